@@ -1,0 +1,37 @@
+# make demo: everything from nothing to a verdict. make test: the tests. GPU users: see README.md.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: demo test check fix bench results clean
+
+.venv: .venv/installed
+
+.venv/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet --constraint constraints.txt --editable '.[test,check]'
+	touch $@
+
+demo: .venv
+	$(BIN)/metier run || test $$? -eq 2
+
+test: .venv
+	$(BIN)/python -m pytest
+
+check: .venv
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest tests/test_docs.py
+
+fix: .venv
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: .venv
+	$(BIN)/python bench/train_step.py --check
+
+results: .venv
+	$(BIN)/metier run --out runs/results
+
+clean:
+	rm -rf .venv

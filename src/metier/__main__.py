@@ -1,0 +1,3 @@
+from metier.cli import main
+
+main()

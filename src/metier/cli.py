@@ -1,0 +1,217 @@
+"""The command line: a short function per verb. Nothing heavy is imported before a verb needs it."""
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from metier.errors import Problems, UserError
+
+app = typer.Typer(
+    add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None,
+    help="Teach an open language model a trade, and prove that it learned it.",
+)
+
+DONE, BUG, HOLD, MEND = 0, 1, 2, 3
+
+RecipeFile = Annotated[Path | None, typer.Argument(help="A recipe (YAML). Left out: ICD-10-CM coding, which needs no data.")]
+Target = Annotated[Path, typer.Argument(help="A recipe (YAML) or the folder of a run.")]
+Folder = Annotated[Path, typer.Argument(help="The folder of a run.")]
+IndustryName = Annotated[str | None, typer.Option("--industry", help="A pack's name, or a path to its Python file.")]
+Changes = Annotated[list[str] | None, typer.Option("--set", help="Change the recipe: key=value, a.b=value.")]
+Out = Annotated[Path | None, typer.Option("--out", help="The run's folder; runs/NAME if left out.")]
+Quick = Annotated[bool, typer.Option("--quick", help="A smoke run: few rows, same path, no verdict.")]
+Json = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
+
+
+@app.command()
+def run(
+    recipe: RecipeFile = None, industry: IndustryName = None, set_: Changes = None, out: Out = None,
+    quick: Quick = False, json_: Json = False,
+) -> None:
+    """Everything: curate, train, evaluate, report. Goes on where a killed run stopped."""
+    _finish(_stages(_recipe_target(recipe, industry, set_, out, quick), ["curate", "train", "evaluate", "report"]), json_)
+
+
+@app.command()
+def curate(target: Target, set_: Changes = None, out: Out = None, quick: Quick = False, json_: Json = False) -> None:
+    """Read, clean, split: the rows to train on."""
+    _say(_stages(_target(target, set_, out, quick), ["curate"])[1], json_)
+
+
+@app.command()
+def train(folder: Folder, json_: Json = False) -> None:
+    """Train an adapter on a run's rows."""
+    _say(_stages((folder, None), ["train"])[1], json_)
+
+
+@app.command()
+def evaluate(folder: Folder, json_: Json = False) -> None:
+    """Ask base and tuned model the same questions."""
+    _say(_stages((folder, None), ["evaluate"])[1], json_)
+
+
+@app.command()
+def report(folder: Folder, json_: Json = False) -> None:
+    """Judge the answers and write report.html."""
+    _finish(_stages((folder, None), ["report"]), json_)
+
+
+@app.command()
+def check(
+    recipe: RecipeFile = None, industry: IndustryName = None, set_: Changes = None, quick: Quick = False, json_: Json = False
+) -> None:
+    """Find every problem of a recipe at once, and show what the model would read and learn. Trains nothing."""
+    from metier.stages.check import check as look
+
+    found = look(_load(recipe, industry, set_, quick))
+    print(json.dumps(found) if json_ else _check_text(found))
+
+
+@app.command("list")
+def list_(kind: Annotated[str, typer.Argument(help="industries, sources, steps, methods, benchmarks, scorers or metrics")],
+          json_: Json = False) -> None:
+    """What there is of a kind."""
+    from metier import plugins
+
+    names = plugins.names(_kind(kind))
+    rows = [{"name": name, "what": _first_line(plugins.find(_kind(kind), name).__doc__)} for name in names]
+    print(json.dumps(rows) if json_ else "\n".join(f"{row['name']:<18} {row['what']}" for row in rows))
+
+
+@app.command()
+def show(kind: Annotated[str, typer.Argument()], name: Annotated[str, typer.Argument()], json_: Json = False) -> None:
+    """One plug-in: what it does, its settings and their defaults."""
+    from metier import plugins
+
+    found = plugins.find(_kind(kind), name)
+    settings = [dict(zip(("name", "type", "default", "what"), row, strict=True)) for row in plugins.settings_help(found)]
+    if json_:
+        print(json.dumps({"name": name, "what": found.__doc__, "settings": settings}, default=str))
+        return
+    print(f"{name}: {found.__doc__}\n")
+    for row in settings:
+        print(f"  {row['name']}: {row['type']} = {row['default']!r}\n      {row['what']}")
+
+
+@app.command()
+def compare(first: Folder, second: Folder, json_: Json = False) -> None:
+    """Two runs on the same questions, by the paired test."""
+    from metier.stages.compare import compare as pair
+
+    found = pair(first, second)
+    print(json.dumps(found) if json_ else "\n".join(row["sentence"] for row in found["benchmarks"]))
+
+
+def main() -> None:
+    """Run a verb; problems that the user can mend end in one message and exit code 3."""
+    try:
+        app(standalone_mode=False)
+    except UserError as error:
+        _stop(str(error), MEND, "There are several problems:\n" if isinstance(error, Problems) and len(error.problems) > 1 else "")
+    except typer.Abort:
+        _stop("Stopped. The run goes on where it stopped when you call it again.", MEND)
+    except KeyboardInterrupt:
+        _stop("Stopped. The run goes on where it stopped when you call it again.", MEND)
+    except OSError as error:
+        if error.errno is None or error.filename is None and error.errno != 28:
+            raise
+        _stop(f"{error.filename or 'The disk'}: {error.strerror}. Make room or mend the permissions, then call again: "
+              "the run goes on where it stopped.", MEND)
+    except Exception as error:
+        if type(error).__module__.startswith(("click", "typer")) and hasattr(error, "format_message"):
+            _stop(error.format_message(), MEND)
+        raise
+
+
+def _stop(message: str, code: int, before: str = "") -> None:
+    print(before + message, file=sys.stderr)
+    sys.exit(code)
+
+
+def _load(path: Path | None, industry: str | None, changes: list[str] | None, quick: bool) -> Any:
+    from metier.recipe import load
+
+    return load(path, industry, [*(changes or []), *(["quick=true"] if quick else [])])
+
+
+def _recipe_target(path: Path | None, industry: str | None, changes: list[str] | None, out: Path | None, quick: bool) -> Any:
+    recipe = _load(path, industry, changes, quick)
+    name = path.stem if path and path.stem != "recipe" else path.resolve().parent.name if path else Path(recipe.industry).stem
+    return (out or Path("runs") / (f"{name}-quick" if quick else name), recipe)
+
+
+def _target(target: Path, changes: list[str] | None, out: Path | None, quick: bool) -> Any:
+    if target.is_dir():
+        return (target, None)
+    return _recipe_target(target, None, changes, out, quick)
+
+
+def _stages(target: tuple[Path, Any], names: list[str]) -> tuple[Path, Any]:
+    """Run the named stages on a run's folder; returns the folder and the last result."""
+    from importlib import import_module
+
+    from metier import recipe as recipes
+    from metier import runs
+    from metier.progress import Progress
+
+    folder, recipe = target
+    saved = recipe is None
+    recipe = recipe or runs.load_saved(folder)
+    if problems := recipes.check(recipe):
+        raise Problems(problems)
+    result: Any = None
+    with runs.alone(folder):
+        run_ = runs.saved_run(folder, Progress()) if saved else runs.open_run(folder, recipe, Progress())
+        for name in names:
+            stage: Callable[[Any], Any] = getattr(import_module(f"metier.stages.{name}"), name)
+            result = stage(run_)
+    return folder, result
+
+
+def _finish(done: tuple[Path, Any], as_json: bool) -> None:
+    """The last lines: reasons, verdict, and where the report is. HOLD is exit code 2."""
+    folder, verdict = done
+    if as_json:
+        print(json.dumps(verdict))
+    else:
+        print("\n" + "\n".join(f"- {reason}" for reason in verdict["reasons"]))
+        print(f"\n{verdict['decision']}   {(folder / 'report.html').resolve()}")
+    if verdict["decision"] == "HOLD":
+        sys.exit(HOLD)
+
+
+def _say(result: Any, as_json: bool) -> None:
+    print(json.dumps(result) if as_json else "\n".join(f"{key}: {value}" for key, value in result.items()))
+
+
+def _check_text(found: dict[str, Any]) -> str:
+    lines = [f"The recipe is good. {found['train']:,} rows to train on, {found['questions']:,} questions to ask."]
+    lines += [f"Estimated on this machine: {found['minutes']:.0f} minutes, {found['memory_mb']:,} MB.", ""]
+    for example in found["examples"]:
+        lines += [f"A row of '{example['task']}' as the model reads it; the loss is on what stands between [[ and ]]:",
+                  f"{example['prompt']}[[{example['target']}]]", ""]
+    return "\n".join(lines).rstrip()
+
+
+def _kind(kind: str) -> str:
+    from metier import plugins
+    from metier.errors import nearest
+
+    for known, name in plugins.KINDS.items():
+        if kind in (known, name.lower()):
+            return known
+    raise UserError(f"There is no kind '{kind}'.{nearest(kind, plugins.KINDS)}")
+
+
+def _first_line(text: str | None) -> str:
+    return (text or "").strip().splitlines()[0] if text else ""
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    main()

@@ -1,0 +1,199 @@
+"""A thin subclass of TRL's SFTTrainer: the LM head on target positions only, and batches by token budget."""
+
+import json
+import math
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import datasets
+import torch
+from peft import LoraConfig, PeftModel, get_peft_model
+from peft.helpers import disable_input_dtype_casting
+from torch.utils.data import DataLoader
+from transformers import TrainerCallback
+from trl import SFTConfig, SFTTrainer
+
+from metier.engine import batches, checkpoints
+from metier.engine.model import LanguageModel
+from metier.errors import UserError
+from metier.progress import Progress
+
+IGNORED = -100
+
+
+@dataclass(frozen=True)
+class Example:
+    """Token lists: what the model reads and what it learns to answer, the end token included."""
+
+    prompt: list[int]
+    target: list[int]
+
+    def __len__(self) -> int:
+        return len(self.prompt) + len(self.target)
+
+
+class TargetOnlyTrainer(SFTTrainer):
+    """SFTTrainer with the head on target rows only.
+
+    On a CPU, TRL 1.16 runs the LM head over every position; here 49,152 logits are computed for the answer's tokens
+    alone. Loss and gradients are the same (tests/test_trainer.py holds them against TRL's own).
+    """
+
+    def __init__(self, *args: Any, plan: list[list[int]], **kwargs: Any) -> None:
+        self.plan = plan
+        super().__init__(*args, **kwargs)
+
+    def get_train_dataloader(self) -> DataLoader:
+        return DataLoader(self.train_dataset, batch_sampler=self.plan, collate_fn=self.data_collator)
+
+    def compute_loss(
+        self, model: Any, inputs: dict, return_outputs: bool = False, num_items_in_batch: Any = None
+    ) -> Any:
+        targets = inputs["labels"][:, 1:]
+        keep = torch.zeros_like(inputs["labels"], dtype=torch.bool)
+        keep[:, :-1] = targets != IGNORED
+        with ExitStack() as stack:
+            if inputs["input_ids"].device.type == "cpu" and self.args.bf16:
+                # Under autocast the float32 adapters multiply in bfloat16, so casting their inputs up is a detour.
+                stack.enter_context(disable_input_dtype_casting(model))
+            output = model(
+                input_ids=inputs["input_ids"],
+                attention_mask=inputs["attention_mask"],
+                logits_to_keep=keep,
+                use_cache=False,
+            )
+        losses = torch.nn.functional.cross_entropy(output.logits.float(), targets[targets != IGNORED], reduction="sum")
+        count = keep.sum() if num_items_in_batch is None else num_items_in_batch
+        loss = losses / count
+        return (loss, output) if return_outputs else loss
+
+
+class Journal(TrainerCallback):
+    """log.jsonl, a line a few steps, and the progress bar. A resumed run cuts the lines behind its checkpoint."""
+
+    def __init__(self, file: Path, progress: Progress) -> None:
+        self.file, self.progress, self.step = file, progress, 0
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        lines = self.file.read_text().splitlines() if self.file.exists() else []
+        kept = [line for line in lines if _step_of(line) <= state.global_step]
+        self.file.write_text("".join(line + "\n" for line in kept))
+        self.progress.begin("training", state.max_steps, "steps", done=state.global_step)
+        self.step = state.global_step
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        self.progress.advance(state.global_step - self.step)
+        self.step = state.global_step
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float], **kwargs: Any) -> None:
+        if "loss" in logs:
+            row = {"step": state.global_step, **{key: float(logs[key]) for key in ("loss", "learning_rate", "grad_norm")}}
+            if not math.isfinite(row["loss"]):
+                raise UserError(
+                    f"The loss became {row['loss']} before step {state.global_step}. Lower `lr`, or look for rows of "
+                    "garbage in curate/train.parquet. The last good checkpoint is kept."
+                )
+            with open(self.file, "a", encoding="utf-8") as stream:
+                stream.write(json.dumps(row) + "\n")
+
+    def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        self.progress.end()
+
+
+def _step_of(line: str) -> float:
+    try:
+        return float(json.loads(line)["step"])
+    except (ValueError, KeyError, TypeError):
+        return float("inf")  # a line torn by a kill
+
+
+def collate(rows: list[dict[str, list[int]]]) -> dict[str, torch.Tensor]:
+    """Right-padded tensors (rows, longest)."""
+    width = max(len(row["input_ids"]) for row in rows)
+    ids = torch.zeros(len(rows), width, dtype=torch.long)
+    mask, labels = torch.zeros_like(ids), torch.full_like(ids, IGNORED)
+    for number, row in enumerate(rows):
+        length = len(row["input_ids"])
+        ids[number, :length] = torch.tensor(row["input_ids"])
+        labels[number, :length] = torch.tensor(row["labels"])
+        mask[number, :length] = 1
+    return {"input_ids": ids, "attention_mask": mask, "labels": labels}
+
+
+def train(
+    model: LanguageModel,
+    examples: Sequence[Example],
+    lora: LoraConfig,
+    settings: dict,
+    folder: Path,
+    progress: Progress,
+    start: Path | None = None,
+) -> dict[str, float]:
+    """Train an adapter into `folder`/adapter, from scratch or from the adapter `start`; returns what it cost.
+
+    `settings`: epochs, lr, batch_tokens, warmup, schedule, weight_decay, max_grad_norm, checkpoint_every, seed.
+    Goes on from the newest whole checkpoint in `folder`/checkpoints. Raises `UserError` on a loss that is not
+    a number.
+    """
+    network = model.network
+    bf16 = network.dtype == torch.bfloat16
+    torch.manual_seed(settings["seed"])  # before the adapter exists: its weights start at random
+    peft_model = PeftModel.from_pretrained(network, start, is_trainable=True) if start else get_peft_model(network, lora)
+    lengths = [len(example) for example in examples]
+    # All epochs as one list of batches: the order is a function of the seed alone, and going on after a kill is
+    # skipping its beginning. The trainer sees a single epoch.
+    plan = [
+        batch
+        for epoch in range(settings["epochs"])
+        for batch in batches.shuffled(lengths, settings["batch_tokens"], settings["seed"], epoch)
+    ]
+    config = SFTConfig(
+        output_dir=str(folder / "checkpoints"),
+        num_train_epochs=1,
+        learning_rate=settings["lr"],
+        lr_scheduler_type=settings["schedule"],
+        warmup_steps=settings["warmup"],
+        weight_decay=settings["weight_decay"],
+        max_grad_norm=settings["max_grad_norm"],
+        optim="adamw_torch_fused",
+        bf16=bf16,
+        gradient_checkpointing=False,
+        use_cpu=not torch.cuda.is_available(),
+        seed=settings["seed"],
+        save_strategy="steps",
+        save_steps=settings["checkpoint_every"],
+        save_total_limit=2,
+        logging_steps=max(1, len(plan) // 100),
+        report_to="none",
+        disable_tqdm=True,
+        dataset_kwargs={"skip_prepare_dataset": True},
+        max_length=None,
+        remove_unused_columns=False,
+    )
+    rows = {
+        "input_ids": [example.prompt + example.target for example in examples],
+        "labels": [[IGNORED] * len(example.prompt) + example.target for example in examples],
+    }
+    trainer = TargetOnlyTrainer(
+        model=peft_model,
+        args=config,
+        train_dataset=datasets.Dataset.from_dict(rows),
+        data_collator=collate,
+        processing_class=model.tokenizer,
+        callbacks=[checkpoints.Seal(), Journal(folder / "log.jsonl", progress)],
+        plan=plan,
+    )
+    resume = checkpoints.newest(folder / "checkpoints")
+    started = time.monotonic()
+    trainer.train(resume_from_checkpoint=str(resume) if resume else None)
+    peft_model.save_pretrained(folder / "adapter", safe_serialization=True)
+    return {
+        "steps": trainer.state.global_step,
+        "resumed_at_step": int(resume.name.split("-")[1]) if resume else 0,
+        "seconds_this_time": round(time.monotonic() - started, 1),
+        "tokens": sum(lengths) * settings["epochs"],
+    }

@@ -1,0 +1,20 @@
+"""Industries: a recipe with the blanks filled in; one file each."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass
+class Pack:
+    """What a recipe of this industry says where the user says nothing."""
+
+    name: str = ""
+    sources: list[Any] = field(default_factory=list)
+    steps: list[Any] = field(default_factory=lambda: ["normalise", "dedup", "decontaminate", "split", "select"])
+    methods: list[Any] = field(default_factory=lambda: ["sft"])
+    benchmarks: list[Any] = field(default_factory=list)
+    keep: dict[str, float] = field(default_factory=dict)
+    """Benchmark -> how much worse it may become, in the unit of its first metric."""
+    ship: dict[str, float] = field(default_factory=dict)
+    intended_use: str = ""
+    limits: str = ""

@@ -1,0 +1,33 @@
+"""Methods: rows in, a trained adapter out; one file each."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import pyarrow as pa
+
+from metier.progress import Progress
+
+
+@dataclass
+class Lesson:
+    """All that a method is given."""
+
+    rows: pa.Table
+    """The training rows; `task` names the benchmark whose prompt renders a row."""
+    benchmarks: Mapping[str, Any]
+    model: str
+    adapter: Path | None
+    """The adapter of the method before this one; None where this is the first."""
+    folder: Path
+    """Where log.jsonl, checkpoints and adapter/ go."""
+    seed: int
+    progress: Progress
+
+
+class MethodLike(Protocol):
+    """What the file of a method defines as `Method`."""
+
+    def train(self, lesson: Lesson) -> dict[str, Any]:
+        """Write `lesson.folder`/adapter and return what the training cost."""

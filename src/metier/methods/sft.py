@@ -1,0 +1,88 @@
+"""Supervised fine-tuning of a LoRA adapter: read the prompt, learn the answer."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from metier.errors import UserError
+from metier.methods import Lesson
+
+
+@dataclass
+class Method:
+    """LoRA (Hu et al. 2021) on prompt and answer; the loss is on the answer's tokens and the end token only."""
+
+    epochs: int = 1
+    """How often each row is seen."""
+    lr: float = 1e-3
+    """Highest learning rate; reached after the warm-up, then down to zero in a straight line."""
+    r: int = 16
+    """Rank of the adapter. Higher can learn more, and costs memory and time."""
+    alpha: int = 32
+    """Scale of the adapter: what it adds is multiplied by alpha / r."""
+    targets: str = "all-linear"
+    """Which layers get an adapter: `all-linear`, or names divided by commas (q_proj,v_proj)."""
+    batch_tokens: int = 512
+    """Tokens a step, padding included. Rows of like length share a step."""
+    warmup: float = 0.1
+    """Share of the steps in which the learning rate rises."""
+    schedule: str = "linear"
+    """How the learning rate falls: linear, cosine or constant_with_warmup."""
+    weight_decay: float = 0.0
+    """Pull of the adapter's weights towards zero."""
+    max_grad_norm: float = 1.0
+    """Gradients longer than this are shortened."""
+    max_length: int = 1024
+    """Most tokens of one row, prompt and answer. Longer prompts lose their beginning, aloud; an answer is never cut."""
+    checkpoint_every: int = 100
+    """Steps between checkpoints, at which a killed run goes on."""
+
+    def train(self, lesson: Lesson) -> dict[str, Any]:
+        from peft import LoraConfig
+
+        from metier.engine import trainer
+        from metier.engine.model import load
+
+        model = load(lesson.model, warn=lesson.progress.say)
+        examples = self.examples(model, lesson)
+        targets: str | list[str] = self.targets if self.targets == "all-linear" else self.targets.split(",")
+        lora = LoraConfig(r=self.r, lora_alpha=self.alpha, target_modules=targets, task_type="CAUSAL_LM")
+        settings = {**vars(self), "seed": lesson.seed}
+        return trainer.train(model, examples, lora, settings, lesson.folder, lesson.progress, lesson.adapter)
+
+    def examples(self, model: Any, lesson: Lesson) -> list[Any]:
+        """The rows as token lists, in the rows' order. Raises `UserError` where an answer alone is too long."""
+        from metier.engine.trainer import Example
+        from metier.records import questions
+
+        tasks = [task for task, label in zip(*_columns(lesson.rows, "task", "label"), strict=True) if label is not None]
+        found, cut = [], 0
+        for task, question in zip(tasks, questions(lesson.rows), strict=True):
+            prompt = model.encode(question.render(lesson.benchmarks[task].prompt))
+            target = [*model.encode_answer(question.answer), model.end_token]
+            room = self.max_length - len(target)
+            if room < 1:
+                raise UserError(
+                    f"The answer of row {question.id} has {len(target)} tokens, more than max_length "
+                    f"{self.max_length}. Raise `max_length`; an answer is never cut."
+                )
+            cut += len(prompt) > room
+            found.append(Example(prompt[-room:], target))
+        if cut:
+            lesson.progress.say(f"  {cut:,} of {len(found):,} prompts lost their beginning at {self.max_length} tokens.")
+        if not found:
+            raise UserError("There are no labelled rows to learn from. Name a source with a `label` column.")
+        return found
+
+    def problems(self) -> list[str]:
+        found = [
+            f"{name}: use a number above 0, not {getattr(self, name)}."
+            for name in ("epochs", "lr", "r", "alpha", "batch_tokens", "max_length", "checkpoint_every", "max_grad_norm")
+            if getattr(self, name) <= 0
+        ]
+        if self.schedule not in ("linear", "cosine", "constant_with_warmup"):
+            found.append(f"schedule: use linear, cosine or constant_with_warmup, not {self.schedule}.")
+        return found
+
+
+def _columns(table: Any, *names: str) -> list[list[Any]]:
+    return [table[name].to_pylist() for name in names]

@@ -1,0 +1,18 @@
+"""Mean negative log-likelihood of text, in nats a token."""
+
+import numpy as np
+
+from metier.metrics import Floats, Outcomes
+
+
+class Metric:
+    """Summed loss over summed tokens, so that a long text weighs more than a short one."""
+
+    higher_is_better = False
+    unit = "nats a token"
+
+    def statistics(self, outcomes: Outcomes) -> Floats:
+        return np.column_stack([outcomes.value, outcomes.weight])
+
+    def value(self, sums: Floats) -> Floats:
+        return sums[..., 0] / sums[..., 1]

@@ -1,0 +1,22 @@
+"""Mean over the labels of the harmonic mean of precision and recall."""
+
+import numpy as np
+
+from metier.metrics import Floats, Outcomes, label_counts
+
+
+class Metric:
+    """Macro-averaged F1 as in scikit-learn, over the labels that occur among right or given answers."""
+
+    higher_is_better = True
+    unit = "share"
+
+    def statistics(self, outcomes: Outcomes) -> Floats:
+        return label_counts(outcomes)
+
+    def value(self, sums: Floats) -> Floats:
+        hits, gold, chosen = np.moveaxis(sums.reshape(*sums.shape[:-1], 3, -1), -2, 0)
+        occurring = gold + chosen > 0
+        f1 = np.divide(2 * hits, gold + chosen, out=np.zeros_like(hits), where=occurring)
+        result: Floats = f1.sum(-1) / occurring.sum(-1)
+        return result

@@ -1,0 +1,1 @@
+"""What people read: the report's page, its pictures and the model card."""

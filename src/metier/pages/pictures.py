@@ -1,0 +1,96 @@
+"""Pictures as SVG text that stands inside the page: they scale to a phone, print sharply, and need no network."""
+
+import io
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import matplotlib
+
+matplotlib.use("svg")
+import matplotlib.pyplot as plt  # noqa: E402
+import numpy as np  # noqa: E402
+
+INK, QUIET, BEFORE, AFTER = "#1c2733", "#8593a0", "#8593a0", "#0b6e5f"
+STYLE = {
+    "svg.fonttype": "none",  # text stays text: searchable, and small
+    "svg.hashsalt": "metier",  # ids that do not change from run to run
+    "font.family": "sans-serif",
+    "font.size": 11,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": QUIET,
+    "axes.labelcolor": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "text.color": INK,
+}
+
+
+def intervals(rows: Sequence[tuple[str, dict[str, float] | None]], title: str) -> str:
+    """A dot and its 95 % interval for each model; the tuned model stands out."""
+    shown = [(name, interval) for name, interval in rows if interval]
+    with plt.rc_context(STYLE):
+        figure, axes = plt.subplots(figsize=(7, 0.5 + 0.5 * len(shown)))
+        for place, (name, interval) in enumerate(reversed(shown)):
+            colour = AFTER if name == "tuned" else BEFORE
+            axes.plot([interval["low"], interval["high"]], [place, place], color=colour, lw=3, solid_capstyle="round")
+            axes.plot([interval["value"]], [place], "o", color=colour, ms=9)
+            axes.annotate(
+                f"{interval['value']:.3f}", (interval["value"], place), (0, 9), textcoords="offset points", ha="center"
+            )
+        axes.set_yticks(range(len(shown)), [name for name, _ in reversed(shown)])
+        axes.set_ylim(-0.5, len(shown) - 0.2)
+        axes.set_xlim(0, 1)
+        axes.grid(axis="x", color="#e6eaee")
+        axes.tick_params(length=0)
+        return _svg(figure, title)
+
+
+def loss_curve(log: Sequence[dict[str, Any]], title: str) -> str:
+    """Training loss by step, as logged and smoothed."""
+    steps = np.array([row["step"] for row in log], dtype=float)
+    losses = np.array([row["loss"] for row in log], dtype=float)
+    with plt.rc_context(STYLE):
+        figure, axes = plt.subplots(figsize=(7, 2.6))
+        axes.plot(steps, losses, color=BEFORE, lw=1, alpha=0.6)
+        window = min(len(losses), max(1, len(losses) // 15))
+        smooth = np.convolve(losses, np.ones(window) / window, mode="valid")
+        axes.plot(steps[window - 1 :], smooth, color=AFTER, lw=2)
+        axes.set_xlabel("step")
+        axes.set_ylabel("loss on answers (nats a token)")
+        axes.set_ylim(0, float(np.quantile(losses, 0.98)) * 1.1)
+        axes.grid(axis="y", color="#e6eaee")
+        return _svg(figure, title)
+
+
+def confusion(counts: np.ndarray, labels: Sequence[str], title: str) -> str:
+    """Right labels in rows, given labels in columns, shaded by the share of the row."""
+    shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
+    size = max(3.5, 0.34 * len(labels))
+    with plt.rc_context({**STYLE, "font.size": 9}):
+        figure, axes = plt.subplots(figsize=(size + 2.6, size + 0.6))
+        axes.pcolormesh(shares, cmap="Greens", vmin=0, vmax=1, edgecolors="white", linewidth=1)
+        for row, column in zip(*np.nonzero(counts), strict=True):
+            dark = shares[row, column] > 0.55
+            axes.text(column + 0.5, row + 0.5, str(counts[row, column]), ha="center", va="center", size=7.5,
+                      color="white" if dark else INK)
+        axes.set_xticks(np.arange(len(labels)) + 0.5, labels, rotation=90)
+        axes.set_yticks(np.arange(len(labels)) + 0.5, labels)
+        axes.set_xlabel("answer given")
+        axes.set_ylabel("right answer")
+        axes.invert_yaxis()
+        axes.tick_params(length=0)
+        return _svg(figure, title)
+
+
+def _svg(figure: Any, title: str) -> str:
+    """The figure's <svg> element, without fixed size, with a title for those who cannot see it."""
+    stream = io.StringIO()
+    figure.savefig(stream, format="svg", bbox_inches="tight", transparent=True, metadata={"Date": None, "Title": title})
+    plt.close(figure)
+    text = stream.getvalue()
+    text = text[text.index("<svg") :]
+    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.S)
+    return re.sub(r'^<svg ([^>]*?)width="[^"]*"([^>]*?)height="[^"]*"|^<svg ([^>]*?)height="[^"]*"([^>]*?)width="[^"]*"',
+                  lambda m: "<svg role=\"img\" " + "".join(part or "" for part in m.groups()), text, count=1)

@@ -1,0 +1,57 @@
+"""How far long work has come: a bar in a terminal, a line now and then elsewhere. Always on standard error."""
+
+import time
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress as Bar, TextColumn
+
+LINE_EVERY_S = 15.0
+
+
+class Progress:
+    """One piece of long work at a time, with its rate and the time left."""
+
+    def __init__(self) -> None:
+        self.console = Console(stderr=True, highlight=False)
+        self.bar: Bar | None = None
+        self.what, self.unit, self.total, self.done, self.start = "", "", 0, 0, 0
+        self.began = self.spoke = 0.0
+
+    def say(self, line: str) -> None:
+        """A line of its own, above the bar where there is one."""
+        (self.bar.console if self.bar else self.console).print(line, markup=False, soft_wrap=True)
+
+    def begin(self, what: str, total: int, unit: str, done: int = 0) -> None:
+        self.what, self.unit, self.total, self.done, self.start = what, unit, total, done, done
+        self.began = self.spoke = time.monotonic()
+        if self.console.is_terminal:
+            self.bar = Bar(TextColumn("  {task.description}"), BarColumn(), TextColumn("{task.fields[line]}"),
+                           console=self.console, transient=True)
+            self.bar.start()
+            self.bar.add_task(what, total=total, completed=done, line="")
+
+    def advance(self, by: int = 1) -> None:
+        self.done += by
+        now = time.monotonic()
+        if self.bar:
+            self.bar.update(self.bar.task_ids[0], completed=self.done, line=self._line(now))
+        elif now - self.spoke >= LINE_EVERY_S:
+            self.spoke = now
+            self.say(f"  {self.what}: {self._line(now)}")
+
+    def end(self) -> None:
+        now = time.monotonic()
+        if self.bar:
+            self.bar.stop()
+            self.bar = None
+        self.say(f"  {self.what}: {self.done:,} {self.unit} in {_clock(now - self.began)}")
+
+    def _line(self, now: float) -> str:
+        rate = (self.done - self.start) / max(now - self.began, 1e-9)
+        left = (self.total - self.done) / rate if rate else 0.0
+        return f"{self.done:,} of {self.total:,} {self.unit}, {rate:.3g}/s, {_clock(left)} left"
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes}:{rest:02d} min" if minutes else f"{rest} s"

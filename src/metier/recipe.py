@@ -1,0 +1,258 @@
+"""The recipe: what a run does. Unknown keys are refused with the nearest right one, and all problems are said at once."""
+
+import copy
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from metier import plugins
+from metier.benchmarks import Declared
+from metier.errors import Problems, UserError, nearest
+from metier.reading import FileSource
+
+DEFAULT_INDUSTRY = "healthcare"
+QUICK_ROWS, QUICK_QUESTIONS = 512, 150
+
+
+class Ship(BaseModel):
+    """When a gain is worth shipping."""
+
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+
+    min_gain: float = Field(0.02, ge=0, le=1)
+    """The smallest gain in the first metric that is worth the trouble."""
+    alpha: float = Field(0.05, gt=0, lt=0.5)
+    """Chance of a false SHIP that you accept, over all benchmarks together."""
+
+
+class Recipe(BaseModel):
+    """A recipe with every blank filled in."""
+
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+
+    industry: str = DEFAULT_INDUSTRY
+    """The pack that fills in what is left out: a name, or a path to a Python file."""
+    model: str = "smollm2-135m"
+    """Alias, hub id or folder."""
+    sources: list[Any] = []
+    """What the model learns from: names, or {path: ..., text: ..., label: ..., licence: ...}."""
+    steps: list[Any] = []
+    """What cleans it, in order."""
+    methods: list[Any] = []
+    """What trains on it, in order; each goes on with the adapter of the one before."""
+    benchmarks: list[Any] = []
+    """What judges the model: names, or {name: ..., path: ..., text: ..., label: ..., prompt: ...}."""
+    keep: dict[str, float] = {}
+    """What must not be forgotten: benchmark -> how much worse it may become, in its own unit."""
+    ship: Ship = Ship()
+    """When the verdict is SHIP."""
+    seed: int = 0
+    """Where all randomness comes from."""
+    quick: bool = False
+    """Few rows and few questions, to see the whole path; gives no verdict."""
+
+    def build_sources(self) -> list[Any]:
+        return [_build("sources", use) for use in self.sources]
+
+    def build_steps(self) -> list[tuple[str, Any]]:
+        return [(_named(use)[0], _build("steps", use)) for use in self.steps]
+
+    def build_methods(self) -> list[tuple[str, Any]]:
+        return [(_named(use)[0], _build("methods", use)) for use in self.methods]
+
+    def build_benchmarks(self) -> list[Any]:
+        return [_build("benchmarks", use) for use in self.benchmarks]
+
+    def build_keep(self) -> list[tuple[Any, float]]:
+        return [(_build("benchmarks", name), margin) for name, margin in self.keep.items()]
+
+    def as_yaml(self) -> str:
+        return yaml.safe_dump(self.model_dump(), sort_keys=False, allow_unicode=True)
+
+
+def load(path: Path | None = None, industry: str | None = None, changes: Sequence[str] = ()) -> Recipe:
+    """The recipe of a file (or the default one), with the industry's blanks filled in and `--set` changes applied.
+
+    Raises `Problems` with all that is wrong with its keys and their types; `check` looks into the plug-ins.
+    """
+    said = _read(path) if path else {}
+    for change in [*changes, *([f"industry={industry}"] if industry else [])]:
+        if change.startswith("industry="):
+            said["industry"] = change.removeprefix("industry=")
+    problems = [
+        f"A recipe has no key '{key}'.{nearest(str(key), Recipe.model_fields)}"
+        for key in said
+        if key not in Recipe.model_fields
+    ]
+    try:
+        filled = _with_defaults({key: value for key, value in said.items() if key in Recipe.model_fields})
+        for change in changes:
+            _apply(filled, change)
+    except UserError as error:
+        raise Problems([*problems, str(error)]) from error
+    recipe = _validated(filled, problems)
+    folder = path.parent.resolve() if path else Path.cwd()
+    return recipe.model_copy(update={key: _absolute(getattr(recipe, key), folder) for key in ("sources", "benchmarks")})
+
+
+def check(recipe: Recipe) -> list[str]:
+    """Every problem that can be found without training: names, settings, files, columns, tasks, the model."""
+    from metier.engine import weights
+
+    problems: list[str] = []
+    built = {
+        kind: _build_all(kind, uses, problems)
+        for kind, uses in [
+            ("sources", recipe.sources),
+            ("steps", recipe.steps),
+            ("methods", recipe.methods),
+            ("benchmarks", [*recipe.benchmarks, *recipe.keep]),
+        ]
+    }
+    for key in ("sources", "methods", "benchmarks"):
+        if not getattr(recipe, key):
+            problems.append(f"The recipe names no {key}. Add `{key}:`; see `metier list {key}`.")
+    names = [benchmark.name for benchmark in built["benchmarks"]]
+    problems += [f"There are two benchmarks named '{name}'." for name in sorted(set(names)) if names.count(name) > 1]
+    if not problems:
+        problems += task_problems(recipe.build_sources(), recipe.build_benchmarks())
+    return problems + weights.problems(recipe.model)
+
+
+def _build_all(kind: str, uses: Sequence[Any], problems: list[str]) -> list[Any]:
+    """All that can be built; what cannot adds to the problems."""
+    built = []
+    for use in uses:
+        try:
+            built.append(_build(kind, use))
+        except Problems as error:
+            problems += error.problems
+        except UserError as error:
+            problems.append(str(error))
+    return built
+
+
+def task_of(source: Any, benchmarks: list[Any]) -> Any | None:
+    """The benchmark whose prompt renders the rows of a source: the one that reads it, or the only one there is."""
+    reading = [benchmark for benchmark in benchmarks if benchmark.source == source.name]
+    own = [benchmark for benchmark in benchmarks if benchmark.path]
+    if reading:
+        return reading[0]
+    return own[0] if len(own) == 1 else benchmarks[0] if len(benchmarks) == 1 else None
+
+
+def task_problems(sources: list[Any], benchmarks: list[Any]) -> list[str]:
+    """Labelled sources for which no benchmark says how a row is asked."""
+    return [
+        f"No benchmark says how the labelled rows of '{source.name}' are asked. Name a benchmark that reads this source."
+        for source in sources
+        if getattr(source, "label", True) and task_of(source, benchmarks) is None
+    ]
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        said = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise UserError(f"There is no recipe {path}. Give the path of a YAML file, or leave it out.") from error
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path} is not UTF-8 (byte {error.start}). Save it as UTF-8.") from error
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror}.") from error
+    except yaml.YAMLError as error:
+        raise UserError(f"{path} is no valid YAML: {' '.join(str(error).split())}") from error
+    if said is None:
+        return {}
+    if not isinstance(said, dict):
+        raise UserError(f"{path} is no recipe: it must be a mapping such as `industry: finance`.")
+    return said
+
+
+def _apply(said: dict[str, Any], change: str) -> None:
+    """`--set a.b=c`: keys go down into mappings; numbers go into lists (methods.0.sft.epochs=2)."""
+    key, equals, value = change.partition("=")
+    if not equals or not key:
+        raise UserError(f"'--set {change}' is no change. Write it as key=value, for example --set ship.min_gain=0.05.")
+    parts = key.split(".")
+    # Plug-ins without settings are written as a plain name: methods.sft.epochs=2 finds sft in the list by name.
+    at: Any = said
+    for part, following in zip(parts, [*parts[1:], None], strict=True):
+        if following is None:
+            try:
+                at[int(part) if isinstance(at, list) else part] = yaml.safe_load(value)
+            except (ValueError, IndexError, TypeError) as error:
+                raise UserError(f"'--set {change}' does not fit the recipe at '{part}'.") from error
+        elif isinstance(at, list):
+            at = _item(at, part, change)
+        elif isinstance(at, dict):
+            at = at.setdefault(part, {})
+        else:
+            raise UserError(f"'--set {change}' does not fit the recipe at '{part}'.")
+
+
+def _item(uses: list[Any], name: str, change: str) -> dict[str, Any]:
+    for position, use in enumerate(uses):
+        if isinstance(use, str) and use == name:
+            uses[position] = {name: {}}
+        if isinstance(uses[position], dict) and name in uses[position]:
+            uses[position][name] = uses[position][name] or {}
+            return uses[position][name]
+    raise UserError(f"'--set {change}': the recipe's list has no '{name}'.")
+
+
+def _with_defaults(said: dict[str, Any]) -> dict[str, Any]:
+    """What the industry says, where the user says nothing; `ship` is merged key by key."""
+    pack = plugins.find("industries", str(said.get("industry", DEFAULT_INDUSTRY)))()
+    filled = {key: copy.deepcopy(getattr(pack, key)) for key in ("sources", "steps", "methods", "benchmarks", "keep")}
+    ship = said.get("ship", {})
+    return {**filled, **said, "ship": {**pack.ship, **ship} if isinstance(ship, dict) else ship}
+
+
+def _validated(filled: dict[str, Any], problems: list[str]) -> Recipe:
+    try:
+        recipe = Recipe(**filled)
+    except ValidationError as error:
+        for e in error.errors():
+            where, known = ".".join(map(str, e["loc"])), Ship.model_fields if e["loc"][0] == "ship" else Recipe.model_fields
+            if e["type"] == "extra_forbidden":
+                problems.append(f"A recipe has no key '{where}'.{nearest(str(e['loc'][-1]), known)}")
+            else:
+                problems.append(f"The recipe's `{where}` cannot be {e['input']!r}. {e['msg']}.")
+    if problems:
+        raise Problems(problems)
+    return recipe
+
+
+def _absolute(uses: list[Any], folder: Path) -> list[Any]:
+    """Paths in a recipe are relative to its folder; from here on they are absolute."""
+    return [
+        {**use, "path": str(folder / use["path"])} if isinstance(use, dict) and isinstance(use.get("path"), str) else use
+        for use in uses
+    ]
+
+
+def _named(use: Any) -> tuple[str, dict[str, Any]]:
+    """`sft` or `{sft: {epochs: 2}}` -> name and settings."""
+    if isinstance(use, str):
+        return use, {}
+    if isinstance(use, Mapping) and len(use) == 1:
+        ((name, settings),) = use.items()
+        if isinstance(settings, Mapping) or settings is None:
+            return str(name), dict(settings or {})
+    raise UserError(f"A recipe cannot use {use!r}. Write a name, or one name with its settings: {{name: {{key: value}}}}.")
+
+
+def _build(kind: str, use: Any) -> Any:
+    if isinstance(use, Mapping) and "path" in use and kind in ("sources", "benchmarks"):
+        return _build_own(kind, dict(use))
+    name, settings = _named(use)
+    return plugins.build(kind, name, settings)
+
+
+def _build_own(kind: str, settings: dict[str, Any]) -> Any:
+    """A source or benchmark written in the recipe itself."""
+    found: type = FileSource if kind == "sources" else Declared
+    return plugins.construct(found, f"{plugins.singular(kind)} {settings['path']}", settings)

@@ -1,0 +1,82 @@
+"""The row: one Arrow schema for all data, and the views of it that methods and benchmarks read."""
+
+import re
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow as pa
+
+SCHEMA = pa.schema(
+    [
+        pa.field("id", pa.string(), nullable=False),
+        pa.field("text", pa.string(), nullable=False),
+        ("label", pa.string()),
+        ("options", pa.list_(pa.string())),
+        ("messages", pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())]))),
+        ("chosen", pa.string()),
+        ("rejected", pa.string()),
+        ("fields", pa.map_(pa.string(), pa.string())),  # further columns that a prompt names
+        pa.field("source", pa.string(), nullable=False),
+        pa.field("licence", pa.string(), nullable=False),
+        ("group", pa.string()),  # patient, contract, customer: what must not be on both sides of a split
+        ("time", pa.string()),
+        pa.field("origin", pa.string(), nullable=False),  # file:line, or the code in a package
+        ("split", pa.string()),  # train, valid or test where the source says so
+        ("task", pa.string()),  # the benchmark whose prompt renders this row
+    ]
+)
+
+
+@dataclass(frozen=True)
+class Document:
+    """Raw text."""
+
+    id: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Question:
+    """One thing to ask a model, and the right answer."""
+
+    id: str
+    text: str
+    answer: str
+    options: tuple[str, ...] = ()
+    group: str | None = None
+    fields: dict[str, str] = field(default_factory=dict, hash=False)
+
+    def render(self, prompt: str) -> str:
+        """The prompt with `{text}` and the row's further columns filled in."""
+        values = {"text": self.text, **self.fields}
+        # Not str.format: a brace in a customer's text or an attribute look-up in a template must stay plain text.
+        return re.sub(r"\{(\w+)\}", lambda match: values.get(match[1], match[0]), prompt)
+
+
+def rows_to_table(rows: Iterable[dict[str, Any]]) -> pa.Table:
+    """A table of the one schema from dictionaries; columns that a row lacks are null."""
+    return pa.Table.from_pylist(list(rows), schema=SCHEMA)
+
+
+def documents(table: pa.Table) -> list[Document]:
+    return [Document(row["id"], row["text"]) for row in table.select(["id", "text"]).to_pylist()]
+
+
+def questions(table: pa.Table) -> list[Question]:
+    """The rows that have a label, as questions."""
+    columns = ["id", "text", "label", "options", "group", "fields"]
+    return [
+        Question(
+            row["id"], row["text"], row["label"], tuple(row["options"] or ()), row["group"], dict(row["fields"] or ())
+        )
+        for row in table.select(columns).to_pylist()
+        if row["label"] is not None
+    ]
+
+
+def canonical(text: str) -> str:
+    """The text as leak checks and duplicate checks compare it: case, accents' form, punctuation and white space aside."""
+    folded = unicodedata.normalize("NFKC", text).casefold()
+    return " ".join(re.findall(r"\w+", folded))

@@ -1,0 +1,163 @@
+"""One run is one folder. What is already done, from the same inputs, is not done again."""
+
+import fcntl
+import hashlib
+import json
+import os
+import platform
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from metier.errors import UserError
+from metier.progress import Progress
+from metier.recipe import Recipe, load
+
+PACKAGES = ("metier", "torch", "transformers", "trl", "peft", "accelerate", "numpy", "scipy", "scikit-learn", "pyarrow")
+
+BUSY = ".busy"
+
+
+class Run:
+    """A run's folder, its recipe, and the seals of its finished stages."""
+
+    def __init__(self, folder: Path, recipe: Recipe, progress: Progress) -> None:
+        self.folder, self.recipe, self.progress = folder, recipe, progress
+
+    def path(self, *parts: str) -> Path:
+        path = self.folder.joinpath(*parts)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path
+
+    def table(self, *parts: str) -> pa.Table:
+        path = self.folder.joinpath(*parts)
+        if not path.is_file():
+            raise UserError(f"{path} is missing: run `metier {parts[0]} {self.folder}` first.")
+        return pq.read_table(path)
+
+    def done(self, stage: str, inputs: str) -> dict[str, Any] | None:
+        """The result of a stage that finished from these very inputs, or None."""
+        seal = self._seal_of(stage)
+        found = json.loads(seal.read_text(encoding="utf-8")) if seal.is_file() else {}
+        return found["result"] if found.get("inputs") == inputs else None
+
+    def seal(self, stage: str, inputs: str, result: dict[str, Any]) -> dict[str, Any]:
+        """Say that a stage is finished; the last thing that it writes."""
+        write_json(self._seal_of(stage), {"inputs": inputs, "result": result})
+        return result
+
+    def result(self, stage: str) -> dict[str, Any]:
+        """The result of a finished stage, whatever it was made from."""
+        seal = self._seal_of(stage)
+        if not seal.is_file():
+            raise UserError(f"{seal} is missing: run `metier {stage.split('/')[0]} {self.folder}` first.")
+        found: dict[str, Any] = json.loads(seal.read_text(encoding="utf-8"))["result"]
+        return found
+
+    def _seal_of(self, stage: str) -> Path:
+        return self.folder / f"{stage}.done.json"
+
+    def lock(self, **entries: Any) -> None:
+        """Add to lock.json: everything that the figures depend on."""
+        path = self.path("lock.json")
+        known = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+        write_json(path, {**known, **entries})
+
+
+def open_run(folder: Path, recipe: Recipe, progress: Progress) -> Run:
+    """A new run, or one that goes on. Raises `UserError` where the folder holds a run of another recipe."""
+    mine, file = recipe.as_yaml(), folder / "recipe.yaml"
+    if file.is_file():
+        if file.read_text(encoding="utf-8") != mine:
+            changed = _difference(recipe, load_saved(folder))
+            raise UserError(
+                f"The folder {folder} holds a run of another recipe (different: {', '.join(changed)}). "
+                "Name another folder with `--out`, or remove this one if you do not need it."
+            )
+    else:
+        if folder.exists() and any(path.name != BUSY for path in folder.iterdir()):
+            raise UserError(f"The folder {folder} is not empty and holds no run. Name another folder with `--out`.")
+        write_text(folder / "recipe.yaml", mine)
+    run = Run(folder, recipe, progress)
+    run.lock(
+        recipe_sha256=hashlib.sha256(mine.encode()).hexdigest(),
+        seeds=[recipe.seed],
+        python=platform.python_version(),
+        versions={name: version(name) for name in PACKAGES},
+        machine={"system": platform.platform(), "processor": processor(), "cores": os.cpu_count()},
+    )
+    return run
+
+
+def saved_run(folder: Path, progress: Progress) -> Run:
+    """The run in a folder. Raises `UserError` where there is none."""
+    return open_run(folder, load_saved(folder), progress)
+
+
+def load_saved(folder: Path) -> Recipe:
+    if not (folder / "recipe.yaml").is_file():
+        raise UserError(f"There is no run in {folder}: it has no recipe.yaml. Start one with `metier run --out {folder}`.")
+    return load(folder / "recipe.yaml")
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Hold the folder against a second process at the same run. Freed by the system even after a kill -9."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder / BUSY, "w") as stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise UserError(f"Another process is at work on {folder}. Wait for it, or name another folder.") from error
+        yield
+
+
+def write_text(path: Path, text: str) -> None:
+    """A file that is there completely or not at all, also when the power goes."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write(path, lambda scratch: scratch.write_text(text, encoding="utf-8"))
+
+
+def write_json(path: Path, content: Any) -> None:
+    write_text(path, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+
+
+def write_table(path: Path, table: pa.Table) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write(path, lambda scratch: pq.write_table(table, scratch))
+
+
+def write(path: Path, fill: Callable[[Path], Any]) -> None:
+    scratch = path.with_name(f".{path.name}.part")
+    fill(scratch)
+    with open(scratch, "rb") as stream:
+        os.fsync(stream.fileno())
+    os.replace(scratch, path)
+
+
+def fingerprint(*parts: Any) -> str:
+    """One hash of everything that a result depends on."""
+    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def file_sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def processor() -> str:
+    """The processor's name, as the system gives it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
+
+
+def _difference(mine: Recipe, saved: Recipe) -> list[str]:
+    ours, theirs = mine.model_dump(), saved.model_dump()
+    return [f"{key} is {ours[key]!r}, there {theirs[key]!r}" for key in ours if ours[key] != theirs[key]] or ["format"]

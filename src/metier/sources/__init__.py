@@ -1,0 +1,28 @@
+"""Named sources: one file each, giving rows with licence and provenance."""
+
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+
+@dataclass
+class NamedSource:
+    """What every named source says about itself; `rows` gives its data."""
+
+    name: str = ""
+    licence: str = ""
+    """SPDX identifier, or the terms in words."""
+    citation: str = ""
+    url: str = ""
+
+    def rows(self) -> pa.Table:
+        """All rows, in the one schema, with `split` filled in where the source has fixed splits."""
+        raise NotImplementedError
+
+    def fingerprint(self) -> str:
+        """A hash that changes when the data change."""
+        raise NotImplementedError
+
+    def problems(self) -> list[str]:
+        """What keeps this source from being read, said before anything is read."""
+        return []

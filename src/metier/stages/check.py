@@ -1,0 +1,51 @@
+"""What a recipe would do, without doing it."""
+
+import random
+import time
+from typing import Any
+
+from metier.errors import Problems
+from metier.recipe import QUICK_QUESTIONS, QUICK_ROWS, Recipe, task_of
+from metier.recipe import check as problems_of
+from metier.records import questions
+
+
+def check(recipe: Recipe) -> dict[str, Any]:
+    """Sizes, rendered examples with their loss mask, and estimated minutes and memory on this machine.
+
+    Raises `Problems` with everything that is wrong. The estimate comes from timing a few passes of the model.
+    """
+    if problems := problems_of(recipe):
+        raise Problems(problems)
+    from metier.engine.estimate import estimate
+    from metier.engine.model import load
+
+    benchmarks = recipe.build_benchmarks()
+    tables = {source.name: (source.rows(), task_of(source, benchmarks)) for source in recipe.build_sources()}
+    labelled = [(task, row) for table, task in tables.values() if task for row in questions(table)]
+    budget = min([step.rows for name, step in recipe.build_steps() if name == "select"] + [len(labelled)])
+    train = min(budget, QUICK_ROWS) if recipe.quick else budget
+    most = QUICK_QUESTIONS if recipe.quick else 0
+    asked = [(benchmark, benchmark.questions(most)) for benchmark in [*benchmarks, *(b for b, _ in recipe.build_keep())]]
+    model = load(recipe.model)
+    drawn = random.Random(recipe.seed).sample(labelled, min(200, len(labelled)))
+    lengths = [
+        (len(model.encode(row.render(task.prompt))), len(model.encode_answer(row.answer)) + 1) for task, row in drawn
+    ]
+    started = time.monotonic()
+    cost = estimate(model, recipe.build_methods(), lengths, train, asked)
+    examples = [
+        {
+            "task": task.name,
+            "prompt": row.render(task.prompt),
+            "target": model.tokenizer.decode([*model.encode_answer(row.answer), model.end_token]),
+        }
+        for task, row in drawn[:3]
+    ]
+    return {
+        "train": train,
+        "questions": sum(len(found) for _, found in asked),
+        "examples": examples,
+        **cost,
+        "seconds_to_estimate": round(time.monotonic() - started, 1),
+    }

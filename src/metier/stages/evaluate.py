@@ -1,0 +1,150 @@
+"""The same questions before and after: evaluate/{base,tuned,cheap}/BENCHMARK.jsonl, a line an answer."""
+
+import json
+import os
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from metier import baselines, plugins
+from metier.engine import weights
+from metier.recipe import QUICK_QUESTIONS
+from metier.records import Question, questions
+from metier.runs import Run, fingerprint, write_text
+from metier.scorers import Answer, Asking
+
+VERSION = 1
+
+
+def evaluate(run: Run) -> dict[str, Any]:
+    """Ask base and tuned model, and the cheap classifier, every question; returns seconds and counts."""
+    trained = run.result("train")
+    adapter = run.folder / trained["adapter"]
+    rows = run.table("curate", "train.parquet")
+    model_sha256 = weights.sha256(weights.folder(run.recipe.model, run.progress.say))
+    judged = [*run.recipe.build_benchmarks(), *(benchmark for benchmark, _ in run.recipe.build_keep())]
+    dtype, seconds = _dtype(), 0.0
+    run.lock(dtype=dtype)
+    for who, its_adapter, adapter_sha256 in (("base", None, None), ("tuned", adapter, trained["adapter_sha256"])):
+        model = _Lazily(run, its_adapter)
+        for benchmark in judged:
+            asked = benchmark.questions(QUICK_QUESTIONS if run.recipe.quick else 0)
+            labels = benchmark.label_set(rows)
+            scorer = plugins.find("scorers", benchmark.scorer)()
+            inputs = fingerprint(
+                VERSION, scorer.version, dtype, model_sha256, adapter_sha256, benchmark.scorer, labels, _print(asked, benchmark)
+            )
+            stage = f"evaluate/{who}/{benchmark.name}"
+            done = run.done(stage, inputs)
+            if done is None:
+                began = time.monotonic()
+                asking = scorer.ask(model(), benchmark, asked, labels)
+                _answer_all(run, stage, inputs, asking, len(asked))
+                done = run.seal(stage, inputs, {"n": len(asked), "labels": labels, "seconds": _since(began)})
+            seconds += done["seconds"]
+    for benchmark in judged:
+        seconds += _cheap(run, benchmark, rows)
+    return run.seal("evaluate", "", {"seconds": round(seconds, 1)})
+
+
+def read_answers(run: Run, who: str, benchmark: str) -> list[Answer]:
+    """The saved answers of base, tuned or cheap; empty where nobody of that kind answered."""
+    path = run.folder / "evaluate" / who / f"{benchmark}.jsonl"
+    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+    return [Answer.from_json(json.loads(line)) for line in lines]
+
+
+def _answer_all(run: Run, stage: str, inputs: str, asking: Asking, n: int) -> None:
+    """Answer batch after batch into a part file; a killed run goes on behind its last whole batch, byte for byte."""
+    part = run.path(f"{stage}.part.jsonl")
+    answered = _resume(part, inputs, asking)
+    who, name = stage.split("/")[1:]
+    run.progress.begin(f"evaluate: {who}, {name}", n, "questions", done=len(answered))
+    with open(part, "a", encoding="utf-8") as stream:
+        for batch in asking.batches:
+            if batch[0] in answered:
+                continue
+            answers = asking.answer(batch)
+            answered |= dict(zip(batch, answers, strict=True))
+            lines = [json.dumps({"position": p, **a.to_json()}, ensure_ascii=False) for p, a in zip(batch, answers, strict=True)]
+            stream.write("".join(line + "\n" for line in lines))
+            stream.flush()
+            os.fsync(stream.fileno())
+            run.progress.advance(len(batch))
+    run.progress.end()
+    _write_answers(run.path(f"{stage}.jsonl"), [answered[position] for position in range(n)])
+    part.unlink()
+
+
+def _resume(part: Path, inputs: str, asking: Asking) -> dict[int, Answer]:
+    """The whole batches of an earlier try at the very same questions; anything else is cleared."""
+    answered: dict[int, Answer] = {}
+    lines = part.read_text(encoding="utf-8", errors="replace").splitlines() if part.is_file() else []
+    if lines and lines[0] == inputs:
+        for line in lines[1:]:
+            try:
+                row = json.loads(line)
+            except ValueError:
+                break  # torn by the kill
+            answered[row.pop("position")] = Answer.from_json(row)
+    whole = {p: answered[p] for batch in asking.batches if all(p in answered for p in batch) for p in batch}
+    kept = [json.dumps({"position": p, **answer.to_json()}, ensure_ascii=False) for p, answer in whole.items()]
+    write_text(part, "".join(line + "\n" for line in [inputs, *kept]))
+    return whole
+
+
+def _cheap(run: Run, benchmark: Any, rows: Any) -> float:
+    """Majority and TF-IDF from the very rows that the model was trained on; returns the seconds they took."""
+    own = [row for row, task in zip(questions(rows), _tasks(rows), strict=True) if task == benchmark.name]
+    if not own or benchmark.scorer != "label":
+        return 0.0
+    asked, stage = benchmark.questions(QUICK_QUESTIONS if run.recipe.quick else 0), f"evaluate/cheap/{benchmark.name}"
+    inputs = fingerprint(VERSION, _print(own, benchmark), _print(asked, benchmark), run.recipe.seed)
+    done = run.done(stage, inputs)
+    if done is None:
+        started = time.monotonic()
+        texts, gold = [row.text for row in own], [row.answer for row in own]
+        answers = baselines.tfidf(texts, gold, asked, benchmark.label_set(rows), run.recipe.seed)
+        _write_answers(run.path(f"{stage}.jsonl"), answers)
+        result = {"majority": baselines.majority(gold, asked), "rows": len(own), "seconds": _since(started)}
+        run.progress.say(f"  evaluate: cheap, {benchmark.name}: TF-IDF + logistic regression in {result['seconds']} s")
+        done = run.seal(stage, inputs, result)
+    return float(done["seconds"])
+
+
+class _Lazily:
+    """The model, loaded only where a question is still open."""
+
+    def __init__(self, run: Run, adapter: Path | None) -> None:
+        self.run, self.adapter, self.model = run, adapter, None
+
+    def __call__(self) -> Any:
+        if self.model is None:
+            from metier.engine.model import load
+
+            self.model = load(self.run.recipe.model, self.adapter, self.run.progress.say)
+        return self.model
+
+
+def _dtype() -> str:
+    from metier.engine.model import default_dtype
+
+    return str(default_dtype()).removeprefix("torch.")
+
+
+def _tasks(rows: Any) -> list[str]:
+    pairs = zip(rows["task"].to_pylist(), rows["label"].to_pylist(), strict=True)
+    return [task for task, label in pairs if label is not None]
+
+
+def _print(asked: Sequence[Question], benchmark: Any) -> str:
+    return fingerprint([(question.id, question.render(benchmark.prompt), question.answer) for question in asked])
+
+
+def _write_answers(path: Path, answers: Sequence[Answer]) -> None:
+    write_text(path, "".join(json.dumps(answer.to_json(), ensure_ascii=False) + "\n" for answer in answers))
+
+
+def _since(started: float) -> float:
+    return round(time.monotonic() - started, 1)

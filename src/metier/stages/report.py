@@ -1,0 +1,148 @@
+"""The verdict and the pages that people read: verdict.json, report.html, model_card.md."""
+
+import json
+import random
+import resource
+from collections.abc import Sequence
+from importlib.resources import files
+from typing import Any
+
+from metier import plugins
+from metier.runs import Run, write_json, write_text
+from metier.scorers import Answer
+from metier.stages.evaluate import read_answers
+from metier.verdict import confusion, decide, judge_benchmark, judge_kept, say_p
+
+EXAMPLES = 3
+MOST_LABELS = 40
+"""Labels up to which a confusion matrix can be read."""
+MEANINGS = {
+    "SHIP": "The tuned model is better at the work by more than chance explains, and what had to be kept is kept.",
+    "HOLD": "There is not enough evidence that the tuned model should replace what you have.",
+    "SMOKE": "The path works. A smoke run gives no verdict: run without --quick for one.",
+}
+
+
+def report(run: Run) -> dict[str, Any]:
+    """Judge the saved answers and write the pages; returns what verdict.json holds."""
+    verdict = judge(run)
+    write_json(run.path("verdict.json"), verdict)
+    content = _content(run, verdict)
+    write_text(run.path("report.html"), _template("report.html").render(content))
+    write_text(run.path("model_card.md"), _template("model_card.md").render(content))
+    return verdict
+
+
+def judge(run: Run) -> dict[str, Any]:
+    """The verdict from the answers on disk; nothing is asked again."""
+    recipe = run.recipe
+    entries, kept = [], []
+    for benchmark in recipe.build_benchmarks():
+        labels = run.result(f"evaluate/tuned/{benchmark.name}")["labels"]
+        answers = {who: read_answers(run, who, benchmark.name) for who in ("base", "tuned", "cheap")}
+        majority = run.result(f"evaluate/cheap/{benchmark.name}")["majority"] if answers["cheap"] else None
+        entries.append(judge_benchmark(benchmark, answers, labels, majority, recipe.seed, recipe.ship.alpha))
+    for benchmark, margin in recipe.build_keep():
+        before, after = (read_answers(run, who, benchmark.name) for who in ("base", "tuned"))
+        kept.append(judge_kept(benchmark, margin, before, after, recipe.seed))
+    decision, reasons = decide(entries, kept, recipe.ship.min_gain, recipe.ship.alpha, recipe.quick)
+    return {
+        "decision": decision,
+        "reasons": reasons,
+        "benchmarks": entries,
+        "keep": kept,
+        "seconds": {stage: run.result(stage)["seconds"] for stage in ("curate", "train", "evaluate")},
+        "peak_memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
+        "seeds": [recipe.seed],
+        "adapter_sha256": run.result("train")["adapter_sha256"],
+    }
+
+
+def _content(run: Run, verdict: dict[str, Any]) -> dict[str, Any]:
+    from markupsafe import Markup
+
+    from metier.pages import pictures
+
+    curves = []
+    for log in sorted((run.folder / "train").glob("*/log.jsonl")):
+        rows = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
+        if rows:
+            curves.append(Markup(pictures.loss_curve(rows, f"Training loss, {log.parent.name}")))
+    return {
+        "name": run.folder.name,
+        "run_folder": run.folder,
+        "verdict": verdict,
+        "meaning": MEANINGS[verdict["decision"]],
+        "recipe": run.recipe,
+        "pack": plugins.find("industries", run.recipe.industry)(),
+        "lock": json.loads(run.path("lock.json").read_text(encoding="utf-8")),
+        "steps": json.loads(run.path("curate", "steps.json").read_text(encoding="utf-8")),
+        "curated": run.result("curate"),
+        "five": _five(verdict),
+        "benchmarks": [_benchmark(run, entry) for entry in verdict["benchmarks"]],
+        "curves": curves,
+        "say_p": say_p,
+    }
+
+
+def _five(verdict: dict[str, Any]) -> list[dict[str, str]]:
+    """The five numbers of the first benchmark that a reader in a hurry needs."""
+    first, kept = verdict["benchmarks"][0], verdict["keep"]
+    percent = first["metric"] != "loss"
+
+    def show(value: float) -> str:
+        return f"{100 * value:.1f} %" if percent else f"{value:.3f}"
+
+    boxes = [
+        {"label": f"{first['metric']}, tuned", "figure": show(first["tuned"]["value"]), "note": f"of {first['n']:,} unseen questions"},
+        {"label": "before tuning", "figure": show(first["base"]["value"]), "note": "same questions, same scoring"},
+        {"label": "cheap classifier", "figure": show(first["cheap"]["value"]) if first["cheap"] else "–", "note": "TF-IDF, same rows"},
+        {"label": "fixed / broke", "figure": f"{first['fixed']} / {first['broke']}", "note": f"{say_p(first['p_holm'])}"},
+    ]
+    state = kept[0]["state"] if kept else "not checked"
+    note = f"{kept[0]['name']}: {kept[0]['change']['value']:+.3f}, margin {kept[0]['margin']:g}" if kept else "add keep: to the recipe"
+    return [*boxes, {"label": "what it knew before", "figure": state, "note": note}]
+
+
+def _benchmark(run: Run, entry: dict[str, Any]) -> dict[str, Any]:
+    from markupsafe import Markup
+
+    from metier.pages import pictures
+
+    name, labels = entry["name"], run.result(f"evaluate/tuned/{entry['name']}")["labels"]
+    base, tuned = (read_answers(run, who, name) for who in ("base", "tuned"))
+    majority = entry["majority"]
+    rows = [
+        ("majority", {"value": majority, "low": majority, "high": majority} if majority and entry["metric"] == "accuracy" else None),
+        ("TF-IDF + LR", entry["cheap"]),
+        ("base", entry["base"]),
+        ("tuned", entry["tuned"]),
+    ]
+    picture = pictures.intervals(rows, f"{entry['metric']} on {name}, with 95 % intervals")
+    few = len(labels) <= MOST_LABELS
+    table = pictures.confusion(confusion(tuned, labels), labels, f"Answers of the tuned model on {name}") if few else ""
+    return {
+        "entry": entry,
+        "picture": Markup(picture),
+        "confusion": Markup(table),
+        "fixed": _examples(base, tuned, run.recipe.seed, fixed=True),
+        "broken": _examples(base, tuned, run.recipe.seed, fixed=False),
+    }
+
+
+def _examples(base: Sequence[Answer], tuned: Sequence[Answer], seed: int, fixed: bool) -> list[dict[str, str | None]]:
+    """A seeded draw, not the prettiest ones."""
+    changed = [
+        {"text": after.prompt, "gold": after.gold, "base": before.answer, "tuned": after.answer}
+        for before, after in zip(base, tuned, strict=True)
+        if (before.value == 0, after.value == 1) == (fixed, fixed) and before.value != after.value
+    ]
+    return random.Random(f"examples:{seed}").sample(changed, min(EXAMPLES, len(changed)))
+
+
+def _template(name: str) -> Any:
+    from jinja2 import Environment, StrictUndefined
+
+    # Everything is escaped: rows, labels and names come from data. Only our own pictures are marked as safe.
+    environment = Environment(autoescape=name.endswith(".html"), undefined=StrictUndefined, trim_blocks=True)
+    return environment.from_string((files("metier") / "pages" / name).read_text(encoding="utf-8"))

@@ -1,0 +1,56 @@
+"""The recipe's methods, one after the other, each going on with the adapter of the one before."""
+
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+from metier.engine import weights
+from metier.methods import Lesson
+from metier.runs import Run, file_sha256, fingerprint
+
+VERSION = 1
+ADAPTER_FILE = "adapter_model.safetensors"
+
+
+def train(run: Run) -> dict[str, Any]:
+    """Train; returns the last adapter's folder and hash. A method that finished before is not run again."""
+    rows = run.table("curate", "train.parquet")
+    rows_sha256 = file_sha256(run.folder / "curate" / "train.parquet")
+    benchmarks = {benchmark.name: benchmark for benchmark in run.recipe.build_benchmarks()}
+    prompts = {name: benchmark.prompt for name, benchmark in benchmarks.items()}
+    model_folder = weights.folder(run.recipe.model, run.progress.say)
+    model_sha256 = weights.sha256(model_folder)
+    run.lock(model={"name": run.recipe.model, "sha256": model_sha256})
+    adapter: Path | None = None
+    result: dict[str, Any] = {}
+    for number, (name, method) in enumerate(run.recipe.build_methods(), start=1):
+        stage = f"train/{number:02d}-{name}"
+        earlier = result.get("adapter_sha256")
+        inputs = fingerprint(VERSION, vars(method), run.recipe.seed, rows_sha256, prompts, model_sha256, earlier)
+        folder = run.path(stage)
+        if done := run.done(stage, inputs):
+            run.progress.say(f"train: {name} done before")
+        else:
+            started = time.monotonic()
+            _clear_stale(folder, inputs)
+            run.progress.say(f"train: {name} on {len(rows):,} rows")
+            cost = method.train(
+                Lesson(rows, benchmarks, run.recipe.model, adapter, folder, run.recipe.seed, run.progress)
+            )
+            sha256 = file_sha256(folder / "adapter" / ADAPTER_FILE)
+            done = {**cost, "adapter_sha256": sha256, "seconds": round(time.monotonic() - started, 1)}
+            run.seal(stage, inputs, done)
+        # Only now: a kill between the seal and here leaves checkpoints behind, and the next call removes them.
+        shutil.rmtree(folder / "checkpoints", ignore_errors=True)
+        adapter, result = folder / "adapter", {**done, "adapter": f"{stage}/adapter"}
+    return run.seal("train", str(result["adapter_sha256"]), result)
+
+
+def _clear_stale(folder: Path, inputs: str) -> None:
+    """Checkpoints made from other inputs (another seed, other rows) are no place to go on from."""
+    mark = folder / "inputs.txt"
+    if folder.exists() and (not mark.is_file() or mark.read_text() != inputs):
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    mark.write_text(inputs)

@@ -1,0 +1,30 @@
+"""Repair broken encoding, compose accents, fold white space."""
+
+import re
+from dataclasses import dataclass
+
+import ftfy
+import pyarrow as pa
+
+from metier.steps import Sifted, Surroundings, sift
+
+
+@dataclass
+class Step:
+    """Mend mojibake (ftfy), compose characters (NFC) and fold runs of spaces; rows left without text are dropped."""
+
+    keep_lines: bool = True
+    """Keep line breaks; off folds each text into one line."""
+
+    def apply(self, rows: pa.Table, around: Surroundings) -> Sifted:
+        before = rows["text"].to_pylist()
+        after = [self._mend(text) for text in before]
+        column = rows.schema.get_field_index("text")
+        rows = rows.set_column(column, rows.schema.field(column), pa.array(after, pa.string()))
+        changed = sum(old != new for old, new in zip(before, after, strict=True))
+        return sift(rows, [None if text else "no text left" for text in after], changed=changed)
+
+    def _mend(self, text: str) -> str:
+        text = ftfy.fix_text(text, normalization="NFC")
+        space = r"[^\S\n]+" if self.keep_lines else r"\s+"
+        return re.sub(r" ?\n ?", "\n", re.sub(space, " ", text)).strip()

@@ -1,0 +1,198 @@
+"""SHIP or HOLD: what got better, what got worse, and how sure we are."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from metier import plugins, stats
+from metier.metrics import Outcomes, outcomes
+from metier.scorers import Answer
+from metier.stats import Interval
+
+
+@dataclass(frozen=True)
+class Paired:
+    """Two models on the same questions, under one metric."""
+
+    before: Interval
+    after: Interval
+    gain: Interval
+    p: float
+    test: str
+    smallest_visible: float
+
+
+def compare(name: str, before: Outcomes, after: Outcomes, seed: int, alpha: float) -> Paired:
+    """What `after` gains over `before` in the metric of this name; positive is better whatever the metric.
+
+    Both are weighted by the same bootstrap draws of whole clusters, so that a hard draw is hard for both.
+    """
+    metric = plugins.find("metrics", name)()
+    sign = 1.0 if metric.higher_is_better else -1.0
+    cluster, weights = stats.bootstrap_weights(before.groups, seed)
+    first, second = metric.statistics(before), metric.statistics(after)
+    values = [float(metric.value(table.sum(0))) for table in (first, second)]
+    draws = [stats.resampled(table, cluster, weights, metric.value) for table in (first, second)]
+    difference, difference_draws = sign * (values[1] - values[0]), sign * (draws[1] - draws[0])
+    intervals = [stats.percentile_interval(value, drawn) for value, drawn in zip(values, draws, strict=True)]
+    test, p = "paired bootstrap", stats.bootstrap_p(difference, difference_draws)
+    smallest = stats.smallest_visible(float(difference_draws.std()), alpha)
+    single = len(set(before.groups)) == len(before.groups)
+    if name == "accuracy":
+        fixed, broke = fixed_and_broke(before, after)
+        if single:
+            n = len(before.gold)
+            intervals = [stats.wilson(round(value * n), n) for value in values]
+            test, p = "mid-p McNemar", stats.mcnemar_mid_p(fixed, broke)
+            smallest = stats.smallest_visible_share(n, (fixed + broke) / n, alpha)
+    if not single:
+        test = "paired cluster bootstrap"
+    return Paired(*intervals, stats.percentile_interval(difference, difference_draws), p, test, smallest)
+
+
+def fixed_and_broke(before: Outcomes, after: Outcomes) -> tuple[int, int]:
+    """Questions that were wrong and are right now, and the other way round."""
+    was_right, is_right = before.predicted == before.gold, after.predicted == after.gold
+    return int((~was_right & is_right).sum()), int((was_right & ~is_right).sum())
+
+
+def judge_benchmark(
+    benchmark: Any, answers: dict[str, Sequence[Answer]], labels: Sequence[str], majority: float | None, seed: int, alpha: float
+) -> dict[str, Any]:
+    """One entry of verdict.json's `benchmarks`; `answers` holds base, tuned and, where there is one, cheap."""
+    table = {who: outcomes(given, labels) for who, given in answers.items() if given}
+    deciding = benchmark.metrics[0]
+    paired = compare(deciding, table["base"], table["tuned"], seed, alpha)
+    over_cheap = compare(deciding, table["cheap"], table["tuned"], seed, alpha) if "cheap" in table else None
+    fixed, broke = fixed_and_broke(table["base"], table["tuned"])
+    entry: dict[str, Any] = {
+        "name": benchmark.name,
+        "metric": deciding,
+        "n": len(answers["base"]),
+        "clusters": len(set(table["base"].groups)),
+        "majority": majority,
+        "cheap": asdict(over_cheap.before) if over_cheap else None,
+        "base": asdict(paired.before),
+        "tuned": asdict(paired.after),
+        "gain": asdict(paired.gain),
+        "test": paired.test,
+        "p": paired.p,
+        "p_holm": paired.p,
+        "smallest_visible": paired.smallest_visible,
+        "fixed": fixed,
+        "broke": broke,
+        "gain_over_cheap": {**asdict(over_cheap.gain), "p": over_cheap.p} if over_cheap else None,
+        "could_not_judge": {who: int((given.predicted < 0).sum()) for who, given in table.items()},
+    }
+    if single_p := _mcnemar(deciding, fixed, broke):
+        entry["p_mcnemar"] = single_p
+    entry["metrics"] = [_row(name, table, seed, alpha) for name in benchmark.metrics]
+    return entry
+
+
+def judge_kept(benchmark: Any, margin: float, before: Sequence[Answer], after: Sequence[Answer], seed: int) -> dict[str, Any]:
+    """One entry of verdict.json's `keep`: a change above zero is a loss, in the unit of the benchmark's metric."""
+    labels = sorted({answer.gold for answer in before})
+    paired = compare(benchmark.metrics[0], outcomes(before, labels), outcomes(after, labels), seed, 0.05)
+    worse = Interval(-paired.gain.value, -paired.gain.high, -paired.gain.low)
+    return {
+        "name": benchmark.name,
+        "metric": benchmark.metrics[0],
+        "unit": plugins.find("metrics", benchmark.metrics[0])().unit,
+        "n": len(before),
+        "base": paired.before.value,
+        "tuned": paired.after.value,
+        "change": asdict(worse),
+        "margin": margin,
+        "state": stats.non_inferiority(worse, margin),
+    }
+
+
+def decide(
+    benchmarks: list[dict[str, Any]], keep: list[dict[str, Any]], min_gain: float, alpha: float, quick: bool
+) -> tuple[str, list[str]]:
+    """The decision and its reasons, in sentences. Fills in `p_holm`.
+
+    SHIP: at least one benchmark gains (adjusted p below alpha, interval above zero, at least `min_gain`) and beats the
+    cheap classifier, none gets worse, and everything to be kept is kept.
+    """
+    for entry, adjusted in zip(benchmarks, stats.holm([entry["p"] for entry in benchmarks]), strict=True):
+        entry["p_holm"] = adjusted
+    judged = [_judge(entry, min_gain, alpha) for entry in benchmarks]
+    reasons = [reason for _, reason in judged] + [_kept_sentence(entry) for entry in keep]
+    states = [state for state, _ in judged]
+    good = "gain" in states and "worse" not in states and all(entry["state"] == "kept" for entry in keep)
+    if quick:
+        return "SMOKE", ["This was a smoke run on few rows and few questions: it shows that the path works, no more.", *reasons]
+    return ("SHIP" if good else "HOLD"), reasons
+
+
+def _judge(entry: dict[str, Any], min_gain: float, alpha: float) -> tuple[str, str]:
+    """(gain | none | worse, sentence) of one benchmark."""
+    gain, name = entry["gain"], entry["name"]
+    seen = (
+        f"{entry['metric']} on {name} went from {entry['base']['value']:.3f} to {entry['tuned']['value']:.3f} "
+        f"(gain {gain['value']:+.3f}, 95 % interval {gain['low']:+.3f} to {gain['high']:+.3f}, {say_p(entry['p_holm'])})"
+    )
+    if entry["p_holm"] >= alpha:
+        return "none", f"{seen}: no gain that this test could tell from chance; it could have shown {entry['smallest_visible']:.3f}."
+    if gain["value"] < 0:
+        return "worse", f"{seen}: worse than before."
+    if gain["value"] < min_gain or gain["low"] <= 0:
+        return "none", f"{seen}: less than the {min_gain:g} that the recipe asks for."
+    cheap = entry["gain_over_cheap"]
+    if cheap is None:
+        return "gain", f"{seen}. No cheap classifier could be trained for it."
+    against = (
+        f"over TF-IDF with logistic regression ({entry['cheap']['value']:.3f}) {cheap['value']:+.3f}, "
+        f"95 % interval {cheap['low']:+.3f} to {cheap['high']:+.3f}, {say_p(cheap['p'])}"
+    )
+    if cheap["p"] >= alpha or cheap["value"] <= 0:
+        return "none", f"{seen}, but the cheap classifier is as good: {against}."
+    return "gain", f"{seen}; {against}."
+
+
+def _kept_sentence(entry: dict[str, Any]) -> str:
+    change = entry["change"]
+    seen = (
+        f"{entry['name']}: {entry['metric']} changed for the worse by {change['value']:+.3f} {entry['unit']} (95 % interval "
+        f"{change['low']:+.3f} to {change['high']:+.3f}, margin {entry['margin']:g})"
+    )
+    if entry["state"] == "kept":
+        return f"Kept {seen}."
+    if entry["state"] == "lost":
+        return f"Lost {seen}: the model forgot more than the recipe tolerates."
+    return f"Not sure about {seen}: the interval holds the margin, so more test text is needed to decide."
+
+
+def _row(name: str, table: dict[str, Outcomes], seed: int, alpha: float) -> dict[str, Any]:
+    """All models under one metric."""
+    paired = compare(name, table["base"], table["tuned"], seed, alpha)
+    cheap = compare(name, table["cheap"], table["tuned"], seed, alpha).before if "cheap" in table else None
+    return {
+        "metric": name,
+        "cheap": asdict(cheap) if cheap else None,
+        **{key: asdict(getattr(paired, at)) for key, at in (("base", "before"), ("tuned", "after"), ("gain", "gain"))},
+        "test": paired.test,
+        "p": paired.p,
+        "smallest_visible": paired.smallest_visible,
+    }
+
+
+def _mcnemar(metric: str, fixed: int, broke: int) -> float | None:
+    return stats.mcnemar_mid_p(fixed, broke) if metric == "accuracy" else None
+
+
+def say_p(p: float) -> str:
+    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
+
+
+def confusion(answers: Sequence[Answer], labels: Sequence[str]) -> np.ndarray:
+    """(labels, labels) counts: rows are the right labels, columns the given ones."""
+    table = outcomes(answers, labels)
+    counts = np.zeros((len(labels), len(labels)), dtype=int)
+    judged = table.predicted >= 0
+    np.add.at(counts, (table.gold[judged], table.predicted[judged]), 1)
+    return counts
