@@ -1,7 +1,6 @@
 """The command line: a short function per verb. Nothing heavy is imported before a verb needs it."""
 
 import json
-import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -211,7 +210,3 @@ def _kind(kind: str) -> str:
 def _first_line(text: str | None) -> str:
     return (text or "").strip().splitlines()[0] if text else ""
 
-
-if __name__ == "__main__":
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    main()

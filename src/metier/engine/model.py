@@ -48,8 +48,10 @@ def load(
 ) -> LanguageModel:
     """The model of this name, ready to answer; an adapter is merged in float32 before the cast to `dtype`."""
     from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers.utils import logging
 
     folder = weights.folder(name, warn)
+    logging.disable_progress_bar()  # loading takes a second, and its bar would tear ours
     # Eager attention: on a CPU it is faster than SDPA for short rows, whose backward pass alone took a fifth of a
     # training step (7.3 ms a layer for 20 rows of 25 tokens). On a GPU the library chooses.
     attention = None if torch.cuda.is_available() else "eager"

@@ -14,7 +14,7 @@ import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 from peft.helpers import disable_input_dtype_casting
 from torch.utils.data import DataLoader
-from transformers import TrainerCallback
+from transformers import PrinterCallback, TrainerCallback
 from trl import SFTConfig, SFTTrainer
 
 from metier.engine import batches, checkpoints
@@ -187,6 +187,7 @@ def train(
         callbacks=[checkpoints.Seal(), Journal(folder / "log.jsonl", progress)],
         plan=plan,
     )
+    trainer.remove_callback(PrinterCallback)  # the journal says it, once
     resume = checkpoints.newest(folder / "checkpoints")
     started = time.monotonic()
     trainer.train(resume_from_checkpoint=str(resume) if resume else None)

@@ -32,6 +32,8 @@ def curate(run: Run) -> dict[str, Any]:
     started = time.monotonic()
     run.progress.say("curate: reading " + ", ".join(prints))
     rows = pa.concat_tables([_with_task(source.rows(), source, benchmarks) for source in sources])
+    # A source's own test rows belong to the benchmarks; the steps never see them.
+    rows = rows.filter(pc.not_equal(pc.fill_null(rows["split"], "train"), "test"))
     _check_labels(rows)
     kept, dropped, journal = _apply_steps(run, rows, Surroundings(recipe.seed, benchmarks))
     train = kept.filter(pc.not_equal(pc.fill_null(kept["split"], "train"), "valid"))

@@ -87,7 +87,8 @@ def _resume(part: Path, inputs: str, asking: Asking) -> dict[int, Answer]:
                 row = json.loads(line)
             except ValueError:
                 break  # torn by the kill
-            answered[row.pop("position")] = Answer.from_json(row)
+            position = row.pop("position")
+            answered[position] = Answer.from_json(row)
     whole = {p: answered[p] for batch in asking.batches if all(p in answered for p in batch) for p in batch}
     kept = [json.dumps({"position": p, **answer.to_json()}, ensure_ascii=False) for p, answer in whole.items()]
     write_text(part, "".join(line + "\n" for line in [inputs, *kept]))

@@ -24,7 +24,7 @@ class Step:
             seen[text].add(label)
         # A held-out row wins over a training row that says the same, so that the duplicate does not leak.
         first: dict[str, str] = {}
-        for position in sorted(range(len(texts)), key=lambda i: splits[i] not in ("valid", "test")):
+        for position in sorted(range(len(texts)), key=lambda i: splits[i] != "valid"):
             first.setdefault(texts[position], ids[position])
         reasons: list[str | None] = []
         for text, row_id in zip(texts, ids, strict=True):

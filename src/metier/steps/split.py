@@ -28,8 +28,7 @@ class Step:
             splits[i] = "valid" if group_of[i] in held_out else "train"
         at = rows.schema.get_field_index("split")
         rows = rows.set_column(at, rows.schema.field(at), pa.array(splits, pa.string()))
-        reasons = ["a test row of its source" if split == "test" else None for split in splits]
-        return sift(rows, reasons, train=splits.count("train"), valid=splits.count("valid"))
+        return sift(rows, [None] * len(splits), train=splits.count("train"), valid=splits.count("valid"))
 
     def _hold_out(self, group_of: dict[int, str], labels: list[str | None], generator: random.Random) -> set[str]:
         """Groups for the valid side, drawn label by label (a group counts for the label of its first row)."""

@@ -1,0 +1,27 @@
+"""One thread a test, a cache of its own, and no network: what passes here passes on a train."""
+
+import os
+
+os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ["OMP_NUM_THREADS"] = "1"
+os.environ["TOKENIZERS_PARALLELISM"] = "false"
+
+import pytest  # noqa: E402
+import torch  # noqa: E402
+
+torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cache(tmp_path_factory):
+    """The fake model is made once for all tests; the real one comes from the user's cache where it is there."""
+    os.environ["METIER_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+    yield
+
+
+@pytest.fixture
+def triage(tmp_path):
+    """A folder with a team's own data (two departments, told apart by a word) and a recipe for it."""
+    from tests.tiny import write_triage
+
+    return write_triage(tmp_path)

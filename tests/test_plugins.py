@@ -1,0 +1,118 @@
+"""One suite for every plug-in there is: a new file is checked without anybody adding it to a list."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from metier import plugins
+from metier.errors import UserError
+from metier.metrics import Outcomes
+from metier.records import SCHEMA, rows_to_table
+from metier.steps import Surroundings
+
+ALL = [(kind, name) for kind in plugins.KINDS for name in plugins.names(kind)]
+
+
+def of(kind):
+    return plugins.names(kind)
+
+
+@pytest.mark.parametrize(("kind", "name"), ALL)
+def test_every_plug_in_says_what_it_is_and_explains_its_settings(kind, name):
+    found = plugins.find(kind, name)
+    assert found.__doc__ and not found.__doc__.startswith(f"{found.__name__}(")
+    if kind in ("steps", "methods"):
+        for field, _, _, explained in plugins.settings_help(found):
+            assert explained, f"{kind}/{name}: {field} has no line under it"
+
+
+@pytest.mark.parametrize(("kind", "name"), [pair for pair in ALL if pair[0] not in ("scorers", "metrics")])
+def test_every_plug_in_stands_on_its_defaults_and_refuses_unknown_settings(kind, name):
+    built = plugins.build(kind, name, {})
+    assert dataclasses.is_dataclass(built)
+    with pytest.raises(UserError, match="has no setting 'nonsense'"):
+        plugins.build(kind, name, {"nonsense": 1})
+
+
+@pytest.mark.parametrize("name", of("sources"))
+def test_every_source_gives_rows_with_licence_and_origin(name):
+    source = plugins.build("sources", name, {})
+    rows = source.rows()
+    assert rows.schema == SCHEMA and len(rows)
+    assert source.licence and source.citation
+    for column in ("id", "text", "licence", "origin"):
+        assert all(rows[column].to_pylist()), column
+    assert len(set(rows["id"].to_pylist())) == len(rows)
+    assert source.fingerprint() == plugins.build("sources", name, {}).fingerprint()
+
+
+@pytest.mark.parametrize("name", of("steps"))
+def test_every_step_accounts_for_every_row(name):
+    rows = rows_to_table(
+        {"id": str(n), "text": f"t{n % 7}", "label": "ab"[n % 2], "source": "s", "licence": "mit", "origin": str(n)}
+        for n in range(40)
+    )
+    sifted = plugins.build("steps", name, {}).apply(rows, Surroundings(0, []))
+    assert sorted(sifted.kept["id"].to_pylist() + sifted.dropped["id"].to_pylist(), key=int) == [str(n) for n in range(40)]
+    assert sifted.kept.schema == SCHEMA
+    assert all(sifted.dropped["reason"].to_pylist())
+    empty = plugins.build("steps", name, {}).apply(rows.slice(0, 0), Surroundings(0, []))
+    assert len(empty.kept) == len(empty.dropped) == 0
+
+
+@pytest.mark.parametrize("name", of("metrics"))
+def test_every_metric_is_a_function_of_weighted_sums(name):
+    generator = np.random.default_rng(0)
+    table = Outcomes(
+        gold=generator.integers(3, size=30), predicted=generator.integers(-1, 3, size=30), value=generator.random(30),
+        weight=np.ones(30), n_labels=3, groups=tuple(map(str, range(30))),
+    )
+    metric = plugins.find("metrics", name)()
+    statistics = metric.statistics(table)
+    assert statistics.shape[0] == 30 and not np.isnan(statistics).any()
+    one = float(metric.value(statistics.sum(0)))
+    assert float(metric.value(2 * statistics.sum(0))) == pytest.approx(one)  # every row twice changes nothing
+    stack = np.stack([statistics.sum(0), statistics[:10].sum(0)])
+    assert metric.value(stack)[0] == pytest.approx(one) and metric.value(stack).shape == (2,)
+
+
+@pytest.mark.parametrize("name", of("benchmarks"))
+def test_every_benchmark_has_questions_licence_and_known_parts(name):
+    benchmark = plugins.build("benchmarks", name, {})
+    assert benchmark.name == name
+    asked = benchmark.questions()
+    assert len(asked) >= 50 and benchmark.licence and benchmark.citation
+    assert asked == benchmark.questions()
+    if benchmark.scorer == "label":
+        assert {question.answer for question in asked} <= set(benchmark.label_set())
+
+
+@pytest.mark.parametrize("name", of("scorers"))
+def test_every_scorer_has_a_version(name):
+    assert isinstance(plugins.find("scorers", name)().version, int)
+
+
+@pytest.mark.parametrize("name", of("industries"))
+def test_every_industry_makes_a_recipe_that_checks(name):
+    from metier.recipe import check, load
+
+    assert check(load(industry=name)) == []
+    pack = plugins.find("industries", name)()
+    assert pack.intended_use and pack.limits
+
+
+def test_an_unknown_name_gets_the_nearest_one():
+    with pytest.raises(UserError, match="There is no method 'sfd'. Did you mean 'sft'"):
+        plugins.find("methods", "sfd")
+
+
+def test_a_plug_in_may_come_from_a_file(tmp_path):
+    (tmp_path / "mine.py").write_text("class Step:\n    'Mine.'\n")
+    assert plugins.find("steps", str(tmp_path / "mine.py")).__doc__ == "Mine."
+    with pytest.raises(UserError, match="no plug-in file"):
+        plugins.find("steps", str(tmp_path / "absent.py"))
+    with pytest.raises(UserError, match="defines no class Method"):
+        plugins.find("methods", str(tmp_path / "mine.py"))
+
+

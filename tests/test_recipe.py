@@ -1,0 +1,116 @@
+"""What a recipe refuses, and that it says everything at once."""
+
+import pytest
+
+from metier.errors import Problems, UserError
+from metier.recipe import check, load
+
+
+def recipe(tmp_path, text):
+    path = tmp_path / "recipe.yaml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_the_default_recipe_is_good_and_names_icd10cm():
+    found = load()
+    assert check(found) == []
+    assert found.sources == ["icd10cm"]
+    assert found.benchmarks == ["icd10cm_chapter"]
+
+
+def test_an_unknown_key_is_refused_with_the_nearest_right_one(tmp_path):
+    with pytest.raises(UserError, match="no key 'sorces'. Did you mean 'sources'"):
+        load(recipe(tmp_path, "sorces: [icd10cm]"))
+
+
+def test_an_unknown_key_inside_ship_is_refused(tmp_path):
+    with pytest.raises(UserError, match=r"'ship.min_gian'. Did you mean 'min_gain'"):
+        load(recipe(tmp_path, "ship: {min_gian: 0.1}"))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("industry: helthcare", "no industry 'helthcare'. Did you mean 'healthcare'"),
+        ("- a list", "is no recipe"),
+        ("a: [", "is no valid YAML"),
+        ("seed: many", "`seed` cannot be 'many'"),
+    ],
+)
+def test_what_cannot_be_read_is_said_in_one_message(tmp_path, text, message):
+    with pytest.raises(UserError) as caught:
+        load(recipe(tmp_path, text))
+    assert message in str(caught.value)
+
+
+def test_a_missing_recipe_is_said(tmp_path):
+    with pytest.raises(UserError, match="There is no recipe"):
+        load(tmp_path / "absent.yaml")
+
+
+def test_check_finds_every_problem_at_once(tmp_path):
+    text = """
+model: ./absent
+sources: [{path: absent.jsonl, label: x, licence: mit}, icd11cm]
+steps: [normalize, {select: {rows: -1}}]
+methods: [sfd, {sft: {epoch: 2}}]
+benchmarks: [icd10cm_chapter, {name: mine, path: nowhere.jsonl, metrics: [accuracyy]}]
+keep: {generall: 0.1}
+"""
+    problems = "\n".join(check(load(recipe(tmp_path, text))))
+    for part in (
+        "There is no model './absent'",
+        "There is no file",
+        "no source 'icd11cm'. Did you mean 'icd10cm'",
+        "no step 'normalize'. Did you mean 'normalise'",
+        "rows: use a number above 0",
+        "There is no method 'sfd'. Did you mean 'sft'",
+        "has no setting 'epoch'. Did you mean 'epochs'",
+        "no metric 'accuracyy'. Did you mean 'accuracy'",
+        "no benchmark 'generall'. Did you mean 'general'",
+    ):
+        assert part in problems
+
+
+def test_two_bad_keys_are_said_together(tmp_path):
+    with pytest.raises(Problems) as caught:
+        load(recipe(tmp_path, "sorces: []\nmodle: x"))
+    assert len(caught.value.problems) == 2
+
+
+def test_set_changes_the_recipe():
+    found = load(changes=["methods.sft.epochs=3", "ship.min_gain=0.1", "model=fake", "keep={}"])
+    assert found.methods == [{"sft": {"epochs": 3}}]
+    assert (found.ship.min_gain, found.model, found.keep) == (0.1, "fake", {})
+
+
+@pytest.mark.parametrize("change", ["nonsense", "methods.dpo.epochs=1", "seed.x=1"])
+def test_a_change_that_does_not_fit_is_refused(change):
+    with pytest.raises(UserError, match="--set"):
+        load(changes=[change])
+
+
+def test_a_setting_of_the_wrong_type_is_said_with_its_name():
+    assert "cannot take epochs: 'many'" in "\n".join(check(load(changes=["methods.sft.epochs=many"])))
+
+
+def test_paths_are_relative_to_the_recipe(triage, monkeypatch):
+    monkeypatch.chdir("/")
+    found = load(triage)
+    assert check(found) == []
+    assert found.sources[0]["path"] == str(triage.parent / "train.jsonl")
+
+
+def test_a_recipe_written_out_and_read_again_is_the_same(triage):
+    found = load(triage)
+    again = triage.parent / "again.yaml"
+    again.write_text(found.as_yaml(), encoding="utf-8")
+    assert load(again) == found
+
+
+def test_a_labelled_source_that_no_benchmark_asks_about_is_said(tmp_path, triage):
+    text = triage.read_text() + "\n"
+    text = text.replace("benchmarks:\n", "benchmarks:\n  - icd10cm_chapter\n  - general\n").replace("name: triage, path", "name: other, path")
+    problems = check(load(recipe(tmp_path, text.replace("sources: [", "sources: [icd10cm, "))))
+    assert problems == []  # the file's rows go to the only benchmark with a file of its own

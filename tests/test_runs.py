@@ -1,0 +1,223 @@
+"""The whole path on the fake model: killed anywhere it ends with the same adapter and the same numbers."""
+
+import json
+import os
+import shutil
+import signal
+from pathlib import Path
+
+import pytest
+
+from metier import runs
+from metier.engine import checkpoints, trainer
+from metier.errors import UserError
+from metier.progress import Progress
+from metier.recipe import load
+from metier.scorers import label
+from metier.stages import curate, evaluate, report, train
+
+STAGES = (curate.curate, train.train, evaluate.evaluate, report.report)
+
+
+def go(recipe_file, folder, *changes):
+    """All four stages, as `metier run` does them."""
+    recipe = load(recipe_file, changes=list(changes))
+    with runs.alone(folder):
+        run = runs.open_run(folder, recipe, Progress())
+        for stage in STAGES:
+            result = stage(run)
+    return result
+
+
+def figures(folder):
+    """Everything that must not depend on being killed."""
+    verdict = json.loads((folder / "verdict.json").read_text())
+    for clock in ("seconds", "peak_memory_mb"):
+        verdict.pop(clock)
+    answers = {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.glob("evaluate/*/*.jsonl"))}
+    logs = [json.loads(line) for p in sorted(folder.glob("train/*/log.jsonl")) for line in p.read_text().splitlines()]
+    return verdict, answers, logs
+
+
+def killed(work):
+    """Run in a child process that kills itself; returns the signal that ended it."""
+    child = os.fork()
+    if child == 0:
+        try:
+            work()
+        except BaseException:
+            os._exit(7)
+        os._exit(0)
+    _, status = os.waitpid(child, 0)
+    return os.WTERMSIG(status)
+
+
+def die(*_args, **_kwargs):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def die_on_call(owner, name, number, monkeypatch):
+    """Replace a function so that its n-th call ends the process."""
+    real, calls = getattr(owner, name), []
+
+    def counted(*args, **kwargs):
+        calls.append(1)
+        if len(calls) == number:
+            die()
+        return real(*args, **kwargs)
+
+    monkeypatch.setattr(owner, name, counted)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def small_batches():
+    """Several batches of questions, so that there is something to be killed between."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("metier.engine.likelihood.TOKENS_A_BATCH", 256)
+        yield
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    from tests.tiny import write_triage
+
+    home = tmp_path_factory.mktemp("undisturbed")
+    recipe = write_triage(home)
+    go(recipe, home / "run")
+    return recipe, home / "run"
+
+
+POINTS = {
+    "curate, between two tables": (curate, "write_table", 2),
+    "train, a few steps behind a checkpoint": (trainer.Journal, "on_step_end", 6),
+    "train, in the middle of writing a checkpoint": (checkpoints, "_hashes", 2),
+    "train, with the adapter written and not sealed": (train, "file_sha256", 2),
+    "evaluate, between two batches": (label.LabelAsking, "answer", 3),
+    "evaluate, before the answers are in place": (evaluate, "_write_answers", 2),
+    "report, before the page": (report, "write_text", 1),
+}
+
+
+@pytest.mark.parametrize("point", POINTS)
+def test_a_killed_run_goes_on_and_ends_the_same(point, undisturbed, tmp_path, monkeypatch):
+    recipe, whole = undisturbed
+    folder = tmp_path / "run"
+    with monkeypatch.context() as patch:
+        die_on_call(*POINTS[point], patch)
+        assert killed(lambda: go(recipe, folder)) == signal.SIGKILL
+    go(recipe, folder)
+    assert figures(folder) == figures(whole)
+
+
+def test_two_runs_of_one_seed_are_the_same_and_another_seed_is_not(undisturbed, tmp_path):
+    recipe, whole = undisturbed
+    go(recipe, tmp_path / "again")
+    assert figures(tmp_path / "again") == figures(whole)
+    other = go(recipe, tmp_path / "other", "seed=1")
+    assert other["adapter_sha256"] != figures(whole)[0]["adapter_sha256"]
+
+
+def test_a_finished_run_is_not_done_again(undisturbed, monkeypatch):
+    recipe, whole = undisturbed
+    before = figures(whole)
+    for owner, name in ((trainer, "train"), (label.LabelAsking, "answer")):
+        monkeypatch.setattr(owner, name, die)
+    go(recipe, whole)
+    assert figures(whole) == before
+
+
+def test_the_tuned_fake_model_learned_the_rows(undisturbed):
+    _, whole = undisturbed
+    log = figures(whole)[2]
+    assert log[-1]["loss"] < log[0]["loss"]
+
+
+def test_a_torn_line_and_a_stale_part_file_are_not_used(undisturbed, tmp_path):
+    recipe, whole = undisturbed
+    folder = tmp_path / "run"
+    shutil.copytree(whole, folder)
+    answers = (folder / "evaluate/tuned/triage.jsonl").read_text()
+    (folder / "evaluate/tuned/triage.done.json").unlink()
+    (folder / "evaluate/tuned/triage.part.jsonl").write_text("stale\n" + answers.replace('"value": 1', '"value": 9')[:900])
+    go(recipe, folder)
+    assert figures(folder) == figures(whole)
+
+
+def test_changed_data_is_not_answered_from_the_earlier_run(undisturbed, tmp_path):
+    recipe, whole = undisturbed
+    home = tmp_path / "home"
+    shutil.copytree(recipe.parent, home)
+    test = (home / "test.jsonl").read_text()
+    go(home / "recipe.yaml", home / "second")
+    (home / "test.jsonl").write_text(test.replace("since", "for"))
+    go(home / "recipe.yaml", home / "second")
+    assert figures(home / "second")[1] != figures(whole)[1]
+
+
+def test_a_folder_of_another_recipe_is_refused_and_left_alone(undisturbed):
+    recipe, whole = undisturbed
+    before = figures(whole)
+    with pytest.raises(UserError, match="another recipe .different: seed is 5"):
+        go(recipe, whole, "seed=5")
+    assert figures(whole) == before
+
+
+def test_a_folder_with_other_things_is_refused(tmp_path, triage):
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    (folder / "cat.png").write_bytes(b"meow")
+    with pytest.raises(UserError, match="holds no run"):
+        go(triage, folder)
+    assert (folder / "cat.png").read_bytes() == b"meow"
+
+
+def test_two_processes_do_not_work_on_one_run(tmp_path, triage):
+    with runs.alone(tmp_path / "run"), pytest.raises(UserError, match="Another process"), runs.alone(tmp_path / "run"):
+        pass
+
+
+def test_a_label_with_one_example_is_said_before_training(tmp_path, triage):
+    with open(triage.parent / "train.jsonl", "a") as stream:
+        stream.write(json.dumps({"note": "odd", "department": "oncology", "patient": "z"}) + "\n")
+    with pytest.raises(UserError, match=r"'oncology' has one example \(train.jsonl:61\)"):
+        go(triage, tmp_path / "run")
+
+
+def test_test_questions_in_the_training_rows_are_refused_without_the_step(tmp_path, triage):
+    with open(triage.parent / "test.jsonl") as test, open(triage.parent / "train.jsonl", "a") as stream:
+        stream.write(test.readline())
+    with pytest.raises(UserError, match="shares 1 questions with the training rows"):
+        go(triage, tmp_path / "run", "steps=[split]")
+
+
+def test_the_run_folder_holds_what_the_design_says(undisturbed):
+    _, whole = undisturbed
+    for name in ("recipe.yaml", "lock.json", "verdict.json", "report.html", "model_card.md", "curate/train.parquet",
+                 "curate/valid.parquet", "curate/dropped.parquet", "curate/steps.json", "train/01-sft/log.jsonl",
+                 "train/01-sft/adapter/adapter_model.safetensors", "evaluate/base/triage.jsonl", "evaluate/cheap/triage.jsonl"):
+        assert (whole / name).is_file(), name
+    assert not list(whole.rglob("*.part*")) and not list(whole.rglob("checkpoint-*"))
+    lock = json.loads((whole / "lock.json").read_text())
+    assert {"recipe_sha256", "seeds", "versions", "machine", "model", "sources", "dtype"} <= lock.keys()
+    assert isinstance(whole, Path)
+
+
+def test_the_verdict_has_the_promised_keys(undisturbed):
+    verdict = json.loads((undisturbed[1] / "verdict.json").read_text())
+    assert verdict["decision"] in ("SHIP", "HOLD")
+    assert {"decision", "reasons", "benchmarks", "keep", "seconds", "peak_memory_mb", "seeds", "adapter_sha256"} <= verdict.keys()
+    entry = verdict["benchmarks"][0]
+    assert {"name", "metric", "n", "majority", "cheap", "base", "tuned", "gain", "p", "p_holm", "smallest_visible", "fixed", "broke"} <= entry.keys()
+    assert entry["gain"].keys() == {"value", "low", "high"}
+
+
+def test_the_report_needs_no_network_and_escapes_what_comes_from_data(tmp_path, triage):
+    attack = "<script>alert(1)</script>"
+    for name in ("train.jsonl", "test.jsonl"):
+        path = triage.parent / name
+        path.write_text(path.read_text().replace("cardiology", attack).replace("Case", "<img src=x onerror=alert(1)>"))
+    go(triage, tmp_path / "run")
+    page = (tmp_path / "run" / "report.html").read_text()
+    assert attack not in page and "<img" not in page
+    assert "&lt;script&gt;" in page
+    assert "http://" not in page.replace("http://www.w3.org", "") and "https://" not in page.replace("https://www.w3.org", "")

@@ -1,0 +1,103 @@
+"""SHIP only where a statistician would sign."""
+
+import numpy as np
+import pytest
+
+from metier.benchmarks import Declared
+from metier.scorers import Answer
+from metier.verdict import decide, judge_benchmark, judge_kept
+
+BENCHMARK = Declared("triage", path="unused.jsonl", metrics=["accuracy", "macro_f1"])
+
+
+def answers(right, n=200, value=None, weight=1.0):
+    """n answers of which the given positions are right."""
+    return [
+        Answer(str(i), "p", "h", "a" if i in right else "b", "a", (i in right) * 1.0 if value is None else value[i], weight)
+        for i in range(n)
+    ]
+
+
+def entry(base, tuned, cheap):
+    given = {"base": answers(range(base)), "tuned": answers(range(tuned)), "cheap": answers(range(cheap))}
+    return judge_benchmark(BENCHMARK, given, ["a", "b"], 0.5, seed=0, alpha=0.05)
+
+
+def verdict(*entries, keep=(), quick=False):
+    return decide(list(entries), list(keep), min_gain=0.02, alpha=0.05, quick=quick)
+
+
+KEPT = {"name": "general", "metric": "loss", "unit": "nats", "change": {"value": 0, "low": 0, "high": 0}, "margin": 0.1, "state": "kept"}
+
+
+def test_a_clear_gain_over_base_and_cheap_ships():
+    decision, reasons = verdict(entry(60, 160, 110), keep=[KEPT])
+    assert decision == "SHIP"
+    assert "0.300 to 0.800" in reasons[0]
+
+
+def test_a_gain_that_chance_explains_is_held():
+    decision, reasons = verdict(entry(100, 103, 20))
+    assert decision == "HOLD"
+    assert "chance" in reasons[0]
+
+
+def test_a_cheap_classifier_that_is_as_good_holds():
+    decision, reasons = verdict(entry(60, 160, 159))
+    assert decision == "HOLD"
+    assert "cheap classifier is as good" in reasons[0]
+
+
+@pytest.mark.parametrize("state", ["lost", "inconclusive"])
+def test_what_is_not_surely_kept_holds(state):
+    assert verdict(entry(60, 160, 110), keep=[{**KEPT, "state": state}])[0] == "HOLD"
+
+
+def test_one_benchmark_that_gets_worse_holds_though_another_gains():
+    assert verdict(entry(60, 160, 110), entry(160, 60, 110))[0] == "HOLD"
+
+
+def test_a_smoke_run_never_ships():
+    decision, reasons = verdict(entry(60, 160, 110), quick=True)
+    assert decision == "SMOKE"
+    assert "smoke run" in reasons[0]
+
+
+def test_holm_makes_a_thin_gain_among_many_benchmarks_a_hold():
+    # 9 fixed and 1 broken: mid-p 0.0117 alone, times eight benchmarks 0.09.
+    def thin():
+        given = {"base": answers([0]), "tuned": answers(range(1, 10)), "cheap": answers([])}
+        return judge_benchmark(BENCHMARK, given, ["a", "b"], 0.5, seed=0, alpha=0.05)
+
+    none = [entry(100, 100, 20) for _ in range(7)]
+    assert verdict(thin())[0] == "SHIP"
+    assert verdict(thin(), *none)[0] == "HOLD"
+
+
+def test_counts_and_intervals_are_those_of_the_answers():
+    found = entry(60, 160, 110)
+    assert (found["fixed"], found["broke"]) == (100, 0)
+    assert found["gain"]["value"] == pytest.approx(0.5)
+    assert found["gain"]["low"] < 0.5 < found["gain"]["high"]
+    assert found["test"] == "mid-p McNemar"
+
+
+def test_clusters_change_the_test():
+    def grouped(right):
+        return [Answer(**{**a.to_json(), "group": str(int(a.id) // 20)}) for a in answers(right)]
+
+    given = {"base": grouped(range(60)), "tuned": grouped(range(160)), "cheap": []}
+    found = judge_benchmark(BENCHMARK, given, ["a", "b"], None, seed=0, alpha=0.05)
+    assert found["test"] == "paired cluster bootstrap"
+    assert found["gain"]["high"] - found["gain"]["low"] > 0.3  # ten clusters, not 200 answers
+
+
+def test_forgetting_is_judged_in_the_metrics_own_direction():
+    losses = np.random.default_rng(0).uniform(250, 350, size=60)
+    general = Declared("general", source="general", scorer="loss", metrics=["loss"])
+    before = answers(range(60), 60, losses, 100)
+    for added, state in ((0.01, "kept"), (0.5, "lost")):
+        after = answers(range(60), 60, losses + 100 * added, 100)
+        found = judge_kept(general, 0.1, before, after, seed=0)
+        assert found["state"] == state
+        assert found["change"]["value"] == pytest.approx(added, abs=1e-9)

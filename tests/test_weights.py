@@ -1,0 +1,62 @@
+"""Where models come from: alias, folder, GGUF; never pickle."""
+
+import pytest
+import torch
+
+from metier.engine import weights
+from metier.engine.model import load
+from metier.errors import UserError
+
+
+def test_the_fake_model_is_the_same_each_time(tmp_path):
+    from metier.engine.fake import make
+
+    hashes = []
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        make(tmp_path / name)
+        hashes.append(weights.sha256(tmp_path / name))
+    assert hashes[0] == hashes[1] == weights.sha256(weights.folder("fake"))
+
+
+def test_bytes_go_through_the_tokenizer_and_back():
+    model = load("fake")
+    text = "Caf\u00e9 \u2013 38 \u00b0C"
+    assert model.tokenizer.decode(model.encode(text)) == text
+
+
+def test_a_folder_without_weights_and_a_wrong_file_are_refused(tmp_path):
+    assert "holds no model" in weights.problems(str(tmp_path))[0]
+    (tmp_path / "x.txt").write_text("")
+    assert "is no model" in weights.problems(str(tmp_path / "x.txt"))[0]
+
+
+def test_a_misspelt_alias_gets_the_nearest_one():
+    assert "Did you mean 'smollm2-135m'" in weights.problems("smolm2-135m")[0]
+
+
+def test_a_model_made_half_is_not_kept(tmp_path, monkeypatch):
+    monkeypatch.setenv("METIER_CACHE", str(tmp_path))
+
+    def broken(folder):
+        (folder / "config.json").write_text("{}")
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(OSError):
+        weights._once("half", broken)
+    assert not (tmp_path / "models" / "half").exists()
+    assert list((tmp_path / "models").iterdir()) == []
+
+
+def test_an_adapter_of_another_model_is_refused(tmp_path):
+    from peft import LoraConfig, get_peft_model
+
+    from metier.engine.fake import make
+    from metier.engine.model import LanguageModel
+
+    (tmp_path / "wide").mkdir()
+    make(tmp_path / "wide", hidden=64)
+    wide: LanguageModel = load(str(tmp_path / "wide"), dtype=torch.float32)
+    get_peft_model(wide.network, LoraConfig(r=2, target_modules="all-linear")).save_pretrained(tmp_path / "adapter")
+    with pytest.raises(UserError, match="does not fit the model fake"):
+        load("fake", tmp_path / "adapter")

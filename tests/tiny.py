@@ -1,0 +1,71 @@
+"""Small inputs that the tests make themselves: the two-layer model, a scripted model, a team's own files."""
+
+import json
+import random
+from pathlib import Path
+
+import numpy as np
+
+from metier.engine.batches import by_length
+
+DEPARTMENTS = {"cardiology": ["heart", "pulse", "chest"], "dermatology": ["skin", "rash", "itch"]}
+
+RECIPE = """
+industry: healthcare
+model: fake
+sources: [{path: train.jsonl, text: note, label: department, licence: proprietary, group: patient}]
+steps: [normalise, dedup, decontaminate, {split: {by: group}}, select]
+methods: [{sft: {lr: 0.01, r: 4, batch_tokens: 256, checkpoint_every: 4}}]
+benchmarks:
+  - {name: triage, path: test.jsonl, text: note, label: department, prompt: "{note}\\nDepartment:", cluster: patient}
+keep: {}
+"""
+
+
+def notes(n: int, seed: int, patients: str) -> list[dict]:
+    """Rows of a triage desk; the department follows from one word of the note."""
+    generator = random.Random(seed)
+    rows = []
+    for number in range(n):
+        department = sorted(DEPARTMENTS)[number % 2]
+        word = generator.choice(DEPARTMENTS[department])
+        text = f"Case {seed}-{number}: {word} since {generator.randint(2, 30)} days"
+        rows.append({"note": text, "department": department, "patient": f"{patients}{number // 2}"})
+    return rows
+
+
+def write_lines(path: Path, rows: list) -> Path:
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return path
+
+
+def write_triage(folder: Path, train: int = 60, test: int = 24) -> Path:
+    """train.jsonl, test.jsonl and recipe.yaml; returns the recipe's path."""
+    write_lines(folder / "train.jsonl", notes(train, 1, "a"))
+    write_lines(folder / "test.jsonl", notes(test, 2, "b"))
+    (folder / "recipe.yaml").write_text(RECIPE.replace("{note}", "{text}"), encoding="utf-8")
+    return folder / "recipe.yaml"
+
+
+class ScriptedModel:
+    """A model whose log-likelihoods are written down: `script` maps a prompt to its favourite option."""
+
+    end_token = 0
+
+    def __init__(self, script: dict[str, str]) -> None:
+        self.script = script
+
+    def encode(self, prompt: str) -> list[int]:
+        return list(prompt.encode())
+
+    def encode_answer(self, answer: str) -> list[int]:
+        return list(f" {answer}".encode())
+
+    def options(self, prompts: list[list[int]], options: list[list[int]]) -> "ScriptedModel":
+        self.prompts, self.given = prompts, options
+        self.batches = by_length([len(prompt) for prompt in prompts], 64)
+        return self
+
+    def score(self, batch: list[int]) -> np.ndarray:
+        favourites = [list(f" {self.script[bytes(self.prompts[p]).decode()]}".encode()) for p in batch]
+        return np.array([[0.0 if option[: len(f)] == f else -3.0 for option in self.given] for f in favourites])
