@@ -28,7 +28,7 @@ fix: .venv
 	$(BIN)/ruff format .
 
 bench: .venv
-	$(BIN)/python bench/train_step.py --check
+	$(BIN)/python bench/train_vs_trl.py --check
 
 results: .venv
 	$(BIN)/metier run --out runs/results

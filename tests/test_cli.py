@@ -68,7 +68,12 @@ def test_a_mistake_ends_in_one_message_and_code_3(monkeypatch, capsys, tmp_path,
 def test_a_hub_that_cannot_be_reached_is_said_within_ten_seconds(tmp_path):
     started = time.perf_counter()
     done = call(
-        "run", "--quick", "--set", "model=someone/not-cached", "--out", str(tmp_path / "run"),
+        "run",
+        "--quick",
+        "--set",
+        "model=someone/not-cached",
+        "--out",
+        str(tmp_path / "run"),
         env={"HF_HUB_OFFLINE": "0", "HF_ENDPOINT": "http://127.0.0.1:9", "HF_HOME": str(tmp_path)},
     )
     assert done.returncode == 3 and "Traceback" not in done.stderr

@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from transformers import GPTNeoXConfig, LlamaConfig, Qwen2Config, Qwen3Config
-from transformers import AutoModelForCausalLM
+from transformers import AutoModelForCausalLM, GPTNeoXConfig, LlamaConfig, Qwen2Config, Qwen3Config
 
 from metier.engine.likelihood import LossScorer, OptionScorer, PlainScorer, Trie, common_prefix, gate
 

@@ -54,7 +54,9 @@ def test_every_step_accounts_for_every_row(name):
         for n in range(40)
     )
     sifted = plugins.build("steps", name, {}).apply(rows, Surroundings(0, []))
-    assert sorted(sifted.kept["id"].to_pylist() + sifted.dropped["id"].to_pylist(), key=int) == [str(n) for n in range(40)]
+    assert sorted(sifted.kept["id"].to_pylist() + sifted.dropped["id"].to_pylist(), key=int) == [
+        str(n) for n in range(40)
+    ]
     assert sifted.kept.schema == SCHEMA
     assert all(sifted.dropped["reason"].to_pylist())
     empty = plugins.build("steps", name, {}).apply(rows.slice(0, 0), Surroundings(0, []))
@@ -65,8 +67,12 @@ def test_every_step_accounts_for_every_row(name):
 def test_every_metric_is_a_function_of_weighted_sums(name):
     generator = np.random.default_rng(0)
     table = Outcomes(
-        gold=generator.integers(3, size=30), predicted=generator.integers(-1, 3, size=30), value=generator.random(30),
-        weight=np.ones(30), n_labels=3, groups=tuple(map(str, range(30))),
+        gold=generator.integers(3, size=30),
+        predicted=generator.integers(-1, 3, size=30),
+        value=generator.random(30),
+        weight=np.ones(30),
+        n_labels=3,
+        groups=tuple(map(str, range(30))),
     )
     metric = plugins.find("metrics", name)()
     statistics = metric.statistics(table)
@@ -114,5 +120,3 @@ def test_a_plug_in_may_come_from_a_file(tmp_path):
         plugins.find("steps", str(tmp_path / "absent.py"))
     with pytest.raises(UserError, match="defines no class Method"):
         plugins.find("methods", str(tmp_path / "mine.py"))
-
-

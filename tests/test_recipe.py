@@ -111,6 +111,8 @@ def test_a_recipe_written_out_and_read_again_is_the_same(triage):
 
 def test_a_labelled_source_that_no_benchmark_asks_about_is_said(tmp_path, triage):
     text = triage.read_text() + "\n"
-    text = text.replace("benchmarks:\n", "benchmarks:\n  - icd10cm_chapter\n  - general\n").replace("name: triage, path", "name: other, path")
+    text = text.replace("benchmarks:\n", "benchmarks:\n  - icd10cm_chapter\n  - general\n").replace(
+        "name: triage, path", "name: other, path"
+    )
     problems = check(load(recipe(tmp_path, text.replace("sources: [", "sources: [icd10cm, "))))
     assert problems == []  # the file's rows go to the only benchmark with a file of its own

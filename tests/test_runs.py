@@ -138,7 +138,9 @@ def test_a_torn_line_and_a_stale_part_file_are_not_used(undisturbed, tmp_path):
     shutil.copytree(whole, folder)
     answers = (folder / "evaluate/tuned/triage.jsonl").read_text()
     (folder / "evaluate/tuned/triage.done.json").unlink()
-    (folder / "evaluate/tuned/triage.part.jsonl").write_text("stale\n" + answers.replace('"value": 1', '"value": 9')[:900])
+    (folder / "evaluate/tuned/triage.part.jsonl").write_text(
+        "stale\n" + answers.replace('"value": 1', '"value": 9')[:900]
+    )
     go(recipe, folder)
     assert figures(folder) == figures(whole)
 
@@ -192,9 +194,21 @@ def test_test_questions_in_the_training_rows_are_refused_without_the_step(tmp_pa
 
 def test_the_run_folder_holds_what_the_design_says(undisturbed):
     _, whole = undisturbed
-    for name in ("recipe.yaml", "lock.json", "verdict.json", "report.html", "model_card.md", "curate/train.parquet",
-                 "curate/valid.parquet", "curate/dropped.parquet", "curate/steps.json", "train/01-sft/log.jsonl",
-                 "train/01-sft/adapter/adapter_model.safetensors", "evaluate/base/triage.jsonl", "evaluate/cheap/triage.jsonl"):
+    for name in (
+        "recipe.yaml",
+        "lock.json",
+        "verdict.json",
+        "report.html",
+        "model_card.md",
+        "curate/train.parquet",
+        "curate/valid.parquet",
+        "curate/dropped.parquet",
+        "curate/steps.json",
+        "train/01-sft/log.jsonl",
+        "train/01-sft/adapter/adapter_model.safetensors",
+        "evaluate/base/triage.jsonl",
+        "evaluate/cheap/triage.jsonl",
+    ):
         assert (whole / name).is_file(), name
     assert not list(whole.rglob("*.part*")) and not list(whole.rglob("checkpoint-*"))
     lock = json.loads((whole / "lock.json").read_text())
@@ -205,9 +219,32 @@ def test_the_run_folder_holds_what_the_design_says(undisturbed):
 def test_the_verdict_has_the_promised_keys(undisturbed):
     verdict = json.loads((undisturbed[1] / "verdict.json").read_text())
     assert verdict["decision"] in ("SHIP", "HOLD")
-    assert {"decision", "reasons", "benchmarks", "keep", "seconds", "peak_memory_mb", "seeds", "adapter_sha256"} <= verdict.keys()
+    assert {
+        "decision",
+        "reasons",
+        "benchmarks",
+        "keep",
+        "seconds",
+        "peak_memory_mb",
+        "seeds",
+        "adapter_sha256",
+    } <= verdict.keys()
     entry = verdict["benchmarks"][0]
-    assert {"name", "metric", "n", "majority", "cheap", "base", "tuned", "gain", "p", "p_holm", "smallest_visible", "fixed", "broke"} <= entry.keys()
+    assert {
+        "name",
+        "metric",
+        "n",
+        "majority",
+        "cheap",
+        "base",
+        "tuned",
+        "gain",
+        "p",
+        "p_holm",
+        "smallest_visible",
+        "fixed",
+        "broke",
+    } <= entry.keys()
     assert entry["gain"].keys() == {"value", "low", "high"}
 
 
@@ -220,4 +257,6 @@ def test_the_report_needs_no_network_and_escapes_what_comes_from_data(tmp_path, 
     page = (tmp_path / "run" / "report.html").read_text()
     assert attack not in page and "<img" not in page
     assert "&lt;script&gt;" in page
-    assert "http://" not in page.replace("http://www.w3.org", "") and "https://" not in page.replace("https://www.w3.org", "")
+    assert "http://" not in page.replace("http://www.w3.org", "") and "https://" not in page.replace(
+        "https://www.w3.org", ""
+    )

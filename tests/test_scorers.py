@@ -21,7 +21,14 @@ def ask(model=None):
 
 def test_the_likeliest_label_is_the_answer():
     found = ask()
-    assert [found[str(n)].answer for n in range(6)] == ["skin", "heart", "heart failure", "skin", "skin", "heart failure"]
+    assert [found[str(n)].answer for n in range(6)] == [
+        "skin",
+        "heart",
+        "heart failure",
+        "skin",
+        "skin",
+        "heart failure",
+    ]
     assert [found[str(n)].value for n in range(6)] == [1, 1, 1, 1, 0, 1]
 
 

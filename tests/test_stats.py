@@ -15,7 +15,11 @@ from metier.metrics import Outcomes, accuracy, macro_f1
 def outcomes(gold, predicted, groups=None, labels=4):
     n = len(gold)
     return Outcomes(
-        gold=np.array(gold), predicted=np.array(predicted), value=np.zeros(n), weight=np.ones(n), n_labels=labels,
+        gold=np.array(gold),
+        predicted=np.array(predicted),
+        value=np.zeros(n),
+        weight=np.ones(n),
+        n_labels=labels,
         groups=tuple(groups or [str(i) for i in range(n)]),
     )
 
@@ -107,7 +111,8 @@ def test_smallest_visible_gain_is_seen_in_four_cases_of_five():
 
 
 @pytest.mark.parametrize(
-    ("low", "high", "state"), [(-0.1, 0.05, "kept"), (0.2, 0.3, "lost"), (0.05, 0.2, "inconclusive"), (0.0, 0.1, "inconclusive")]
+    ("low", "high", "state"),
+    [(-0.1, 0.05, "kept"), (0.2, 0.3, "lost"), (0.05, 0.2, "inconclusive"), (0.0, 0.1, "inconclusive")],
 )
 def test_forgetting_has_three_answers(low, high, state):
     assert stats.non_inferiority(stats.Interval((low + high) / 2, low, high), margin=0.1) == state

@@ -20,7 +20,9 @@ def reasons(sifted):
 
 
 def test_normalise_mends_encoding_and_spaces():
-    sifted = normalise.Step().apply(table([{"text": "caf\u00c3\u00a9  au \t lait \n now"}, {"text": "e\u0301"}]), AROUND)
+    sifted = normalise.Step().apply(
+        table([{"text": "caf\u00c3\u00a9  au \t lait \n now"}, {"text": "e\u0301"}]), AROUND
+    )
     assert sifted.kept["text"].to_pylist() == ["caf\u00e9 au lait\nnow", "\u00e9"]
     assert sifted.notes == {"changed": 2}
 
@@ -30,7 +32,9 @@ def test_normalise_drops_what_is_only_space():
 
 
 def test_duplicates_differ_in_case_and_punctuation_only():
-    sifted = dedup.Step().apply(table([{"text": "Heart failure."}, {"text": "heart  FAILURE"}, {"text": "heart"}]), AROUND)
+    sifted = dedup.Step().apply(
+        table([{"text": "Heart failure."}, {"text": "heart  FAILURE"}, {"text": "heart"}]), AROUND
+    )
     assert reasons(sifted) == {"1": "same text as 0"}
 
 

@@ -32,8 +32,14 @@ def trainers(tmp_path):
             torch.nn.init.normal_(parameter, std=0.1)
     theirs = copy.deepcopy(ours)
     config = SFTConfig(
-        output_dir=str(tmp_path), use_cpu=True, bf16=False, report_to="none", gradient_checkpointing=False,
-        dataset_kwargs={"skip_prepare_dataset": True}, remove_unused_columns=False, max_length=None,
+        output_dir=str(tmp_path),
+        use_cpu=True,
+        bf16=False,
+        report_to="none",
+        gradient_checkpointing=False,
+        dataset_kwargs={"skip_prepare_dataset": True},
+        remove_unused_columns=False,
+        max_length=None,
     )
     shared = {
         "args": config,
@@ -63,7 +69,9 @@ def test_loss_and_gradients_equal_those_of_trl(tmp_path):
 
 
 def test_the_loss_stands_on_the_answer_and_the_end_token_only():
-    batch = collate([{"input_ids": e.prompt + e.target, "labels": [IGNORED] * len(e.prompt) + e.target} for e in EXAMPLES])
+    batch = collate(
+        [{"input_ids": e.prompt + e.target, "labels": [IGNORED] * len(e.prompt) + e.target} for e in EXAMPLES]
+    )
     assert (batch["labels"] != IGNORED).sum() == sum(len(e.target) for e in EXAMPLES)
     assert batch["attention_mask"].sum() == sum(map(len, EXAMPLES))
 

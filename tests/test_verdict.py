@@ -13,7 +13,9 @@ BENCHMARK = Declared("triage", path="unused.jsonl", metrics=["accuracy", "macro_
 def answers(right, n=200, value=None, weight=1.0):
     """n answers of which the given positions are right."""
     return [
-        Answer(str(i), "p", "h", "a" if i in right else "b", "a", (i in right) * 1.0 if value is None else value[i], weight)
+        Answer(
+            str(i), "p", "h", "a" if i in right else "b", "a", (i in right) * 1.0 if value is None else value[i], weight
+        )
         for i in range(n)
     ]
 
@@ -27,7 +29,14 @@ def verdict(*entries, keep=(), quick=False):
     return decide(list(entries), list(keep), min_gain=0.02, alpha=0.05, quick=quick)
 
 
-KEPT = {"name": "general", "metric": "loss", "unit": "nats", "change": {"value": 0, "low": 0, "high": 0}, "margin": 0.1, "state": "kept"}
+KEPT = {
+    "name": "general",
+    "metric": "loss",
+    "unit": "nats",
+    "change": {"value": 0, "low": 0, "high": 0},
+    "margin": 0.1,
+    "state": "kept",
+}
 
 
 def test_a_clear_gain_over_base_and_cheap_ships():

@@ -11,13 +11,18 @@ import typer
 from metier.errors import Problems, UserError
 
 app = typer.Typer(
-    add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None,
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
     help="Teach an open language model a trade, and prove that it learned it.",
 )
 
 DONE, BUG, HOLD, MEND = 0, 1, 2, 3
 
-RecipeFile = Annotated[Path | None, typer.Argument(help="A recipe (YAML). Left out: ICD-10-CM coding, which needs no data.")]
+RecipeFile = Annotated[
+    Path | None, typer.Argument(help="A recipe (YAML). Left out: ICD-10-CM coding, which needs no data.")
+]
 Target = Annotated[Path, typer.Argument(help="A recipe (YAML) or the folder of a run.")]
 Folder = Annotated[Path, typer.Argument(help="The folder of a run.")]
 IndustryName = Annotated[str | None, typer.Option("--industry", help="A pack's name, or a path to its Python file.")]
@@ -29,11 +34,17 @@ Json = Annotated[bool, typer.Option("--json", help="One JSON object on standard 
 
 @app.command()
 def run(
-    recipe: RecipeFile = None, industry: IndustryName = None, set_: Changes = None, out: Out = None,
-    quick: Quick = False, json_: Json = False,
+    recipe: RecipeFile = None,
+    industry: IndustryName = None,
+    set_: Changes = None,
+    out: Out = None,
+    quick: Quick = False,
+    json_: Json = False,
 ) -> None:
     """Everything: curate, train, evaluate, report. Goes on where a killed run stopped."""
-    _finish(_stages(_recipe_target(recipe, industry, set_, out, quick), ["curate", "train", "evaluate", "report"]), json_)
+    _finish(
+        _stages(_recipe_target(recipe, industry, set_, out, quick), ["curate", "train", "evaluate", "report"]), json_
+    )
 
 
 @app.command()
@@ -62,7 +73,11 @@ def report(folder: Folder, json_: Json = False) -> None:
 
 @app.command()
 def check(
-    recipe: RecipeFile = None, industry: IndustryName = None, set_: Changes = None, quick: Quick = False, json_: Json = False
+    recipe: RecipeFile = None,
+    industry: IndustryName = None,
+    set_: Changes = None,
+    quick: Quick = False,
+    json_: Json = False,
 ) -> None:
     """Find every problem of a recipe at once, and show what the model would read and learn. Trains nothing."""
     from metier.stages.check import check as look
@@ -72,8 +87,10 @@ def check(
 
 
 @app.command("list")
-def list_(kind: Annotated[str, typer.Argument(help="industries, sources, steps, methods, benchmarks, scorers or metrics")],
-          json_: Json = False) -> None:
+def list_(
+    kind: Annotated[str, typer.Argument(help="industries, sources, steps, methods, benchmarks, scorers or metrics")],
+    json_: Json = False,
+) -> None:
     """What there is of a kind."""
     from metier import plugins
 
@@ -88,7 +105,9 @@ def show(kind: Annotated[str, typer.Argument()], name: Annotated[str, typer.Argu
     from metier import plugins
 
     found = plugins.find(_kind(kind), name)
-    settings = [dict(zip(("name", "type", "default", "what"), row, strict=True)) for row in plugins.settings_help(found)]
+    settings = [
+        dict(zip(("name", "type", "default", "what"), row, strict=True)) for row in plugins.settings_help(found)
+    ]
     if json_:
         print(json.dumps({"name": name, "what": found.__doc__, "settings": settings}, default=str))
         return
@@ -111,7 +130,11 @@ def main() -> None:
     try:
         app(standalone_mode=False)
     except UserError as error:
-        _stop(str(error), MEND, "There are several problems:\n" if isinstance(error, Problems) and len(error.problems) > 1 else "")
+        _stop(
+            str(error),
+            MEND,
+            "There are several problems:\n" if isinstance(error, Problems) and len(error.problems) > 1 else "",
+        )
     except typer.Abort:
         _stop("Stopped. The run goes on where it stopped when you call it again.", MEND)
     except KeyboardInterrupt:
@@ -119,8 +142,11 @@ def main() -> None:
     except OSError as error:
         if error.errno is None or error.filename is None and error.errno != 28:
             raise
-        _stop(f"{error.filename or 'The disk'}: {error.strerror}. Make room or mend the permissions, then call again: "
-              "the run goes on where it stopped.", MEND)
+        _stop(
+            f"{error.filename or 'The disk'}: {error.strerror}. Make room or mend the permissions, then call again: "
+            "the run goes on where it stopped.",
+            MEND,
+        )
     except Exception as error:
         if type(error).__module__.startswith(("click", "typer")) and hasattr(error, "format_message"):
             _stop(error.format_message(), MEND)
@@ -138,9 +164,17 @@ def _load(path: Path | None, industry: str | None, changes: list[str] | None, qu
     return load(path, industry, [*(changes or []), *(["quick=true"] if quick else [])])
 
 
-def _recipe_target(path: Path | None, industry: str | None, changes: list[str] | None, out: Path | None, quick: bool) -> Any:
+def _recipe_target(
+    path: Path | None, industry: str | None, changes: list[str] | None, out: Path | None, quick: bool
+) -> Any:
     recipe = _load(path, industry, changes, quick)
-    name = path.stem if path and path.stem != "recipe" else path.resolve().parent.name if path else Path(recipe.industry).stem
+    name = (
+        path.stem
+        if path and path.stem != "recipe"
+        else path.resolve().parent.name
+        if path
+        else Path(recipe.industry).stem
+    )
     return (out or Path("runs") / (f"{name}-quick" if quick else name), recipe)
 
 
@@ -192,8 +226,11 @@ def _check_text(found: dict[str, Any]) -> str:
     lines = [f"The recipe is good. {found['train']:,} rows to train on, {found['questions']:,} questions to ask."]
     lines += [f"Estimated on this machine: {found['minutes']:.0f} minutes, {found['memory_mb']:,} MB.", ""]
     for example in found["examples"]:
-        lines += [f"A row of '{example['task']}' as the model reads it; the loss is on what stands between [[ and ]]:",
-                  f"{example['prompt']}[[{example['target']}]]", ""]
+        lines += [
+            f"A row of '{example['task']}' as the model reads it; the loss is on what stands between [[ and ]]:",
+            f"{example['prompt']}[[{example['target']}]]",
+            "",
+        ]
     return "\n".join(lines).rstrip()
 
 
@@ -209,4 +246,3 @@ def _kind(kind: str) -> str:
 
 def _first_line(text: str | None) -> str:
     return (text or "").strip().splitlines()[0] if text else ""
-

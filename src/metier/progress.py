@@ -3,7 +3,8 @@
 import time
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress as Bar, TextColumn
+from rich.progress import BarColumn, TextColumn
+from rich.progress import Progress as Bar
 
 LINE_EVERY_S = 15.0
 
@@ -25,8 +26,13 @@ class Progress:
         self.what, self.unit, self.total, self.done, self.start = what, unit, total, done, done
         self.began = self.spoke = time.monotonic()
         if self.console.is_terminal:
-            self.bar = Bar(TextColumn("  {task.description}"), BarColumn(), TextColumn("{task.fields[line]}"),
-                           console=self.console, transient=True)
+            self.bar = Bar(
+                TextColumn("  {task.description}"),
+                BarColumn(),
+                TextColumn("{task.fields[line]}"),
+                console=self.console,
+                transient=True,
+            )
             self.bar.start()
             self.bar.add_task(what, total=total, completed=done, line="")
 

@@ -216,7 +216,10 @@ def _validated(filled: dict[str, Any], problems: list[str]) -> Recipe:
         recipe = Recipe(**filled)
     except ValidationError as error:
         for e in error.errors():
-            where, known = ".".join(map(str, e["loc"])), Ship.model_fields if e["loc"][0] == "ship" else Recipe.model_fields
+            where, known = (
+                ".".join(map(str, e["loc"])),
+                Ship.model_fields if e["loc"][0] == "ship" else Recipe.model_fields,
+            )
             if e["type"] == "extra_forbidden":
                 problems.append(f"A recipe has no key '{where}'.{nearest(str(e['loc'][-1]), known)}")
             else:
@@ -229,7 +232,9 @@ def _validated(filled: dict[str, Any], problems: list[str]) -> Recipe:
 def _absolute(uses: list[Any], folder: Path) -> list[Any]:
     """Paths in a recipe are relative to its folder; from here on they are absolute."""
     return [
-        {**use, "path": str(folder / use["path"])} if isinstance(use, dict) and isinstance(use.get("path"), str) else use
+        {**use, "path": str(folder / use["path"])}
+        if isinstance(use, dict) and isinstance(use.get("path"), str)
+        else use
         for use in uses
     ]
 
@@ -242,7 +247,9 @@ def _named(use: Any) -> tuple[str, dict[str, Any]]:
         ((name, settings),) = use.items()
         if isinstance(settings, Mapping) or settings is None:
             return str(name), dict(settings or {})
-    raise UserError(f"A recipe cannot use {use!r}. Write a name, or one name with its settings: {{name: {{key: value}}}}.")
+    raise UserError(
+        f"A recipe cannot use {use!r}. Write a name, or one name with its settings: {{name: {{key: value}}}}."
+    )
 
 
 def _build(kind: str, use: Any) -> Any:

@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import platform
+import resource
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
@@ -48,6 +49,7 @@ class Run:
 
     def seal(self, stage: str, inputs: str, result: dict[str, Any]) -> dict[str, Any]:
         """Say that a stage is finished; the last thing that it writes."""
+        result = {**result, "peak_memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)}
         write_json(self._seal_of(stage), {"inputs": inputs, "result": result})
         return result
 
@@ -101,7 +103,9 @@ def saved_run(folder: Path, progress: Progress) -> Run:
 
 def load_saved(folder: Path) -> Recipe:
     if not (folder / "recipe.yaml").is_file():
-        raise UserError(f"There is no run in {folder}: it has no recipe.yaml. Start one with `metier run --out {folder}`.")
+        raise UserError(
+            f"There is no run in {folder}: it has no recipe.yaml. Start one with `metier run --out {folder}`."
+        )
     return load(folder / "recipe.yaml")
 
 

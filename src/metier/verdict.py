@@ -59,7 +59,12 @@ def fixed_and_broke(before: Outcomes, after: Outcomes) -> tuple[int, int]:
 
 
 def judge_benchmark(
-    benchmark: Any, answers: dict[str, Sequence[Answer]], labels: Sequence[str], majority: float | None, seed: int, alpha: float
+    benchmark: Any,
+    answers: dict[str, Sequence[Answer]],
+    labels: Sequence[str],
+    majority: float | None,
+    seed: int,
+    alpha: float,
 ) -> dict[str, Any]:
     """One entry of verdict.json's `benchmarks`; `answers` holds base, tuned and, where there is one, cheap."""
     table = {who: outcomes(given, labels) for who, given in answers.items() if given}
@@ -86,13 +91,15 @@ def judge_benchmark(
         "gain_over_cheap": {**asdict(over_cheap.gain), "p": over_cheap.p} if over_cheap else None,
         "could_not_judge": {who: int((given.predicted < 0).sum()) for who, given in table.items()},
     }
-    if single_p := _mcnemar(deciding, fixed, broke):
-        entry["p_mcnemar"] = single_p
+    if deciding == "accuracy":
+        entry["p_mcnemar"] = stats.mcnemar_mid_p(fixed, broke)
     entry["metrics"] = [_row(name, table, seed, alpha) for name in benchmark.metrics]
     return entry
 
 
-def judge_kept(benchmark: Any, margin: float, before: Sequence[Answer], after: Sequence[Answer], seed: int) -> dict[str, Any]:
+def judge_kept(
+    benchmark: Any, margin: float, before: Sequence[Answer], after: Sequence[Answer], seed: int
+) -> dict[str, Any]:
     """One entry of verdict.json's `keep`: a change above zero is a loss, in the unit of the benchmark's metric."""
     labels = sorted({answer.gold for answer in before})
     paired = compare(benchmark.metrics[0], outcomes(before, labels), outcomes(after, labels), seed, 0.05)
@@ -125,7 +132,10 @@ def decide(
     states = [state for state, _ in judged]
     good = "gain" in states and "worse" not in states and all(entry["state"] == "kept" for entry in keep)
     if quick:
-        return "SMOKE", ["This was a smoke run on few rows and few questions: it shows that the path works, no more.", *reasons]
+        return "SMOKE", [
+            "This was a smoke run on few rows and few questions: it shows that the path works, no more.",
+            *reasons,
+        ]
     return ("SHIP" if good else "HOLD"), reasons
 
 
@@ -137,7 +147,10 @@ def _judge(entry: dict[str, Any], min_gain: float, alpha: float) -> tuple[str, s
         f"(gain {gain['value']:+.3f}, 95 % interval {gain['low']:+.3f} to {gain['high']:+.3f}, {say_p(entry['p_holm'])})"
     )
     if entry["p_holm"] >= alpha:
-        return "none", f"{seen}: no gain that this test could tell from chance; it could have shown {entry['smallest_visible']:.3f}."
+        return (
+            "none",
+            f"{seen}: no gain that this test could tell from chance; it could have shown {entry['smallest_visible']:.3f}.",
+        )
     if gain["value"] < 0:
         return "worse", f"{seen}: worse than before."
     if gain["value"] < min_gain or gain["low"] <= 0:
@@ -179,10 +192,6 @@ def _row(name: str, table: dict[str, Outcomes], seed: int, alpha: float) -> dict
         "p": paired.p,
         "smallest_visible": paired.smallest_visible,
     }
-
-
-def _mcnemar(metric: str, fixed: int, broke: int) -> float | None:
-    return stats.mcnemar_mid_p(fixed, broke) if metric == "accuracy" else None
 
 
 def say_p(p: float) -> str:

@@ -14,7 +14,11 @@ STEPS = 2
 
 
 def estimate(
-    model: LanguageModel, methods: Sequence[tuple[str, Any]], lengths: Sequence[tuple[int, int]], rows: int, asked: Sequence
+    model: LanguageModel,
+    methods: Sequence[tuple[str, Any]],
+    lengths: Sequence[tuple[int, int]],
+    rows: int,
+    asked: Sequence,
 ) -> dict[str, Any]:
     """Minutes for training and both evaluations, and peak memory in MB.
 
@@ -47,7 +51,10 @@ def _step_seconds(model: LanguageModel, method: Any, budget: int, answer_share: 
     for step in range(STEPS + 1):
         if step == 1:
             started = time.monotonic()
-        with torch.autocast(ids.device.type, torch.bfloat16, enabled=low_precision), disable_input_dtype_casting(tuned, low_precision):
+        with (
+            torch.autocast(ids.device.type, torch.bfloat16, enabled=low_precision),
+            disable_input_dtype_casting(tuned, low_precision),
+        ):
             logits = tuned(input_ids=ids, logits_to_keep=keep, use_cache=False).logits
         torch.nn.functional.cross_entropy(logits.float(), ids[keep]).backward()
         optimiser.step()

@@ -177,7 +177,9 @@ def gate(fast: OptionScorer) -> str | None:
     A wrong mask gives wrong numbers without any error, so this is looked at before each benchmark.
     """
     by_length = sorted(range(len(fast.suffixes)), key=lambda position: len(fast.suffixes[position]))
-    positions = sorted({by_length[0], by_length[len(by_length) // 2], by_length[-1]})  # so that padding is looked at too
+    positions = sorted(
+        {by_length[0], by_length[len(by_length) // 2], by_length[-1]}
+    )  # so that padding is looked at too
     few = sorted(range(len(fast.options)), key=lambda number: len(fast.options[number]))[:: 1 + len(fast.options) // 8]
     options = [fast.options[number] for number in few]
     plain = PlainScorer(fast.model, [fast.prefix + suffix for suffix in fast.suffixes], options)

@@ -91,7 +91,10 @@ class Journal(TrainerCallback):
 
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float], **kwargs: Any) -> None:
         if "loss" in logs:
-            row = {"step": state.global_step, **{key: float(logs[key]) for key in ("loss", "learning_rate", "grad_norm")}}
+            row = {
+                "step": state.global_step,
+                **{key: float(logs[key]) for key in ("loss", "learning_rate", "grad_norm")},
+            }
             if not math.isfinite(row["loss"]):
                 raise UserError(
                     f"The loss became {row['loss']} before step {state.global_step}. Lower `lr`, or look for rows of "
@@ -142,7 +145,9 @@ def train(
     network = model.network
     bf16 = network.dtype == torch.bfloat16
     torch.manual_seed(settings["seed"])  # before the adapter exists: its weights start at random
-    peft_model = PeftModel.from_pretrained(network, start, is_trainable=True) if start else get_peft_model(network, lora)
+    peft_model = (
+        PeftModel.from_pretrained(network, start, is_trainable=True) if start else get_peft_model(network, lora)
+    )
     lengths = [len(example) for example in examples]
     # All epochs as one list of batches: the order is a function of the seed alone, and going on after a kill is
     # skipping its beginning. The trainer sees a single epoch.

@@ -175,7 +175,9 @@ def _from_hub(model: str) -> Path:
     try:
         files = HfApi().model_info(model, timeout=HUB_TIMEOUT_S).siblings or []
     except HfHubHTTPError as error:
-        raise UserError(f"The hub does not give the model '{model}': {error}. Check the name and your access.") from error
+        raise UserError(
+            f"The hub does not give the model '{model}': {error}. Check the name and your access."
+        ) from error
     except Exception as error:  # whatever the transport raises, the answer for the user is the same
         raise UserError(
             f"The model '{model}' is not in the cache and the hub cannot be reached ({type(error).__name__}). "

@@ -68,7 +68,9 @@ class Method:
             cut += len(prompt) > room
             found.append(Example(prompt[-room:], target))
         if cut:
-            lesson.progress.say(f"  {cut:,} of {len(found):,} prompts lost their beginning at {self.max_length} tokens.")
+            lesson.progress.say(
+                f"  {cut:,} of {len(found):,} prompts lost their beginning at {self.max_length} tokens."
+            )
         if not found:
             raise UserError("There are no labelled rows to learn from. Name a source with a `label` column.")
         return found
@@ -76,7 +78,16 @@ class Method:
     def problems(self) -> list[str]:
         found = [
             f"{name}: use a number above 0, not {getattr(self, name)}."
-            for name in ("epochs", "lr", "r", "alpha", "batch_tokens", "max_length", "checkpoint_every", "max_grad_norm")
+            for name in (
+                "epochs",
+                "lr",
+                "r",
+                "alpha",
+                "batch_tokens",
+                "max_length",
+                "checkpoint_every",
+                "max_grad_norm",
+            )
             if getattr(self, name) <= 0
         ]
         if self.schedule not in ("linear", "cosine", "constant_with_warmup"):

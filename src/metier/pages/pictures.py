@@ -48,18 +48,15 @@ def intervals(rows: Sequence[tuple[str, dict[str, float] | None]], title: str) -
 
 
 def loss_curve(log: Sequence[dict[str, Any]], title: str) -> str:
-    """Training loss by step, as logged and smoothed."""
+    """Training loss by step, as logged."""
     steps = np.array([row["step"] for row in log], dtype=float)
     losses = np.array([row["loss"] for row in log], dtype=float)
     with plt.rc_context(STYLE):
         figure, axes = plt.subplots(figsize=(7, 2.6))
-        axes.plot(steps, losses, color=BEFORE, lw=1, alpha=0.6)
-        window = min(len(losses), max(1, len(losses) // 15))
-        smooth = np.convolve(losses, np.ones(window) / window, mode="valid")
-        axes.plot(steps[window - 1 :], smooth, color=AFTER, lw=2)
+        axes.plot(steps, losses, color=AFTER, lw=1.6)
         axes.set_xlabel("step")
         axes.set_ylabel("loss on answers (nats a token)")
-        axes.set_ylim(0, float(np.quantile(losses, 0.98)) * 1.1)
+        axes.set_ylim(0, float(losses.max()) * 1.05)
         axes.grid(axis="y", color="#e6eaee")
         return _svg(figure, title)
 
@@ -73,8 +70,15 @@ def confusion(counts: np.ndarray, labels: Sequence[str], title: str) -> str:
         axes.pcolormesh(shares, cmap="Greens", vmin=0, vmax=1, edgecolors="white", linewidth=1)
         for row, column in zip(*np.nonzero(counts), strict=True):
             dark = shares[row, column] > 0.55
-            axes.text(column + 0.5, row + 0.5, str(counts[row, column]), ha="center", va="center", size=7.5,
-                      color="white" if dark else INK)
+            axes.text(
+                column + 0.5,
+                row + 0.5,
+                str(counts[row, column]),
+                ha="center",
+                va="center",
+                size=7.5,
+                color="white" if dark else INK,
+            )
         axes.set_xticks(np.arange(len(labels)) + 0.5, labels, rotation=90)
         axes.set_yticks(np.arange(len(labels)) + 0.5, labels)
         axes.set_xlabel("answer given")
@@ -92,5 +96,9 @@ def _svg(figure: Any, title: str) -> str:
     text = stream.getvalue()
     text = text[text.index("<svg") :]
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.S)
-    return re.sub(r'^<svg ([^>]*?)width="[^"]*"([^>]*?)height="[^"]*"|^<svg ([^>]*?)height="[^"]*"([^>]*?)width="[^"]*"',
-                  lambda m: "<svg role=\"img\" " + "".join(part or "" for part in m.groups()), text, count=1)
+    return re.sub(
+        r'^<svg ([^>]*?)width="[^"]*"([^>]*?)height="[^"]*"|^<svg ([^>]*?)height="[^"]*"([^>]*?)width="[^"]*"',
+        lambda m: '<svg role="img" ' + "".join(part or "" for part in m.groups()),
+        text,
+        count=1,
+    )

@@ -36,8 +36,7 @@ class LabelAsking:
 
     def answer(self, batch: list[int]) -> list[Answer]:
         return [
-            self._judge(position, scores)
-            for position, scores in zip(batch, self.options.score(batch), strict=True)
+            self._judge(position, scores) for position, scores in zip(batch, self.options.score(batch), strict=True)
         ]
 
     def _judge(self, position: int, log_likelihoods: np.ndarray) -> Answer:

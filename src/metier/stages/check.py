@@ -26,7 +26,9 @@ def check(recipe: Recipe) -> dict[str, Any]:
     budget = min([step.rows for name, step in recipe.build_steps() if name == "select"] + [len(labelled)])
     train = min(budget, QUICK_ROWS) if recipe.quick else budget
     most = QUICK_QUESTIONS if recipe.quick else 0
-    asked = [(benchmark, benchmark.questions(most)) for benchmark in [*benchmarks, *(b for b, _ in recipe.build_keep())]]
+    asked = [
+        (benchmark, benchmark.questions(most)) for benchmark in [*benchmarks, *(b for b, _ in recipe.build_keep())]
+    ]
     model = load(recipe.model)
     drawn = random.Random(recipe.seed).sample(labelled, min(200, len(labelled)))
     lengths = [

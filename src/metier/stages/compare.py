@@ -26,7 +26,9 @@ def compare(first: Path, second: Path) -> dict[str, Any]:
         labels = runs[0].result(f"evaluate/tuned/{name}")["labels"]
         before, after = (read_answers(run, "tuned", name) for run in runs)
         if [answer.id for answer in before] != [answer.id for answer in after]:
-            raise UserError(f"The two runs were asked different questions of '{name}'. Run both from the same benchmark.")
+            raise UserError(
+                f"The two runs were asked different questions of '{name}'. Run both from the same benchmark."
+            )
         tables = outcomes(before, labels), outcomes(after, labels)
         found = paired(metrics[name], *tables, runs[0].recipe.seed, runs[0].recipe.ship.alpha)
         fixed, broke = fixed_and_broke(*tables)
@@ -34,5 +36,14 @@ def compare(first: Path, second: Path) -> dict[str, Any]:
             f"{name}: {metrics[name]} {found.before.value:.3f} in {first}, {found.after.value:.3f} in {second}; difference "
             f"{found.gain.value:+.3f} (95 % interval {found.gain.low:+.3f} to {found.gain.high:+.3f}, {say_p(found.p)}, {found.test})"
         )
-        rows.append({"name": name, "metric": metrics[name], **asdict(found), "fixed": fixed, "broke": broke, "sentence": sentence})
+        rows.append(
+            {
+                "name": name,
+                "metric": metrics[name],
+                **asdict(found),
+                "fixed": fixed,
+                "broke": broke,
+                "sentence": sentence,
+            }
+        )
     return {"first": str(first), "second": str(second), "benchmarks": rows}

@@ -25,7 +25,9 @@ def curate(run: Run) -> dict[str, Any]:
     recipe = run.recipe
     sources, benchmarks = recipe.build_sources(), recipe.build_benchmarks()
     prints = {source.name: source.fingerprint() for source in sources}
-    inputs = fingerprint(VERSION, recipe.model_dump(include={"sources", "steps", "benchmarks", "seed", "quick"}), prints)
+    inputs = fingerprint(
+        VERSION, recipe.model_dump(include={"sources", "steps", "benchmarks", "seed", "quick"}), prints
+    )
     if result := run.done("curate", inputs):
         run.progress.say("curate: done before")
         return result
@@ -90,7 +92,9 @@ def _sample(dropped: pa.Table, seed: int) -> list[dict[str, Any]]:
 
 def _check_labels(rows: pa.Table) -> None:
     """A label with one example cannot be learned and tested: better said now than seen as a zero later."""
-    pairs = [(task, label) for task, label in zip(rows["task"].to_pylist(), rows["label"].to_pylist(), strict=True) if label]
+    pairs = [
+        (task, label) for task, label in zip(rows["task"].to_pylist(), rows["label"].to_pylist(), strict=True) if label
+    ]
     lonely = {label for (_, label), count in Counter(pairs).items() if count == 1}
     if lonely:
         where = {row["label"]: row["origin"] for row in rows.select(["label", "origin"]).to_pylist()}
@@ -105,7 +109,9 @@ def _check_labels(rows: pa.Table) -> None:
 
 def _check_result(train: pa.Table, valid: pa.Table, benchmarks: list[Any]) -> None:
     if not len(train):
-        raise UserError("No training rows are left. Look into the reasons in the steps above; loosen a step or add data.")
+        raise UserError(
+            "No training rows are left. Look into the reasons in the steps above; loosen a step or add data."
+        )
     for benchmark in benchmarks:
         shared = overlap(pa.concat_tables([train, valid]), [benchmark])
         if shared:

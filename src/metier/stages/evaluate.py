@@ -33,7 +33,14 @@ def evaluate(run: Run) -> dict[str, Any]:
             labels = benchmark.label_set(rows)
             scorer = plugins.find("scorers", benchmark.scorer)()
             inputs = fingerprint(
-                VERSION, scorer.version, dtype, model_sha256, adapter_sha256, benchmark.scorer, labels, _print(asked, benchmark)
+                VERSION,
+                scorer.version,
+                dtype,
+                model_sha256,
+                adapter_sha256,
+                benchmark.scorer,
+                labels,
+                _print(asked, benchmark),
             )
             stage = f"evaluate/{who}/{benchmark.name}"
             done = run.done(stage, inputs)
@@ -67,7 +74,10 @@ def _answer_all(run: Run, stage: str, inputs: str, asking: Asking, n: int) -> No
                 continue
             answers = asking.answer(batch)
             answered |= dict(zip(batch, answers, strict=True))
-            lines = [json.dumps({"position": p, **a.to_json()}, ensure_ascii=False) for p, a in zip(batch, answers, strict=True)]
+            lines = [
+                json.dumps({"position": p, **a.to_json()}, ensure_ascii=False)
+                for p, a in zip(batch, answers, strict=True)
+            ]
             stream.write("".join(line + "\n" for line in lines))
             stream.flush()
             os.fsync(stream.fileno())

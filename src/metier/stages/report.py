@@ -2,7 +2,6 @@
 
 import json
 import random
-import resource
 from collections.abc import Sequence
 from importlib.resources import files
 from typing import Any
@@ -45,16 +44,17 @@ def judge(run: Run) -> dict[str, Any]:
     for benchmark, margin in recipe.build_keep():
         before, after = (read_answers(run, who, benchmark.name) for who in ("base", "tuned"))
         kept.append(judge_kept(benchmark, margin, before, after, recipe.seed))
+    stages = {stage: run.result(stage) for stage in ("curate", "train", "evaluate")}
     decision, reasons = decide(entries, kept, recipe.ship.min_gain, recipe.ship.alpha, recipe.quick)
     return {
         "decision": decision,
         "reasons": reasons,
         "benchmarks": entries,
         "keep": kept,
-        "seconds": {stage: run.result(stage)["seconds"] for stage in ("curate", "train", "evaluate")},
-        "peak_memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
+        "seconds": {stage: found["seconds"] for stage, found in stages.items()},
+        "peak_memory_mb": max(found["peak_memory_mb"] for found in stages.values()),
         "seeds": [recipe.seed],
-        "adapter_sha256": run.result("train")["adapter_sha256"],
+        "adapter_sha256": stages["train"]["adapter_sha256"],
     }
 
 
@@ -94,13 +94,29 @@ def _five(verdict: dict[str, Any]) -> list[dict[str, str]]:
         return f"{100 * value:.1f} %" if percent else f"{value:.3f}"
 
     boxes = [
-        {"label": f"{first['metric']}, tuned", "figure": show(first["tuned"]["value"]), "note": f"of {first['n']:,} unseen questions"},
+        {
+            "label": f"{first['metric']}, tuned",
+            "figure": show(first["tuned"]["value"]),
+            "note": f"of {first['n']:,} unseen questions",
+        },
         {"label": "before tuning", "figure": show(first["base"]["value"]), "note": "same questions, same scoring"},
-        {"label": "cheap classifier", "figure": show(first["cheap"]["value"]) if first["cheap"] else "–", "note": "TF-IDF, same rows"},
-        {"label": "fixed / broke", "figure": f"{first['fixed']} / {first['broke']}", "note": f"{say_p(first['p_holm'])}"},
+        {
+            "label": "cheap classifier",
+            "figure": show(first["cheap"]["value"]) if first["cheap"] else "–",
+            "note": "TF-IDF, same rows",
+        },
+        {
+            "label": "fixed / broke",
+            "figure": f"{first['fixed']} / {first['broke']}",
+            "note": f"{say_p(first['p_holm'])}",
+        },
     ]
     state = kept[0]["state"] if kept else "not checked"
-    note = f"{kept[0]['name']}: {kept[0]['change']['value']:+.3f}, margin {kept[0]['margin']:g}" if kept else "add keep: to the recipe"
+    note = (
+        f"{kept[0]['name']}: {kept[0]['change']['value']:+.3f}, margin {kept[0]['margin']:g}"
+        if kept
+        else "add keep: to the recipe"
+    )
     return [*boxes, {"label": "what it knew before", "figure": state, "note": note}]
 
 
@@ -113,7 +129,12 @@ def _benchmark(run: Run, entry: dict[str, Any]) -> dict[str, Any]:
     base, tuned = (read_answers(run, who, name) for who in ("base", "tuned"))
     majority = entry["majority"]
     rows = [
-        ("majority", {"value": majority, "low": majority, "high": majority} if majority and entry["metric"] == "accuracy" else None),
+        (
+            "majority",
+            {"value": majority, "low": majority, "high": majority}
+            if majority and entry["metric"] == "accuracy"
+            else None,
+        ),
         ("TF-IDF + LR", entry["cheap"]),
         ("base", entry["base"]),
         ("tuned", entry["tuned"]),
