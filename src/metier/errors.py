@@ -5,7 +5,7 @@ from difflib import get_close_matches
 
 
 class UserError(Exception):
-    """A problem that the person at the keyboard can mend; the command line prints it without a traceback, exit code 3."""
+    """A problem that the person at the keyboard can mend; printed without a traceback, exit code 3."""
 
 
 class Problems(UserError):

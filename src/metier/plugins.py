@@ -89,8 +89,8 @@ def construct(found: type, where: str, settings: dict[str, Any]) -> Any:
         try:
             values[key] = TypeAdapter(hints[key]).validate_python(settings[key])
         except ValidationError as error:
-            wrong = "; ".join(detail["msg"] for detail in error.errors())
-            problems.append(f"The {where} cannot take {key}: {settings[key]!r}. {wrong}.")
+            why = "; ".join(detail["msg"] for detail in error.errors())
+            problems.append(f"The {where} cannot take {key}: {settings[key]!r}. {why}.")
     missing = [f.name for f in fields(found) if f.default is MISSING and f.default_factory is MISSING] if known else []
     problems += [f"The {where} lacks the setting '{name}'." for name in missing if name not in settings]
     if problems:

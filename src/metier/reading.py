@@ -69,7 +69,8 @@ class FileSource:
 
     def rows(self) -> pa.Table:
         """All rows in the one schema. Raises `Problems` that list every broken line, up to ten."""
-        found, problems = [], []
+        found: list[dict[str, Any]] = []
+        problems: list[str] = []
         for origin, row in self._lines(problems):
             wrong = self._wrong(origin, row)
             if wrong:

@@ -1,4 +1,4 @@
-"""The recipe: what a run does. Unknown keys are refused with the nearest right one, and all problems are said at once."""
+"""The recipe: what a run does. Unknown keys are refused with the nearest right one, all problems said at once."""
 
 import copy
 from collections.abc import Mapping, Sequence
@@ -22,9 +22,9 @@ class Ship(BaseModel):
 
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
-    min_gain: float = Field(0.02, ge=0, le=1)
+    min_gain: float = Field(default=0.02, ge=0, le=1)
     """The smallest gain in the first metric that is worth the trouble."""
-    alpha: float = Field(0.05, gt=0, lt=0.5)
+    alpha: float = Field(default=0.05, gt=0, lt=0.5)
     """Chance of a false SHIP that you accept, over all benchmarks together."""
 
 
@@ -147,7 +147,7 @@ def task_of(source: Any, benchmarks: list[Any]) -> Any | None:
 def task_problems(sources: list[Any], benchmarks: list[Any]) -> list[str]:
     """Labelled sources for which no benchmark says how a row is asked."""
     return [
-        f"No benchmark says how the labelled rows of '{source.name}' are asked. Name a benchmark that reads this source."
+        f"No benchmark says how the labelled rows of '{source.name}' are asked. Name a benchmark that does."
         for source in sources
         if getattr(source, "label", True) and task_of(source, benchmarks) is None
     ]

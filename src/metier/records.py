@@ -77,6 +77,6 @@ def questions(table: pa.Table) -> list[Question]:
 
 
 def canonical(text: str) -> str:
-    """The text as leak checks and duplicate checks compare it: case, accents' form, punctuation and white space aside."""
+    """The text as leak and duplicate checks compare it: case, accents' form, punctuation and white space aside."""
     folded = unicodedata.normalize("NFKC", text).casefold()
     return " ".join(re.findall(r"\w+", folded))

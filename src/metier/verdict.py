@@ -1,6 +1,6 @@
 """SHIP or HOLD: what got better, what got worse, and how sure we are."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -49,7 +49,8 @@ def compare(name: str, before: Outcomes, after: Outcomes, seed: int, alpha: floa
             smallest = stats.smallest_visible_share(n, (fixed + broke) / n, alpha)
     if not single:
         test = "paired cluster bootstrap"
-    return Paired(*intervals, stats.percentile_interval(difference, difference_draws), p, test, smallest)
+    gain = stats.percentile_interval(difference, difference_draws)
+    return Paired(intervals[0], intervals[1], gain, p, test, smallest)
 
 
 def fixed_and_broke(before: Outcomes, after: Outcomes) -> tuple[int, int]:
@@ -60,7 +61,7 @@ def fixed_and_broke(before: Outcomes, after: Outcomes) -> tuple[int, int]:
 
 def judge_benchmark(
     benchmark: Any,
-    answers: dict[str, Sequence[Answer]],
+    answers: Mapping[str, Sequence[Answer]],
     labels: Sequence[str],
     majority: float | None,
     seed: int,
@@ -144,12 +145,13 @@ def _judge(entry: dict[str, Any], min_gain: float, alpha: float) -> tuple[str, s
     gain, name = entry["gain"], entry["name"]
     seen = (
         f"{entry['metric']} on {name} went from {entry['base']['value']:.3f} to {entry['tuned']['value']:.3f} "
-        f"(gain {gain['value']:+.3f}, 95 % interval {gain['low']:+.3f} to {gain['high']:+.3f}, {say_p(entry['p_holm'])})"
+        f"(gain {gain['value']:+.3f}, 95 % interval {gain['low']:+.3f} to {gain['high']:+.3f}, "
+        f"{say_p(entry['p_holm'])})"
     )
     if entry["p_holm"] >= alpha:
         return (
             "none",
-            f"{seen}: no gain that this test could tell from chance; it could have shown {entry['smallest_visible']:.3f}.",
+            f"{seen}: no gain beyond chance; the test could have shown {entry['smallest_visible']:.3f}.",
         )
     if gain["value"] < 0:
         return "worse", f"{seen}: worse than before."
@@ -170,7 +172,7 @@ def _judge(entry: dict[str, Any], min_gain: float, alpha: float) -> tuple[str, s
 def _kept_sentence(entry: dict[str, Any]) -> str:
     change = entry["change"]
     seen = (
-        f"{entry['name']}: {entry['metric']} changed for the worse by {change['value']:+.3f} {entry['unit']} (95 % interval "
+        f"{entry['name']}: {entry['metric']} changed for the worse by {change['value']:+.3f} {entry['unit']} (95 % "
         f"{change['low']:+.3f} to {change['high']:+.3f}, margin {entry['margin']:g})"
     )
     if entry["state"] == "kept":

@@ -1,7 +1,7 @@
 """Log-likelihoods without computing a token twice: common prefix once, options as a trie behind each question.
 
 A batch row is the question's own tokens followed by the trie of all options, each node seeing its question and its
-ancestors only. The head runs on the rows that decide something: the last token of a question and the trie's inner nodes.
+ancestors only. The head runs on the rows that decide something: a question's last token and the trie's inner nodes.
 """
 
 import copy
@@ -163,10 +163,10 @@ class LossScorer:
 
 def common_prefix(prompts: Sequence[Sequence[int]]) -> int:
     """Tokens that all prompts begin with; at least one token of each is left, to have something to ask behind."""
-    shortest, longest = min(prompts), max(prompts)
+    first, last = min(map(list, prompts)), max(map(list, prompts))
     limit = min(len(prompt) for prompt in prompts) - 1
     same = 0
-    while same < limit and shortest[same] == longest[same]:
+    while same < limit and first[same] == last[same]:
         same += 1
     return same
 

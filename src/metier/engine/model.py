@@ -69,9 +69,8 @@ def load(
             network = PeftModel.from_pretrained(network, adapter).merge_and_unload()
         except (RuntimeError, ValueError, OSError) as error:
             raise UserError(f"The adapter {adapter} does not fit the model {name}: {error}") from error
-    network = network.to(dtype or default_dtype())
-    if torch.cuda.is_available():
-        network = network.to("cuda")
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    torch.nn.Module.to(network, device, dtype or default_dtype())
     return LanguageModel(folder, network.eval(), tokenizer, warn)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import datasets
 import torch
@@ -48,7 +48,7 @@ class TargetOnlyTrainer(SFTTrainer):
         super().__init__(*args, **kwargs)
 
     def get_train_dataloader(self) -> DataLoader:
-        return DataLoader(self.train_dataset, batch_sampler=self.plan, collate_fn=self.data_collator)
+        return DataLoader(cast(Any, self.train_dataset), batch_sampler=self.plan, collate_fn=self.data_collator)
 
     def compute_loss(
         self, model: Any, inputs: dict, return_outputs: bool = False, num_items_in_batch: Any = None
@@ -89,7 +89,8 @@ class Journal(TrainerCallback):
         self.progress.advance(state.global_step - self.step)
         self.step = state.global_step
 
-    def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float], **kwargs: Any) -> None:
+    def on_log(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        logs = kwargs["logs"]
         if "loss" in logs:
             row = {
                 "step": state.global_step,
@@ -196,7 +197,7 @@ def train(
     resume = checkpoints.newest(folder / "checkpoints")
     started = time.monotonic()
     trainer.train(resume_from_checkpoint=str(resume) if resume else None)
-    peft_model.save_pretrained(folder / "adapter", safe_serialization=True)
+    peft_model.save_pretrained(str(folder / "adapter"), safe_serialization=True)
     return {
         "steps": trainer.state.global_step,
         "resumed_at_step": int(resume.name.split("-")[1]) if resume else 0,

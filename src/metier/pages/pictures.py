@@ -12,7 +12,7 @@ import matplotlib.pyplot as plt  # noqa: E402
 import numpy as np  # noqa: E402
 
 INK, QUIET, BEFORE, AFTER = "#1c2733", "#8593a0", "#8593a0", "#0b6e5f"
-STYLE = {
+STYLE: Any = {
     "svg.fonttype": "none",  # text stays text: searchable, and small
     "svg.hashsalt": "metier",  # ids that do not change from run to run
     "font.family": "sans-serif",

@@ -33,8 +33,9 @@ def compare(first: Path, second: Path) -> dict[str, Any]:
         found = paired(metrics[name], *tables, runs[0].recipe.seed, runs[0].recipe.ship.alpha)
         fixed, broke = fixed_and_broke(*tables)
         sentence = (
-            f"{name}: {metrics[name]} {found.before.value:.3f} in {first}, {found.after.value:.3f} in {second}; difference "
-            f"{found.gain.value:+.3f} (95 % interval {found.gain.low:+.3f} to {found.gain.high:+.3f}, {say_p(found.p)}, {found.test})"
+            f"{name}: {metrics[name]} {found.before.value:.3f} in {first}, {found.after.value:.3f} in {second}; "
+            f"difference {found.gain.value:+.3f} (95 % interval {found.gain.low:+.3f} to {found.gain.high:+.3f}, "
+            f"{say_p(found.p)}, {found.test})"
         )
         rows.append(
             {

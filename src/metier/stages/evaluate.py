@@ -128,7 +128,8 @@ class _Lazily:
     """The model, loaded only where a question is still open."""
 
     def __init__(self, run: Run, adapter: Path | None) -> None:
-        self.run, self.adapter, self.model = run, adapter, None
+        self.run, self.adapter = run, adapter
+        self.model: Any = None
 
     def __call__(self) -> Any:
         if self.model is None:

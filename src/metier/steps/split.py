@@ -11,7 +11,7 @@ from metier.steps import Sifted, Surroundings, sift
 
 @dataclass
 class Step:
-    """Hold out a share of the training rows for choosing settings. Sides that a source fixed itself stay as they are."""
+    """Hold out a share of the training rows for choosing settings. Sides that a source fixed stay as they are."""
 
     valid: float = 0.1
     """Share of the rows held out."""
