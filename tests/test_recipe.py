@@ -85,7 +85,7 @@ def test_set_changes_the_recipe():
     assert (found.ship.min_gain, found.model, found.keep) == (0.1, "fake", {})
 
 
-@pytest.mark.parametrize("change", ["nonsense", "methods.dpo.epochs=1", "seed.x=1"])
+@pytest.mark.parametrize("change", ["nonsense", "methods.dpo.epochs=1", "sources.icd10cm=1"])
 def test_a_change_that_does_not_fit_is_refused(change):
     with pytest.raises(UserError, match="--set"):
         load(changes=[change])

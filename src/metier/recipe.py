@@ -172,28 +172,27 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _apply(said: dict[str, Any], change: str) -> None:
-    """`--set a.b=c`: keys go down into mappings; numbers go into lists (methods.0.sft.epochs=2)."""
+    """`--set a.b=c`: keys go down into mappings, and names into lists of plug-ins (methods.sft.epochs=2)."""
     key, equals, value = change.partition("=")
     if not equals or not key:
         raise UserError(f"'--set {change}' is no change. Write it as key=value, for example --set ship.min_gain=0.05.")
-    parts = key.split(".")
-    # Plug-ins without settings are written as a plain name: methods.sft.epochs=2 finds sft in the list by name.
+    *path, last = key.split(".")
     at: Any = said
-    for part, following in zip(parts, [*parts[1:], None], strict=True):
-        if following is None:
-            try:
-                at[int(part) if isinstance(at, list) else part] = yaml.safe_load(value)
-            except (ValueError, IndexError, TypeError) as error:
-                raise UserError(f"'--set {change}' does not fit the recipe at '{part}'.") from error
-        elif isinstance(at, list):
-            at = _item(at, part, change)
-        elif isinstance(at, dict):
-            at = at.setdefault(part, {})
-        else:
-            raise UserError(f"'--set {change}' does not fit the recipe at '{part}'.")
+    for part in path:
+        at = (
+            _item(at, part, change)
+            if isinstance(at, list)
+            else at.setdefault(part, {})
+            if isinstance(at, dict)
+            else None
+        )
+    if not isinstance(at, dict):
+        raise UserError(f"'--set {change}' does not fit the recipe: there is nothing to set at '{last}'.")
+    at[last] = yaml.safe_load(value)
 
 
 def _item(uses: list[Any], name: str, change: str) -> dict[str, Any]:
+    """The settings of the plug-in of this name; one that is written as a plain name gets an empty mapping."""
     for position, use in enumerate(uses):
         if isinstance(use, str) and use == name:
             uses[position] = {name: {}}

@@ -41,8 +41,10 @@ def mcnemar_mid_p(fixed: int, broke: int) -> float:
     if n == 0:
         return 1.0
     fewer = min(fixed, broke)
-    exact = 2 * distributions.binom.cdf(fewer, n, 0.5)
-    return float(min(1.0, exact - distributions.binom.pmf(fewer, n, 0.5)))
+    seen = distributions.binom.pmf(fewer, n, 0.5)
+    if fixed == broke:  # both tails meet in the middle, which must not count twice
+        return float(1 - seen / 2)
+    return float(2 * distributions.binom.cdf(fewer, n, 0.5) - seen)
 
 
 def bootstrap_weights(groups: Sequence[str], seed: int, draws: int = DRAWS) -> tuple[NDArray[np.int64], Floats]:
