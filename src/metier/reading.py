@@ -41,6 +41,10 @@ class FileSource:
     def name(self) -> str:
         return Path(self.path).stem.replace("*", "all")
 
+    @property
+    def labelled(self) -> bool:
+        return self.label is not None
+
     def files(self) -> list[Path]:
         found = sorted(Path(name) for name in glob.glob(self.path, recursive=True))
         if not found:

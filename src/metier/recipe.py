@@ -149,7 +149,7 @@ def task_problems(sources: list[Any], benchmarks: list[Any]) -> list[str]:
     return [
         f"No benchmark says how the labelled rows of '{source.name}' are asked. Name a benchmark that does."
         for source in sources
-        if getattr(source, "label", True) and task_of(source, benchmarks) is None
+        if source.labelled and task_of(source, benchmarks) is None
     ]
 
 

@@ -64,15 +64,20 @@ def documents(table: pa.Table) -> list[Document]:
     return [Document(row["id"], row["text"]) for row in table.select(["id", "text"]).to_pylist()]
 
 
-def questions(table: pa.Table) -> list[Question]:
-    """The rows that have a label, as questions."""
+def questions(table: pa.Table, unlabelled: bool = False) -> list[Question]:
+    """The rows that have a label, as questions; with `unlabelled` all rows, those without one with an empty answer."""
     columns = ["id", "text", "label", "options", "group", "fields"]
     return [
         Question(
-            row["id"], row["text"], row["label"], tuple(row["options"] or ()), row["group"], dict(row["fields"] or ())
+            row["id"],
+            row["text"],
+            row["label"] or "",
+            tuple(row["options"] or ()),
+            row["group"],
+            dict(row["fields"] or ()),
         )
         for row in table.select(columns).to_pylist()
-        if row["label"] is not None
+        if unlabelled or row["label"] is not None
     ]
 
 

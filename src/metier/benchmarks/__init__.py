@@ -74,7 +74,7 @@ class Declared:
         table = self.data().rows()
         if self.source:
             table = table.filter(pc.equal(table["split"], "test"))
-        found = questions(table)
+        found = questions(table, unlabelled=not self.data().labelled)
         if not found:
             raise UserError(f"The benchmark '{self.name}' has no questions. Check its `path` and `label`.")
         return found

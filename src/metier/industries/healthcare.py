@@ -11,7 +11,7 @@ class Industry(Pack):
     """Clinical terminology: from a clinician's words to the chapter of ICD-10-CM."""
 
     name: str = "healthcare"
-    sources: list[Any] = field(default_factory=lambda: ["icd10cm"])
+    sources: list[Any] = field(default_factory=lambda: ["icd10cm", "general"])
     benchmarks: list[Any] = field(default_factory=lambda: ["icd10cm_chapter"])
     keep: dict[str, float] = field(default_factory=lambda: {"general": 0.1})
     intended_use: str = (

@@ -5,11 +5,15 @@ from typing import Any
 
 from metier.errors import UserError
 from metier.methods import Lesson
+from metier.records import Document, Question, documents, questions
 
 
 @dataclass
 class Method:
-    """LoRA (Hu et al. 2021) on prompt and answer; the loss is on the answer's tokens and the end token only."""
+    """LoRA (Hu et al. 2021) on prompt and answer; the loss is on the answer's tokens and the end token only.
+
+    Rows without a label are raw text and learned whole: a few beside the questions are replay, against forgetting.
+    """
 
     epochs: int = 1
     """How often each row is seen."""
@@ -50,30 +54,44 @@ class Method:
         return trainer.train(model, examples, lora, settings, lesson.folder, lesson.progress, lesson.adapter)
 
     def examples(self, model: Any, lesson: Lesson) -> list[Any]:
-        """The rows as token lists, in the rows' order. Raises `UserError` where an answer alone is too long."""
-        from metier.engine.trainer import Example
-        from metier.records import questions
+        """The rows as token lists, in the rows' order: questions with their answer, then raw text, learned whole.
 
-        tasks = [task for task, label in zip(*_columns(lesson.rows, "task", "label"), strict=True) if label is not None]
+        Raises `UserError` where an answer alone is too long.
+        """
+        labelled = lesson.rows.filter(lesson.rows["label"].is_valid())
+        raw = lesson.rows.filter(lesson.rows["label"].is_null())
         found, cut = [], 0
-        for task, question in zip(tasks, questions(lesson.rows), strict=True):
-            prompt = model.encode(question.render(lesson.benchmarks[task].prompt))
-            target = [*model.encode_answer(question.answer), model.end_token]
-            room = self.max_length - len(target)
-            if room < 1:
-                raise UserError(
-                    f"The answer of row {question.id} has {len(target)} tokens, more than max_length "
-                    f"{self.max_length}. Raise `max_length`; an answer is never cut."
-                )
-            cut += len(prompt) > room
-            found.append(Example(prompt[-room:], target))
+        for task, question in zip(labelled["task"].to_pylist(), questions(labelled), strict=True):
+            example, was_cut = self._answered(model, question, lesson.benchmarks[task].prompt)
+            found.append(example)
+            cut += was_cut
         if cut:
-            lesson.progress.say(
-                f"  {cut:,} of {len(found):,} prompts lost their beginning at {self.max_length} tokens."
-            )
+            lesson.progress.say(f"  {cut:,} of {len(found):,} prompts lost their beginning at {self.max_length} tokens")
         if not found:
             raise UserError("There are no labelled rows to learn from. Name a source with a `label` column.")
-        return found
+        return found + [block for document in documents(raw) for block in self._read(model, document)]
+
+    def _answered(self, model: Any, question: Question, prompt: str) -> tuple[Any, bool]:
+        """A question with its answer, and whether the prompt had to lose its beginning."""
+        from metier.engine.trainer import Example
+
+        asked = model.encode(question.render(prompt))
+        target = [*model.encode_answer(question.answer), model.end_token]
+        room = self.max_length - len(target)
+        if room < 1:
+            raise UserError(
+                f"The answer of row {question.id} has {len(target)} tokens, more than max_length {self.max_length}. "
+                "Raise `max_length`; an answer is never cut."
+            )
+        return Example(asked[-room:], target), len(asked) > room
+
+    def _read(self, model: Any, document: Document) -> list[Any]:
+        """Raw text in blocks of `max_length`; the first token of a block is only read."""
+        from metier.engine.trainer import Example
+
+        tokens = model.encode(document.text)
+        blocks = [tokens[start : start + self.max_length] for start in range(0, len(tokens), self.max_length)]
+        return [Example(block[:1], block[1:]) for block in blocks if len(block) > 1]
 
     def problems(self) -> list[str]:
         found = [
@@ -93,7 +111,3 @@ class Method:
         if self.schedule not in ("linear", "cosine", "constant_with_warmup"):
             found.append(f"schedule: use linear, cosine or constant_with_warmup, not {self.schedule}.")
         return found
-
-
-def _columns(table: Any, *names: str) -> list[list[Any]]:
-    return [table[name].to_pylist() for name in names]

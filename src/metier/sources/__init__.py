@@ -14,6 +14,8 @@ class NamedSource:
     """SPDX identifier, or the terms in words."""
     citation: str = ""
     url: str = ""
+    labelled: bool = True
+    """Whether its rows are questions with an answer; raw text is not."""
 
     def rows(self) -> pa.Table:
         """All rows, in the one schema, with `split` filled in where the source has fixed splits."""

@@ -20,7 +20,7 @@ class Source(NamedSource):
     name: str = "general"
     licence: str = "Apache-2.0"
     citation: str = "Metier's own text"
-    url: str = ""
+    labelled: bool = False
 
     def rows(self) -> pa.Table:
         found = [json.loads(line) for line in _text().splitlines()]
@@ -28,7 +28,6 @@ class Source(NamedSource):
             {
                 "id": row["id"],
                 "text": row["text"],
-                "label": "",  # nothing to answer: a scorer reads the text itself
                 "source": self.name,
                 "licence": self.licence,
                 "origin": f"general.jsonl:{number}",
