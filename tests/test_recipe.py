@@ -15,7 +15,7 @@ def recipe(tmp_path, text):
 def test_the_default_recipe_is_good_and_names_icd10cm():
     found = load()
     assert check(found) == []
-    assert found.sources == ["icd10cm"]
+    assert found.sources == ["icd10cm", "general"]
     assert found.benchmarks == ["icd10cm_chapter"]
 
 
@@ -81,7 +81,7 @@ def test_two_bad_keys_are_said_together(tmp_path):
 
 def test_set_changes_the_recipe():
     found = load(changes=["methods.sft.epochs=3", "ship.min_gain=0.1", "model=fake", "keep={}"])
-    assert found.methods == [{"sft": {"epochs": 3}}]
+    assert found.methods[0]["sft"]["epochs"] == 3
     assert (found.ship.min_gain, found.model, found.keep) == (0.1, "fake", {})
 
 

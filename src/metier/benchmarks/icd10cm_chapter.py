@@ -12,7 +12,7 @@ class Benchmark(Declared):
 
     name: str = "icd10cm_chapter"
     source: str | None = "icd10cm"
-    prompt: str = "Clinical term: {text}\nICD-10-CM chapter:"
+    prompt: str = "Clinical term: {text}\nChapter:"
     labels: list[str] = field(default_factory=lambda: list(CHAPTERS.values()))
     rows: int = 1000
     licence: str = "US-government-work"

@@ -12,13 +12,23 @@ class Industry(Pack):
 
     name: str = "healthcare"
     sources: list[Any] = field(default_factory=lambda: ["icd10cm", "general"])
+    steps: list[Any] = field(
+        default_factory=lambda: ["normalise", "dedup", "decontaminate", "split", {"select": {"rows": 17000}}]
+    )
+    # Chosen on dev rows; docs/log.md has what else was tried and what it gave.
+    methods: list[Any] = field(
+        default_factory=lambda: [
+            {"sft": {"lr": 1.5e-3, "batch_tokens": 1024, "targets": "q_proj,v_proj,o_proj,down_proj"}}
+        ]
+    )
     benchmarks: list[Any] = field(default_factory=lambda: ["icd10cm_chapter"])
-    keep: dict[str, float] = field(default_factory=lambda: {"general": 0.1})
+    keep: dict[str, float] = field(default_factory=lambda: {"general": 0.02})
     intended_use: str = (
         "Suggesting the ICD-10-CM chapter of a clinical term to a trained coder, who decides. Not for diagnosis, "
         "treatment, billing without review, or any use on patients."
     )
     limits: str = (
         "English only. Terms come from the official list, which is tidier than what clinicians type: abbreviations, "
-        "spelling mistakes and whole notes were not tested. A chapter is not a code."
+        "spelling mistakes and whole notes were not tested. A chapter is not a code. "
+        "The text that checks for forgetting is by the same hand as the replay text, so it may look kinder than other text."
     )
