@@ -86,3 +86,15 @@ def test_the_fingerprint_follows_the_content(tmp_path):
     before = source(path).fingerprint()
     write_lines(path, [GOOD, GOOD])
     assert source(path).fingerprint() != before
+
+
+def test_files_of_one_name_in_two_folders_keep_their_rows_apart(tmp_path):
+    for ward in ("a", "b"):
+        (tmp_path / ward).mkdir()
+        write_lines(tmp_path / ward / "notes.jsonl", [GOOD])
+    ids = source(tmp_path / "*" / "notes.jsonl").rows()["id"].to_pylist()
+    assert len(set(ids)) == 2
+
+
+def test_a_file_with_brackets_in_its_name_is_a_file_and_no_pattern(tmp_path):
+    assert len(source(write_lines(tmp_path / "a[1].jsonl", [GOOD])).rows()) == 1

@@ -109,10 +109,17 @@ def test_a_recipe_written_out_and_read_again_is_the_same(triage):
     assert load(again) == found
 
 
-def test_a_labelled_source_that_no_benchmark_asks_about_is_said(tmp_path, triage):
+def test_rows_of_a_file_go_to_the_only_benchmark_with_a_file(tmp_path, triage):
     text = triage.read_text() + "\n"
     text = text.replace("benchmarks:\n", "benchmarks:\n  - icd10cm_chapter\n  - general\n").replace(
         "name: triage, path", "name: other, path"
     )
     problems = check(load(recipe(tmp_path, text.replace("sources: [", "sources: [icd10cm, "))))
     assert problems == []  # the file's rows go to the only benchmark with a file of its own
+
+
+def test_a_prompt_that_names_no_column_is_said_and_the_label_is_no_column(triage):
+    for name in ("nte", "department"):
+        triage.write_text(triage.read_text().replace("{text}", f"{{{name}}}"))
+        assert f"names '{name}', which no column holds" in "\n".join(check(load(triage)))
+        triage.write_text(triage.read_text().replace(f"{{{name}}}", "{text}"))

@@ -260,3 +260,59 @@ def test_the_report_needs_no_network_and_escapes_what_comes_from_data(tmp_path, 
     assert "http://" not in page.replace("http://www.w3.org", "") and "https://" not in page.replace(
         "https://www.w3.org", ""
     )
+
+
+def test_a_killed_training_goes_on_at_its_checkpoint_and_not_from_the_start(undisturbed, tmp_path, monkeypatch):
+    recipe, _ = undisturbed
+    with monkeypatch.context() as patch:
+        die_on_call(*POINTS["train, a few steps behind a checkpoint"], patch)
+        killed(lambda: go(recipe, tmp_path / "run"))
+    go(recipe, tmp_path / "run")
+    assert json.loads((tmp_path / "run/train.done.json").read_text())["result"]["resumed_at_step"] == 4
+
+
+def test_a_killed_evaluation_asks_only_what_is_still_open(undisturbed, tmp_path, monkeypatch):
+    recipe, _ = undisturbed
+    with monkeypatch.context() as patch:
+        die_on_call(*POINTS["evaluate, between two batches"], patch)
+        killed(lambda: go(recipe, tmp_path / "run"))
+    part = tmp_path / "run/evaluate/base/triage.part.jsonl"
+    lines = part.read_text().split("\n")[:-1]
+    part.write_text("\n".join(lines[:-1]) + "\n" + lines[-1][:40])  # the last line torn as well
+    asked, real = [], label.LabelAsking.answer
+    monkeypatch.setattr(label.LabelAsking, "answer", lambda self, batch: asked.extend(batch) or real(self, batch))
+    go(recipe, tmp_path / "run")
+    assert 24 < len(asked) < 48  # all of the tuned model's questions, and the base model's open ones
+    assert figures(tmp_path / "run") == figures(undisturbed[1])
+
+
+def test_a_benchmark_that_changes_is_looked_through_for_training_rows_again(undisturbed, tmp_path):
+    recipe, _ = undisturbed
+    home = tmp_path / "home"
+    shutil.copytree(recipe.parent, home, ignore=shutil.ignore_patterns("run"))
+    go(home / "recipe.yaml", home / "run")
+    row = (home / "train.jsonl").read_text().splitlines()[0]
+    with open(home / "test.jsonl", "a") as stream:
+        stream.write(row + "\n")
+    go(home / "recipe.yaml", home / "run")
+    steps = json.loads((home / "run/curate/steps.json").read_text())
+    assert [step["dropped"] for step in steps if step["step"] == "decontaminate"] == [1]
+
+
+def test_line_separators_in_a_text_do_not_tear_an_answer(triage, tmp_path):
+    path = triage.parent / "test.jsonl"
+    path.write_text(path.read_text().replace("since", "since\u2028or\u0085about"), encoding="utf-8")
+    assert go(triage, tmp_path / "run")["benchmarks"][0]["n"] == 24
+
+
+def test_rows_that_changed_after_training_are_not_evaluated(triage, tmp_path):
+    recipe = load(triage)
+    with runs.alone(tmp_path / "run"):
+        run = runs.open_run(tmp_path / "run", recipe, Progress())
+        curate.curate(run)
+        train.train(run)
+        path = triage.parent / "train.jsonl"
+        path.write_text("\n".join(path.read_text().splitlines()[:-4]) + "\n")
+        curate.curate(run)
+        with pytest.raises(UserError, match="rows changed since training"):
+            evaluate.evaluate(run)

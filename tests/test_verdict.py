@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from metier.benchmarks import Declared
+from metier.errors import UserError
 from metier.scorers import Answer
 from metier.verdict import decide, judge_benchmark, judge_kept
 
@@ -107,6 +108,32 @@ def test_forgetting_is_judged_in_the_metrics_own_direction():
     before = answers(range(60), 60, losses, 100)
     for added, state in ((0.01, "kept"), (0.5, "lost")):
         after = answers(range(60), 60, losses + 100 * added, 100)
-        found = judge_kept(general, 0.1, before, after, seed=0)
+        found = judge_kept(general, 0.1, before, after, ["a"], seed=0)
         assert found["state"] == state
         assert found["change"]["value"] == pytest.approx(added, abs=1e-9)
+
+
+def test_a_right_answer_outside_the_label_set_is_the_benchmarks_fault():
+    with pytest.raises(UserError, match="'a' is not among the benchmark's labels"):
+        judge_benchmark(BENCHMARK, {"base": answers([1]), "tuned": answers([1])}, ["b", "c"], None, 0, 0.05)
+
+
+def test_a_handful_of_clusters_is_not_tested():
+    def grouped(right):
+        return [Answer(**{**a.to_json(), "group": str(int(a.id) // 70)}) for a in answers(right)]
+
+    given = {"base": grouped(range(60)), "tuned": grouped(range(160)), "cheap": grouped(range(30))}
+    found = judge_benchmark(BENCHMARK, given, ["a", "b"], None, seed=0, alpha=0.05)
+    assert found["p"] == 1.0 and "too few groups" in found["test"]
+    assert verdict(found)[0] == "HOLD"
+    kept = judge_kept(BENCHMARK, 0.1, given["base"], given["base"], ["a", "b"], seed=0)
+    assert kept["state"] == "inconclusive"
+
+
+def test_harm_is_not_hidden_by_many_benchmarks():
+    harmed = {"base": answers(range(1, 10)), "tuned": answers([0]), "cheap": answers([])}  # 1 fixed, 9 broken: p 0.012
+    worse = judge_benchmark(BENCHMARK, harmed, ["a", "b"], 0.5, seed=0, alpha=0.05)
+    others = [entry(100, 100, 20) for _ in range(7)]
+    decision, reasons = verdict(entry(60, 160, 110), worse, *others)
+    assert decision == "HOLD"
+    assert "worse than before" in reasons[1]

@@ -17,7 +17,12 @@ def majority(training_labels: Sequence[str], questions: Sequence[Question]) -> f
 
 
 def tfidf(
-    texts: Sequence[str], labels: Sequence[str], questions: Sequence[Question], label_set: Sequence[str], seed: int
+    texts: Sequence[str],
+    labels: Sequence[str],
+    questions: Sequence[Question],
+    prompt: str,
+    label_set: Sequence[str],
+    seed: int,
 ) -> list[Answer]:
     """Answers of logistic regression on TF-IDF of words, word pairs and character 2- to 5-grams (scikit-learn)."""
     from sklearn.feature_extraction.text import TfidfVectorizer
@@ -25,25 +30,25 @@ def tfidf(
     from sklearn.pipeline import make_pipeline, make_union
 
     if len(set(labels)) < 2:
-        return [_answer(question, labels[0], None) for question in questions]
+        return [_answer(question, prompt, labels[0], None) for question in questions]
     words = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, token_pattern=r"(?u)\b\w+\b")
     characters = TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 5), sublinear_tf=True)
     classifier = LogisticRegression(C=10.0, max_iter=300, random_state=seed)
     pipeline = make_pipeline(make_union(words, characters), classifier).fit(texts, labels)
-    probabilities = pipeline.predict_proba([question.text for question in questions])
+    probabilities = pipeline.predict_proba([question.render(prompt) for question in questions])
     column = {label: number for number, label in enumerate(pipeline.classes_)}
     answers = []
     for question, row in zip(questions, probabilities, strict=True):
         full = tuple(round(float(row[column[label]]), 6) if label in column else 0.0 for label in label_set)
-        answers.append(_answer(question, str(pipeline.classes_[int(np.argmax(row))]), full))
+        answers.append(_answer(question, prompt, str(pipeline.classes_[int(np.argmax(row))]), full))
     return answers
 
 
-def _answer(question: Question, chosen: str, probabilities: tuple[float, ...] | None) -> Answer:
+def _answer(question: Question, prompt: str, chosen: str, probabilities: tuple[float, ...] | None) -> Answer:
     return Answer(
         id=question.id,
-        prompt=question.text,
-        prompt_hash=prompt_hash(question.text),
+        prompt=question.render(prompt),
+        prompt_hash=prompt_hash(question.render(prompt)),
         answer=chosen,
         gold=question.answer,
         value=float(chosen == question.answer),

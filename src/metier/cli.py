@@ -180,6 +180,10 @@ def _recipe_target(
 
 def _target(target: Path, changes: list[str] | None, out: Path | None, quick: bool) -> Any:
     if target.is_dir():
+        if changes or out or quick:
+            raise UserError(
+                f"{target} is a run, whose recipe stands. Name a recipe file to use --set, --out or --quick."
+            )
         return (target, None)
     return _recipe_target(target, None, changes, out, quick)
 

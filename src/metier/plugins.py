@@ -104,7 +104,9 @@ def construct(found: type, where: str, settings: dict[str, Any]) -> Any:
 
 def settings_help(found: type) -> list[tuple[str, str, Any, str]]:
     """(name, type, default, explanation) of each setting; the explanation is the line under the field."""
-    explained = {**_explanations(found)}
+    if not is_dataclass(found):
+        return []
+    explained = _explanations(found)
     return [(f.name, _type_name(f), _default(f), explained.get(f.name, "")) for f in fields(found) if f.init]
 
 

@@ -3,6 +3,7 @@
 import glob
 import gzip
 import json
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,7 +47,8 @@ class FileSource:
         return self.label is not None
 
     def files(self) -> list[Path]:
-        found = sorted(Path(name) for name in glob.glob(self.path, recursive=True))
+        literal = Path(self.path)
+        found = [literal] if literal.is_file() else sorted(map(Path, glob.glob(self.path, recursive=True)))
         if not found:
             raise UserError(f"There is no file {self.path}. Mend `path`; it is read relative to the recipe's folder.")
         for file in found:
@@ -70,6 +72,11 @@ class FileSource:
             for column in columns
             if column not in first[1]
         ]
+
+    def prompt_columns(self) -> set[str]:
+        """What a prompt may name, by the first row; not the label, which would give the answer away, nor the group."""
+        _, row = next(self._lines())
+        return {"text"} | (row.keys() - {self.text, self.label, self.group, self.time, self.split})
 
     def rows(self) -> pa.Table:
         """All rows in the one schema. Raises `Problems` that list every broken line, up to ten."""
@@ -102,6 +109,8 @@ class FileSource:
             return f"{origin} has no text in '{self.text}'. Fill it in or remove the line."
         if not text.strip():
             return f"{origin} has an empty text in '{self.text}'. Fill it in or remove the line."
+        if any("\ud800" <= character <= "\udfff" for character in text):
+            return f"{origin} has half of a character pair in '{self.text}'. Mend the text's encoding."
         if self.label and row.get(self.label) in (None, ""):
             return f"{origin} has no label in '{self.label}'. Fill it in or remove the line."
         split = row.get(self.split) if self.split else None
@@ -131,19 +140,22 @@ class FileSource:
 
     def _lines(self, problems: list[str] | None = None) -> Iterator[tuple[str, dict[str, Any]]]:
         """(file:line, row). Problems are collected where a list is given, else raised."""
-        for file in self.files():
+        files = self.files()
+        unique = len({file.name for file in files}) == len(files)
+        for file in files:
+            name = file.name if unique else str(file)
             try:
                 with _open(file) as stream:
                     for number, line in enumerate(stream, start=1):
                         if not line.strip():
                             continue
                         try:
-                            yield f"{file.name}:{number}", _parse(line, f"{file}:{number}")
+                            yield f"{name}:{number}", _parse(line, f"{file}:{number}")
                         except UserError as error:
                             if problems is None:
                                 raise
                             problems.append(str(error))
-            except (OSError, EOFError) as error:
+            except (OSError, EOFError, zlib.error) as error:
                 raise UserError(f"{file} cannot be read: {error}. Mend the file or its permissions.") from error
 
 

@@ -188,7 +188,10 @@ def _apply(said: dict[str, Any], change: str) -> None:
         )
     if not isinstance(at, dict):
         raise UserError(f"'--set {change}' does not fit the recipe: there is nothing to set at '{last}'.")
-    at[last] = yaml.safe_load(value)
+    try:
+        at[last] = yaml.safe_load(value)
+    except yaml.YAMLError as error:
+        raise UserError(f"'--set {change}': the value is no valid YAML.") from error
 
 
 def _item(uses: list[Any], name: str, change: str) -> dict[str, Any]:

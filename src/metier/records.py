@@ -82,6 +82,9 @@ def questions(table: pa.Table, unlabelled: bool = False) -> list[Question]:
 
 
 def canonical(text: str) -> str:
-    """The text as leak and duplicate checks compare it: case, accents' form, punctuation and white space aside."""
-    folded = unicodedata.normalize("NFKC", text).casefold()
-    return " ".join(re.findall(r"\w+", folded))
+    """The text as leak and duplicate checks compare it: case, accents' form, punctuation and white space aside.
+
+    Signs that carry meaning stay: Rh+ is not Rh-, and T < 38 is not T > 38.
+    """
+    folded = re.sub(r"(?<=\w)[-/](?=\w)", " ", unicodedata.normalize("NFKC", text).casefold())
+    return " ".join(re.findall(r"[^\s.,;:!?\"'()\[\]]+", folded))

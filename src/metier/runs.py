@@ -41,15 +41,16 @@ class Run:
             raise UserError(f"{path} is missing: run `metier {parts[0]} {self.folder}` first.")
         return pq.read_table(path)
 
-    def done(self, stage: str, inputs: str) -> dict[str, Any] | None:
-        """The result of a stage that finished from these very inputs, or None."""
+    def done(self, stage: str, inputs: str, *outputs: str) -> dict[str, Any] | None:
+        """The result of a stage that finished from these very inputs and whose output files are there, or None."""
         seal = self._seal_of(stage)
         found = json.loads(seal.read_text(encoding="utf-8")) if seal.is_file() else {}
-        return found["result"] if found.get("inputs") == inputs else None
+        there = all((self.folder / output).is_file() for output in outputs)
+        return found["result"] if there and found.get("inputs") == inputs else None
 
     def seal(self, stage: str, inputs: str, result: dict[str, Any]) -> dict[str, Any]:
         """Say that a stage is finished; the last thing that it writes."""
-        result = {**result, "peak_memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)}
+        result = {"peak_memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024), **result}
         write_json(self._seal_of(stage), {"inputs": inputs, "result": result})
         return result
 
@@ -86,13 +87,24 @@ def open_run(folder: Path, recipe: Recipe, progress: Progress) -> Run:
             raise UserError(f"The folder {folder} is not empty and holds no run. Name another folder with `--out`.")
         write_text(folder / "recipe.yaml", mine)
     run = Run(folder, recipe, progress)
-    run.lock(
-        recipe_sha256=hashlib.sha256(mine.encode()).hexdigest(),
-        seeds=[recipe.seed],
-        python=platform.python_version(),
-        versions={name: version(name) for name in PACKAGES},
-        machine={"system": platform.platform(), "processor": processor(), "cores": os.cpu_count()},
-    )
+    versions = {name: version(name) for name in PACKAGES}
+    if not (folder / "lock.json").is_file():
+        run.lock(
+            recipe_sha256=hashlib.sha256(mine.encode()).hexdigest(),
+            seeds=[recipe.seed],
+            python=platform.python_version(),
+            versions=versions,
+            machine={"system": platform.platform(), "processor": processor(), "cores": os.cpu_count()},
+        )
+    made_with = json.loads((folder / "lock.json").read_text(encoding="utf-8"))["versions"]
+    if other := [
+        f"{name} {made_with.get(name)}, now {versions[name]}"
+        for name in PACKAGES
+        if made_with.get(name) != versions[name]
+    ]:
+        progress.say(
+            f"This run was begun with other versions ({'; '.join(other)}): its figures may not repeat exactly."
+        )
     return run
 
 

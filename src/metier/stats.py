@@ -10,6 +10,8 @@ from scipy import stats as distributions
 Floats = NDArray[np.float64]
 DRAWS = 10_000
 POWER = 0.8
+FEWEST_CLUSTERS = 10
+"""Below so many clusters a bootstrap of clusters is far too sure of itself (Cameron et al. 2008, REStat 90)."""
 
 
 @dataclass(frozen=True)

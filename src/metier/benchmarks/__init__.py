@@ -1,6 +1,7 @@
 """Benchmarks: data, prompt, scorer and metrics, declared; one file each, or a few lines of YAML in a recipe."""
 
 import random
+import re
 from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from metier import plugins
-from metier.errors import UserError
+from metier.errors import UserError, nearest
 from metier.reading import FileSource
 from metier.records import Question, questions
 
@@ -44,6 +45,10 @@ class Declared:
     def problems(self) -> list[str]:
         """What is wrong with the declaration, found without running anything."""
         found = []
+        if not re.fullmatch(r"[\w.-]+", self.name) or self.name.startswith("."):
+            found.append(
+                f"The benchmark name '{self.name}' becomes a file's name: use letters, digits, '-', '_' and '.'."
+            )
         if bool(self.source) == bool(self.path):
             found.append(f"The benchmark '{self.name}' needs either `source` or `path`, and not both.")
         for kind, names in (("scorers", [self.scorer]), ("metrics", self.metrics)):
@@ -54,9 +59,18 @@ class Declared:
                     found.append(f"The benchmark '{self.name}': {error}")
         if not self.metrics:
             found.append(f"The benchmark '{self.name}' names no metric. Add `metrics: [accuracy]`.")
-        if "{" not in self.prompt:
+        named = set(re.findall(r"\{(\w+)\}", self.prompt))
+        if not named:
             found.append(f"The prompt of benchmark '{self.name}' has no {{text}}: every question would read the same.")
-        return found + (self.data().problems() if self.path and not found else [])
+        if self.path and not found:
+            found += self.data().problems()
+        if self.path and not found:
+            columns = self.data().prompt_columns()
+            found += [
+                f"The prompt of benchmark '{self.name}' names '{name}', which no column holds.{nearest(name, columns)}"
+                for name in sorted(named - columns)
+            ]
+        return found
 
     def data(self) -> Any:
         """The source that holds the questions."""

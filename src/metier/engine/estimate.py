@@ -40,7 +40,7 @@ def _step_seconds(model: LanguageModel, method: Any, budget: int, answer_share: 
     from peft import LoraConfig, get_peft_model
     from peft.helpers import disable_input_dtype_casting
 
-    targets = method.targets if method.targets == "all-linear" else method.targets.split(",")
+    targets = method.targets if method.targets == "all-linear" else [name.strip() for name in method.targets.split(",")]
     tuned = get_peft_model(model.network, LoraConfig(r=method.r, lora_alpha=method.alpha, target_modules=targets))
     parameters = [parameter for parameter in tuned.parameters() if parameter.requires_grad]
     optimiser = torch.optim.AdamW(parameters, fused=True)

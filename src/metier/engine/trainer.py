@@ -146,9 +146,13 @@ def train(
     network = model.network
     bf16 = network.dtype == torch.bfloat16
     torch.manual_seed(settings["seed"])  # before the adapter exists: its weights start at random
-    peft_model = (
-        PeftModel.from_pretrained(network, start, is_trainable=True) if start else get_peft_model(network, lora)
-    )
+    try:
+        peft_model = (
+            PeftModel.from_pretrained(network, start, is_trainable=True) if start else get_peft_model(network, lora)
+        )
+    except ValueError as error:  # PEFT: no such layer
+        layers = {name.split(".")[-1] for name, layer in network.named_modules() if isinstance(layer, torch.nn.Linear)}
+        raise UserError(f"The adapter does not fit: {error} This model has: {', '.join(sorted(layers))}.") from error
     lengths = [len(example) for example in examples]
     # All epochs as one list of batches: the order is a function of the seed alone, and going on after a kill is
     # skipping its beginning. The trainer sees a single epoch.
@@ -174,6 +178,7 @@ def train(
         save_steps=settings["checkpoint_every"],
         save_total_limit=2,
         logging_steps=max(1, len(plan) // 100),
+        logging_nan_inf_filter=False,  # a loss that is not a number must be seen
         report_to="none",
         disable_tqdm=True,
         dataset_kwargs={"skip_prepare_dataset": True},

@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -51,7 +52,7 @@ def problems(model: str) -> list[str]:
             path = Path(model).expanduser()
             if path.exists():
                 _check_folder(path)
-            elif model.startswith((".", "/", "~")) or "/" not in model:
+            elif not re.fullmatch(r"[\w-][\w.-]*/[\w.-]+", model):
                 raise UserError(
                     f"There is no model '{model}': no alias, no folder, no hub id (owner/name)."
                     + nearest(model, [*ALIASES, FAKE])

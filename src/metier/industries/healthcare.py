@@ -30,5 +30,5 @@ class Industry(Pack):
     limits: str = (
         "English only. Terms come from the official list, which is tidier than what clinicians type: abbreviations, "
         "spelling mistakes and whole notes were not tested. A chapter is not a code. "
-        "The text that checks for forgetting is by the same hand as the replay text, so it may look kinder than other text."
+        "The text that checks for forgetting is by the same hand as the replay text, so it may look too kind."
     )

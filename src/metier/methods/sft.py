@@ -48,7 +48,9 @@ class Method:
 
         model = load(lesson.model, warn=lesson.progress.say)
         examples = self.examples(model, lesson)
-        targets: str | list[str] = self.targets if self.targets == "all-linear" else self.targets.split(",")
+        targets: str | list[str] = (
+            self.targets if self.targets == "all-linear" else [name.strip() for name in self.targets.split(",")]
+        )
         lora = LoraConfig(r=self.r, lora_alpha=self.alpha, target_modules=targets, task_type="CAUSAL_LM")
         settings = {**vars(self), "seed": lesson.seed}
         return trainer.train(model, examples, lora, settings, lesson.folder, lesson.progress, lesson.adapter)

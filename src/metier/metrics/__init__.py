@@ -11,6 +11,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from metier.errors import UserError, nearest
 from metier.scorers import Answer
 
 Floats = NDArray[np.float64]
@@ -21,7 +22,7 @@ class Outcomes:
     """The answers to one benchmark as arrays, in the order of its questions."""
 
     gold: NDArray[np.int64]
-    """(n,) index of the right label; -1 where the benchmark has no labels."""
+    """(n,) index of the right label."""
     predicted: NDArray[np.int64]
     """(n,) index of the chosen label; -1 where the answer could not be judged."""
     value: Floats
@@ -47,10 +48,17 @@ class MetricLike(Protocol):
 
 
 def outcomes(answers: Sequence[Answer], labels: Sequence[str]) -> Outcomes:
-    """Answers as arrays. An answer outside the label set counts as one that could not be judged."""
+    """Answers as arrays. An answer outside the label set counts as one that could not be judged.
+
+    Raises `UserError` where a right answer is outside it: then the benchmark is wrong, not the model.
+    """
     index = {label: number for number, label in enumerate(labels)}
+    if strange := sorted({answer.gold for answer in answers} - index.keys()):
+        raise UserError(
+            f"The right answer '{strange[0]}' is not among the benchmark's labels.{nearest(strange[0], labels)}"
+        )
     return Outcomes(
-        gold=np.array([index.get(answer.gold, -1) for answer in answers]),
+        gold=np.array([index[answer.gold] for answer in answers]),
         predicted=np.array([index.get(answer.answer, -1) if answer.answer is not None else -1 for answer in answers]),
         value=np.array([np.nan if answer.value is None else answer.value for answer in answers], dtype=float),
         weight=np.array([answer.weight for answer in answers], dtype=float),

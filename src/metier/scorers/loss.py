@@ -1,5 +1,6 @@
 """How surprised the model is by a text: the summed loss of its tokens."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -26,6 +27,10 @@ class LossAsking:
         self.batches: list[list[int]] = self.losses.batches
 
     def answer(self, batch: list[int]) -> list[Answer]:
+        pairs = list(zip(batch, self.losses.score(batch), strict=True))
+        for position, (nats, _) in pairs:
+            if not math.isfinite(nats):
+                raise FloatingPointError(f"question {self.questions[position].id}: loss {nats}")
         return [
             Answer(
                 id=self.questions[position].id,
@@ -37,5 +42,5 @@ class LossAsking:
                 weight=tokens,
                 group=self.questions[position].group,
             )
-            for position, (nats, tokens) in zip(batch, self.losses.score(batch), strict=True)
+            for position, (nats, tokens) in pairs
         ]

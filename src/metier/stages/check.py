@@ -4,7 +4,10 @@ import random
 import time
 from typing import Any
 
-from metier.errors import Problems
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from metier.errors import Problems, UserError
 from metier.recipe import QUICK_QUESTIONS, QUICK_ROWS, Recipe, task_of
 from metier.recipe import check as problems_of
 from metier.records import questions
@@ -21,8 +24,10 @@ def check(recipe: Recipe) -> dict[str, Any]:
     from metier.engine.model import load
 
     benchmarks = recipe.build_benchmarks()
-    tables = {source.name: (source.rows(), task_of(source, benchmarks)) for source in recipe.build_sources()}
-    labelled = [(task, row) for table, task in tables.values() if task for row in questions(table)]
+    pairs = [(source.rows(), task_of(source, benchmarks)) for source in recipe.build_sources()]
+    labelled = [(task, row) for table, task in pairs if task for row in questions(_to_train_on(table))]
+    if not labelled:
+        raise UserError("There are no labelled rows to learn from. Name a source with a `label` column.")
     budget = min([step.rows for name, step in recipe.build_steps() if name == "select"] + [len(labelled)])
     train = min(budget, QUICK_ROWS) if recipe.quick else budget
     most = QUICK_QUESTIONS if recipe.quick else 0
@@ -51,3 +56,8 @@ def check(recipe: Recipe) -> dict[str, Any]:
         **cost,
         "seconds_to_estimate": round(time.monotonic() - started, 1),
     }
+
+
+def _to_train_on(table: pa.Table) -> pa.Table:
+    """The rows that may become training rows: those that their source does not hold out itself."""
+    return table.filter(pc.equal(pc.fill_null(table["split"], "train"), "train"))

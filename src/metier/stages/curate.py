@@ -24,23 +24,24 @@ def curate(run: Run) -> dict[str, Any]:
     """Read, clean and split the rows; returns counts. Done once for the same sources, steps and benchmarks."""
     recipe = run.recipe
     sources, benchmarks = recipe.build_sources(), recipe.build_benchmarks()
-    prints = {source.name: source.fingerprint() for source in sources}
-    inputs = fingerprint(
-        VERSION, recipe.model_dump(include={"sources", "steps", "benchmarks", "seed", "quick"}), prints
-    )
-    if result := run.done("curate", inputs):
+    judging = [*benchmarks, *(benchmark for benchmark, _ in recipe.build_keep())]
+    prints = [{"name": source.name, "fingerprint": source.fingerprint()} for source in sources]
+    asked = [benchmark.data().fingerprint() for benchmark in judging]
+    said = recipe.model_dump(include={"sources", "steps", "benchmarks", "keep", "seed", "quick"})
+    inputs = fingerprint(VERSION, said, prints, asked)
+    if result := run.done("curate", inputs, "curate/train.parquet", "curate/valid.parquet"):
         run.progress.say("curate: done before")
         return result
     started = time.monotonic()
-    run.progress.say("curate: reading " + ", ".join(prints))
+    run.progress.say("curate: reading " + ", ".join(source.name for source in sources))
     rows = pa.concat_tables([_with_task(source.rows(), source, benchmarks) for source in sources])
     # A source's own test rows belong to the benchmarks; the steps never see them.
     rows = rows.filter(pc.not_equal(pc.fill_null(rows["split"], "train"), "test"))
     _check_labels(rows)
-    kept, dropped, journal = _apply_steps(run, rows, Surroundings(recipe.seed, benchmarks))
+    kept, dropped, journal = _apply_steps(run, rows, Surroundings(recipe.seed, judging))
     train = kept.filter(pc.not_equal(pc.fill_null(kept["split"], "train"), "valid"))
     valid = kept.filter(pc.equal(pc.fill_null(kept["split"], "train"), "valid"))
-    _check_result(train, valid, benchmarks)
+    _check_result(train, valid, judging)
     write_table(run.path("curate", "train.parquet"), train)
     write_table(run.path("curate", "valid.parquet"), valid)
     write_table(run.path("curate", "dropped.parquet"), dropped)

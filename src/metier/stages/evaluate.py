@@ -9,9 +9,10 @@ from typing import Any
 
 from metier import baselines, plugins
 from metier.engine import weights
+from metier.errors import UserError
 from metier.recipe import QUICK_QUESTIONS
 from metier.records import Question, questions
-from metier.runs import Run, fingerprint, write_text
+from metier.runs import Run, file_sha256, fingerprint, write_text
 from metier.scorers import Answer, Asking
 
 VERSION = 1
@@ -24,7 +25,9 @@ def evaluate(run: Run) -> dict[str, Any]:
     rows = run.table("curate", "train.parquet")
     model_sha256 = weights.sha256(weights.folder(run.recipe.model, run.progress.say))
     judged = [*run.recipe.build_benchmarks(), *(benchmark for benchmark, _ in run.recipe.build_keep())]
-    dtype, seconds = _dtype(), 0.0
+    if trained["rows_sha256"] != file_sha256(run.folder / "curate" / "train.parquet"):
+        raise UserError(f"The training rows changed since training. Run `metier train {run.folder}` first.")
+    dtype, seconds, memory = _dtype(), 0.0, 0
     run.lock(dtype=dtype)
     for who, its_adapter, adapter_sha256 in (("base", None, None), ("tuned", adapter, trained["adapter_sha256"])):
         model = _Lazily(run, its_adapter)
@@ -43,22 +46,22 @@ def evaluate(run: Run) -> dict[str, Any]:
                 _print(asked, benchmark),
             )
             stage = f"evaluate/{who}/{benchmark.name}"
-            done = run.done(stage, inputs)
+            done = run.done(stage, inputs, f"{stage}.jsonl")
             if done is None:
                 began = time.monotonic()
                 asking = scorer.ask(model(), benchmark, asked, labels)
                 _answer_all(run, stage, inputs, asking, len(asked))
                 done = run.seal(stage, inputs, {"n": len(asked), "labels": labels, "seconds": _since(began)})
-            seconds += done["seconds"]
+            seconds, memory = seconds + done["seconds"], max(memory, done["peak_memory_mb"])
     for benchmark in judged:
         seconds += _cheap(run, benchmark, rows)
-    return run.seal("evaluate", "", {"seconds": round(seconds, 1)})
+    return run.seal("evaluate", "", {"seconds": round(seconds, 1), "peak_memory_mb": memory})
 
 
 def read_answers(run: Run, who: str, benchmark: str) -> list[Answer]:
     """The saved answers of base, tuned or cheap; empty where nobody of that kind answered."""
     path = run.folder / "evaluate" / who / f"{benchmark}.jsonl"
-    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+    lines = path.read_text(encoding="utf-8").split("\n")[:-1] if path.is_file() else []
     return [Answer.from_json(json.loads(line)) for line in lines]
 
 
@@ -90,7 +93,7 @@ def _answer_all(run: Run, stage: str, inputs: str, asking: Asking, n: int) -> No
 def _resume(part: Path, inputs: str, asking: Asking) -> dict[int, Answer]:
     """The whole batches of an earlier try at the very same questions; anything else is cleared."""
     answered: dict[int, Answer] = {}
-    lines = part.read_text(encoding="utf-8", errors="replace").splitlines() if part.is_file() else []
+    lines = part.read_text(encoding="utf-8", errors="replace").split("\n") if part.is_file() else []
     if lines and lines[0] == inputs:
         for line in lines[1:]:
             try:
@@ -112,11 +115,12 @@ def _cheap(run: Run, benchmark: Any, rows: Any) -> float:
         return 0.0
     asked, stage = benchmark.questions(QUICK_QUESTIONS if run.recipe.quick else 0), f"evaluate/cheap/{benchmark.name}"
     inputs = fingerprint(VERSION, _print(own, benchmark), _print(asked, benchmark), run.recipe.seed)
-    done = run.done(stage, inputs)
+    done = run.done(stage, inputs, f"{stage}.jsonl")
     if done is None:
         started = time.monotonic()
-        texts, gold = [row.text for row in own], [row.answer for row in own]
-        answers = baselines.tfidf(texts, gold, asked, benchmark.label_set(rows), run.recipe.seed)
+        # The rendered prompt, so that the cheap side reads every column that the model reads.
+        texts, gold = [row.render(benchmark.prompt) for row in own], [row.answer for row in own]
+        answers = baselines.tfidf(texts, gold, asked, benchmark.prompt, benchmark.label_set(rows), run.recipe.seed)
         _write_answers(run.path(f"{stage}.jsonl"), answers)
         result = {"majority": baselines.majority(gold, asked), "rows": len(own), "seconds": _since(started)}
         run.progress.say(f"  evaluate: cheap, {benchmark.name}: TF-IDF + logistic regression in {result['seconds']} s")

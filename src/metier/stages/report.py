@@ -43,7 +43,8 @@ def judge(run: Run) -> dict[str, Any]:
         entries.append(judge_benchmark(benchmark, answers, labels, majority, recipe.seed, recipe.ship.alpha))
     for benchmark, margin in recipe.build_keep():
         before, after = (read_answers(run, who, benchmark.name) for who in ("base", "tuned"))
-        kept.append(judge_kept(benchmark, margin, before, after, recipe.seed))
+        labels = run.result(f"evaluate/tuned/{benchmark.name}")["labels"]
+        kept.append(judge_kept(benchmark, margin, before, after, labels, recipe.seed))
     stages = {stage: run.result(stage) for stage in ("curate", "train", "evaluate")}
     decision, reasons = decide(entries, kept, recipe.ship.min_gain, recipe.ship.alpha, recipe.quick)
     return {

@@ -23,13 +23,13 @@ def train(run: Run) -> dict[str, Any]:
     model_sha256 = weights.sha256(model_folder)
     run.lock(model={"name": run.recipe.model, "sha256": model_sha256})
     adapter: Path | None = None
-    result: dict[str, Any] = {}
+    result: dict[str, Any] = {"seconds": 0.0}
     for number, (name, method) in enumerate(run.recipe.build_methods(), start=1):
         stage = f"train/{number:02d}-{name}"
         earlier = result.get("adapter_sha256")
         inputs = fingerprint(VERSION, vars(method), run.recipe.seed, rows_sha256, prompts, model_sha256, earlier)
         folder = run.path(stage)
-        if done := run.done(stage, inputs):
+        if done := run.done(stage, inputs, f"{stage}/adapter/{ADAPTER_FILE}"):
             run.progress.say(f"train: {name} done before")
         else:
             started = time.monotonic()
@@ -43,8 +43,9 @@ def train(run: Run) -> dict[str, Any]:
             run.seal(stage, inputs, done)
         # Only now: a kill between the seal and here leaves checkpoints behind, and the next call removes them.
         shutil.rmtree(folder / "checkpoints", ignore_errors=True)
-        adapter, result = folder / "adapter", {**done, "adapter": f"{stage}/adapter"}
-    return run.seal("train", str(result["adapter_sha256"]), result)
+        seconds = round(result["seconds"] + done["seconds"], 1)
+        adapter, result = folder / "adapter", {**done, "adapter": f"{stage}/adapter", "seconds": seconds}
+    return run.seal("train", str(result["adapter_sha256"]), {**result, "rows_sha256": rows_sha256})
 
 
 def _clear_stale(folder: Path, inputs: str) -> None:

@@ -17,13 +17,16 @@ class Step:
     """What happens to a text that carries two labels: `drop` all its rows, or `keep` them all."""
 
     def apply(self, rows: pa.Table, around: Surroundings) -> Sifted:
-        texts = [canonical(text) for text in rows["text"].to_pylist()]
         labels, splits, ids = (rows[name].to_pylist() for name in ("label", "split", "id"))
-        seen: dict[str, set[str | None]] = defaultdict(set)
+        # The same text may be a row of two tasks, each with its own label.
+        pairs = zip(rows["text"].to_pylist(), rows["task"].to_pylist(), strict=True)
+        texts = [(canonical(text), task) for text, task in pairs]
+        seen: dict[tuple[str, str | None], set[str | None]] = defaultdict(set)
         for text, label in zip(texts, labels, strict=True):
-            seen[text].add(label)
+            if label is not None:
+                seen[text].add(label)
         # A held-out row wins over a training row that says the same, so that the duplicate does not leak.
-        first: dict[str, str] = {}
+        first: dict[tuple[str, str | None], str] = {}
         for position in sorted(range(len(texts)), key=lambda i: splits[i] != "valid"):
             first.setdefault(texts[position], ids[position])
         reasons: list[str | None] = []

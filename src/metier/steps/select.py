@@ -18,10 +18,12 @@ class Step:
 
     def apply(self, rows: pa.Table, around: Surroundings) -> Sifted:
         ids, splits, labels = (rows[name].to_pylist() for name in ("id", "split", "label"))
-        candidates = [Question(i, "", str(x)) for i, s, x in zip(ids, splits, labels, strict=True) if s == "train"]
+        candidates = [
+            Question(i, "", str(x)) for i, s, x in zip(ids, splits, labels, strict=True) if s in (None, "train")
+        ]
         chosen = {question.id for question in draw(candidates, self.rows, f"select:{around.seed}")}
         reasons = [
-            None if split != "train" or row_id in chosen else f"over the budget of {self.rows:,} rows"
+            None if split == "valid" or row_id in chosen else f"over the budget of {self.rows:,} rows"
             for row_id, split in zip(ids, splits, strict=True)
         ]
         return sift(rows, reasons, candidates=len(candidates))
