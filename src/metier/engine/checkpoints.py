@@ -24,11 +24,18 @@ class Seal(TrainerCallback):
 def newest(folder: Path) -> Path | None:
     """The newest checkpoint that is whole; broken ones (a kill in the middle of writing) are removed."""
     for checkpoint in sorted(folder.glob("checkpoint-*"), key=lambda path: -int(path.name.split("-")[1])):
-        seal = checkpoint / SEAL
-        if seal.is_file() and json.loads(seal.read_text()) == _hashes(checkpoint):
+        if _sealed(checkpoint) == _hashes(checkpoint):
             return checkpoint
         shutil.rmtree(checkpoint)
     return None
+
+
+def _sealed(checkpoint: Path) -> dict[str, str] | None:
+    try:
+        found: dict[str, str] = json.loads((checkpoint / SEAL).read_text())
+    except (OSError, ValueError):
+        return None
+    return found
 
 
 def _hashes(folder: Path) -> dict[str, str]:

@@ -59,7 +59,9 @@ class OptionScorer:
         shared = common_prefix(prompts)
         self.prefix, self.suffixes = list(prompts[0][:shared]), [list(prompt[shared:]) for prompt in prompts]
         self.trie = Trie.of(options)
-        self.batches = by_length([len(s) + len(self.trie.inner) for s in self.suffixes], TOKENS_A_BATCH)
+        # The prefix is forwarded once, but its keys and values stand in memory once a row.
+        kept = shared + len(self.trie.inner)
+        self.batches = by_length([kept + len(suffix) for suffix in self.suffixes], TOKENS_A_BATCH)
         self.cache: Any = None
 
     @torch.no_grad()
