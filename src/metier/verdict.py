@@ -176,8 +176,8 @@ def _judge(entry: dict[str, Any], min_gain: float, alpha: float) -> tuple[str, s
 def _kept_sentence(entry: dict[str, Any]) -> str:
     change = entry["change"]
     seen = (
-        f"{entry['name']}: {entry['metric']} changed for the worse by {change['value']:+.3f} {entry['unit']} (95 % "
-        f"{change['low']:+.3f} to {change['high']:+.3f}, margin {entry['margin']:g})"
+        f"{entry['name']}: {entry['metric']} changed by {change['value']:+.3f} {entry['unit']} (above zero "
+        f"is worse; 95 % {change['low']:+.3f} to {change['high']:+.3f}, margin {entry['margin']:g})"
     )
     if entry["state"] == "kept":
         return f"Kept {seen}."

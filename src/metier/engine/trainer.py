@@ -144,7 +144,6 @@ def train(
     a number.
     """
     network = model.network
-    bf16 = network.dtype == torch.bfloat16
     torch.manual_seed(settings["seed"])  # before the adapter exists: its weights start at random
     try:
         peft_model = (
@@ -161,37 +160,13 @@ def train(
         for epoch in range(settings["epochs"])
         for batch in batches.shuffled(lengths, settings["batch_tokens"], settings["seed"], epoch)
     ]
-    config = SFTConfig(
-        output_dir=str(folder / "checkpoints"),
-        num_train_epochs=1,
-        learning_rate=settings["lr"],
-        lr_scheduler_type=settings["schedule"],
-        warmup_steps=settings["warmup"],
-        weight_decay=settings["weight_decay"],
-        max_grad_norm=settings["max_grad_norm"],
-        optim="adamw_torch_fused",
-        bf16=bf16,
-        gradient_checkpointing=False,
-        use_cpu=not torch.cuda.is_available(),
-        seed=settings["seed"],
-        save_strategy="steps",
-        save_steps=settings["checkpoint_every"],
-        save_total_limit=2,
-        logging_steps=max(1, len(plan) // 100),
-        logging_nan_inf_filter=False,  # a loss that is not a number must be seen
-        report_to="none",
-        disable_tqdm=True,
-        dataset_kwargs={"skip_prepare_dataset": True},
-        max_length=None,
-        remove_unused_columns=False,
-    )
     rows = {
         "input_ids": [example.prompt + example.target for example in examples],
         "labels": [[IGNORED] * len(example.prompt) + example.target for example in examples],
     }
     trainer = TargetOnlyTrainer(
         model=peft_model,
-        args=config,
+        args=_config(settings, folder, len(plan), bf16=network.dtype == torch.bfloat16),
         train_dataset=datasets.Dataset.from_dict(rows),
         data_collator=collate,
         processing_class=model.tokenizer,
@@ -209,3 +184,31 @@ def train(
         "seconds_this_time": round(time.monotonic() - started, 1),
         "tokens": sum(lengths) * settings["epochs"],
     }
+
+
+def _config(settings: dict, folder: Path, steps: int, bf16: bool) -> SFTConfig:
+    """The recipe's settings in the trainer's words; what TRL would prepare itself is done already."""
+    return SFTConfig(
+        output_dir=str(folder / "checkpoints"),
+        num_train_epochs=1,
+        learning_rate=settings["lr"],
+        lr_scheduler_type=settings["schedule"],
+        warmup_steps=settings["warmup"],
+        weight_decay=settings["weight_decay"],
+        max_grad_norm=settings["max_grad_norm"],
+        optim="adamw_torch_fused",
+        bf16=bf16,
+        gradient_checkpointing=False,
+        use_cpu=not torch.cuda.is_available(),
+        seed=settings["seed"],
+        save_strategy="steps",
+        save_steps=settings["checkpoint_every"],
+        save_total_limit=2,
+        logging_steps=max(1, steps // 100),
+        logging_nan_inf_filter=False,  # a loss that is not a number must be seen
+        report_to="none",
+        disable_tqdm=True,
+        dataset_kwargs={"skip_prepare_dataset": True},
+        max_length=None,
+        remove_unused_columns=False,
+    )
