@@ -85,7 +85,7 @@ def measure(side: str, model_name: str, n_rows: int) -> dict:
                 "epochs": 1,
                 "lr": 1e-3,
                 "batch_tokens": 512,
-                "warmup": 0.1,
+                "warmup": 0.0,
                 "schedule": "linear",
                 "weight_decay": 0.0,
                 "max_grad_norm": 1.0,
