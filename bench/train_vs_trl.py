@@ -15,6 +15,7 @@ import tempfile
 import time
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 SIDES = ("trl", "trl_tuned", "ours")
 
@@ -55,7 +56,6 @@ def one_process(side: str, quick: bool, rows: int) -> dict:
 
 def measure(side: str, model_name: str, n_rows: int) -> dict:
     """One training run of one epoch; loading is not counted, every step and the trainer's own overhead is."""
-    import datasets
     from peft import LoraConfig
 
     from metier import plugins
@@ -95,20 +95,20 @@ def measure(side: str, model_name: str, n_rows: int) -> dict:
             trainer.train(model, examples, lora, settings, Path(folder), Progress())
             log = [json.loads(line) for line in (Path(folder) / "log.jsonl").read_text().splitlines()]
         else:
-            log = train_with_trl(side, model, examples, lora, folder, datasets)
+            log = train_with_trl(side, model, examples, lora, folder)
         seconds = time.perf_counter() - started
     last = [row["loss"] for row in log if "loss" in row][-max(1, len(log) // 5) :]
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     return {"tokens_a_second": tokens / seconds, "loss": statistics.mean(last), "memory_mb": memory}
 
 
-def train_with_trl(side, model, examples, lora, folder, datasets):  # noqa: ANN001, ANN201
+def train_with_trl(side: str, model: Any, examples: list, lora: Any, folder: str) -> list[dict]:
+    """TRL's own trainer on the same rows; returns its log."""
+    import datasets
     from trl import SFTConfig, SFTTrainer
 
-    rows = {
-        "input_ids": [e.prompt + e.target for e in examples],
-        "labels": [[-100] * len(e.prompt) + e.target for e in examples],
-    }
+    from metier.engine.trainer import columns
+
     tuned = (
         {"gradient_checkpointing": False, "train_sampling_strategy": "group_by_length"} if side == "trl_tuned" else {}
     )
@@ -127,7 +127,7 @@ def train_with_trl(side, model, examples, lora, folder, datasets):  # noqa: ANN0
     theirs = SFTTrainer(
         model=model.network,
         args=config,
-        train_dataset=datasets.Dataset.from_dict(rows),
+        train_dataset=datasets.Dataset.from_dict(columns(examples)),
         processing_class=model.tokenizer,
         peft_config=lora,
     )

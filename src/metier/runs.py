@@ -134,7 +134,7 @@ def alone(folder: Path) -> Iterator[None]:
 
 
 def write_text(path: Path, text: str) -> None:
-    """A file that is there completely or not at all, also when the power goes."""
+    """A file that is there completely or not at all, also after a kill."""
     path.parent.mkdir(parents=True, exist_ok=True)
     write(path, lambda scratch: scratch.write_text(text, encoding="utf-8"))
 

@@ -115,6 +115,14 @@ def _step_of(line: str) -> float:
         return float("inf")  # a line torn by a kill
 
 
+def columns(examples: Sequence[Example]) -> dict[str, list[list[int]]]:
+    """`input_ids` and `labels` as TRL takes them ready-made: labels are ignored where the prompt stands."""
+    return {
+        "input_ids": [example.prompt + example.target for example in examples],
+        "labels": [[IGNORED] * len(example.prompt) + example.target for example in examples],
+    }
+
+
 def collate(rows: list[dict[str, list[int]]]) -> dict[str, torch.Tensor]:
     """Right-padded tensors (rows, longest)."""
     width = max(len(row["input_ids"]) for row in rows)
@@ -145,13 +153,7 @@ def train(
     """
     network = model.network
     torch.manual_seed(settings["seed"])  # before the adapter exists: its weights start at random
-    try:
-        peft_model = (
-            PeftModel.from_pretrained(network, start, is_trainable=True) if start else get_peft_model(network, lora)
-        )
-    except ValueError as error:  # PEFT: no such layer
-        layers = {name.split(".")[-1] for name, layer in network.named_modules() if isinstance(layer, torch.nn.Linear)}
-        raise UserError(f"The adapter does not fit: {error} This model has: {', '.join(sorted(layers))}.") from error
+    peft_model = _with_adapter(network, lora, start)
     lengths = [len(example) for example in examples]
     # All epochs as one list of batches: the order is a function of the seed alone, and going on after a kill is
     # skipping its beginning. The trainer sees a single epoch.
@@ -160,14 +162,10 @@ def train(
         for epoch in range(settings["epochs"])
         for batch in batches.shuffled(lengths, settings["batch_tokens"], settings["seed"], epoch)
     ]
-    rows = {
-        "input_ids": [example.prompt + example.target for example in examples],
-        "labels": [[IGNORED] * len(example.prompt) + example.target for example in examples],
-    }
     trainer = TargetOnlyTrainer(
         model=peft_model,
         args=_config(settings, folder, len(plan), bf16=network.dtype == torch.bfloat16),
-        train_dataset=datasets.Dataset.from_dict(rows),
+        train_dataset=datasets.Dataset.from_dict(columns(examples)),
         data_collator=collate,
         processing_class=model.tokenizer,
         callbacks=[checkpoints.Seal(), Journal(folder / "log.jsonl", progress)],
@@ -184,6 +182,15 @@ def train(
         "seconds_this_time": round(time.monotonic() - started, 1),
         "tokens": sum(lengths) * settings["epochs"],
     }
+
+
+def _with_adapter(network: Any, lora: LoraConfig, start: Path | None) -> Any:
+    """The network with a new adapter, or with the one in `start`. Raises `UserError` where it has no such layers."""
+    try:
+        return PeftModel.from_pretrained(network, start, is_trainable=True) if start else get_peft_model(network, lora)
+    except ValueError as error:
+        layers = {name.split(".")[-1] for name, layer in network.named_modules() if isinstance(layer, torch.nn.Linear)}
+        raise UserError(f"The adapter does not fit: {error} This model has: {', '.join(sorted(layers))}.") from error
 
 
 def _config(settings: dict, folder: Path, steps: int, bf16: bool) -> SFTConfig:
