@@ -73,7 +73,7 @@ def measure(side: str, model_name: str, n_rows: int) -> dict:
     if side == "trl" or side == "trl_tuned":
         model.network.set_attn_implementation("sdpa")
     examples = [
-        trainer.Example(model.encode(q.render(benchmark.prompt)), [*model.encode_answer(q.answer), model.end_token])
+        trainer.Example(model.encode(q.render(benchmark.prompt)), [*model.answer(q.answer), model.end_token])
         for q in rows
     ]
     tokens = sum(map(len, examples))

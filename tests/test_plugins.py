@@ -7,8 +7,9 @@ import pytest
 
 from metier import plugins
 from metier.errors import UserError
-from metier.metrics import Outcomes
+from metier.metrics import outcomes
 from metier.records import SCHEMA, rows_to_table
+from metier.scorers import Answer
 from metier.steps import Surroundings
 
 ALL = [(kind, name) for kind in plugins.KINDS for name in plugins.names(kind)]
@@ -64,18 +65,41 @@ def test_every_step_accounts_for_every_row(name):
     assert len(empty.kept) == len(empty.dropped) == 0
 
 
+def _required(field):
+    return field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
+
+
+def _answered():
+    """Thirty answers that hold all that a metric may read; some outside the label set."""
+    generator = np.random.default_rng(0)
+    given = [("a", "b", "c", "what?")[n] for n in generator.integers(4, size=30)]
+    parts = {"hits": 1.0, "wanted": 2.0, "given": 3.0, "valid": 1.0, "exact": 0.0, "bytes": 9.0}
+    return outcomes(
+        [
+            Answer(
+                id=str(n),
+                prompt="p",
+                prompt_hash="h",
+                answer=answer,
+                gold="abc"[n % 3],
+                value=float(generator.random()),
+                weight=float(1 + n % 4),
+                probabilities=tuple(generator.dirichlet([1, 1, 1])),
+                said=answer,
+                parts=parts,
+            )
+            for n, answer in enumerate(given)
+        ],
+        ("a", "b", "c"),
+    )
+
+
 @pytest.mark.parametrize("name", of("metrics"))
 def test_every_metric_is_a_function_of_weighted_sums(name):
-    generator = np.random.default_rng(0)
-    table = Outcomes(
-        gold=generator.integers(3, size=30),
-        predicted=generator.integers(-1, 3, size=30),
-        value=generator.random(30),
-        weight=np.ones(30),
-        n_labels=3,
-        groups=tuple(map(str, range(30))),
-    )
-    metric = plugins.find("metrics", name)()
+    table, found = _answered(), plugins.find("metrics", name)
+    # Settings without a default name labels: any will do.
+    metric = plugins.build("metrics", name, {f.name: ["a"] for f in dataclasses.fields(found) if _required(f)})
+    assert metric.unit and metric.higher_is_better in (True, False) and metric.share_of_right in (True, False)
     statistics = metric.statistics(table)
     assert statistics.shape[0] == 30 and not np.isnan(statistics).any()
     one = float(metric.value(statistics.sum(0)))

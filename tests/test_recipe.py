@@ -109,13 +109,19 @@ def test_a_recipe_written_out_and_read_again_is_the_same(triage):
     assert load(again) == found
 
 
-def test_rows_of_a_file_go_to_the_only_benchmark_with_a_file(tmp_path, triage):
-    text = triage.read_text() + "\n"
-    text = text.replace("benchmarks:\n", "benchmarks:\n  - icd10cm_chapter\n  - general\n").replace(
-        "name: triage, path", "name: other, path"
+def test_a_file_names_its_task_where_several_benchmarks_could_ask_it(tmp_path, triage):
+    text = triage.read_text().replace("benchmarks:\n", "benchmarks:\n  - icd10cm_chapter\n")
+    with_icd = text.replace("sources: [", "sources: [icd10cm, ")
+    (problem,) = check(load(recipe(tmp_path, with_icd)))
+    assert "'train'" in problem and "Add `task:` with one of: icd10cm_chapter, triage" in problem
+    assert (
+        check(load(recipe(tmp_path, with_icd.replace("{path: train.jsonl,", "{path: train.jsonl, task: triage,"))))
+        == []
     )
-    problems = check(load(recipe(tmp_path, text.replace("sources: [", "sources: [icd10cm, "))))
-    assert problems == []  # the file's rows go to the only benchmark with a file of its own
+    (problem,) = check(
+        load(recipe(tmp_path, with_icd.replace("{path: train.jsonl,", "{path: train.jsonl, task: triag,")))
+    )
+    assert "Did you mean 'triage'" in problem
 
 
 def test_a_prompt_that_names_no_column_is_said_and_the_label_is_no_column(triage):

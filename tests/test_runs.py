@@ -13,7 +13,7 @@ from metier.engine import checkpoints, trainer
 from metier.errors import UserError
 from metier.progress import Progress
 from metier.recipe import load
-from metier.scorers import label
+from metier.scorers import choice
 from metier.stages import curate, evaluate, report, train
 
 STAGES = (curate.curate, train.train, evaluate.evaluate, report.report)
@@ -32,7 +32,7 @@ def go(recipe_file, folder, *changes):
 def figures(folder):
     """Everything that must not depend on being killed."""
     verdict = json.loads((folder / "verdict.json").read_text())
-    for clock in ("seconds", "peak_memory_mb"):
+    for clock in ("seconds", "seconds_a_question", "peak_memory_mb"):
         verdict.pop(clock)
     answers = {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.glob("evaluate/*/*.jsonl"))}
     logs = [json.loads(line) for p in sorted(folder.glob("train/*/log.jsonl")) for line in p.read_text().splitlines()]
@@ -92,7 +92,7 @@ POINTS = {
     "train, a few steps behind a checkpoint": (trainer.Journal, "on_step_end", 6),
     "train, in the middle of writing a checkpoint": (checkpoints, "_hashes", 2),
     "train, with the adapter written and not sealed": (train, "file_sha256", 2),
-    "evaluate, between two batches": (label.LabelAsking, "answer", 3),
+    "evaluate, between two batches": (choice.ChoiceAsking, "answer", 3),
     "evaluate, before the answers are in place": (evaluate, "_write_answers", 2),
     "report, before the page": (report, "write_text", 1),
 }
@@ -120,7 +120,7 @@ def test_two_runs_of_one_seed_are_the_same_and_another_seed_is_not(undisturbed, 
 def test_a_finished_run_is_not_done_again(undisturbed, monkeypatch):
     recipe, whole = undisturbed
     before = figures(whole)
-    for owner, name in ((trainer, "train"), (label.LabelAsking, "answer")):
+    for owner, name in ((trainer, "train"), (choice.ChoiceAsking, "answer")):
         monkeypatch.setattr(owner, name, die)
     go(recipe, whole)
     assert figures(whole) == before
@@ -279,8 +279,8 @@ def test_a_killed_evaluation_asks_only_what_is_still_open(undisturbed, tmp_path,
     part = tmp_path / "run/evaluate/base/triage.part.jsonl"
     lines = part.read_text().split("\n")[:-1]
     part.write_text("\n".join(lines[:-1]) + "\n" + lines[-1][:40])  # the last line torn as well
-    asked, real = [], label.LabelAsking.answer
-    monkeypatch.setattr(label.LabelAsking, "answer", lambda self, batch: asked.extend(batch) or real(self, batch))
+    asked, real = [], choice.ChoiceAsking.answer
+    monkeypatch.setattr(choice.ChoiceAsking, "answer", lambda self, batch: asked.extend(batch) or real(self, batch))
     go(recipe, tmp_path / "run")
     assert 24 < len(asked) < 48  # all of the tuned model's questions, and the base model's open ones
     assert figures(tmp_path / "run") == figures(undisturbed[1])

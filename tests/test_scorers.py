@@ -5,7 +5,7 @@ import pytest
 
 from metier.benchmarks import Declared, draw
 from metier.records import Question
-from metier.scorers import Answer, label
+from metier.scorers import Answer, choice, label
 from tests.tiny import ScriptedModel
 
 LABELS = ["skin", "heart", "heart failure"]
@@ -41,13 +41,13 @@ def test_probabilities_add_up_and_the_prompt_is_kept():
 def test_the_end_token_joins_where_one_label_begins_another():
     model = ScriptedModel(SCRIPT)
     ask(model)
-    assert all(option[-1] == model.end_token for option in model.given)
+    assert all(option[-1] == model.end_token for option in model.given[0])
 
 
 def test_a_model_without_numbers_stops_the_run_with_the_questions_id():
     class Broken(ScriptedModel):
         def score(self, batch):
-            return np.full((len(batch), 3), np.nan)
+            return [np.full(3, np.nan)] * len(batch)
 
     with pytest.raises(FloatingPointError, match="question"):
         ask(Broken(SCRIPT))
@@ -71,3 +71,35 @@ def test_a_draw_keeps_the_labels_shares_and_is_seeded():
     assert drawn == draw(many, 100, "x")
     assert drawn != draw(many, 100, "y")
     assert len(draw(many, 7, "x")) == 7
+
+
+def test_options_of_a_question_are_its_own():
+    asked = [
+        Question("a", "one", "red", options=("red", "blue")),
+        Question("b", "two", "blue", options=("green", "blue", "grey")),
+    ]
+    model = ScriptedModel({"one?": "red", "two?": "green"})
+    benchmark = Declared("colours", path="unused.jsonl", prompt="{text}?", scorer="choice")
+    asking = choice.Scorer().ask(model, benchmark, asked, [])
+    first, second = (answer for batch in asking.batches for answer in asking.answer(batch))
+    assert (first.answer, first.value, first.options) == ("red", 1, ("red", "blue"))
+    assert (second.answer, second.value, len(second.probabilities)) == ("green", 0, 3)
+
+
+class Counting(ScriptedModel):
+    """Log-likelihoods: minus the option's length, but -1 for the option `odd` where nothing is asked."""
+
+    def score(self, batch):
+        behind_nothing = bytes(self.prompts[0]) == b"Answer:"
+        return [
+            np.array([-1.0 if behind_nothing and b"odd" in bytes(o) else -float(len(o)) for o in self.given[p]])
+            for p in batch
+        ]
+
+
+@pytest.mark.parametrize(("length", "answer"), [("none", "odd"), ("byte", "common"), ("pmi", "common")])
+def test_length_is_made_up_for_as_declared(length, answer):
+    asked = [Question("a", "one", "odd", options=("odd", "common"))]
+    benchmark = Declared("lengths", path="unused.jsonl", prompt="{text}?", scorer="choice")
+    asking = choice.Scorer(length=length).ask(Counting({}), benchmark, asked, [])
+    assert asking.answer([0])[0].answer == answer

@@ -1,5 +1,6 @@
 """Small inputs that the tests make themselves: the two-layer model, a scripted model, a team's own files."""
 
+import copy
 import json
 import random
 from pathlib import Path
@@ -55,17 +56,35 @@ class ScriptedModel:
     def __init__(self, script: dict[str, str]) -> None:
         self.script = script
 
-    def encode(self, prompt: str) -> list[int]:
-        return list(prompt.encode())
+    def read(self, prompt: str, template: str = "plain") -> tuple[str, list[int]]:
+        return prompt, list(prompt.encode())
 
-    def encode_answer(self, answer: str) -> list[int]:
+    def answer(self, answer: str, template: str = "plain") -> list[int]:
         return list(f" {answer}".encode())
 
-    def options(self, prompts: list[list[int]], options: list[list[int]]) -> "ScriptedModel":
+    def options(self, prompts: list[list[int]], options: list[list[list[int]]]) -> "ScriptedModel":
         self.prompts, self.given = prompts, options
         self.batches = by_length([len(prompt) for prompt in prompts], 64)
-        return self
+        return copy.copy(self)
 
-    def score(self, batch: list[int]) -> np.ndarray:
-        favourites = [list(f" {self.script[bytes(self.prompts[p]).decode()]}".encode()) for p in batch]
-        return np.array([[0.0 if option[: len(f)] == f else -3.0 for option in self.given] for f in favourites])
+    def texts(self, prompts: list[list[int]], max_tokens: int, stop: list[str]) -> "ScriptedTexts":
+        return ScriptedTexts(self.script, [bytes(prompt).decode() for prompt in prompts])
+
+    def score(self, batch: list[int]) -> list[np.ndarray]:
+        found = []
+        for position in batch:
+            favourite = list(f" {self.script[bytes(self.prompts[position]).decode()]}".encode())
+            own = self.given[position]
+            found.append(np.array([0.0 if option[: len(favourite)] == favourite else -3.0 for option in own]))
+        return found
+
+
+class ScriptedTexts:
+    """Answers in words, as written down."""
+
+    def __init__(self, script: dict[str, str], prompts: list[str]) -> None:
+        self.script, self.prompts = script, prompts
+        self.batches = [[position] for position in range(len(prompts))]
+
+    def score(self, batch: list[int]) -> list[tuple[str, int, bool]]:
+        return [(self.script[self.prompts[position]], 1, True) for position in batch]

@@ -6,14 +6,13 @@ from collections.abc import Sequence
 import numpy as np
 
 from metier.records import Question
-from metier.scorers import Answer, prompt_hash
+from metier.scorers import Answer, Judgement, answered
 
 
-def majority(training_labels: Sequence[str], questions: Sequence[Question]) -> float:
-    """Accuracy of always giving the commonest training label (the first in order where several tie)."""
+def majority(training_labels: Sequence[str]) -> str:
+    """The commonest training label (the first in order where several tie)."""
     counts = Counter(training_labels)
-    label = min(counts, key=lambda name: (-counts[name], name))
-    return sum(question.answer == label for question in questions) / len(questions)
+    return min(counts, key=lambda name: (-counts[name], name))
 
 
 def tfidf(
@@ -45,13 +44,5 @@ def tfidf(
 
 
 def _answer(question: Question, prompt: str, chosen: str, probabilities: tuple[float, ...] | None) -> Answer:
-    return Answer(
-        id=question.id,
-        prompt=question.render(prompt),
-        prompt_hash=prompt_hash(question.render(prompt)),
-        answer=chosen,
-        gold=question.answer,
-        value=float(chosen == question.answer),
-        probabilities=probabilities,
-        group=question.group,
-    )
+    right = float(chosen == question.answer)
+    return answered(question, question.render(prompt), Judgement(right, chosen), probabilities=probabilities)

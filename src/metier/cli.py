@@ -228,6 +228,10 @@ def _say(result: Any, as_json: bool) -> None:
 
 def _check_text(found: dict[str, Any]) -> str:
     lines = [f"The recipe is good. {found['train']:,} rows to train on, {found['questions']:,} questions to ask."]
+    lines += [
+        f"  {name}: the test can show a gain of {100 * smallest:.1f} points (four times in five)"
+        for name, smallest in found["smallest_visible"].items()
+    ]
     lines += [f"Estimated on this machine: {found['minutes']:.0f} minutes, {found['memory_mb']:,} MB.", ""]
     for example in found["examples"]:
         lines += [

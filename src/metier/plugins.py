@@ -9,6 +9,7 @@ import importlib.util
 import inspect
 import pkgutil
 import sys
+from collections.abc import Mapping
 from dataclasses import MISSING, Field, fields, is_dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -68,6 +69,17 @@ def _from_file(path: Path) -> ModuleType:
     sys.modules[spec.name] = module
     spec.loader.exec_module(module)
     return module
+
+
+def named(use: Any) -> tuple[str, dict[str, Any]]:
+    """`sft` or `{sft: {epochs: 2}}` -> name and settings."""
+    if isinstance(use, str):
+        return use, {}
+    if isinstance(use, Mapping) and len(use) == 1:
+        ((name, settings),) = use.items()
+        if isinstance(settings, Mapping) or settings is None:
+            return str(name), dict(settings or {})
+    raise UserError(f"Cannot use {use!r}. Write a name, or one name with its settings: {{name: {{key: value}}}}.")
 
 
 def build(kind: str, name: str, settings: dict[str, Any]) -> Any:

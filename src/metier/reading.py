@@ -37,6 +37,10 @@ class FileSource:
     """The column of the date."""
     split: str | None = None
     """The column that says train, valid or test, if the split is already made."""
+    options: str | None = None
+    """The column with the list of answers to choose from, if every question has its own."""
+    task: str | None = None
+    """The benchmark whose prompt asks these rows; needed where several benchmarks could."""
 
     @property
     def name(self) -> str:
@@ -66,7 +70,7 @@ class FileSource:
             return [str(error)]
         if first is None:
             return [f"{self.path} is empty. Give a file with at least one row."]
-        columns = [c for c in (self.text, self.label, self.group, self.time, self.split) if c]
+        columns = [c for c in self._mapped() if c]
         return [
             f"{first[0]} has no column '{column}'.{nearest(column, first[1])}"
             for column in columns
@@ -76,7 +80,10 @@ class FileSource:
     def prompt_columns(self) -> set[str]:
         """What a prompt may name, by the first row; not the label, which would give the answer away, nor the group."""
         _, row = next(self._lines())
-        return {"text"} | (row.keys() - {self.text, self.label, self.group, self.time, self.split})
+        return {"text"} | (row.keys() - set(self._mapped()))
+
+    def _mapped(self) -> list[str | None]:
+        return [self.text, self.label, self.group, self.time, self.split, self.options]
 
     def rows(self) -> pa.Table:
         """All rows in the one schema. Raises `Problems` that list every broken line, up to ten."""
@@ -113,6 +120,12 @@ class FileSource:
             return f"{origin} has half of a character pair in '{self.text}'. Mend the text's encoding."
         if self.label and row.get(self.label) in (None, ""):
             return f"{origin} has no label in '{self.label}'. Fill it in or remove the line."
+        if self.options:
+            offered = row.get(self.options)
+            if not isinstance(offered, list) or len(offered) < 2:
+                return f"{origin} has no list of options in '{self.options}'. Give at least two, or remove the line."
+            if self.label and str(row[self.label]) not in map(str, offered):
+                return f"{origin} has the answer '{row[self.label]}', which is not among its options. Mend the line."
         split = row.get(self.split) if self.split else None
         if split not in (None, "train", "valid", "test"):
             return f"{origin} has the split '{split}'. Use train, valid or test."
@@ -123,8 +136,7 @@ class FileSource:
             value = row.get(name) if name else None
             return None if value is None else str(value)
 
-        mapped = {self.text, self.label, self.group, self.time, self.split}
-        further = {key: str(value) for key, value in row.items() if key not in mapped and value is not None}
+        further = {key: str(value) for key, value in row.items() if key not in self._mapped() and value is not None}
         return {
             "id": origin,
             "text": row[self.text],
@@ -132,6 +144,7 @@ class FileSource:
             "group": column(self.group),
             "time": column(self.time),
             "split": column(self.split),
+            "options": [str(option) for option in row[self.options]] if self.options else None,
             "fields": list(further.items()),
             "source": self.name,
             "licence": self.licence,

@@ -58,10 +58,10 @@ class Recipe(BaseModel):
         return [_build("sources", use) for use in self.sources]
 
     def build_steps(self) -> list[tuple[str, Any]]:
-        return [(_named(use)[0], _build("steps", use)) for use in self.steps]
+        return [(plugins.named(use)[0], _build("steps", use)) for use in self.steps]
 
     def build_methods(self) -> list[tuple[str, Any]]:
-        return [(_named(use)[0], _build("methods", use)) for use in self.methods]
+        return [(plugins.named(use)[0], _build("methods", use)) for use in self.methods]
 
     def build_benchmarks(self) -> list[Any]:
         return [_build("benchmarks", use) for use in self.benchmarks]
@@ -136,21 +136,30 @@ def _build_all(kind: str, uses: Sequence[Any], problems: list[str]) -> list[Any]
 
 
 def task_of(source: Any, benchmarks: list[Any]) -> Any | None:
-    """The benchmark whose prompt renders the rows of a source: the one that reads it, or the only one there is."""
+    """The benchmark whose prompt asks the rows of a source: the one it names (`task`), the first that reads the source,
+    or the only one there is."""
+    if named := getattr(source, "task", None):
+        return next((benchmark for benchmark in benchmarks if benchmark.name == named), None)
     reading = [benchmark for benchmark in benchmarks if benchmark.source == source.name]
-    own = [benchmark for benchmark in benchmarks if benchmark.path]
-    if reading:
-        return reading[0]
-    return own[0] if len(own) == 1 else benchmarks[0] if len(benchmarks) == 1 else None
+    return reading[0] if reading else benchmarks[0] if len(benchmarks) == 1 else None
 
 
 def task_problems(sources: list[Any], benchmarks: list[Any]) -> list[str]:
     """Labelled sources for which no benchmark says how a row is asked."""
-    return [
-        f"No benchmark says how the labelled rows of '{source.name}' are asked. Name a benchmark that does."
-        for source in sources
-        if source.labelled and task_of(source, benchmarks) is None
-    ]
+    names = [benchmark.name for benchmark in benchmarks]
+    found = []
+    for source in sources:
+        if not source.labelled or task_of(source, benchmarks) is not None:
+            continue
+        named = getattr(source, "task", None)
+        if named:
+            found.append(f"The source '{source.name}' names the task '{named}'.{nearest(named, names)}")
+        else:
+            found.append(
+                f"No benchmark says how the labelled rows of '{source.name}' are asked. Add `task:` with one of: "
+                f"{', '.join(names)}."
+            )
+    return found
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -241,23 +250,10 @@ def _absolute(uses: list[Any], folder: Path) -> list[Any]:
     ]
 
 
-def _named(use: Any) -> tuple[str, dict[str, Any]]:
-    """`sft` or `{sft: {epochs: 2}}` -> name and settings."""
-    if isinstance(use, str):
-        return use, {}
-    if isinstance(use, Mapping) and len(use) == 1:
-        ((name, settings),) = use.items()
-        if isinstance(settings, Mapping) or settings is None:
-            return str(name), dict(settings or {})
-    raise UserError(
-        f"A recipe cannot use {use!r}. Write a name, or one name with its settings: {{name: {{key: value}}}}."
-    )
-
-
 def _build(kind: str, use: Any) -> Any:
     if isinstance(use, Mapping) and "path" in use and kind in ("sources", "benchmarks"):
         return _build_own(kind, dict(use))
-    name, settings = _named(use)
+    name, settings = plugins.named(use)
     return plugins.build(kind, name, settings)
 
 

@@ -47,6 +47,8 @@ class Question:
     options: tuple[str, ...] = ()
     group: str | None = None
     fields: dict[str, str] = field(default_factory=dict, hash=False)
+    slices: dict[str, str] = field(default_factory=dict, hash=False)
+    """What kind of question it is, in the columns that its benchmark declares."""
 
     def render(self, prompt: str) -> str:
         """The prompt with `{text}` and the row's further columns filled in."""

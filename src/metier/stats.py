@@ -10,6 +10,8 @@ from scipy import stats as distributions
 Floats = NDArray[np.float64]
 DRAWS = 10_000
 POWER = 0.8
+EXACT_CLUSTERS = 13
+"""Up to so many clusters every way of flipping them is tried (8,192)."""
 FEWEST_CLUSTERS = 10
 """Below so many clusters a bootstrap of clusters is far too sure of itself (Cameron et al. 2008, REStat 90)."""
 
@@ -55,9 +57,19 @@ def bootstrap_weights(groups: Sequence[str], seed: int, draws: int = DRAWS) -> t
     size = int(cluster.max()) + 1
     generator = np.random.default_rng(seed)
     weights = np.empty((draws, size), dtype=np.float32)
+    # 10,000 draws of 3,000 clusters take 0.18 s this way, 0.42 s with 64-bit numbers, 1.25 s by `multinomial`.
     for draw in range(draws):
-        weights[draw] = np.bincount(generator.integers(size, size=size), minlength=size)
+        weights[draw] = np.bincount(generator.integers(size, size=size, dtype=np.int32), minlength=size)
     return cluster, weights  # type: ignore[return-value]
+
+
+def effective_clusters(cluster: NDArray[np.int64]) -> float:
+    """How many clusters of one size would tell as much as these of unequal sizes (Kish 1965, Survey Sampling).
+
+    n where every answer stands alone.
+    """
+    sizes = np.bincount(cluster)
+    return float(sizes.sum() ** 2 / (sizes**2).sum())
 
 
 def resampled(statistics: Floats, cluster: NDArray[np.int64], weights: Floats, value: Callable) -> Floats:
@@ -68,16 +80,80 @@ def resampled(statistics: Floats, cluster: NDArray[np.int64], weights: Floats, v
     return result
 
 
-def percentile_interval(value: float, draws: Floats, level: float = 0.95) -> Interval:
-    """Percentile bootstrap interval (Efron & Tibshirani 1993, chapter 13)."""
-    low, high = np.nanquantile(draws, [(1 - level) / 2, (1 + level) / 2])
+def percentile_interval(value: float, draws: Floats, level: float = 0.95, clusters: float | None = None) -> Interval:
+    """Percentile bootstrap interval (Efron & Tibshirani 1993, chapter 13), NaN where no draw has a value.
+
+    With `clusters` (see `effective_clusters`) the expanded one of Hesterberg 2015, The American Statistician 69: G
+    drawn clusters vary by (G - 1) / G of what they should, and t has wider tails than the normal distribution. Without
+    it 95 % intervals of 60 unequal clusters held the true gain in 93 % of samples (docs/statistics.md).
+    """
+    return _interval(value, draws, level, clusters, shift=0.0)
+
+
+def figure_interval(value: float, draws: Floats, level: float = 0.95, clusters: float | None = None) -> Interval:
+    """The same for the figure of one model, corrected for bias (Efron 1987, JASA 82).
+
+    Draws lack some of the rare labels, so that macro-F1 comes out too low in the sample and lower still in its draws:
+    with 22 labels and 500 questions plain percentiles held the truth in 81 % of samples. In a gain that cancels out,
+    and the correction would only add noise.
+    """
+    drawn = draws[np.isfinite(draws)]
+    below = (drawn < value).sum() + (drawn == value).sum() / 2
+    return _interval(value, draws, level, clusters, shift=2 * distributions.norm.ppf((below + 0.5) / (len(drawn) + 1)))
+
+
+def _interval(value: float, draws: Floats, level: float, clusters: float | None, shift: float) -> Interval:
+    draws = draws[np.isfinite(draws)]
+    if not len(draws) or not np.isfinite(value):
+        return Interval(value, np.nan, np.nan)
+    reach = distributions.norm.ppf((1 + level) / 2)
+    if clusters is not None:
+        clusters = max(clusters, 2.0)
+        reach = distributions.t.ppf((1 + level) / 2, clusters - 1) * _too_narrow(clusters)
+    low, high = np.quantile(draws, distributions.norm.cdf([shift - reach, shift + reach]))
     return Interval(value, float(low), float(high))
 
 
-def bootstrap_p(difference: float, draws: Floats) -> float:
-    """Two-sided p of no difference: how often the draws, centred on zero, lie as far out as what was seen."""
+def _too_narrow(clusters: float) -> float:
+    """By how much draws of so many clusters spread too little."""
+    return float(np.sqrt(clusters / (clusters - 1)))
+
+
+def bootstrap_p(difference: float, draws: Floats, clusters: float | None = None) -> float:
+    """Two-sided p of no difference: how often the draws, centred on zero, lie as far out as what was seen.
+
+    With `clusters` corrected as `percentile_interval` is. 1 where the difference could not be worked out.
+    """
+    draws = draws[np.isfinite(draws)]
+    if not len(draws) or not np.isfinite(difference):
+        return 1.0
     beyond = np.count_nonzero(np.abs(draws - difference) >= abs(difference))
-    return float((1 + beyond) / (1 + len(draws)))
+    p = float((1 + beyond) / (1 + len(draws)))
+    if clusters is None:
+        return p
+    clusters = max(clusters, 2.0)
+    return float(2 * distributions.t.sf(distributions.norm.isf(p / 2) / _too_narrow(clusters), clusters - 1))
+
+
+def sign_flip_p(differences: Floats, groups: Sequence[str], seed: int, draws: int = DRAWS) -> float:
+    """Two-sided p of no mean difference, by exchanging before and after in whole clusters at random.
+
+    A paired permutation test (Good 2005, Permutation, Parametric and Bootstrap Tests, chapter 3), for figures that are
+    means over answers. `differences`: (n,) after minus before. Exact where at most 13 clusters differ at all.
+    """
+    _, cluster = np.unique(np.asarray(groups), return_inverse=True)
+    sums = np.bincount(cluster, weights=differences)
+    sums = sums[sums != 0]  # exchanging what is equal changes nothing
+    seen, slack = abs(sums.sum()), 1e-9 * np.abs(sums).sum()  # sums in another order differ in their last bits
+    if len(sums) <= EXACT_CLUSTERS:
+        flipped = np.arange(2 ** len(sums))[:, None] >> np.arange(len(sums)) & 1
+        return float(np.mean(np.abs(sums.sum() - 2 * flipped @ sums) >= seen - slack))
+    generator, beyond = np.random.default_rng(seed), 0
+    for start in range(0, draws, 1000):  # in blocks, so that many clusters do not fill the memory
+        flipped = generator.integers(2, size=(min(1000, draws - start), len(sums)), dtype=np.int8)
+        beyond += int(np.count_nonzero(np.abs(sums.sum() - 2 * flipped @ sums) >= seen - slack))
+    # What was seen is itself one of the flips (Phipson & Smyth 2010, SAGMB 9).
+    return float((1 + beyond) / (1 + draws))
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
@@ -102,9 +178,18 @@ def smallest_visible_share(n: int, discordant: float, alpha: float = 0.05, power
     return float(min(gain, 1.0))
 
 
-def smallest_visible(standard_error: float, alpha: float = 0.05, power: float = POWER) -> float:
-    """The same for any metric, from the standard error of the paired difference."""
-    return float((distributions.norm.ppf(1 - alpha / 2) + distributions.norm.ppf(power)) * standard_error)
+def smallest_visible(
+    standard_error: float, alpha: float = 0.05, power: float = POWER, clusters: float | None = None
+) -> float:
+    """The same for any metric, from the standard error of the paired difference.
+
+    With `clusters` for the corrected test of `bootstrap_p`.
+    """
+    if clusters is None:
+        return float((distributions.norm.ppf(1 - alpha / 2) + distributions.norm.ppf(power)) * standard_error)
+    clusters = max(clusters, 2.0)
+    quantiles = distributions.t.ppf([1 - alpha / 2, power], clusters - 1)
+    return float(quantiles.sum() * standard_error * _too_narrow(clusters))
 
 
 def non_inferiority(worsening: Interval, margin: float) -> str:
@@ -112,3 +197,17 @@ def non_inferiority(worsening: Interval, margin: float) -> str:
     if worsening.high < margin:
         return "kept"
     return "lost" if worsening.low > margin else "inconclusive"
+
+
+def decisive_n(worsening: Interval, margin: float, n: int) -> int | None:
+    """How many items would have ended in `kept` at the change and spread that were seen; at most n where n did.
+
+    The part of the interval above the change shrinks with the square root of the number of items; the answer is the
+    first number at which it stays below the margin. None where the change itself is not below the margin: then more
+    items cannot show that it is. The change will come out somewhat different in other items, so this many decide in
+    about half of all cases: ask for more.
+    """
+    room, half = margin - worsening.value, worsening.high - worsening.value
+    if not (room > 0 and np.isfinite(half)):
+        return None
+    return int(np.floor(n * (half / room) ** 2)) + 1

@@ -1,14 +1,15 @@
 """SHIP or HOLD: what got better, what got worse, and how sure we are."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from metier import plugins, stats
-from metier.metrics import Outcomes, outcomes
+from metier import stats
+from metier.metrics import MetricLike, Outcomes, outcomes
 from metier.scorers import Answer
+from metier.slices import slices
 from metier.stats import Interval
 
 
@@ -24,12 +25,11 @@ class Paired:
     smallest_visible: float
 
 
-def compare(name: str, before: Outcomes, after: Outcomes, seed: int, alpha: float) -> Paired:
-    """What `after` gains over `before` in the metric of this name; positive is better whatever the metric.
+def compare(metric: MetricLike, before: Outcomes, after: Outcomes, seed: int, alpha: float) -> Paired:
+    """What `after` gains over `before` in a metric; positive is better whatever the metric.
 
     Both are weighted by the same bootstrap draws of whole clusters, so that a hard draw is hard for both.
     """
-    metric = plugins.find("metrics", name)()
     sign = 1.0 if metric.higher_is_better else -1.0
     cluster, weights = stats.bootstrap_weights(before.groups, seed)
     first, second = metric.statistics(before), metric.statistics(after)
@@ -41,7 +41,7 @@ def compare(name: str, before: Outcomes, after: Outcomes, seed: int, alpha: floa
     test, p = "paired bootstrap", stats.bootstrap_p(difference, difference_draws)
     smallest = stats.smallest_visible(float(difference_draws.std()), alpha)
     single = len(set(before.groups)) == len(before.groups)
-    if name == "accuracy":
+    if metric.share_of_right:
         fixed, broke = fixed_and_broke(before, after)
         if single:
             n = len(before.gold)
@@ -59,30 +59,35 @@ def compare(name: str, before: Outcomes, after: Outcomes, seed: int, alpha: floa
 
 def fixed_and_broke(before: Outcomes, after: Outcomes) -> tuple[int, int]:
     """Questions that were wrong and are right now, and the other way round."""
-    was_right, is_right = before.predicted == before.gold, after.predicted == after.gold
-    return int((~was_right & is_right).sum()), int((was_right & ~is_right).sum())
+    return int((~before.right & after.right).sum()), int((before.right & ~after.right).sum())
 
 
 def judge_benchmark(
     benchmark: Any,
     answers: Mapping[str, Sequence[Answer]],
     labels: Sequence[str],
-    majority: float | None,
+    majority: str | None,
     seed: int,
     alpha: float,
 ) -> dict[str, Any]:
-    """One entry of verdict.json's `benchmarks`; `answers` holds base, tuned and, where there is one, cheap."""
+    """One entry of verdict.json's `benchmarks`; `answers` holds base, tuned and, where there is one, cheap.
+
+    `majority`: the commonest training label, where there is a label set.
+    """
     table = {who: outcomes(given, labels) for who, given in answers.items() if given}
-    deciding = benchmark.metrics[0]
+    always = outcomes([_always(majority, answer) for answer in answers["base"]], labels) if majority else None
+    metrics = benchmark.build_metrics()
+    title, deciding = next(iter(metrics.items()))
     paired = compare(deciding, table["base"], table["tuned"], seed, alpha)
     over_cheap = compare(deciding, table["cheap"], table["tuned"], seed, alpha) if "cheap" in table else None
     fixed, broke = fixed_and_broke(table["base"], table["tuned"])
     entry: dict[str, Any] = {
         "name": benchmark.name,
-        "metric": deciding,
+        "metric": title,
+        "unit": deciding.unit,
         "n": len(answers["base"]),
         "clusters": len(set(table["base"].groups)),
-        "majority": majority,
+        "majority": _plain_value(deciding, always),
         "cheap": asdict(over_cheap.before) if over_cheap else None,
         "base": asdict(paired.before),
         "tuned": asdict(paired.after),
@@ -94,25 +99,43 @@ def judge_benchmark(
         "fixed": fixed,
         "broke": broke,
         "gain_over_cheap": {**asdict(over_cheap.gain), "p": over_cheap.p} if over_cheap else None,
-        "could_not_judge": {who: int((given.predicted < 0).sum()) for who, given in table.items()},
+        "could_not_judge": {who: int((~given.judged).sum()) for who, given in table.items()},
     }
-    if deciding == "accuracy":
+    if deciding.share_of_right:
         entry["p_mcnemar"] = stats.mcnemar_mid_p(fixed, broke)
-    entry["metrics"] = [_row(name, table, seed, alpha) for name in benchmark.metrics]
+    entry["slices"] = slices(deciding, answers, labels, seed)
+    entry["metrics"] = [
+        {**_row(name, metric, table, seed, alpha), "majority": _plain_value(metric, always)}
+        for name, metric in metrics.items()
+    ]
     return entry
+
+
+def _always(label: str, answer: Answer) -> Answer:
+    """The same question answered with one label, without looking."""
+    return replace(answer, answer=label, value=float(answer.gold == label), probabilities=None)
+
+
+def _plain_value(metric: MetricLike, table: Outcomes | None) -> float | None:
+    """A figure without an interval; None where there is nothing to work it out from (a metric of probabilities)."""
+    if table is None:
+        return None
+    value = float(metric.value(metric.statistics(table).sum(0)))
+    return value if np.isfinite(value) else None
 
 
 def judge_kept(
     benchmark: Any, margin: float, before: Sequence[Answer], after: Sequence[Answer], labels: Sequence[str], seed: int
 ) -> dict[str, Any]:
     """One entry of verdict.json's `keep`: a change above zero is a loss, in the unit of the benchmark's metric."""
-    paired = compare(benchmark.metrics[0], outcomes(before, labels), outcomes(after, labels), seed, 0.05)
+    title, metric = next(iter(benchmark.build_metrics().items()))
+    paired = compare(metric, outcomes(before, labels), outcomes(after, labels), seed, 0.05)
     too_few = len({answer.group or answer.id for answer in before}) < stats.FEWEST_CLUSTERS
     worse = Interval(-paired.gain.value, -paired.gain.high, -paired.gain.low)
     return {
         "name": benchmark.name,
-        "metric": benchmark.metrics[0],
-        "unit": plugins.find("metrics", benchmark.metrics[0])().unit,
+        "metric": title,
+        "unit": metric.unit,
         "n": len(before),
         "base": paired.before.value,
         "tuned": paired.after.value,
@@ -186,12 +209,13 @@ def _kept_sentence(entry: dict[str, Any]) -> str:
     return f"Not sure about {seen}: the interval holds the margin, so more test text is needed to decide."
 
 
-def _row(name: str, table: dict[str, Outcomes], seed: int, alpha: float) -> dict[str, Any]:
+def _row(title: str, metric: MetricLike, table: dict[str, Outcomes], seed: int, alpha: float) -> dict[str, Any]:
     """All models under one metric."""
-    paired = compare(name, table["base"], table["tuned"], seed, alpha)
-    cheap = compare(name, table["cheap"], table["tuned"], seed, alpha).before if "cheap" in table else None
+    paired = compare(metric, table["base"], table["tuned"], seed, alpha)
+    cheap = compare(metric, table["cheap"], table["tuned"], seed, alpha).before if "cheap" in table else None
     return {
-        "metric": name,
+        "metric": title,
+        "unit": metric.unit,
         "cheap": asdict(cheap) if cheap else None,
         **{key: asdict(getattr(paired, at)) for key, at in (("base", "before"), ("tuned", "after"), ("gain", "gain"))},
         "test": paired.test,

@@ -3,16 +3,30 @@
 import random
 import re
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from metier import plugins
-from metier.errors import UserError, nearest
+from metier.errors import Problems, UserError, nearest
 from metier.reading import FileSource
 from metier.records import Question, questions
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A published score to hold ours against."""
+
+    system: str
+    metric: str
+    value: float
+    source: str
+    """The paper or page."""
+    how: str = "as cited"
+    """`as cited`: noted from the source; `recomputed`: run by this project on the very test rows."""
 
 
 @dataclass
@@ -26,58 +40,64 @@ class Declared:
     path: str | None = None
     """Or a file of one's own, with the columns below."""
     text: str = "text"
-    label: str = "label"
+    label: str | None = "label"
+    """The column of the right answer; null where there is none (a loss needs none)."""
+    options: str | None = None
+    """The column with the list of options, for the scorer `choice`."""
     cluster: str | None = None
     """The column of what belongs together (patient, contract): intervals treat it as one draw."""
+    slices: list[str] = field(default_factory=list)
+    """Columns by whose values results are also shown, as exploratory figures."""
     prompt: str = "{text}\nAnswer:"
     """What the model reads; {text} and further columns of the row in braces are filled in."""
-    scorer: str = "label"
-    """How an answer is found and judged."""
-    metrics: list[str] = field(default_factory=lambda: ["accuracy", "macro_f1"])
-    """The first one decides, the others are reported."""
+    template: str = "plain"
+    """`plain`: the prompt as it stands; `chat`: as a user's turn in the model's own chat template."""
+    shots: int = 0
+    """So many solved training examples stand before each question (0: none)."""
+    shots_by: str | None = None
+    """The column whose value the examples must share with the question (a task's name)."""
+    scorer: Any = "label"
+    """How an answer is found and judged: a name, or {name: {setting: value}}."""
+    metrics: list[Any] = field(default_factory=lambda: ["accuracy", "macro_f1"])
+    """The first one decides, the others are reported: names, or {name: {setting: value}}."""
     labels: list[str] = field(default_factory=list)
     """All answers there are; left out: those that occur in the test and training rows."""
     rows: int = 0
     """At most so many questions, a seeded draw stratified by label (0: all)."""
     licence: str = ""
     citation: str = ""
+    majority: float | None = None
+    """What always giving the commonest answer reaches in the first metric, where it was worked out before."""
+    references: list[Reference] = field(default_factory=list)
 
     def problems(self) -> list[str]:
         """What is wrong with the declaration, found without running anything."""
-        found = []
-        if not re.fullmatch(r"[\w.-]+", self.name) or self.name.startswith("."):
-            found.append(
-                f"The benchmark name '{self.name}' becomes a file's name: use letters, digits, '-', '_' and '.'."
-            )
-        if bool(self.source) == bool(self.path):
-            found.append(f"The benchmark '{self.name}' needs either `source` or `path`, and not both.")
-        for kind, names in (("scorers", [self.scorer]), ("metrics", self.metrics)):
-            for name in names:
-                try:
-                    plugins.find(kind, name)
-                except UserError as error:
-                    found.append(f"The benchmark '{self.name}': {error}")
-        if not self.metrics:
-            found.append(f"The benchmark '{self.name}' names no metric. Add `metrics: [accuracy]`.")
-        named = set(re.findall(r"\{(\w+)\}", self.prompt))
-        if not named:
-            found.append(f"The prompt of benchmark '{self.name}' has no {{text}}: every question would read the same.")
-        if self.path and not found:
-            found += self.data().problems()
-        if self.path and not found:
-            columns = self.data().prompt_columns()
-            found += [
-                f"The prompt of benchmark '{self.name}' names '{name}', which no column holds.{nearest(name, columns)}"
-                for name in sorted(named - columns)
-            ]
-        return found
+        return Inspection(self).problems()
 
     def data(self) -> Any:
         """The source that holds the questions."""
         if self.path:
             # The test file is the user's own and is never trained on or passed on, so no licence is asked for.
-            return FileSource(self.path, self.text, self.label, "not-redistributed", group=self.cluster)
+            return FileSource(
+                self.path, self.text, self.label, "not-redistributed", group=self.cluster, options=self.options
+            )
         return plugins.build("sources", str(self.source), {})
+
+    def build_scorer(self) -> Any:
+        return plugins.build("scorers", *plugins.named(self.scorer))
+
+    def build_metrics(self) -> dict[str, Any]:
+        """Title -> metric, in the declared order; settings stand in the title."""
+        found = {}
+        for use in self.metrics:
+            name, settings = plugins.named(use)
+            said = ", ".join(str(value) for value in settings.values())
+            found[f"{name} ({said})" if said else name] = plugins.build("metrics", name, settings)
+        return found
+
+    def render(self, question: Question) -> str:
+        """What the model reads: solved examples, where the benchmark has them, and the question."""
+        return self._examples(question) + question.render(self.prompt)
 
     def questions(self, most: int = 0) -> list[Question]:
         """The test questions, at most `most` of them (0: as many as the benchmark declares)."""
@@ -88,20 +108,92 @@ class Declared:
         table = self.data().rows()
         if self.source:
             table = table.filter(pc.equal(table["split"], "test"))
-        found = questions(table, unlabelled=not self.data().labelled)
+        found = [self._sliced(question) for question in questions(table, unlabelled=not self._labelled())]
         if not found:
             raise UserError(f"The benchmark '{self.name}' has no questions. Check its `path` and `label`.")
         return found
 
     def label_set(self, training_rows: pa.Table | None = None) -> list[str]:
-        """All answers there are, sorted where the benchmark does not give an order."""
-        if self.labels:
+        """All answers there are, sorted where the benchmark does not give an order; none where a scorer needs none."""
+        if self.labels or not self.build_scorer().chooses:
             return self.labels
         seen = {question.answer for question in self.questions()}
         if training_rows is not None:
             mine = training_rows.filter(pc.equal(training_rows["task"], self.name))
             seen |= {label for label in mine["label"].to_pylist() if label is not None}
         return sorted(seen)
+
+    def _labelled(self) -> bool:
+        labelled: bool = self.data().labelled
+        return labelled
+
+    def _sliced(self, question: Question) -> Question:
+        found = {column: question.fields[column] for column in self.slices if column in question.fields}
+        return replace(question, slices=found)
+
+    def _examples(self, question: Question) -> str:
+        if not self.shots:
+            return ""
+        kind = question.fields.get(self.shots_by, "") if self.shots_by else ""
+        solved = [f"{example.render(self.prompt)} {example.answer}\n\n" for example in self._solved.get(kind, [])]
+        return "".join(solved)
+
+    @cached_property
+    def _solved(self) -> dict[str, list[Question]]:
+        """Kind -> the drawn training examples, the same before every question, so that they are read once."""
+        table = self.data().rows()
+        rows = questions(table.filter(pc.equal(pc.fill_null(table["split"], "train"), "train")))
+        kinds: dict[str, list[Question]] = defaultdict(list)
+        for row in rows:
+            kinds[row.fields.get(self.shots_by, "") if self.shots_by else ""].append(row)
+        return {kind: draw(found, self.shots, f"{self.name}:shots") for kind, found in kinds.items()}
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """What can be wrong with a declaration."""
+
+    benchmark: Declared
+
+    def problems(self) -> list[str]:
+        it = self.benchmark
+        found = []
+        if not re.fullmatch(r"[\w.-]+", it.name) or it.name.startswith("."):
+            found.append(
+                f"The benchmark name '{it.name}' becomes a file's name: use letters, digits, '-', '_' and '.'."
+            )
+        if bool(it.source) == bool(it.path):
+            found.append(f"The benchmark '{it.name}' needs either `source` or `path`, and not both.")
+        if it.template not in ("plain", "chat"):
+            found.append(f"The benchmark '{it.name}' has the template '{it.template}'. Use plain or chat.")
+        if not it.metrics:
+            found.append(f"The benchmark '{it.name}' names no metric. Add `metrics: [accuracy]`.")
+        if it.shots and it.path:
+            found.append(f"The benchmark '{it.name}' has `shots` but a test file only. Solved examples need a source.")
+        found += self._plug_ins()
+        named = set(re.findall(r"\{(\w+)\}", it.prompt))
+        if not named:
+            found.append(f"The prompt of benchmark '{it.name}' has no {{text}}: every question would read the same.")
+        if it.path and not found:
+            found += it.data().problems()
+        if it.path and not found:
+            columns = it.data().prompt_columns()
+            found += [
+                f"The prompt of benchmark '{it.name}' names '{name}', which no column holds.{nearest(name, columns)}"
+                for name in sorted(named - columns)
+            ]
+        return found
+
+    def _plug_ins(self) -> list[str]:
+        found: list[str] = []
+        for build in (self.benchmark.build_scorer, self.benchmark.build_metrics):
+            try:
+                build()
+            except Problems as error:
+                found += [f"The benchmark '{self.benchmark.name}': {problem}" for problem in error.problems]
+            except UserError as error:
+                found.append(f"The benchmark '{self.benchmark.name}': {error}")
+        return found
 
 
 def draw(questions: list[Question], rows: int, seed: str) -> list[Question]:

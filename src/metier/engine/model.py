@@ -7,7 +7,11 @@ from typing import Any
 import torch
 
 from metier.engine import weights
-from metier.engine.likelihood import LossScorer, OptionScorer, PlainScorer, gate
+from metier.engine.generation import Generator
+from metier.engine.likelihood import CopyScorer, OptionScorer, PlainScorer, TreeScorer, cast_weights, gate, takes_trees
+from metier.engine.losses import LossScorer
+from metier.engine.memory import keep_freed_memory
+from metier.engine.trees import Options
 from metier.errors import UserError
 
 
@@ -23,21 +27,55 @@ class LanguageModel:
     def end_token(self) -> int:
         return int(self.tokenizer.eos_token_id)
 
+    def read(self, prompt: str, template: str = "plain") -> tuple[str, list[int]]:
+        """What the model reads, as text and as tokens: the prompt itself, or as a user's turn in its chat template.
+
+        Raises `UserError` where a chat is asked for and the tokenizer has no template.
+        """
+        if template == "plain":
+            return prompt, self.encode(prompt)
+        if not self.tokenizer.chat_template:
+            raise UserError(
+                f"The tokenizer in {self.folder} has no chat template. Write `template: plain` in the benchmark, or "
+                "add a chat_template to tokenizer_config.json."
+            )
+        turn = [{"role": "user", "content": prompt}]
+        text: str = self.tokenizer.apply_chat_template(turn, tokenize=False, add_generation_prompt=True)
+        return text, list(self.tokenizer(text, add_special_tokens=False)["input_ids"])
+
     def encode(self, prompt: str) -> list[int]:
         """The prompt's tokens, with the begin token where the model wants one."""
         return list(self.tokenizer(prompt)["input_ids"])
 
-    def encode_answer(self, answer: str) -> list[int]:
-        """The answer's tokens: it stands behind one space, and training and scoring cut it off the prompt alike."""
-        return list(self.tokenizer(" " + answer, add_special_tokens=False)["input_ids"])
+    def answer(self, answer: str, template: str = "plain") -> list[int]:
+        """The answer's tokens, cut off the prompt alike in training and scoring: behind one space where it goes on
+        with a plain text, as it is where it begins a turn."""
+        text = " " + answer if template == "plain" else answer
+        return list(self.tokenizer(text, add_special_tokens=False)["input_ids"])
 
-    def options(self, prompts: Sequence[Sequence[int]], options: Sequence[Sequence[int]]) -> OptionScorer:
-        """A scorer of the same options behind many prompts, held against the plain way before it is used."""
-        fast = OptionScorer(self.network, prompts, options)
-        if differs := gate(fast):
-            self.warn(f"The shared-prefix scorer does not fit this model: {differs}. Scoring the plain, slow way.")
-            return PlainScorer(self.network, prompts, options)
-        return fast
+    def options(self, prompts: Sequence[Sequence[int]], options: Sequence[Sequence[Sequence[int]]]) -> OptionScorer:
+        """A scorer of each prompt's own options, held against the plain way before it is used."""
+        trees: dict[int, Options] = {id(offered): Options.of(offered) for offered in options}
+        offered = [trees[id(own)] for own in options]
+        if not takes_trees(self.network.config):
+            self.warn("This model has layers that cannot look through a mask: scoring by copying caches, more slowly.")
+            return self._gated(CopyScorer(self.network, prompts, offered))
+        return self._gated(TreeScorer(self.network, prompts, offered))
+
+    def _gated(self, fast: OptionScorer) -> OptionScorer:
+        differs = gate(fast)
+        if differs is None:
+            return fast
+        if isinstance(fast, TreeScorer):
+            self.warn(f"The tree scorer does not fit this model: {differs}. Scoring by copying caches, more slowly.")
+            prompts = [fast.prefix + suffix for suffix in fast.suffixes]
+            return self._gated(CopyScorer(self.network, prompts, fast.options))
+        self.warn(f"Copied caches do not fit this model: {differs}. Scoring the plain way, an option at a time.")
+        return PlainScorer(self.network, [fast.prefix + suffix for suffix in fast.suffixes], fast.options)
+
+    def texts(self, prompts: Sequence[Sequence[int]], max_tokens: int, stop: Sequence[str] = ()) -> Generator:
+        """Greedy answers in words."""
+        return Generator(self.network, self.tokenizer, prompts, max_tokens, stop)
 
     def losses(self, texts: Sequence[Sequence[int]]) -> LossScorer:
         return LossScorer(self.network, texts)
@@ -50,6 +88,7 @@ def load(
     from transformers import AutoModelForCausalLM, AutoTokenizer
     from transformers.utils import logging
 
+    keep_freed_memory()
     folder = weights.folder(name, warn)
     logging.disable_progress_bar()  # loading takes a second, and its bar would tear ours
     # Eager attention: on a CPU it is faster than SDPA for short rows, whose backward pass alone took a fifth of a
@@ -69,8 +108,8 @@ def load(
             network = PeftModel.from_pretrained(network, adapter).merge_and_unload()
         except (RuntimeError, ValueError, OSError) as error:
             raise UserError(f"The adapter {adapter} does not fit the model {name}: {error}") from error
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    torch.nn.Module.to(network, device, dtype or default_dtype())
+    cast_weights(network, dtype or default_dtype())
+    torch.nn.Module.to(network, "cuda" if torch.cuda.is_available() else "cpu")
     return LanguageModel(folder, network.eval(), tokenizer, warn)
 
 

@@ -1,5 +1,6 @@
 """Supervised fine-tuning of a LoRA adapter: read the prompt, learn the answer."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,19 +42,29 @@ class Method:
     """Steps between checkpoints, at which a killed run goes on."""
 
     def train(self, lesson: Lesson) -> dict[str, Any]:
-        from peft import LoraConfig
-
         from metier.engine import trainer
         from metier.engine.model import load
 
         model = load(lesson.model, warn=lesson.progress.say)
         examples = self.examples(model, lesson)
-        targets: str | list[str] = (
-            self.targets if self.targets == "all-linear" else [name.strip() for name in self.targets.split(",")]
-        )
-        lora = LoraConfig(r=self.r, lora_alpha=self.alpha, target_modules=targets, task_type="CAUSAL_LM")
         settings = {**vars(self), "seed": lesson.seed}
-        return trainer.train(model, examples, lora, settings, lesson.folder, lesson.progress, lesson.adapter)
+        return trainer.train(model, examples, self._lora(), settings, lesson.folder, lesson.progress, lesson.adapter)
+
+    def seconds(self, model: Any, lengths: Sequence[tuple[int, int]], rows: int) -> float:
+        """Estimated training time; `lengths`: (prompt tokens, answer tokens) of sampled rows."""
+        from metier.engine.estimate import step_seconds
+
+        answers, tokens = sum(target for _, target in lengths), sum(map(sum, lengths))
+        step = step_seconds(model, self._lora(), self.batch_tokens, answers / tokens)
+        steps = self.epochs * rows * tokens / len(lengths) / (0.9 * self.batch_tokens)  # a tenth of a batch is padding
+        return steps * step
+
+    def _lora(self) -> Any:
+        from peft import LoraConfig
+
+        names = [name.strip() for name in self.targets.split(",")]
+        targets = self.targets if self.targets == "all-linear" else names
+        return LoraConfig(r=self.r, lora_alpha=self.alpha, target_modules=targets, task_type="CAUSAL_LM")
 
     def examples(self, model: Any, lesson: Lesson) -> list[Any]:
         """The rows as token lists, in the rows' order: questions with their answer, then raw text, learned whole.
@@ -64,7 +75,7 @@ class Method:
         raw = lesson.rows.filter(lesson.rows["label"].is_null())
         found, cut = [], 0
         for task, question in zip(labelled["task"].to_pylist(), questions(labelled), strict=True):
-            example, was_cut = self._answered(model, question, lesson.benchmarks[task].prompt)
+            example, was_cut = self._answered(model, question, lesson.benchmarks[task])
             found.append(example)
             cut += was_cut
         if cut:
@@ -73,12 +84,12 @@ class Method:
             raise UserError("There are no labelled rows to learn from. Name a source with a `label` column.")
         return found + [block for document in documents(raw) for block in self._read(model, document)]
 
-    def _answered(self, model: Any, question: Question, prompt: str) -> tuple[Any, bool]:
+    def _answered(self, model: Any, question: Question, benchmark: Any) -> tuple[Any, bool]:
         """A question with its answer, and whether the prompt had to lose its beginning."""
         from metier.engine.trainer import Example
 
-        asked = model.encode(question.render(prompt))
-        target = [*model.encode_answer(question.answer), model.end_token]
+        _, asked = model.read(benchmark.render(question), benchmark.template)
+        target = [*model.answer(question.answer, benchmark.template), model.end_token]
         room = self.max_length - len(target)
         if room < 1:
             raise UserError(

@@ -22,29 +22,51 @@ class Outcomes:
     """The answers to one benchmark as arrays, in the order of its questions."""
 
     gold: NDArray[np.int64]
-    """(n,) index of the right label."""
+    """(n,) index of the right label; -1 where the benchmark has no label set."""
     predicted: NDArray[np.int64]
-    """(n,) index of the chosen label; -1 where the answer could not be judged."""
+    """(n,) index of the chosen label; -1 where the answer could not be judged or there is no label set."""
     value: Floats
     """(n,) what the scorer gave: 1 right, 0 wrong, or a sum of losses; NaN where it could not judge."""
     weight: Floats
     """(n,) how much each value stands for: 1, or a number of tokens."""
-    n_labels: int
+    labels: tuple[str, ...]
     groups: tuple[str, ...]
     """(n,) the cluster of each answer; its own id where the benchmark has no clusters."""
+    answers: tuple[Answer, ...]
+    """(n,) the answers themselves, for metrics that read their words, parts or probabilities."""
+
+    @property
+    def judged(self) -> NDArray[np.bool_]:
+        """(n,) whether the answer could be judged."""
+        judged: NDArray[np.bool_] = ~np.isnan(self.value)
+        return judged
+
+    @property
+    def right(self) -> NDArray[np.bool_]:
+        """(n,) whether the answer is right as a whole; one that could not be judged is not."""
+        return self.judged & (self.value >= 1.0)
+
+    def index(self, label: str) -> int:
+        """The position of a label that a metric names. Raises `UserError` where the benchmark does not have it."""
+        if label not in self.labels:
+            raise UserError(f"A metric names the label '{label}', which no answer has.{nearest(label, self.labels)}")
+        return self.labels.index(label)
 
 
 class MetricLike(Protocol):
-    """What the file of a metric defines as `Metric`."""
+    """What the file of a metric defines as `Metric`, a dataclass whose fields are its settings."""
 
     higher_is_better: bool
     unit: str
+    """`share` for figures between 0 and 1, else a word."""
+    share_of_right: bool
+    """Whether the figure is the share of questions answered right, so that McNemar's test and Wilson's interval fit."""
 
     def statistics(self, outcomes: Outcomes) -> Floats:
         """(n, k): the vector of each answer."""
 
     def value(self, sums: Floats) -> Floats:
-        """(..., k) sums -> (...) values."""
+        """(..., k) sums -> (...) values; NaN where a draw leaves nothing to work it out from."""
 
 
 def outcomes(answers: Sequence[Answer], labels: Sequence[str]) -> Outcomes:
@@ -53,23 +75,24 @@ def outcomes(answers: Sequence[Answer], labels: Sequence[str]) -> Outcomes:
     Raises `UserError` where a right answer is outside it: then the benchmark is wrong, not the model.
     """
     index = {label: number for number, label in enumerate(labels)}
-    if strange := sorted({answer.gold for answer in answers} - index.keys()):
+    if labels and (strange := sorted({answer.gold for answer in answers} - index.keys())):
         raise UserError(
             f"The right answer '{strange[0]}' is not among the benchmark's labels.{nearest(strange[0], labels)}"
         )
     return Outcomes(
-        gold=np.array([index[answer.gold] for answer in answers]),
+        gold=np.array([index.get(answer.gold, -1) for answer in answers]),
         predicted=np.array([index.get(answer.answer, -1) if answer.answer is not None else -1 for answer in answers]),
         value=np.array([np.nan if answer.value is None else answer.value for answer in answers], dtype=float),
         weight=np.array([answer.weight for answer in answers], dtype=float),
-        n_labels=len(labels),
+        labels=tuple(labels),
         groups=tuple(answer.group or answer.id for answer in answers),
+        answers=tuple(answers),
     )
 
 
 def label_counts(outcomes: Outcomes) -> Floats:
     """(n, 3L): one-hot right answers, right labels and chosen labels of each answer; what class-wise metrics need."""
-    n, size = len(outcomes.gold), outcomes.n_labels
+    n, size = len(outcomes.gold), len(outcomes.labels)
     counts = np.zeros((n, 3, size))
     rows = np.arange(n)
     answered = outcomes.predicted >= 0

@@ -1,15 +1,19 @@
 """Mean negative log-likelihood of text, in nats a token."""
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from metier.metrics import Floats, Outcomes
 
 
+@dataclass
 class Metric:
     """Summed loss over summed tokens, so that a long text weighs more than a short one."""
 
     higher_is_better = False
     unit = "nats a token"
+    share_of_right = False
 
     def statistics(self, outcomes: Outcomes) -> Floats:
         return np.column_stack([outcomes.value, outcomes.weight])

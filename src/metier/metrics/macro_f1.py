@@ -1,15 +1,19 @@
 """Mean over the labels of the harmonic mean of precision and recall."""
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from metier.metrics import Floats, Outcomes, label_counts
 
 
+@dataclass
 class Metric:
     """Macro-averaged F1 as in scikit-learn, over the labels that occur among right or given answers."""
 
     higher_is_better = True
     unit = "share"
+    share_of_right = False
 
     def statistics(self, outcomes: Outcomes) -> Floats:
         return label_counts(outcomes)

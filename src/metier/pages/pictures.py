@@ -27,8 +27,8 @@ STYLE: Any = {
 }
 
 
-def intervals(rows: Sequence[tuple[str, dict[str, float] | None]], title: str) -> str:
-    """A dot and its 95 % interval for each model; the tuned model stands out."""
+def intervals(rows: Sequence[tuple[str, dict[str, float] | None]], title: str, share: bool = True) -> str:
+    """A dot and its 95 % interval for each model; the tuned model stands out. A `share` is drawn between 0 and 1."""
     shown = [(name, interval) for name, interval in rows if interval]
     with plt.rc_context(STYLE):
         figure, axes = plt.subplots(figsize=(7, 0.5 + 0.5 * len(shown)))
@@ -41,7 +41,8 @@ def intervals(rows: Sequence[tuple[str, dict[str, float] | None]], title: str) -
             )
         axes.set_yticks(range(len(shown)), [name for name, _ in reversed(shown)])
         axes.set_ylim(-0.5, len(shown) - 0.2)
-        axes.set_xlim(0, 1)
+        if share and min(interval["low"] for _, interval in shown) >= 0:  # a correlation may lie below zero
+            axes.set_xlim(0, 1)
         axes.grid(axis="x", color="#e6eaee")
         axes.tick_params(length=0)
         return _svg(figure, title)

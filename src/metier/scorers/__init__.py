@@ -1,4 +1,7 @@
-"""Scorers: how a model is asked and how its answer is judged; one file each."""
+"""Scorers: how a model is asked and how its answer is judged; one file each.
+
+Every scorer is also a reward: `judge` takes an answer in words, so reinforcement learning and a report use one ruler.
+"""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -10,29 +13,51 @@ from metier.records import Question
 
 
 @dataclass(frozen=True)
+class Judgement:
+    """What an answer is worth."""
+
+    value: float | None
+    """1 right, 0 wrong, between them for a part; None: could not be judged."""
+    answer: str | None
+    """The answer as it was understood; None: nothing could be read out of it."""
+    parts: dict[str, float] | None = None
+    """Counts that a metric adds up over all answers (hits, wanted, given)."""
+
+
+@dataclass(frozen=True)
 class Answer:
     """What a model answered to one question: a line of evaluate/*/BENCHMARK.jsonl."""
 
     id: str
     prompt: str
+    """The rendered text that the model read."""
     prompt_hash: str
     answer: str | None
     """None: could not be judged."""
     gold: str
     value: float | None
-    """1 right, 0 wrong, or a sum of losses; None: could not be judged."""
+    """1 right, 0 wrong, between them for a part, or a sum of losses; None: could not be judged."""
     weight: float = 1.0
     probabilities: tuple[float, ...] | None = None
-    """One a label, in the order of the label set; they add up to 1."""
+    """One a label (or option), in the order of the label set (or options); they add up to 1."""
     group: str | None = None
+    said: str | None = None
+    """The words of a free answer, before anything was read out of them."""
+    options: tuple[str, ...] | None = None
+    """What could be chosen, where it differs from question to question."""
+    parts: dict[str, float] | None = None
+    slices: dict[str, str] | None = None
+    """What kind of question it is, in the columns that the benchmark declares."""
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+        """Without the fields that this kind of answer does not have."""
+        always = ("answer", "value")
+        return {key: value for key, value in asdict(self).items() if value is not None or key in always}
 
     @classmethod
     def from_json(cls, row: dict[str, Any]) -> "Answer":
-        row = {**row, "probabilities": tuple(row["probabilities"]) if row["probabilities"] is not None else None}
-        return cls(**row)
+        tuples = {key: tuple(row[key]) for key in ("probabilities", "options") if row.get(key) is not None}
+        return cls(**{**row, **tuples})
 
 
 class Asking(Protocol):
@@ -46,13 +71,40 @@ class Asking(Protocol):
 
 
 class ScorerLike(Protocol):
-    """What the file of a scorer defines as `Scorer`."""
+    """What the file of a scorer defines as `Scorer`, a dataclass whose fields are its settings."""
 
     version: int
     """Raised when answers would come out differently, so that no stale answer is used."""
+    chooses: bool
+    """Whether the answer is one of a label set, so that a cheap classifier can be held against it."""
 
     def ask(self, model: Any, benchmark: Any, questions: Sequence[Question], labels: Sequence[str]) -> Asking:
         """Get ready to ask all questions."""
+
+    def judge(self, said: str, question: Question) -> Judgement:
+        """What an answer in words is worth."""
+
+
+def answered(question: Question, prompt: str, judgement: Judgement, **more: Any) -> Answer:
+    """The line of one question."""
+    return Answer(
+        id=question.id,
+        prompt=prompt,
+        prompt_hash=prompt_hash(prompt),
+        gold=question.answer,
+        group=question.group,
+        slices=question.slices or None,
+        answer=judgement.answer,
+        value=judgement.value,
+        parts=judgement.parts,
+        **more,
+    )
+
+
+def same(said: str, gold: str) -> Judgement:
+    """Right where the words are the same, white space and case aside."""
+    plain = " ".join(said.split())
+    return Judgement(float(plain.casefold() == " ".join(gold.split()).casefold()), plain or None)
 
 
 def prompt_hash(prompt: str) -> str:

@@ -2,19 +2,25 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from metier.records import Question
-from metier.scorers import Answer, prompt_hash
+from metier.scorers import Answer, Judgement, answered
 
 
+@dataclass
 class Scorer:
     """Negative log-likelihood of the rendered text, in nats; `weight` is the number of predicted tokens."""
 
-    version = 1
+    version = 2
+    chooses = False
 
     def ask(self, model: Any, benchmark: Any, questions: Sequence[Question], labels: Sequence[str]) -> "LossAsking":
         return LossAsking(model, benchmark, questions)
+
+    def judge(self, said: str, question: Question) -> Judgement:
+        return Judgement(None, None)  # a text of one's own cannot be judged by a model's surprise at it
 
 
 class LossAsking:
@@ -22,25 +28,17 @@ class LossAsking:
 
     def __init__(self, model: Any, benchmark: Any, questions: Sequence[Question]) -> None:
         self.questions = questions
-        self.texts = [question.render(benchmark.prompt) for question in questions]
-        self.losses = model.losses([model.encode(text) for text in self.texts])
+        read = [model.read(benchmark.render(question), "plain") for question in questions]
+        self.texts = [text for text, _ in read]
+        self.losses = model.losses([tokens for _, tokens in read])
         self.batches: list[list[int]] = self.losses.batches
 
     def answer(self, batch: list[int]) -> list[Answer]:
-        pairs = list(zip(batch, self.losses.score(batch), strict=True))
-        for position, (nats, _) in pairs:
-            if not math.isfinite(nats):
-                raise FloatingPointError(f"question {self.questions[position].id}: loss {nats}")
-        return [
-            Answer(
-                id=self.questions[position].id,
-                prompt=self.texts[position],
-                prompt_hash=prompt_hash(self.texts[position]),
-                answer=None,
-                gold="",
-                value=nats,
-                weight=tokens,
-                group=self.questions[position].group,
-            )
-            for position, (nats, tokens) in pairs
-        ]
+        return [self._line(p, *scored) for p, scored in zip(batch, self.losses.score(batch), strict=True)]
+
+    def _line(self, position: int, nats: float, tokens: int) -> Answer:
+        question, text = self.questions[position], self.texts[position]
+        if not math.isfinite(nats):
+            raise FloatingPointError(f"question {question.id}: loss {nats}")
+        size = {"bytes": float(len(text.encode()))}
+        return answered(question, text, Judgement(nats, None, size), weight=float(tokens))

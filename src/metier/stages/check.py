@@ -1,6 +1,7 @@
 """What a recipe would do, without doing it."""
 
 import random
+import resource
 import time
 from typing import Any
 
@@ -11,6 +12,10 @@ from metier.errors import Problems, UserError
 from metier.recipe import QUICK_QUESTIONS, QUICK_ROWS, Recipe, task_of
 from metier.recipe import check as problems_of
 from metier.records import questions
+from metier.stats import smallest_visible_share
+
+LIKELY_CHANGED = 0.3
+"""Share of answers that a tune changes from right to wrong or back, assumed for the smallest visible gain."""
 
 
 def check(recipe: Recipe) -> dict[str, Any]:
@@ -20,7 +25,7 @@ def check(recipe: Recipe) -> dict[str, Any]:
     """
     if problems := problems_of(recipe):
         raise Problems(problems)
-    from metier.engine.estimate import estimate
+    from metier.engine.estimate import asking_seconds
     from metier.engine.model import load
 
     benchmarks = recipe.build_benchmarks()
@@ -37,23 +42,31 @@ def check(recipe: Recipe) -> dict[str, Any]:
     model = load(recipe.model)
     drawn = random.Random(recipe.seed).sample(labelled, min(200, len(labelled)))
     lengths = [
-        (len(model.encode(row.render(task.prompt))), len(model.encode_answer(row.answer)) + 1) for task, row in drawn
+        (len(model.read(task.render(row), task.template)[1]), len(model.answer(row.answer, task.template)) + 1)
+        for task, row in drawn
     ]
     started = time.monotonic()
-    cost = estimate(model, recipe.build_methods(), lengths, train, asked)
+    training = sum(method.seconds(model, lengths, train) for _, method in recipe.build_methods())
+    asking = sum(asking_seconds(model, benchmark, found) for benchmark, found in asked)
     examples = [
         {
             "task": task.name,
-            "prompt": row.render(task.prompt),
-            "target": model.tokenizer.decode([*model.encode_answer(row.answer), model.end_token]),
+            "prompt": model.read(task.render(row), task.template)[0],
+            "target": model.tokenizer.decode([*model.answer(row.answer, task.template), model.end_token]),
         }
         for task, row in drawn[:3]
     ]
     return {
         "train": train,
         "questions": sum(len(found) for _, found in asked),
+        "smallest_visible": {
+            benchmark.name: round(smallest_visible_share(len(found), LIKELY_CHANGED), 3)
+            for benchmark, found in asked
+            if next(iter(benchmark.build_metrics().values())).unit == "share"
+        },
         "examples": examples,
-        **cost,
+        "minutes": round((training + 2 * asking) / 60, 1),
+        "memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
         "seconds_to_estimate": round(time.monotonic() - started, 1),
     }
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from metier import baselines, plugins
+from metier import baselines
 from metier.engine import weights
 from metier.errors import UserError
 from metier.recipe import QUICK_QUESTIONS
@@ -15,7 +15,7 @@ from metier.records import Question, questions
 from metier.runs import Run, file_sha256, fingerprint, write_text
 from metier.scorers import Answer, Asking
 
-VERSION = 1
+VERSION = 2
 
 
 def evaluate(run: Run) -> dict[str, Any]:
@@ -34,14 +34,14 @@ def evaluate(run: Run) -> dict[str, Any]:
         for benchmark in judged:
             asked = benchmark.questions(QUICK_QUESTIONS if run.recipe.quick else 0)
             labels = benchmark.label_set(rows)
-            scorer = plugins.find("scorers", benchmark.scorer)()
+            scorer = benchmark.build_scorer()
             inputs = fingerprint(
                 VERSION,
                 scorer.version,
                 dtype,
                 model_sha256,
                 adapter_sha256,
-                benchmark.scorer,
+                [benchmark.scorer, benchmark.template, vars(scorer)],
                 labels,
                 _print(asked, benchmark),
             )
@@ -50,7 +50,7 @@ def evaluate(run: Run) -> dict[str, Any]:
             if done is None:
                 began = time.monotonic()
                 asking = scorer.ask(model(), benchmark, asked, labels)
-                _answer_all(run, stage, inputs, asking, len(asked))
+                _answer_all(run, stage, inputs, asking, asked)
                 done = run.seal(stage, inputs, {"n": len(asked), "labels": labels, "seconds": _since(began)})
             seconds, memory = seconds + done["seconds"], max(memory, done["peak_memory_mb"])
     for benchmark in judged:
@@ -65,17 +65,29 @@ def read_answers(run: Run, who: str, benchmark: str) -> list[Answer]:
     return [Answer.from_json(json.loads(line)) for line in lines]
 
 
-def _answer_all(run: Run, stage: str, inputs: str, asking: Asking, n: int) -> None:
+def _answers(asking: Asking, batch: list[int], asked: Sequence[Question]) -> list[Answer]:
+    """The answers of a batch. A scorer that crashes stops the run and names the question: it is no wrong answer."""
+    try:
+        return asking.answer(batch)
+    except UserError:
+        raise
+    except Exception as error:
+        ids = [asked[position].id for position in batch]
+        shown = ", ".join(ids[:5]) + (f" and {len(ids) - 5} more" if len(ids) > 5 else "")
+        raise RuntimeError(f"The scorer stopped at question {shown}: {error}. No answer was counted.") from error
+
+
+def _answer_all(run: Run, stage: str, inputs: str, asking: Asking, asked: Sequence[Question]) -> None:
     """Answer batch after batch into a part file; a killed run goes on behind its last whole batch, byte for byte."""
     part = run.path(f"{stage}.part.jsonl")
-    answered = _resume(part, inputs, asking)
+    answered, n = _resume(part, inputs, asking), len(asked)
     who, name = stage.split("/")[1:]
     run.progress.begin(f"evaluate: {who}, {name}", n, "questions", done=len(answered))
     with open(part, "a", encoding="utf-8") as stream:
         for batch in asking.batches:
             if batch[0] in answered:
                 continue
-            answers = asking.answer(batch)
+            answers = _answers(asking, batch, asked)
             answered |= dict(zip(batch, answers, strict=True))
             lines = [
                 json.dumps({"position": p, **a.to_json()}, ensure_ascii=False)
@@ -111,7 +123,7 @@ def _resume(part: Path, inputs: str, asking: Asking) -> dict[int, Answer]:
 def _cheap(run: Run, benchmark: Any, rows: Any) -> float:
     """Majority and TF-IDF from the very rows that the model was trained on; returns the seconds they took."""
     own = [row for row, task in zip(questions(rows), _tasks(rows), strict=True) if task == benchmark.name]
-    if not own or benchmark.scorer != "label":
+    if not own or not benchmark.build_scorer().chooses:
         return 0.0
     asked, stage = benchmark.questions(QUICK_QUESTIONS if run.recipe.quick else 0), f"evaluate/cheap/{benchmark.name}"
     inputs = fingerprint(VERSION, _print(own, benchmark), _print(asked, benchmark), run.recipe.seed)
@@ -122,7 +134,7 @@ def _cheap(run: Run, benchmark: Any, rows: Any) -> float:
         texts, gold = [row.render(benchmark.prompt) for row in own], [row.answer for row in own]
         answers = baselines.tfidf(texts, gold, asked, benchmark.prompt, benchmark.label_set(rows), run.recipe.seed)
         _write_answers(run.path(f"{stage}.jsonl"), answers)
-        result = {"majority": baselines.majority(gold, asked), "rows": len(own), "seconds": _since(started)}
+        result = {"majority": baselines.majority(gold), "rows": len(own), "seconds": _since(started)}
         run.progress.say(f"  evaluate: cheap, {benchmark.name}: TF-IDF + logistic regression in {result['seconds']} s")
         done = run.seal(stage, inputs, result)
     return float(done["seconds"])
@@ -155,7 +167,7 @@ def _tasks(rows: Any) -> list[str]:
 
 
 def _print(asked: Sequence[Question], benchmark: Any) -> str:
-    return fingerprint([(question.id, question.render(benchmark.prompt), question.answer) for question in asked])
+    return fingerprint([(q.id, benchmark.render(q), q.answer, q.options, q.group, q.slices, q.fields) for q in asked])
 
 
 def _write_answers(path: Path, answers: Sequence[Answer]) -> None:

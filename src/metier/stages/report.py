@@ -53,10 +53,16 @@ def judge(run: Run) -> dict[str, Any]:
         "benchmarks": entries,
         "keep": kept,
         "seconds": {stage: found["seconds"] for stage, found in stages.items()},
+        "seconds_a_question": {entry["name"]: _speed(run, entry["name"], entry["n"]) for entry in entries},
         "peak_memory_mb": max(found["peak_memory_mb"] for found in stages.values()),
         "seeds": [recipe.seed],
         "adapter_sha256": stages["train"]["adapter_sha256"],
     }
+
+
+def _speed(run: Run, name: str, n: int) -> dict[str, float]:
+    """Mean seconds a question, asked in batches on this machine."""
+    return {who: round(run.result(f"evaluate/{who}/{name}")["seconds"] / n, 4) for who in ("base", "tuned")}
 
 
 def _content(run: Run, verdict: dict[str, Any]) -> dict[str, Any]:
@@ -89,7 +95,7 @@ def _content(run: Run, verdict: dict[str, Any]) -> dict[str, Any]:
 def _five(verdict: dict[str, Any]) -> list[dict[str, str]]:
     """The five numbers of the first benchmark that a reader in a hurry needs."""
     first, kept = verdict["benchmarks"][0], verdict["keep"]
-    percent = first["metric"] != "loss"
+    percent = first["unit"] == "share"
 
     def show(value: float) -> str:
         return f"{100 * value:.1f} %" if percent else f"{value:.3f}"
@@ -132,16 +138,15 @@ def _benchmark(run: Run, entry: dict[str, Any]) -> dict[str, Any]:
     rows = [
         (
             "majority",
-            {"value": majority, "low": majority, "high": majority}
-            if majority and entry["metric"] == "accuracy"
-            else None,
+            {"value": majority, "low": majority, "high": majority} if majority is not None else None,
         ),
         ("TF-IDF + LR", entry["cheap"]),
         ("base", entry["base"]),
         ("tuned", entry["tuned"]),
     ]
-    picture = pictures.intervals(rows, f"{entry['metric']} on {name}, with 95 % intervals")
-    few = len(labels) <= MOST_LABELS
+    share = entry["unit"] == "share"
+    picture = pictures.intervals(rows, f"{entry['metric']} on {name}, with 95 % intervals", share)
+    few = 2 <= len(labels) <= MOST_LABELS
     table = pictures.confusion(confusion(tuned, labels), labels, f"Answers of the tuned model on {name}") if few else ""
     return {
         "entry": entry,

@@ -18,7 +18,7 @@ def train(run: Run) -> dict[str, Any]:
     rows = run.table("curate", "train.parquet")
     rows_sha256 = file_sha256(run.folder / "curate" / "train.parquet")
     benchmarks = {benchmark.name: benchmark for benchmark in run.recipe.build_benchmarks()}
-    prompts = {name: benchmark.prompt for name, benchmark in benchmarks.items()}
+    asking = {name: [benchmark.prompt, benchmark.template, benchmark.shots] for name, benchmark in benchmarks.items()}
     model_folder = weights.folder(run.recipe.model, run.progress.say)
     model_sha256 = weights.sha256(model_folder)
     run.lock(model={"name": run.recipe.model, "sha256": model_sha256})
@@ -27,7 +27,7 @@ def train(run: Run) -> dict[str, Any]:
     for number, (name, method) in enumerate(run.recipe.build_methods(), start=1):
         stage = f"train/{number:02d}-{name}"
         earlier = result.get("adapter_sha256")
-        inputs = fingerprint(VERSION, vars(method), run.recipe.seed, rows_sha256, prompts, model_sha256, earlier)
+        inputs = fingerprint(VERSION, vars(method), run.recipe.seed, rows_sha256, asking, model_sha256, earlier)
         folder = run.path(stage)
         if done := run.done(stage, inputs, f"{stage}/adapter/{ADAPTER_FILE}"):
             run.progress.say(f"train: {name} done before")

@@ -1,0 +1,46 @@
+"""Results by kind of question: where to look next, and nothing to ship by."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from metier import stats
+from metier.metrics import MetricLike, outcomes
+from metier.scorers import Answer
+
+FEWEST = 20
+"""Questions below which a slice is counted and not judged."""
+
+
+def slices(
+    metric: MetricLike, answers: Mapping[str, Sequence[Answer]], labels: Sequence[str], seed: int
+) -> list[dict[str, Any]]:
+    """One entry for each value of each declared column: n, base, tuned and gain with a 95 % interval.
+
+    Always exploratory: many slices are looked at, nobody said beforehand which, and the intervals are not adjusted.
+    """
+    base, tuned = answers["base"], answers["tuned"]
+    columns = sorted({column for answer in tuned for column in answer.slices or ()})
+    found = []
+    for column in columns:
+        values = [(answer.slices or {}).get(column) for answer in tuned]
+        for value in sorted({value for value in values if value is not None}):
+            chosen = [position for position, own in enumerate(values) if own == value]
+            entry = {"column": column, "value": value, "n": len(chosen), "exploratory": True}
+            if len(chosen) >= FEWEST:
+                tables = [outcomes([side[position] for position in chosen], labels) for side in (base, tuned)]
+                entry |= _figures(metric, tables, seed)
+            found.append(entry)
+    return found
+
+
+def _figures(metric: MetricLike, tables: list[Any], seed: int) -> dict[str, Any]:
+    cluster, weights = stats.bootstrap_weights(tables[0].groups, seed, draws=2000)
+    statistics = [metric.statistics(table) for table in tables]
+    values = [float(metric.value(table.sum(0))) for table in statistics]
+    draws = [stats.resampled(table, cluster, weights, metric.value) for table in statistics]
+    sign = 1.0 if metric.higher_is_better else -1.0
+    gain = stats.percentile_interval(sign * (values[1] - values[0]), sign * np.subtract(draws[1], draws[0]))
+    return {"base": values[0], "tuned": values[1], "gain": asdict(gain)}

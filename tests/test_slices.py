@@ -1,0 +1,26 @@
+"""Slices: every question counted, small ones not judged, all flagged as exploratory."""
+
+from metier.metrics.accuracy import Metric
+from metier.scorers import Answer
+from metier.slices import FEWEST, slices
+
+
+def answers(right):
+    return [
+        Answer(str(n), "", "", "a" if ok else "b", "a", float(ok), slices={"ward": "big" if n < 30 else "small"})
+        for n, ok in enumerate(right)
+    ]
+
+
+def test_a_slice_is_judged_from_enough_questions_on_and_never_for_good():
+    base, tuned = answers([False] * 35), answers([n % 2 == 0 for n in range(35)])
+    big, small = slices(Metric(), {"base": base, "tuned": tuned}, ["a", "b"], seed=0)
+    assert (big["value"], big["n"], big["base"], big["tuned"]) == ("big", 30, 0.0, 0.5)
+    assert 0 < big["gain"]["low"] < 0.5 < big["gain"]["high"] < 1
+    assert (small["value"], small["n"]) == ("small", 5) and 5 < FEWEST and "gain" not in small
+    assert big["exploratory"] and small["exploratory"]
+
+
+def test_a_benchmark_without_slices_has_none():
+    plain = [Answer("1", "", "", "a", "a", 1.0)]
+    assert slices(Metric(), {"base": plain, "tuned": plain}, ["a"], seed=0) == []
