@@ -23,7 +23,7 @@ def answers(right, n=200, value=None, weight=1.0):
 
 def entry(base, tuned, cheap):
     given = {"base": answers(range(base)), "tuned": answers(range(tuned)), "cheap": answers(range(cheap))}
-    return judge_benchmark(BENCHMARK, given, ["a", "b"], 0.5, seed=0, alpha=0.05)
+    return judge_benchmark(BENCHMARK, given, ["a", "b"], "a", seed=0, alpha=0.05)
 
 
 def verdict(*entries, keep=(), quick=False):
@@ -37,6 +37,8 @@ KEPT = {
     "change": {"value": 0, "low": 0, "high": 0},
     "margin": 0.1,
     "state": "kept",
+    "n": 80,
+    "decisive_n": 900,
 }
 
 
@@ -44,6 +46,18 @@ def test_a_clear_gain_over_base_and_cheap_ships():
     decision, reasons = verdict(entry(60, 160, 110), keep=[KEPT])
     assert decision == "SHIP"
     assert "0.300 to 0.800" in reasons[0]
+
+
+def test_the_majority_answer_has_a_figure_for_every_metric():
+    found = entry(60, 160, 110)
+    golds = [answer.gold for answer in answers(range(60))]
+    assert found["majority"] == golds.count("a") / len(golds)
+    assert found["metrics"][0]["majority"] == found["majority"]
+
+
+def test_not_sure_says_how_many_items_would_decide():
+    _, reasons = verdict(entry(60, 160, 110), keep=[{**KEPT, "state": "inconclusive"}])
+    assert "about 900 items, not 80" in reasons[-1]
 
 
 def test_a_gain_that_chance_explains_is_held():
@@ -77,7 +91,7 @@ def test_holm_makes_a_thin_gain_among_many_benchmarks_a_hold():
     # 9 fixed and 1 broken: mid-p 0.0117 alone, times eight benchmarks 0.09.
     def thin():
         given = {"base": answers([0]), "tuned": answers(range(1, 10)), "cheap": answers([])}
-        return judge_benchmark(BENCHMARK, given, ["a", "b"], 0.5, seed=0, alpha=0.05)
+        return judge_benchmark(BENCHMARK, given, ["a", "b"], "a", seed=0, alpha=0.05)
 
     none = [entry(100, 100, 20) for _ in range(7)]
     assert verdict(thin())[0] == "SHIP"
@@ -132,7 +146,7 @@ def test_a_handful_of_clusters_is_not_tested():
 
 def test_harm_is_not_hidden_by_many_benchmarks():
     harmed = {"base": answers(range(1, 10)), "tuned": answers([0]), "cheap": answers([])}  # 1 fixed, 9 broken: p 0.012
-    worse = judge_benchmark(BENCHMARK, harmed, ["a", "b"], 0.5, seed=0, alpha=0.05)
+    worse = judge_benchmark(BENCHMARK, harmed, ["a", "b"], "a", seed=0, alpha=0.05)
     others = [entry(100, 100, 20) for _ in range(7)]
     decision, reasons = verdict(entry(60, 160, 110), worse, *others)
     assert decision == "HOLD"

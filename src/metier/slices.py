@@ -42,5 +42,6 @@ def _figures(metric: MetricLike, tables: list[Any], seed: int) -> dict[str, Any]
     values = [float(metric.value(table.sum(0))) for table in statistics]
     draws = [stats.resampled(table, cluster, weights, metric.value) for table in statistics]
     sign = 1.0 if metric.higher_is_better else -1.0
-    gain = stats.percentile_interval(sign * (values[1] - values[0]), sign * np.subtract(draws[1], draws[0]))
+    difference, drawn = sign * (values[1] - values[0]), sign * np.subtract(draws[1], draws[0])
+    gain = stats.percentile_interval(difference, drawn, clusters=stats.effective_clusters(cluster))
     return {"base": values[0], "tuned": values[1], "gain": asdict(gain)}

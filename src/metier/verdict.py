@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from metier import stats
+from metier.errors import UserError
 from metier.metrics import MetricLike, Outcomes, outcomes
 from metier.scorers import Answer
 from metier.slices import slices
@@ -35,11 +36,18 @@ def compare(metric: MetricLike, before: Outcomes, after: Outcomes, seed: int, al
     first, second = metric.statistics(before), metric.statistics(after)
     values = [float(metric.value(table.sum(0))) for table in (first, second)]
     draws = [stats.resampled(table, cluster, weights, metric.value) for table in (first, second)]
-    few = cluster.max() + 1 < stats.FEWEST_CLUSTERS
+    few, clusters = cluster.max() + 1 < stats.FEWEST_CLUSTERS, stats.effective_clusters(cluster)
+    if not np.isfinite(values).all():
+        raise UserError(
+            f"The metric {type(metric).__module__} finds nothing to work with in these answers (it may read "
+            "probabilities or parts that the benchmark's scorer does not give). Take it out of `metrics`."
+        )
     difference, difference_draws = sign * (values[1] - values[0]), sign * (draws[1] - draws[0])
-    intervals = [stats.percentile_interval(value, drawn) for value, drawn in zip(values, draws, strict=True)]
-    test, p = "paired bootstrap", stats.bootstrap_p(difference, difference_draws)
-    smallest = stats.smallest_visible(float(difference_draws.std()), alpha)
+    intervals = [
+        stats.figure_interval(value, drawn, clusters=clusters) for value, drawn in zip(values, draws, strict=True)
+    ]
+    test, p = "paired bootstrap", stats.bootstrap_p(difference, difference_draws, clusters)
+    smallest = stats.smallest_visible(float(difference_draws.std()), alpha, clusters=clusters)
     single = len(set(before.groups)) == len(before.groups)
     if metric.share_of_right:
         fixed, broke = fixed_and_broke(before, after)
@@ -53,7 +61,7 @@ def compare(metric: MetricLike, before: Outcomes, after: Outcomes, seed: int, al
     if few:
         # A handful of clusters that agree says nothing: draws of them never disagree, and p would be tiny.
         test, p = f"too few groups to test (fewer than {stats.FEWEST_CLUSTERS})", 1.0
-    gain = stats.percentile_interval(difference, difference_draws)
+    gain = stats.percentile_interval(difference, difference_draws, clusters=clusters)
     return Paired(intervals[0], intervals[1], gain, p, test, smallest)
 
 
@@ -103,6 +111,8 @@ def judge_benchmark(
     }
     if deciding.share_of_right:
         entry["p_mcnemar"] = stats.mcnemar_mid_p(fixed, broke)
+        changes = table["tuned"].right.astype(float) - table["base"].right
+        entry["p_sign_flip"] = stats.sign_flip_p(changes, table["base"].groups, seed)
     entry["slices"] = slices(deciding, answers, labels, seed)
     entry["metrics"] = [
         {**_row(name, metric, table, seed, alpha), "majority": _plain_value(metric, always)}
@@ -142,6 +152,7 @@ def judge_kept(
         "change": asdict(worse),
         "margin": margin,
         "state": "inconclusive" if too_few else stats.non_inferiority(worse, margin),
+        "decisive_n": stats.decisive_n(worse, margin, len(before)),
     }
 
 
@@ -206,7 +217,8 @@ def _kept_sentence(entry: dict[str, Any]) -> str:
         return f"Kept {seen}."
     if entry["state"] == "lost":
         return f"Lost {seen}: the model forgot more than the recipe tolerates."
-    return f"Not sure about {seen}: the interval holds the margin, so more test text is needed to decide."
+    needed = f"about {entry['decisive_n']:,} items, not {entry['n']:,}" if entry["decisive_n"] else "other text"
+    return f"Not sure about {seen}: the interval holds the margin, and it would take {needed} to show that it is kept."
 
 
 def _row(title: str, metric: MetricLike, table: dict[str, Outcomes], seed: int, alpha: float) -> dict[str, Any]:
