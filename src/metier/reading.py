@@ -65,7 +65,7 @@ class FileSource:
         if not self.licence:
             return [f"The source {self.path} has no licence. Add `licence: proprietary` or an SPDX identifier."]
         try:
-            first = next(self._lines(), None)
+            first = next(self.lines(), None)
         except UserError as error:
             return [str(error)]
         if first is None:
@@ -79,7 +79,7 @@ class FileSource:
 
     def prompt_columns(self) -> set[str]:
         """What a prompt may name, by the first row; not the label, which would give the answer away, nor the group."""
-        _, row = next(self._lines())
+        _, row = next(self.lines())
         return {"text"} | (row.keys() - set(self._mapped()))
 
     def _mapped(self) -> list[str | None]:
@@ -89,7 +89,7 @@ class FileSource:
         """All rows in the one schema. Raises `Problems` that list every broken line, up to ten."""
         found: list[dict[str, Any]] = []
         problems: list[str] = []
-        for origin, row in self._lines(problems):
+        for origin, row in self.lines(problems):
             wrong = self._wrong(origin, row)
             if wrong:
                 problems.append(wrong)
@@ -151,7 +151,7 @@ class FileSource:
             "origin": origin,
         }
 
-    def _lines(self, problems: list[str] | None = None) -> Iterator[tuple[str, dict[str, Any]]]:
+    def lines(self, problems: list[str] | None = None) -> Iterator[tuple[str, dict[str, Any]]]:
         """(file:line, row). Problems are collected where a list is given, else raised."""
         files = self.files()
         unique = len({file.name for file in files}) == len(files)

@@ -91,7 +91,9 @@ class Declared:
         found = {}
         for use in self.metrics:
             name, settings = plugins.named(use)
-            said = ", ".join(str(value) for value in settings.values())
+            said = ", ".join(
+                str(v) for value in settings.values() for v in (value if isinstance(value, list) else [value])
+            )
             found[f"{name} ({said})" if said else name] = plugins.build("metrics", name, settings)
         return found
 

@@ -261,7 +261,8 @@ def _differs(fast: OptionScorer) -> str | None:
     gaps: list[float] = []
     for position, scores in quick.items():
         options = fast.options[position].options
-        few = range(0, len(options), 1 + len(options) // 4)
+        most = 1 if position == order[-1] and len(order) > 1 else 3  # a long prompt read again costs seconds
+        few = range(0, len(options), max(1, len(options) // most))[:most]
         prompt = fast.prefix + fast.suffixes[position]
         slow = PlainScorer(fast.model, [prompt], [Options.of([options[number] for number in few])]).score([0])[0]
         mine = scores[list(few)]

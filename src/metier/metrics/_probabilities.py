@@ -28,7 +28,7 @@ def stated(outcomes: Outcomes) -> Stated | None:
         if answer.probabilities is None:
             continue
         probabilities = np.array(answer.probabilities)
-        offered = outcomes.labels or answer.options or ()
+        offered = answer.options or outcomes.labels
         if len(probabilities) != len(offered) or answer.gold not in offered:
             raise UserError(
                 f"Question {answer.id} has {len(probabilities)} probabilities for {len(offered)} answers to choose "

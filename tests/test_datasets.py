@@ -1,0 +1,215 @@
+"""Published datasets on tiny mirrors with the real column names; the real data where METIER_DATA names them."""
+
+import json
+import os
+from collections import Counter
+
+import pytest
+
+from metier import plugins
+from metier.errors import UserError
+from metier.sources._dataset import MIRROR, Dataset
+from tests.tiny import write_lines
+
+TEXT = {"id": "1", "text": "Some text."}
+CHOICE = {"id": "1", "question": "What floats?", "choices": ["stone", "wood"], "answer": 1}
+RAW = {
+    "pubmedqa": {"pmid": "7", "question": "Does it?", "contexts": ["One.", "Two."], "final_decision": "maybe"},
+    "ddi2013": {
+        "pair_id": "DDI-X.d1.s3.p0",
+        "source": "DrugBank",
+        "text": "[E1]a[/E1] with [E2]b[/E2]",
+        "drug1": "a",
+        "drug2": "b",
+        "label": "effect",
+    },
+    "mts_dialog": {"id": "1", "dialogue": "Doctor: hello.", "section_header": "GENHX", "section_text": "Hello."},
+    "medqa_usmle": {"id": "1", "question": "Which?", "options": {"A": "this", "B": "that"}, "answer": "B"},
+    "medquad": {"id": "1", "answer": "An answer."},
+    "banking77": {"id": "1", "text": "Where is my card?", "label": "card_arrival"},
+    "fomc_stance": {"id": "1", "sentence": "Rates rise.", "year": 2010, "label": "hawkish"},
+    "fed_rate_moves": {
+        "id": "1",
+        "type": "minutes",
+        "release_date": "2017-01-04",
+        "text": "x" * 3000,
+        "two_year_yield_change_bp": 3,
+        "label": "up",
+    },
+    "fed_text": TEXT,
+    "tatqa": {
+        "id": "1",
+        "doc_id": "d",
+        "question": "How much?",
+        "answer": 12.5,
+        "scale": "percent",
+        "answer_type": "count",
+    },
+    "cuad_clause_type": {"id": "1", "text": "A clause.", "label": "cap_on_liability"},
+    "legalbench_cuad_yesno": {"id": "1", "task": "audit_rights", "text": "A clause.", "label": "Yes"},
+    "legalbench_rules": {"id": "1", "task": "hearsay", "question": "Is it?", "text": "Facts.", "label": "No"},
+    "unfair_tos": {"id": "1", "service": "S", "text": "We may.", "label": "unfair"},
+    "contract_nli": {
+        "id": "1",
+        "doc_id": "d",
+        "hypothesis_id": "h",
+        "hypothesis": "It shall.",
+        "evidence": ["It shall."],
+        "label": "Entailment",
+    },
+    "dc_code_text": TEXT,
+    "amazon_counterfactual": {"id": "1", "sentence": "I wish.", "label": "counterfactual"},
+    "product_matching": {
+        "id": "1",
+        "source": "amazon_google",
+        "left": {"title": "a", "price": ""},
+        "right": {"title": "b", "price": "3"},
+        "label": "no match",
+    },
+    "epqa_product_qa": {
+        "qa_pair_id": "1",
+        "asin": "B0",
+        "title": "Latch",
+        "question": "White?",
+        "candidate": "white",
+        "source": "bullet",
+        "label": "answers",
+        "answer": "Yes.",
+    },
+    "hetpqa_answers": {
+        "id": "1",
+        "asin": "B0",
+        "question": "Big?",
+        "evidence": "12 in",
+        "answer": "yes_it is",
+        "source": "Desc",
+    },
+    "product_text": TEXT,
+    "arc_easy": CHOICE,
+    "openbookqa": CHOICE,
+    "mmlu": {**CHOICE, "subject": "law", "industry": "legal", "answer": "B"},
+    "gsm8k": {"id": "1", "question": "1+1?", "answer": "1+1=2\n#### 2", "final": "2"},
+    "wikitext2": {**TEXT, "title": "T"},
+}
+DATASETS = [name for name in plugins.names("sources") if issubclass(plugins.find("sources", name), Dataset)]
+JUDGED = [name for name in plugins.names("benchmarks") if plugins.build("benchmarks", name, {}).source in DATASETS]
+REAL = os.environ.get(MIRROR)
+
+
+@pytest.fixture
+def mirror(tmp_path, monkeypatch):
+    """Each dataset with one row in train, dev and test."""
+    for name in DATASETS:
+        folder = tmp_path / plugins.build("sources", name, {}).folder
+        folder.mkdir(parents=True)
+        for split in ("train", "dev", "test"):
+            write_lines(folder / f"{split}.jsonl", [RAW[name]])
+    write_lines(tmp_path / "finance/tatqa/docs.jsonl", [{"doc_id": "d", "table": [["a", "1"]], "paragraphs": ["p"]}])
+    monkeypatch.setenv(MIRROR, str(tmp_path))
+    return tmp_path
+
+
+@pytest.mark.parametrize("name", DATASETS)
+def test_rows_come_with_split_licence_and_provenance(name, mirror):
+    source = plugins.build("sources", name, {})
+    rows = source.rows().to_pylist()
+    assert source.problems() == []
+    assert [row["split"] for row in rows] == ["train", "valid", "test"]
+    assert all(row["text"] and row["licence"] and row["origin"].endswith("jsonl:1") for row in rows)
+    assert all((row["label"] is not None) == source.labelled for row in rows)
+    assert source.citation and source.url and source.fingerprint() == source.fingerprint()
+
+
+@pytest.mark.parametrize("name", JUDGED)
+def test_a_question_is_rendered_whole_and_its_answer_is_among_the_labels(name, mirror):
+    benchmark = plugins.build("benchmarks", name, {})
+    assert benchmark.problems() == []
+    (question,) = benchmark.questions()
+    assert "{" not in question.render(benchmark.prompt)
+    labels = benchmark.label_set()
+    assert not labels or question.answer in labels
+    assert not question.options or question.answer in question.options
+    assert set(question.slices) == set(benchmark.slices)
+    assert all(name in benchmark.build_metrics() or name for name in benchmark.references)
+
+
+def test_solved_examples_of_the_same_task_stand_before_the_question(mirror):
+    benchmark = plugins.build("benchmarks", "legalbench_rules", {})
+    (question,) = benchmark.questions()
+    assert benchmark.render(question) == "Is it?\nFacts.\nAnswer: No\n\nIs it?\nFacts.\nAnswer:"
+
+
+def test_the_answer_in_numbers_stands_beside_no_question(mirror):
+    (question,) = plugins.build("benchmarks", "fed_rate_moves", {}).questions()
+    assert len(question.text) == 1500 and set(question.fields) == {"type"}
+
+
+def test_only_pairs_that_interact_where_types_are_asked(mirror):
+    write_lines(mirror / "healthcare/ddi2013/test.jsonl", [RAW["ddi2013"], {**RAW["ddi2013"], "label": "none"}])
+    assert len(plugins.build("benchmarks", "ddi2013", {}).questions()) == 2
+    assert len(plugins.build("benchmarks", "ddi2013_types", {}).questions()) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "record"),
+    [
+        ("banking77", {"text": "Where is my card?", "label": 1}),
+        ("medqa_usmle", {"question": "Which?", "options": {"A": "this", "B": "that"}, "answer_idx": "B"}),
+        ("pubmedqa", {"pubid": 7, "question": "Does it?", "context": {"contexts": ["One."]}, "final_decision": "yes"}),
+        ("amazon_counterfactual", {"text": "I wish.", "label": 1, "label_text": "counterfactual"}),
+        ("gsm8k", {"question": "1+1?", "answer": "1+1=2\n#### 2"}),
+        ("fomc_stance", {"index": 3, "sentence": "Rates rise.", "year": 2010, "label": 1}),
+    ],
+)
+def test_a_saved_copy_of_the_hubs_dataset_gives_the_same_rows(name, record, tmp_path, monkeypatch):
+    import datasets
+
+    source = plugins.build("sources", name, {})
+    part = datasets.Dataset.from_list([record])
+    if name == "banking77":
+        part = part.cast_column("label", datasets.ClassLabel(names=["activate_my_card", "card_arrival"]))
+    datasets.DatasetDict({"train": part, "test": part}).save_to_disk(str(tmp_path / source.folder / "hub"))
+    monkeypatch.setenv(MIRROR, str(tmp_path))
+    rows = source.rows().to_pylist()
+    assert [row["split"] for row in rows] == ["train", "test"]
+    labels = plugins.build("benchmarks", name, {}).labels
+    assert rows[0]["text"] and rows[0]["label"] and (not labels or rows[0]["label"] in labels)
+    if name == "banking77":
+        assert rows[0]["label"] == "card arrival"
+
+
+def test_what_is_nowhere_says_what_to_set(monkeypatch):
+    monkeypatch.delenv(MIRROR, raising=False)
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    for name in ("banking77", "tatqa"):
+        with pytest.raises(UserError, match=f"{name} is not here.*Set {MIRROR}"):
+            plugins.build("sources", name, {})
+    with pytest.raises(UserError, match=f"Set {MIRROR}"):
+        plugins.find("sources", "tatqa")().rows()
+
+
+def test_a_label_that_is_not_declared_is_said(mirror):
+    write_lines(mirror / "healthcare/mts_dialog/test.jsonl", [{**RAW["mts_dialog"], "section_header": "NEW"}])
+    with pytest.raises(UserError, match="'NEW' that is not declared"):
+        plugins.build("sources", "mts_dialog", {}).rows()
+
+
+def test_a_broken_line_is_named(mirror):
+    path = mirror / "finance/banking77/test.jsonl"
+    path.write_text(json.dumps(RAW["banking77"]) + "\n{")
+    with pytest.raises(UserError, match="test.jsonl:2"):
+        plugins.build("sources", "banking77", {}).rows()
+
+
+@pytest.mark.skipif(not REAL, reason=f"{MIRROR} is not set: the real data are not looked at")
+@pytest.mark.parametrize("name", JUDGED)
+def test_the_real_data_are_as_declared(name):
+    benchmark = plugins.build("benchmarks", name, {})
+    asked = benchmark.all_questions()
+    labels = benchmark.label_set()
+    assert len(asked) >= 50 and (not labels or {question.answer for question in asked} <= set(labels))
+    assert len({question.id for question in asked}) == len(asked)
+    train = [row["label"] for row in benchmark.data().rows().to_pylist() if row["split"] == "train"]
+    if benchmark.majority is not None:
+        commonest = Counter(train).most_common(1)[0][0]
+        assert sum(q.answer == commonest for q in asked) / len(asked) == pytest.approx(benchmark.majority, abs=1e-4)
