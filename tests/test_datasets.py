@@ -96,15 +96,19 @@ JUDGED = [name for name in plugins.names("benchmarks") if plugins.build("benchma
 REAL = os.environ.get(MIRROR)
 
 
-@pytest.fixture
-def mirror(tmp_path, monkeypatch):
+def write_mirror(home):
     """Each dataset with one row in train, dev and test."""
     for name in DATASETS:
-        folder = tmp_path / plugins.build("sources", name, {}).folder
+        folder = home / plugins.find("sources", name)().folder
         folder.mkdir(parents=True)
         for split in ("train", "dev", "test"):
             write_lines(folder / f"{split}.jsonl", [RAW[name]])
-    write_lines(tmp_path / "finance/tatqa/docs.jsonl", [{"doc_id": "d", "table": [["a", "1"]], "paragraphs": ["p"]}])
+    write_lines(home / "finance/tatqa/docs.jsonl", [{"doc_id": "d", "table": [["a", "1"]], "paragraphs": ["p"]}])
+
+
+@pytest.fixture
+def mirror(tmp_path, monkeypatch):
+    write_mirror(tmp_path)
     monkeypatch.setenv(MIRROR, str(tmp_path))
     return tmp_path
 
@@ -164,7 +168,7 @@ def test_only_pairs_that_interact_where_types_are_asked(mirror):
 def test_a_saved_copy_of_the_hubs_dataset_gives_the_same_rows(name, record, tmp_path, monkeypatch):
     import datasets
 
-    source = plugins.build("sources", name, {})
+    source = plugins.find("sources", name)()
     part = datasets.Dataset.from_list([record])
     if name == "banking77":
         part = part.cast_column("label", datasets.ClassLabel(names=["activate_my_card", "card_arrival"]))

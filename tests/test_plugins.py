@@ -1,6 +1,8 @@
 """One suite for every plug-in there is: a new file is checked without anybody adding it to a list."""
 
 import dataclasses
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
@@ -10,9 +12,20 @@ from metier.errors import UserError
 from metier.metrics import outcomes
 from metier.records import SCHEMA, rows_to_table
 from metier.scorers import Answer
+from metier.sources._dataset import MIRROR
 from metier.steps import Surroundings
+from tests.test_datasets import write_mirror
 
 ALL = [(kind, name) for kind in plugins.KINDS for name in plugins.names(kind)]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def published():
+    """A tiny mirror, so that the published datasets stand on their defaults."""
+    with pytest.MonkeyPatch.context() as patch, TemporaryDirectory() as home:
+        write_mirror(Path(home))
+        patch.setenv(MIRROR, home)
+        yield
 
 
 def of(kind):
@@ -38,7 +51,7 @@ def test_every_plug_in_stands_on_its_defaults_and_refuses_unknown_settings(kind,
 
 
 # Published datasets are looked at on tiny mirrors (tests/test_datasets.py); these are inside the package.
-EMBEDDED = ["general", "icd10cm"]
+EMBEDDED = ["general", "icd10cm", "instructions"]
 
 
 @pytest.mark.parametrize("name", EMBEDDED)

@@ -110,3 +110,11 @@ def test_a_scorer_that_crashes_names_the_question():
     asking = benchmark.build_scorer().ask(model, benchmark, asked, [])
     with pytest.raises(RuntimeError, match="broken-gold"):
         [asking.answer(batch) for batch in asking.batches]
+
+
+def test_an_instruction_is_followed_where_its_pattern_matches_the_whole_answer():
+    asked = question("", must=r"\W*\w+\W*")
+    scorer = build("scorers", "pattern", {})
+    assert scorer.judge(" Yellow.\n", asked).value == 1
+    assert scorer.judge("It is yellow.", asked).value == 0
+    assert scorer.judge("", asked).value == 0

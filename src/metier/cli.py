@@ -125,6 +125,32 @@ def compare(first: Folder, second: Folder, json_: Json = False) -> None:
     print(json.dumps(found) if json_ else "\n".join(row["sentence"] for row in found["benchmarks"]))
 
 
+@app.command()
+def export(
+    folder: Folder,
+    to: Annotated[str, typer.Option("--to", help="merged or lm-eval")],
+    out: Annotated[Path, typer.Option("--out", help="A new folder.")],
+    json_: Json = False,
+) -> None:
+    """A finished run for other programs: merged weights, or tasks for lm-evaluation-harness."""
+    from metier.progress import Progress
+    from metier.runs import saved_run
+    from metier.stages.export import export as write
+
+    _say(write(saved_run(folder, Progress()), to, out), json_)
+
+
+@app.command("check-lm-eval")
+def check_lm_eval(folder: Folder, out: Folder, json_: Json = False) -> None:
+    """Hold what lm-evaluation-harness found on the exported tasks against our own answers."""
+    from metier.progress import Progress
+    from metier.runs import saved_run
+    from metier.stages.check_lm_eval import check_lm_eval as join
+
+    found = join(saved_run(folder, Progress()), out)
+    print(json.dumps(found) if json_ else "\n".join(row["sentence"] for row in found["checks"]))
+
+
 def main() -> None:
     """Run a verb; problems that the user can mend end in one message and exit code 3."""
     try:

@@ -19,7 +19,9 @@ def step_seconds(model: LanguageModel, lora: Any, batch_tokens: int, answer_shar
     from peft import get_peft_model
     from peft.helpers import disable_input_dtype_casting
 
-    tuned = get_peft_model(model.network, lora)
+    from metier.engine.trainer import for_training
+
+    tuned = get_peft_model(for_training(model.network), lora)
     parameters = [parameter for parameter in tuned.parameters() if parameter.requires_grad]
     optimiser = torch.optim.AdamW(parameters, fused=True)
     ids = torch.randint(3, 200, (8, batch_tokens // 8), device=model.network.device)

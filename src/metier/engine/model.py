@@ -91,12 +91,9 @@ def load(
     keep_freed_memory()
     folder = weights.folder(name, warn)
     logging.disable_progress_bar()  # loading takes a second, and its bar would tear ours
-    # Eager attention: on a CPU it is faster than SDPA for short rows, whose backward pass alone took a fifth of a
-    # training step (7.3 ms a layer for 20 rows of 25 tokens). On a GPU the library chooses.
-    attention = None if torch.cuda.is_available() else "eager"
     try:
         network = AutoModelForCausalLM.from_pretrained(
-            folder, dtype=torch.float32, use_safetensors=True, trust_remote_code=False, attn_implementation=attention
+            folder, dtype=torch.float32, use_safetensors=True, trust_remote_code=False
         )
         tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
     except (OSError, ValueError) as error:

@@ -151,7 +151,7 @@ def train(
     Goes on from the newest whole checkpoint in `folder`/checkpoints. Raises `UserError` on a loss that is not
     a number.
     """
-    network = model.network
+    network = for_training(model.network)
     torch.manual_seed(settings["seed"])  # before the adapter exists: its weights start at random
     peft_model = _with_adapter(network, lora, start)
     lengths = [len(example) for example in examples]
@@ -182,6 +182,17 @@ def train(
         "seconds_this_time": round(time.monotonic() - started, 1),
         "tokens": sum(lengths) * settings["epochs"],
     }
+
+
+def for_training(network: Any) -> Any:
+    """The network with the attention that trains fastest here; on a GPU the library chooses.
+
+    On a CPU eager attention is faster than SDPA for short rows, whose backward pass alone took a fifth of a step (7.3
+    ms a layer for 20 rows of 25 tokens). Scoring has no backward pass, and there SDPA is 1.1 to 1.4 times faster.
+    """
+    if not torch.cuda.is_available():
+        network.set_attn_implementation("eager")
+    return network
 
 
 def _with_adapter(network: Any, lora: LoraConfig, start: Path | None) -> Any:

@@ -40,6 +40,8 @@ class Answer:
     weight: float = 1.0
     probabilities: tuple[float, ...] | None = None
     """One a label (or option), in the order of the label set (or options); they add up to 1."""
+    log_likelihoods: tuple[float, ...] | None = None
+    """One a label (or option), in the same order: what the probabilities were made of, in nats."""
     group: str | None = None
     said: str | None = None
     """The words of a free answer, before anything was read out of them."""
@@ -56,7 +58,9 @@ class Answer:
 
     @classmethod
     def from_json(cls, row: dict[str, Any]) -> "Answer":
-        tuples = {key: tuple(row[key]) for key in ("probabilities", "options") if row.get(key) is not None}
+        tuples = {
+            key: tuple(row[key]) for key in ("probabilities", "log_likelihoods", "options") if row.get(key) is not None
+        }
         return cls(**{**row, **tuples})
 
 

@@ -25,7 +25,7 @@ class Scorer:
     unconditional: str = "Answer:"
     """With `pmi`: what an option is likely behind when no question is asked."""
 
-    version = 2
+    version = 3
     chooses = False
 
     def problems(self) -> list[str]:
@@ -82,6 +82,7 @@ class ChoiceAsking:
             self.prompts[position],
             Judgement(float(chosen == question.answer), chosen),
             probabilities=tuple(round(float(p), 6) for p in shifted / shifted.sum()),
+            log_likelihoods=tuple(round(float(nats), 5) for nats in log_likelihoods),
             options=tuple(question.options) or None,
         )
 

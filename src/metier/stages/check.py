@@ -46,8 +46,8 @@ def check(recipe: Recipe) -> dict[str, Any]:
         for task, row in drawn
     ]
     started = time.monotonic()
-    training = sum(method.seconds(model, lengths, train) for _, method in recipe.build_methods())
     asking = sum(asking_seconds(model, benchmark, found) for benchmark, found in asked)
+    training = sum(method.seconds(model, lengths, train) for _, method in recipe.build_methods())
     examples = [
         {
             "task": task.name,

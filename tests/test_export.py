@@ -1,0 +1,86 @@
+"""Export: tasks that the harness reads, weights that stand alone, and the join with what the harness logged."""
+
+import json
+
+import pytest
+import torch
+import yaml
+
+from metier.errors import UserError
+from metier.progress import Progress
+from metier.runs import saved_run
+from metier.stages.check_lm_eval import check_lm_eval
+from metier.stages.evaluate import read_answers
+from metier.stages.export import export
+from tests.test_runs import go
+from tests.tiny import write_triage
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    home = tmp_path_factory.mktemp("export")
+    go(write_triage(home), home / "run")
+    return saved_run(home / "run", Progress())
+
+
+def samples(run, tasks, who, change=0.0):
+    """What the harness would log for the exported task, from our own figures."""
+    rows = [json.loads(line) for line in (tasks / "metier_triage.jsonl").read_text().splitlines()]
+    answers = {answer.id: answer for answer in read_answers(run, who, "triage")}
+    folder = tasks / who / "model"
+    folder.mkdir(parents=True)
+    lines = [
+        {"doc": row, "filtered_resps": [[str(nats + change), "False"] for nats in answers[row["id"]].log_likelihoods]}
+        for row in rows
+    ]
+    path = folder / "samples_metier_triage_2026-01-01T00-00-00.jsonl"
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    return path
+
+
+def test_a_task_holds_rendered_texts_and_the_place_of_the_right_answer(run, tmp_path):
+    found = export(run, "lm-eval", tmp_path / "tasks")
+    task = yaml.safe_load((tmp_path / "tasks/metier_triage.yaml").read_text())
+    rows = [json.loads(line) for line in (tmp_path / "tasks/metier_triage.jsonl").read_text().splitlines()]
+    answers = read_answers(run, "tuned", "triage")
+    assert found["tasks"] == ["metier_triage"] and task["task"] == "metier_triage"
+    assert [row["prompt"] for row in rows] == [answer.prompt for answer in answers]
+    assert [row["choices"][row["gold"]] for row in rows] == [f" {answer.gold}" for answer in answers]
+    assert task["target_delimiter"] == "" and "peft=" in found["commands"]["tuned"]
+    with pytest.raises(UserError, match="not empty"):
+        export(run, "lm-eval", tmp_path / "tasks")
+
+
+def test_the_join_says_the_largest_difference_and_the_agreement(run, tmp_path):
+    export(run, "lm-eval", tmp_path / "tasks")
+    samples(run, tmp_path / "tasks", "base")
+    samples(run, tmp_path / "tasks", "tuned", change=0.25)
+    base, tuned = check_lm_eval(run, tmp_path / "tasks")["checks"]
+    assert base["largest_difference"] < 1e-6 and tuned["largest_difference"] == pytest.approx(0.25)
+    assert base["same_answer"] == tuned["same_answer"] == 1.0
+    assert tuned["ours"] == tuned["theirs"]
+
+
+def test_samples_of_other_questions_are_refused(run, tmp_path):
+    export(run, "lm-eval", tmp_path / "tasks")
+    with pytest.raises(UserError, match="no samples"):
+        check_lm_eval(run, tmp_path / "tasks")
+    path = samples(run, tmp_path / "tasks", "base")
+    path.write_text("".join(line + "\n" for line in path.read_text().splitlines()[:-1]))
+    with pytest.raises(UserError, match="other questions"):
+        check_lm_eval(run, tmp_path / "tasks")
+
+
+def test_merged_weights_give_the_tuned_models_answers(run, tmp_path):
+    from metier.engine.model import load
+
+    export(run, "merged", tmp_path / "merged")
+    merged = load(str(tmp_path / "merged"))
+    tuned = load(run.recipe.model, run.folder / run.result("train")["adapter"])
+    ids = torch.tensor([merged.encode("Case 1: skin")])
+    assert torch.equal(merged.network(ids).logits, tuned.network(ids).logits)
+
+
+def test_an_unknown_form_is_refused(run, tmp_path):
+    with pytest.raises(UserError, match="Did you mean 'merged'"):
+        export(run, "merge", tmp_path / "x")
