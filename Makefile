@@ -27,8 +27,11 @@ fix: .venv
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+# eval_vs_lm_eval reads METIER_DATA.
 bench: .venv
 	$(BIN)/python bench/train_vs_trl.py --check
+	$(BIN)/python bench/coverage.py --check
+	$(BIN)/python bench/eval_vs_lm_eval.py --check
 
 results: .venv
 	$(BIN)/metier run --out runs/results

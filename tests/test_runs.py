@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 
 from metier import runs
-from metier.engine import checkpoints, trainer
+from metier.benchmarks import Declared
+from metier.engine import checkpoints, trainer, weights
 from metier.errors import UserError
 from metier.progress import Progress
 from metier.recipe import load
-from metier.scorers import choice
+from metier.scorers import choice, label
 from metier.stages import curate, evaluate, report, train
 
 STAGES = (curate.curate, train.train, evaluate.evaluate, report.report)
@@ -144,6 +145,70 @@ def test_a_torn_line_and_a_stale_part_file_are_not_used(undisturbed, tmp_path):
     go(recipe, folder)
     assert figures(folder) == figures(whole)
 
+
+def another_prompt(folder, patch):
+    real = Declared.render
+    patch.setattr(Declared, "render", lambda self, question: "Please. " + real(self, question))
+
+
+def another_model(folder, patch):
+    patch.setattr(weights, "sha256", lambda folder: "of other weights")
+
+
+def another_adapter(folder, patch):
+    place = folder / "train.done.json"
+    said = json.loads(place.read_text())
+    said["result"]["adapter_sha256"] = "of another adapter"
+    place.write_text(json.dumps(said))
+
+
+def another_scorer_version(folder, patch):
+    patch.setattr(choice.Scorer, "version", choice.Scorer.version + 1)
+
+
+def another_scorer_setting(folder, patch):
+    patch.setattr(Declared, "build_scorer", lambda self: label.Scorer(length="byte"))
+
+
+def nothing_else(folder, patch):
+    pass
+
+
+ASKED_AGAIN = {
+    another_prompt: {"base", "tuned"},
+    another_model: {"base", "tuned"},
+    another_adapter: {"tuned"},
+    another_scorer_version: {"base", "tuned"},
+    another_scorer_setting: {"base", "tuned"},
+    nothing_else: set(),
+}
+
+
+@pytest.mark.parametrize("finished", [True, False], ids=["finished", "killed"])
+@pytest.mark.parametrize("change", ASKED_AGAIN, ids=lambda change: change.__name__)
+def test_an_answer_given_under_other_conditions_is_asked_again(change, finished, undisturbed, tmp_path, monkeypatch):
+    recipe, whole = undisturbed
+    folder, reused = tmp_path / "run", {}
+    shutil.copytree(whole, folder)
+    for who in () if finished else ("base", "tuned"):  # all answered, killed before the answers stood in their place
+        place = folder / "evaluate" / who
+        seal, answers = place / "triage.done.json", place / "triage.jsonl"
+        rows = [{"position": i} | json.loads(line) for i, line in enumerate(answers.read_text().splitlines())]
+        lines = [json.loads(seal.read_text())["inputs"], *map(json.dumps, rows)]
+        (place / "triage.part.jsonl").write_text("\n".join(lines) + "\n")
+        seal.unlink()
+    real = evaluate._resume
+
+    def resume(part, inputs, asking):
+        whole = real(part, inputs, asking)
+        reused[part.parent.name] = len(whole)
+        return whole
+
+    monkeypatch.setattr(evaluate, "_resume", resume)
+    change(folder, monkeypatch)
+    evaluate.evaluate(runs.open_run(folder, load(recipe), Progress()))
+    kept = {} if finished else {who: 24 for who in {"base", "tuned"} - ASKED_AGAIN[change]}
+    assert reused == kept | {who: 0 for who in ASKED_AGAIN[change]}
 
 def test_changed_data_is_not_answered_from_the_earlier_run(undisturbed, tmp_path):
     recipe, whole = undisturbed
