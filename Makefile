@@ -30,7 +30,7 @@ fix: .venv
 # eval_vs_lm_eval reads METIER_DATA.
 bench: .venv
 	$(BIN)/python bench/train_vs_trl.py --check
-	$(BIN)/python bench/coverage.py --check
+	$(BIN)/python bench/intervals.py --check
 	$(BIN)/python bench/eval_vs_lm_eval.py --check
 
 results: .venv

@@ -208,7 +208,7 @@ def test_so_many_items_would_have_decided():
 
 @pytest.mark.slow
 def test_intervals_hold_what_they_promise():
-    bench = Path(__file__).parent.parent / "bench" / "coverage.py"
+    bench = Path(__file__).parent.parent / "bench" / "intervals.py"
     command = [sys.executable, str(bench), "--samples", "300", "--check", "--json"]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout[-1500:] + done.stderr[-1500:]

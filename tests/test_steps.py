@@ -73,7 +73,7 @@ def test_test_questions_leave_the_training_rows(tmp_path):
     path = write_lines(tmp_path / "t.jsonl", [{"text": "Chest pain!", "label": "x"}])
     around = Surroundings(0, [Declared("mine", path=str(path))])
     sifted = decontaminate.Step().apply(table([{"text": "chest  pain"}, {"text": "chest"}]), around)
-    assert reasons(sifted) == {"0": "a question of 'mine' (t.jsonl:1)"}
+    assert reasons(sifted) == {"0": "is a question of 'mine' (t.jsonl:1)"}
 
 
 def test_select_keeps_to_its_budget_and_the_labels_shares():

@@ -22,6 +22,8 @@ from metier.errors import Problems, UserError, nearest
 KINDS = {
     "industries": "Industry",
     "sources": "Source",
+    "formats": "Format",
+    "shapes": "Shape",
     "steps": "Step",
     "methods": "Method",
     "benchmarks": "Benchmark",

@@ -25,6 +25,7 @@ SCHEMA = pa.schema(
         pa.field("origin", pa.string(), nullable=False),  # file:line, or the code in a package
         ("split", pa.string()),  # train, valid or test where the source says so
         ("task", pa.string()),  # the benchmark whose prompt renders this row
+        ("raw_hash", pa.string()),  # xxh3 of the text as it was read, where a step changed it
     ]
 )
 

@@ -1,8 +1,9 @@
 """Sources through steps to training rows: train.parquet, valid.parquet, dropped.parquet, steps.json."""
 
-import random
+import json
 import time
 from collections import Counter
+from collections.abc import Iterator
 from typing import Any
 
 import pyarrow as pa
@@ -11,16 +12,16 @@ import pyarrow.compute as pc
 from metier.errors import Problems, UserError
 from metier.recipe import QUICK_ROWS, task_of
 from metier.records import SCHEMA
-from metier.runs import Run, fingerprint, write_json, write_table
+from metier.runs import Run, fingerprint, write_json, write_table, write_text
+from metier.sifting import Mapper, in_batches, sift_through, store, stored
 from metier.steps import Surroundings
 from metier.steps.decontaminate import overlap
 from metier.steps.select import Step as Select
 
-VERSION = 1
-SAMPLED_DROPS = 20
+VERSION = 2
 
 
-def curate(run: Run) -> dict[str, Any]:
+def curate(run: Run, mapper: Mapper = in_batches) -> dict[str, Any]:
     """Read, clean and split the rows; returns counts. Done once for the same sources, steps and benchmarks."""
     recipe = run.recipe
     sources, benchmarks = recipe.build_sources(), recipe.build_benchmarks()
@@ -33,12 +34,11 @@ def curate(run: Run) -> dict[str, Any]:
         run.progress.say("curate: done before")
         return result
     started = time.monotonic()
-    run.progress.say("curate: reading " + ", ".join(source.name for source in sources))
-    rows = pa.concat_tables([_with_task(source.rows(), source, benchmarks) for source in sources])
-    # A source's own test rows belong to the benchmarks; the steps never see them.
-    rows = rows.filter(pc.not_equal(pc.fill_null(rows["split"], "train"), "test"))
+    rows, set_aside = _read(run, sources, benchmarks, fingerprint(VERSION, recipe.sources, recipe.benchmarks, prints))
     _check_labels(rows)
-    kept, dropped, journal = _apply_steps(run, rows, Surroundings(recipe.seed, judging))
+    steps = [*recipe.build_steps(), *([("quick", Select(QUICK_ROWS))] if recipe.quick else [])]
+    around = Surroundings(recipe.seed, judging, fingerprint(asked))
+    kept, dropped, journal = sift_through(run, rows, steps, around, fingerprint(prints, recipe.benchmarks), mapper)
     train = kept.filter(pc.not_equal(pc.fill_null(kept["split"], "train"), "valid"))
     valid = kept.filter(pc.equal(pc.fill_null(kept["split"], "train"), "valid"))
     _check_result(train, valid, judging)
@@ -49,6 +49,7 @@ def curate(run: Run) -> dict[str, Any]:
     run.lock(sources=prints)
     result = {
         "read": len(rows),
+        "set_aside": set_aside,
         "train": len(train),
         "valid": len(valid),
         "dropped": len(dropped),
@@ -59,36 +60,36 @@ def curate(run: Run) -> dict[str, Any]:
     return run.seal("curate", inputs, result)
 
 
+def _read(run: Run, sources: list[Any], benchmarks: list[Any], made_from: str) -> tuple[pa.Table, int]:
+    """(all rows that may be learned from, how many pieces of files gave no row: they stand in set_aside.jsonl)."""
+    stage, file, aside = (
+        "curate/steps/00-read",
+        "curate/steps/00-read.kept.arrow",
+        run.path("curate", "set_aside.jsonl"),
+    )
+    if (done := run.done(stage, made_from, file)) is None:
+        run.progress.say("curate: reading " + ", ".join(source.name for source in sources))
+        store(run.path(file), _for_learning(sources, benchmarks), SCHEMA)
+        pieces = [piece for source in sources for piece in getattr(source, "set_aside", [])]
+        write_text(aside, "".join(json.dumps(piece, ensure_ascii=False) + "\n" for piece in pieces))
+        done = run.seal(stage, made_from, {"set_aside": len(pieces)})
+    if done["set_aside"]:
+        run.progress.say(f"curate: {done['set_aside']:,} broken pieces set aside, see {aside}")
+    return stored(run.folder / file), done["set_aside"]
+
+
+def _for_learning(sources: list[Any], benchmarks: list[Any]) -> Iterator[pa.Table]:
+    """A source's own test rows belong to the benchmarks; the steps never see them."""
+    for source in sources:
+        for rows in source.batches() if hasattr(source, "batches") else [source.rows()]:
+            rows = rows.filter(pc.not_equal(pc.fill_null(rows["split"], "train"), "test"))
+            yield _with_task(rows, source, benchmarks)
+
+
 def _with_task(rows: pa.Table, source: Any, benchmarks: list[Any]) -> pa.Table:
     task = task_of(source, benchmarks)
     at = SCHEMA.get_field_index("task")
     return rows.set_column(at, SCHEMA.field(at), pa.array([task.name if task else None] * len(rows), pa.string()))
-
-
-def _apply_steps(run: Run, rows: pa.Table, around: Surroundings) -> tuple[pa.Table, pa.Table, list[dict[str, Any]]]:
-    steps = run.recipe.build_steps()
-    if run.recipe.quick:
-        steps.append(("quick", Select(QUICK_ROWS)))
-    journal, drops = [], []
-    for name, step in steps:
-        started = time.monotonic()
-        sifted = step.apply(rows, around)
-        drops.append(sifted.dropped.append_column("step", pa.array([name] * len(sifted.dropped), pa.string())))
-        entry = {"step": name, "settings": vars(step), "rows": len(rows), "kept": len(sifted.kept)}
-        entry |= {"dropped": len(sifted.dropped), "seconds": round(time.monotonic() - started, 2), **sifted.notes}
-        journal.append({**entry, "sampled_drops": _sample(sifted.dropped, around.seed)})
-        rows = sifted.kept
-        run.progress.say(f"  {name}: {entry['kept']:,} kept, {entry['dropped']:,} dropped")
-    empty = SCHEMA.append(pa.field("reason", pa.string())).append(pa.field("step", pa.string())).empty_table()
-    return rows, pa.concat_tables([empty, *drops]), journal
-
-
-def _sample(dropped: pa.Table, seed: int) -> list[dict[str, Any]]:
-    positions = range(len(dropped))
-    chosen = random.Random(f"drops:{seed}").sample(positions, min(SAMPLED_DROPS, len(positions)))
-    columns = ["id", "text", "label", "reason"]
-    sample: list[dict[str, Any]] = dropped.select(columns).take(pa.array(sorted(chosen), pa.int64())).to_pylist()
-    return sample
 
 
 def _check_labels(rows: pa.Table) -> None:

@@ -1,44 +1,159 @@
-"""Drop rows that say the same as an earlier row, and rows whose label is contradicted."""
+"""Drop rows that say the same or nearly the same as another row, and rows whose label is contradicted."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from metier.records import canonical
+from metier.kernels.folding import foldable
+from metier.kernels.minhash import near_duplicates
 from metier.steps import Sifted, Surroundings, sift
+from metier.steps._compared import beside, compared
+
+SHOWN = 20
+"""Families and contradictions listed in the notes, the largest first."""
 
 
 @dataclass
 class Step:
-    """Exact duplicates by normalised text (case, punctuation and spaces aside)."""
+    """Exact duplicates by normalised text (case, punctuation and spaces aside), and near-duplicates by the share of
+    common five-word runs (MinHash finds them, the share itself is then worked out for every pair).
 
+    Of two such rows a held-out row stays, else the one that `keeper` says. Rows of two tasks, with two labels, or with
+    another hypothesis, product or answer beside the text are never near-duplicates of each other.
+    """
+
+    threshold: float = 0.85
+    """Share of common word runs (Jaccard) from which two rows count as the same. Lower drops more; 1 is exact only."""
+    keeper: str = "first"
+    """Which row of a cluster stays: the `first` or the `longest`."""
     contradictions: str = "drop"
     """What happens to a text that carries two labels: `drop` all its rows, or `keep` them all."""
+    drop: bool = True
+    """Off keeps all rows and makes each cluster one group, so that `split` leaves it on one side."""
+    alarm: float = 0.3
+    """Share of a source's rows from which dropping them is said aloud: data of one template look like duplicates."""
+
+    version = 2
 
     def apply(self, rows: pa.Table, around: Surroundings) -> Sifted:
-        labels, splits, ids = (rows[name].to_pylist() for name in ("label", "split", "id"))
-        # The same text may be a row of two tasks, each with its own label.
-        pairs = zip(rows["text"].to_pylist(), rows["task"].to_pylist(), strict=True)
-        texts = [(canonical(text), task) for text, task in pairs]
-        seen: dict[tuple[str, str | None], set[str | None]] = defaultdict(set)
-        for text, label in zip(texts, labels, strict=True):
-            if label is not None:
-                seen[text].add(label)
-        # A held-out row wins over a training row that says the same, so that the duplicate does not leak.
-        first: dict[tuple[str, str | None], str] = {}
-        for position in sorted(range(len(texts)), key=lambda i: splits[i] != "valid"):
-            first.setdefault(texts[position], ids[position])
-        reasons: list[str | None] = []
-        for text, row_id in zip(texts, ids, strict=True):
-            if len(seen[text]) > 1 and self.contradictions == "drop":
-                reasons.append(f"same text with {len(seen[text])} labels: {', '.join(sorted(map(str, seen[text])))}")
-            elif len(seen[text]) > 1 or first[text] == row_id:
-                reasons.append(None)
-            else:
-                reasons.append(f"same text as {first[text]}")
-        return sift(rows, reasons, contradictory_texts=sum(len(found) > 1 for found in seen.values()))
+        texts = foldable(compared(rows, around.benchmarks))
+        labels = rows["label"].to_pylist()
+        apart = _numbered(zip(rows["task"].to_pylist(), labels, beside(rows, around.benchmarks), strict=True))
+        order = self._order(rows)
+        # A threshold of 1 asks for exact copies alone; no two rows that differ are looked at.
+        found = near_duplicates(texts, self.threshold, apart, order, around.seed)
+        tasks = _numbered(rows["task"].to_pylist())
+        exact = _numbered(zip(found.exact.tolist(), tasks.tolist(), strict=True))
+        torn = _contradicted(exact, labels)
+        first = _first(exact, order)
+        centre = np.where(first == np.arange(len(rows)), found.centre, first)
+        if self.threshold >= 1:
+            centre = np.where(first == np.arange(len(rows)), -1, first)
+        notes = {"contradictory_texts": len(torn), **self._notes(rows, centre, first, found)}
+        if not self.drop:
+            return Sifted(
+                _grouped(rows, centre), rows.slice(0, 0).append_column("reason", pa.array([], pa.string())), notes
+            )
+        reasons: list[str | None] = [None] * len(rows)
+        touched = np.isin(exact, list(torn)) | (centre >= 0) if torn else centre >= 0
+        ids = rows["id"].to_pylist()
+        for row in np.flatnonzero(touched).tolist():
+            reasons[row] = self._reason(row, ids, labels, exact, torn, centre, first, found)
+        return sift(rows, reasons, **notes)
+
+    def _reason(
+        self, row: int, ids: Any, labels: Any, exact: Any, torn: Any, centre: Any, first: Any, found: Any
+    ) -> str | None:
+        if (known := torn.get(int(exact[row]))) is not None:
+            if self.contradictions == "keep":
+                return None
+            return f"same text with {len(known)} labels: {', '.join(sorted(map(str, known)))}"
+        if first[row] != row:
+            return f"same text as {ids[first[row]]}"
+        if centre[row] >= 0:
+            return f"{found.similarity[row]:.0%} of its word runs are those of {ids[centre[row]]}"
+        return None
+
+    def _order(self, rows: pa.Table) -> np.ndarray:
+        """The best to keep first: held-out rows win, so that no duplicate leaks; then the longest, or the first."""
+        trains = ~np.asarray(pc.fill_null(pc.equal(rows["split"], "valid"), False).to_numpy(), bool)
+        if self.keeper == "longest":
+            return np.lexsort((np.arange(len(rows)), -pc.binary_length(rows["text"]).to_numpy(), trains))
+        return np.lexsort((np.arange(len(rows)), trains))
+
+    def _notes(self, rows: pa.Table, centre: np.ndarray, first: np.ndarray, found: Any) -> dict[str, Any]:
+        gone = centre >= 0
+        copies = int((first != np.arange(len(rows))).sum())
+        ids, texts = rows["id"], rows["text"]
+        families = [
+            {"kept": ids[row].as_py(), "rows": count + 1, "begins": texts[row].as_py()[:120]}
+            for row, count in Counter(centre[gone].tolist()).most_common(SHOWN)
+            if count >= 4
+        ]
+        sources, alarms = rows["source"].to_pylist(), []
+        lost = Counter(source for source, is_gone in zip(sources, gone, strict=True) if is_gone)
+        for source, total in Counter(sources).items():
+            if lost[source] > self.alarm * total and self.drop:
+                alarms.append(
+                    f"{lost[source] / total:.0%} of the rows of '{source}' are (near-)duplicates. If its texts share a "
+                    "template, raise `threshold`, or set `drop: false` to keep them in one group."
+                )
+        pairs = {"pairs_looked_at": found.pairs_guessed, "pairs_verified": found.pairs_verified}
+        return {"exact": copies, "near": int(gone.sum()) - copies, **pairs, "families": families, "alarms": alarms}
 
     def problems(self) -> list[str]:
-        known = ("drop", "keep")
-        return [] if self.contradictions in known else [f"contradictions: use drop or keep, not {self.contradictions}."]
+        found = [] if 0.5 <= self.threshold <= 1 else [f"threshold: use a share from 0.5 to 1, not {self.threshold}."]
+        for name, known in (("contradictions", ("drop", "keep")), ("keeper", ("first", "longest"))):
+            if getattr(self, name) not in known:
+                found.append(f"{name}: use {' or '.join(known)}, not {getattr(self, name)}.")
+        return found
+
+
+def _numbered(keys: Any) -> np.ndarray:
+    """Equal keys -> equal numbers."""
+    known: dict[Any, int] = {}
+    return np.array([known.setdefault(key, len(known)) for key in keys], np.int64)
+
+
+def _contradicted(exact: np.ndarray, labels: list[str | None]) -> dict[int, set[str]]:
+    """Text -> its labels, where it has more than one."""
+    seen: dict[int, set[str]] = defaultdict(set)
+    for text, label in zip(exact.tolist(), labels, strict=True):
+        if label is not None:
+            seen[text].add(label)
+    return {text: found for text, found in seen.items() if len(found) > 1}
+
+
+def _first(exact: np.ndarray, order: np.ndarray) -> np.ndarray:
+    """For each row the row of the same text that comes first in keeper order."""
+    chosen = np.full(exact.max(initial=-1) + 1, -1, np.int64)
+    chosen[exact[order[::-1]]] = order[::-1]
+    return chosen[exact]
+
+
+def _grouped(rows: pa.Table, centre: np.ndarray) -> pa.Table:
+    """Each cluster in one group, and groups that share a cluster joined (scipy's connected components)."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    groups = rows["group"].to_pylist()
+    numbers = _numbered((g,) if g is not None else i for i, g in enumerate(groups))
+    members = np.flatnonzero(centre >= 0)
+    edges = (np.ones(len(members)), (numbers[members], numbers[centre[members]]))
+    size = int(numbers.max(initial=-1)) + 1
+    _, joined = connected_components(coo_array(edges, (size, size)), directed=False)
+    sizes = np.bincount(joined[numbers]) if len(rows) else np.zeros(0)
+    name: dict[int, str] = {}
+    for group, part in zip(groups, joined[numbers].tolist(), strict=True):
+        if group is not None:
+            name.setdefault(part, group)
+    ids, out = rows["id"].to_pylist(), []
+    for position, part in enumerate(joined[numbers].tolist()):
+        alone = groups[position] is None and sizes[part] == 1
+        out.append(None if alone else name.setdefault(part, f"cluster of {ids[position]}"))
+    at = rows.schema.get_field_index("group")
+    return rows.set_column(at, rows.schema.field(at), pa.array(out, pa.string()))

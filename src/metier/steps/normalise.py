@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import ftfy
 import pyarrow as pa
+import xxhash
 
 from metier.steps import Sifted, Surroundings, sift
 
@@ -16,11 +17,19 @@ class Step:
     keep_lines: bool = True
     """Keep line breaks; off folds each text into one line."""
 
+    rowwise = True
+    version = 2
+
     def apply(self, rows: pa.Table, around: Surroundings) -> Sifted:
-        before = rows["text"].to_pylist()
+        before, hashes = rows["text"].to_pylist(), rows["raw_hash"].to_pylist()
         after = [self._mend(text) for text in before]
-        column = rows.schema.get_field_index("text")
-        rows = rows.set_column(column, rows.schema.field(column), pa.array(after, pa.string()))
+        hashes = [
+            known or (xxhash.xxh3_64_hexdigest(old.encode()) if old != new else None)
+            for known, old, new in zip(hashes, before, after, strict=True)
+        ]
+        for name, values in (("text", after), ("raw_hash", hashes)):
+            column = rows.schema.get_field_index(name)
+            rows = rows.set_column(column, rows.schema.field(column), pa.array(values, pa.string()))
         changed = sum(old != new for old, new in zip(before, after, strict=True))
         return sift(rows, [None if text else "no text left" for text in after], changed=changed)
 

@@ -1,0 +1,31 @@
+"""File formats: one file each, a path in, rows as plain dictionaries out. What cannot be read comes out as `Broken`."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Protocol
+
+
+@dataclass(frozen=True)
+class Broken:
+    """A piece of a file that gives no row. It is set aside with its place, never dropped in silence."""
+
+    reason: str
+    """What is wrong and what to do, as a sentence that goes on behind the place ("is not UTF-8 (byte 3). Convert it.")."""
+    raw: str = ""
+    """How the piece begins, 200 characters at most."""
+
+
+Pieces = Iterator[tuple[str, "dict[str, Any] | Broken"]]
+"""(place in the file, row): the line number, `page 3`, `Patient/17`. Places are unique within a file."""
+
+
+class Format(Protocol):
+    """A dataclass with this shape; its fields are settings that a recipe gives as `{name: {key: value}}`."""
+
+    suffixes: ClassVar[tuple[str, ...]]
+    """Files that are read this way unasked, lower case with the dot; empty where a recipe must name the format."""
+
+    def read(self, file: Path) -> Pieces:
+        """All rows of a file, one after the other, so that a file larger than memory can be read."""
+        ...

@@ -1,0 +1,33 @@
+"""Preferences, as text or as lists of turns: {"prompt": "...", "chosen": "...", "rejected": "..."}."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from metier.shapes import Wrong
+from metier.shapes.messages import answered, turns
+
+
+@dataclass
+class Shape:
+    """A prompt with a better and a worse answer; lists of turns may hold the prompt themselves, as in TRL."""
+
+    def columns(self, row: dict[str, Any]) -> dict[str, Any]:
+        if isinstance(row.get("chosen"), list) and isinstance(row.get("rejected"), list):
+            return _from_turns(row)
+        # Two texts without a prompt are refused: where they part is no place where a prompt ends
+        # ("The sky is bl|ue", "The sky is bl|ack").
+        for column in ("prompt", "chosen", "rejected"):
+            if not isinstance(row.get(column), str) or not row[column].strip():
+                raise Wrong(
+                    f"has no text in '{column}'. Give prompt, chosen and rejected as texts, or as lists of turns."
+                )
+        return {"text": row["prompt"], "chosen": row["chosen"], "rejected": row["rejected"]}
+
+
+def _from_turns(row: dict[str, Any]) -> dict[str, str]:
+    # A prompt in plain text beside lists (UltraFeedback) repeats their first turn: the lists are enough.
+    before = turns(row["prompt"], "prompt") if isinstance(row.get("prompt"), list) else []
+    chosen, rejected = (answered(before + turns(row[side], side), start=len(before)) for side in ("chosen", "rejected"))
+    if chosen["text"] != rejected["text"]:
+        raise Wrong("has answers to two different prompts: 'chosen' and 'rejected' differ before the last answer.")
+    return {"text": chosen["text"], "chosen": chosen["label"], "rejected": rejected["label"]}

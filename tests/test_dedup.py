@@ -1,0 +1,89 @@
+"""Which of several like rows stays, and which are not like."""
+
+import pyarrow as pa
+import pytest
+
+from metier.benchmarks import Declared
+from metier.steps import Surroundings, dedup
+from tests.test_steps import AROUND, reasons, table
+
+LONG = " ".join(f"word{n}" for n in range(60))
+NEAR = LONG.replace("word59", "other")
+
+
+def kept(rows, around=AROUND, **settings):
+    return dedup.Step(**settings).apply(table(rows), around).kept["id"].to_pylist()
+
+
+def test_a_near_duplicate_goes_and_its_reason_says_how_near_it_is():
+    sifted = dedup.Step().apply(table([{"text": LONG}, {"text": NEAR}]), AROUND)
+    assert reasons(sifted) == {"1": "96% of its word runs are those of 0"}  # 55 of 57
+    assert (sifted.notes["exact"], sifted.notes["near"]) == (0, 1)
+
+
+def test_a_threshold_of_one_is_exact_only():
+    assert kept([{"text": LONG}, {"text": NEAR}, {"text": LONG.upper()}], threshold=1) == ["0", "1"]
+
+
+def test_near_texts_of_two_labels_or_two_tasks_are_not_duplicates():
+    assert kept([{"text": LONG, "label": "a"}, {"text": NEAR, "label": "b"}]) == ["0", "1"]
+    assert kept([{"text": LONG, "task": "a"}, {"text": NEAR, "task": "b"}]) == ["0", "1"]
+
+
+def test_the_longest_can_be_kept():
+    assert kept([{"text": LONG}, {"text": LONG + " and more"}], keeper="longest") == ["1"]
+
+
+def test_a_held_out_row_stays_whatever_its_length():
+    rows = [{"text": LONG + " more", "split": "train"}, {"text": LONG, "split": "valid"}]
+    assert kept(rows, keeper="longest") == ["1"]
+
+
+def test_what_the_prompt_names_besides_the_text_makes_another_question():
+    around = Surroundings(0, [Declared("nli", path="-", prompt="{text} {claim}")])
+    rows = [{"text": LONG, "task": "nli", "label": "yes", "fields": [("claim", claim)]} for claim in ("a", "b", "a")]
+    assert kept(rows, around) == ["0", "1"]
+
+
+def test_one_prompt_with_two_pairs_of_answers_is_two_preferences():
+    rows = [{"text": "Why?", "chosen": "Because.", "rejected": rejected} for rejected in ("No.", "Never.", "No.")]
+    assert kept(rows) == ["0", "1"]
+
+
+def test_with_drop_off_all_rows_stay_and_a_cluster_is_one_group():
+    rows = [
+        {"text": LONG, "group": "p1"},
+        {"text": NEAR, "group": "p2"},
+        {"text": "else", "group": "p2"},
+        {"text": "x"},
+    ]
+    sifted = dedup.Step(drop=False).apply(table(rows), AROUND)
+    groups = sifted.kept["group"].to_pylist()
+    assert len(groups) == 4 and groups[0] == groups[1] == groups[2] and groups[3] is None
+    assert len(sifted.dropped) == 0
+
+
+def test_a_source_that_would_be_wiped_out_is_said_aloud_and_its_family_shown():
+    rows = [{"text": LONG.replace("word59", f"name{n}")} for n in range(10)]
+    sifted = dedup.Step().apply(table(rows), AROUND)
+    assert "90% of the rows of 's'" in sifted.notes["alarms"][0]
+    assert sifted.notes["families"][0]["rows"] == 10 and sifted.notes["families"][0]["kept"] == "0"
+
+
+def test_unrelated_long_documents_are_all_kept():
+    import numpy as np
+
+    generator = np.random.default_rng(0)
+    words = np.array([f"w{n}" for n in range(3000)])
+    rows = [{"text": " ".join(generator.choice(words, 2000))} for _ in range(60)]
+    assert len(kept(rows)) == 60
+
+
+@pytest.mark.parametrize("settings", [{"threshold": 0.2}, {"keeper": "best"}, {"contradictions": "ask"}])
+def test_settings_that_make_no_sense_are_said(settings):
+    assert dedup.Step(**settings).problems()
+
+
+def test_no_rows_are_no_problem():
+    assert len(dedup.Step().apply(table([]), AROUND).kept) == 0
+    assert isinstance(dedup.Step(drop=False).apply(table([]), AROUND).kept, pa.Table)
