@@ -2,10 +2,10 @@
 
 METIER_DATA names the mirror with the data. All seconds are CPU seconds of one process, kernels compiled before; texts
 lie in an Arrow table, as after reading. datasketch 2.0 and data-selection 1.0 run in a venv of their own, on a part of
-the same texts and by the same definitions (sets of five words folded alike, 128 values; 10,000 buckets of words and pairs).
+the same texts and by the same definitions (sets of five words folded alike, 128 values; 10,000 buckets).
 
 Thresholds of --check: near-duplicates 100 MB a CPU second and 15 times datasketch, recall .98 and precision 1 against
-brute force on 3,000 rows; leaks 100 MB a CPU second, all planted ones found, one false alarm in 1,000 clean rows at most;
+brute force on 3,000 rows; leaks 100 MB a CPU second, all planted ones found, false alarms on 1 clean row in 1,000;
 importance 50 times data-selection with rank correlation .99; redaction 5 MB a CPU second.
 """
 
@@ -37,7 +37,8 @@ from metier.records import Question, canonical, rows_to_table
 from metier.steps import Surroundings, decontaminate, dedup, redact
 
 RAW = ("healthcare/medquad", "finance/fed_text", "legal/dc_code_text", "retail/product_text", "healthcare/pubmedqa",
-       "finance/fed_rate_moves", "general/wikitext2", "general/gsm8k", "legal/unfair_tos", "legal/contract_nli")  # fmt: skip
+       "finance/fed_rate_moves", "general/wikitext2", "general/gsm8k", "legal/unfair_tos",
+       "legal/contract_nli")  # fmt: skip
 # Tests that share no origin with the raw texts: fed_text holds the FOMC's formulas, unfair_tos its own boilerplate.
 TESTS = ("healthcare/pubmedqa", "healthcare/medqa_usmle", "finance/banking77", "legal/legalbench_rules",
          "retail/amazon_counterfactual", "general/arc_easy", "general/openbookqa", "general/mmlu")  # fmt: skip
@@ -181,7 +182,7 @@ def near_duplicates_of(texts: list[str]) -> dict[str, Any]:
 
 
 def against_brute_force(texts: list[str], generator: random.Random) -> dict[str, float]:
-    """Of all pairs at or above the threshold, the share of which not both stay; of the dropped, the share rightly so."""
+    """Of all pairs from the threshold on, the share of which not both stay; of the dropped, the share rightly so."""
     few = generator.sample(texts, min(CHECKED, len(texts)))
     stars, sets = found(pa.array(few, pa.large_string())), [shingles(text) for text in few]
     holders: dict[str, list[int]] = {}

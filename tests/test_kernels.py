@@ -150,3 +150,19 @@ def test_more_occurrences_than_there_was_room_for_are_all_found(monkeypatch):
     words, _ = word_hashes(folded(["a b c"]))
     found, _ = occurrences(folded(["a b c " * 50]), index(run_hashes(words, 3), [3]))
     assert len(found) == 50
+
+
+def test_large_texts_and_rows_are_mapped_and_stay_the_same(monkeypatch):
+    from metier import mapped
+
+    texts = made_up(500) + ["e\u0301", "plain"]
+    chunks = pa.chunked_array([texts[:200], texts[200:200], texts[200:]], pa.string())
+    rows = pa.table({"text": chunks})
+    keep = pa.array([n % 3 == 0 for n in range(len(texts))])
+    small, few = foldable(chunks), mapped.filtered(rows, keep)
+    monkeypatch.setattr(mapped, "LARGE_BYTES", 1)
+    before = pa.total_allocated_bytes()
+    large, left = foldable(chunks), mapped.filtered(rows, keep)
+    assert large.equals(small) and left.equals(few)
+    assert pa.total_allocated_bytes() - before < 20 * len(texts)  # offsets and little else
+    assert mapped.strings([]).to_pylist() == []

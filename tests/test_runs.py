@@ -210,6 +210,7 @@ def test_an_answer_given_under_other_conditions_is_asked_again(change, finished,
     kept = {} if finished else {who: 24 for who in {"base", "tuned"} - ASKED_AGAIN[change]}
     assert reused == kept | {who: 0 for who in ASKED_AGAIN[change]}
 
+
 def test_changed_data_is_not_answered_from_the_earlier_run(undisturbed, tmp_path):
     recipe, whole = undisturbed
     home = tmp_path / "home"

@@ -12,7 +12,7 @@ def cpu_seconds() -> float:
 
 
 def signatures(sets: list[list[str]]) -> tuple[float, float, int]:
-    """(seconds of the signatures, seconds of all, rows dropped). The sets of words are given: folding is not counted."""
+    """(seconds of the signatures, of all, rows dropped). The sets of words are given: folding is not counted."""
     from datasketch import MinHash, MinHashLSH
 
     encoded = [[shingle.encode() for shingle in row] for row in sets]

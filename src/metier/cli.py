@@ -48,9 +48,38 @@ def run(
 
 
 @app.command()
-def curate(target: Target, set_: Changes = None, out: Out = None, quick: Quick = False, json_: Json = False) -> None:
-    """Read, clean, split: the rows to train on."""
-    _say(_stages(_target(target, set_, out, quick), ["curate"])[1], json_)
+def curate(
+    target: Target,
+    set_: Changes = None,
+    out: Out = None,
+    quick: Quick = False,
+    on: Annotated[str, typer.Option("--on", help="local, or ray: row-wise steps over a Ray cluster.")] = "local",
+    json_: Json = False,
+) -> None:
+    """Read, clean, split; and say whether the rows represent the work."""
+    from metier import sifting
+
+    mappers = {"local": lambda: sifting.in_batches, "ray": _ray}
+    if on not in mappers:
+        raise UserError(f"Rows cannot be curated on '{on}'. Use local or ray.")
+    _say(_stages(_target(target, set_, out, quick), ["curate"], mapper=mappers[on]())[1], json_)
+
+
+@app.command()
+def prove(
+    recipe: Annotated[Path, typer.Argument(help="A recipe (YAML).")],
+    set_: Changes = None,
+    out: Annotated[Path, typer.Option("--out", help="The folder for all its runs.")] = Path("runs/prove"),
+    rows: Annotated[int, typer.Option("--rows", help="Budget of the drawn arms; 0: half the rows.")] = 0,
+    tokens: Annotated[int, typer.Option("--tokens", help="Tokens of each training; 0: those of the smallest arm.")] = 0,
+    seeds: Annotated[int, typer.Option("--seeds", help="Trainings of each arm; at least 3.")] = 3,
+    json_: Json = False,
+) -> None:
+    """Does curation help? Arms of the same tokens, raw to fully curated, by the paired test."""
+    from metier.stages.prove import prove as run_arms
+
+    found = run_arms(_load(recipe, None, set_, False), out, rows, tokens, seeds)
+    print(json.dumps(found) if json_ else "\n".join(found["sentences"]))
 
 
 @app.command()
@@ -214,7 +243,13 @@ def _target(target: Path, changes: list[str] | None, out: Path | None, quick: bo
     return _recipe_target(target, None, changes, out, quick)
 
 
-def _stages(target: tuple[Path, Any], names: list[str]) -> tuple[Path, Any]:
+def _ray() -> Any:
+    from metier import on_ray
+
+    return on_ray.mapper
+
+
+def _stages(target: tuple[Path, Any], names: list[str], **settings: Any) -> tuple[Path, Any]:
     """Run the named stages on a run's folder; returns the folder and the last result."""
     from importlib import import_module
 
@@ -231,8 +266,8 @@ def _stages(target: tuple[Path, Any], names: list[str]) -> tuple[Path, Any]:
     with runs.alone(folder):
         run_ = runs.saved_run(folder, Progress()) if saved else runs.open_run(folder, recipe, Progress())
         for name in names:
-            stage: Callable[[Any], Any] = getattr(import_module(f"metier.stages.{name}"), name)
-            result = stage(run_)
+            stage: Callable[..., Any] = getattr(import_module(f"metier.stages.{name}"), name)
+            result = stage(run_, **settings)
     return folder, result
 
 

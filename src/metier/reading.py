@@ -1,30 +1,39 @@
-"""Files of a team's own -> rows. Every problem is reported with file and line; nothing is dropped or guessed."""
+"""Files of a team's own -> rows. What gives no row is set aside with file and place; nothing is dropped or guessed."""
 
-import glob
-import gzip
 import json
-import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import islice
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import Any
 
 import pyarrow as pa
-import xxhash
 
+from metier import plugins
 from metier.errors import Problems, UserError, nearest
+from metier.formats import Broken
+from metier.formats._bytes import half_pair, without_halves
+from metier.formats._files import fingerprint, pieces
 from metier.records import rows_to_table
+from metier.shapes import Wrong
 
 MOST_SHOWN = 10
 """Problems shown of one file set: enough to see the pattern, few enough to read."""
+BATCH_ROWS, BATCH_CHARACTERS = 10_000, 1 << 26
+"""Rows that stand in memory as Python objects at a time: so many, or fewer where their texts are long."""
+LOOKED_AT = 100
+"""Pieces looked at for a first row, before anything is read."""
+OURS = ("text", "label", "messages", "chosen", "rejected")
+"""The columns that a shape gives."""
 
 
 @dataclass
 class FileSource:
-    """JSON lines of the user's own, with a map from their columns to ours."""
+    """Files of the user's own, with a map from their columns to ours."""
 
     path: str
-    """A file, or a pattern such as tickets/*.jsonl; .gz is read as it is."""
+    """A file, a pattern such as tickets/*.jsonl, or a folder with all that is below it."""
     text: str = "text"
     """The column that holds the text."""
     label: str | None = None
@@ -41,6 +50,17 @@ class FileSource:
     """The column with the list of answers to choose from, if every question has its own."""
     task: str | None = None
     """The benchmark whose prompt asks these rows; needed where several benchmarks could."""
+    format: Any = None
+    """How every file is read: a name, or {name: {setting: value}}; left out: by its suffix."""
+    shape: str | None = None
+    """What tool wrote the rows (alpaca, messages, sharegpt ...); it gives text, label and turns in place of columns."""
+    id: str | None = None
+    """The column with the row's own id; left out: file and line."""
+    most_broken: float = 0.01
+    """Share of rows that may be set aside before reading stops."""
+
+    set_aside: list[dict[str, str]] = field(default_factory=list, init=False, repr=False, compare=False)
+    """What gave no row when the rows were last read: origin, reason, raw."""
 
     @property
     def name(self) -> str:
@@ -48,99 +68,164 @@ class FileSource:
 
     @property
     def labelled(self) -> bool:
-        return self.label is not None
-
-    def files(self) -> list[Path]:
-        literal = Path(self.path)
-        found = [literal] if literal.is_file() else sorted(map(Path, glob.glob(self.path, recursive=True)))
-        if not found:
-            raise UserError(f"There is no file {self.path}. Mend `path`; it is read relative to the recipe's folder.")
-        for file in found:
-            if not file.is_file():
-                raise UserError(f"{file} is not a file. Name a file or a pattern such as {file}/*.jsonl.")
-        return found
+        return self.label is not None or (self.shape is not None and "label" in self._first()[1])
 
     def problems(self) -> list[str]:
         """What can be said without reading everything: missing files, and columns that the first row lacks."""
         if not self.licence:
             return [f"The source {self.path} has no licence. Add `licence: proprietary` or an SPDX identifier."]
+        if not 0 <= self.most_broken <= 1:
+            return [f"`most_broken` is a share between 0 and 1, not {self.most_broken}."]
+        if self.shape and (self.label or self.text != "text"):
+            return ["A `shape` says where text and label stand. Leave `text` and `label` out, or the shape."]
         try:
-            first = next(self.lines(), None)
+            origin, row = self._first()
+        except Problems as error:
+            return error.problems
         except UserError as error:
             return [str(error)]
-        if first is None:
-            return [f"{self.path} is empty. Give a file with at least one row."]
-        columns = [c for c in self._mapped() if c]
         return [
-            f"{first[0]} has no column '{column}'.{nearest(column, first[1])}"
-            for column in columns
-            if column not in first[1]
+            f"{origin} has no column '{column}'.{nearest(column, row)}"
+            for column in self._mapped()
+            if column and column not in row
         ]
 
     def prompt_columns(self) -> set[str]:
         """What a prompt may name, by the first row; not the label, which would give the answer away, nor the group."""
-        _, row = next(self.lines())
-        return {"text"} | (row.keys() - set(self._mapped()))
+        _, row = self._first()
+        return {"text"} | (row.keys() - set(self._mapped()) - set(OURS if self.shape else ()))
 
     def _mapped(self) -> list[str | None]:
-        return [self.text, self.label, self.group, self.time, self.split, self.options]
+        return [self.text, self.label, self.group, self.time, self.split, self.options, self.id]
+
+    def _first(self) -> tuple[str, dict[str, Any]]:
+        """The first row that is not broken."""
+        broken: list[str] = []
+        for origin, piece in islice(self.pieces(), LOOKED_AT):
+            row = self._shaped(piece)
+            if not isinstance(row, Broken):
+                return origin, row
+            broken.append(f"{origin} {row.reason}")
+        raise UserError(broken[0] if broken else f"{self.path} is empty. Give a file with at least one row.")
 
     def rows(self) -> pa.Table:
-        """All rows in the one schema. Raises `Problems` that list every broken line, up to ten."""
-        found: list[dict[str, Any]] = []
-        problems: list[str] = []
-        for origin, row in self.lines(problems):
-            wrong = self._wrong(origin, row)
-            if wrong:
-                problems.append(wrong)
-            else:
-                found.append(self._to_row(origin, row))
-        if problems:
-            more = len(problems) - MOST_SHOWN
-            raise Problems(problems[:MOST_SHOWN] + ([f"and {more:,} more of this kind."] if more > 0 else []))
-        if not found:
+        """All rows in the one schema; raises as `batches` does."""
+        return pa.concat_tables(self.batches())
+
+    def batches(self) -> Iterator[pa.Table]:
+        """All rows, some thousand at a time. Raises `Problems`, up to ten, where too many are broken."""
+        self.set_aside = []
+        places: dict[str, str] = {}
+        gathered: list[dict[str, Any]] = []
+        read = characters = 0
+        for origin, piece in self.pieces():
+            row = self._row(origin, piece, places)
+            if isinstance(row, Broken):
+                self.set_aside.append(
+                    {"origin": origin, "reason": without_halves(row.reason), "raw": without_halves(row.raw)}
+                )
+                continue
+            gathered.append(row)
+            read, characters = read + 1, characters + len(row["text"])
+            if len(gathered) >= BATCH_ROWS or characters >= BATCH_CHARACTERS:
+                yield rows_to_table(gathered)
+                gathered, characters = [], 0
+        self._stop_if_broken(read)
+        if gathered:
+            yield rows_to_table(gathered)
+
+    def _stop_if_broken(self, read: int) -> None:
+        aside = len(self.set_aside)
+        if aside > self.most_broken * (read + aside):
+            shown = [f"{piece['origin']} {piece['reason']}" for piece in self.set_aside[:MOST_SHOWN]]
+            more = aside - len(shown)
+            raise Problems(shown + ([f"and {more:,} more of this kind."] if more > 0 else []))
+        if not read:
             raise UserError(f"{self.path} is empty. Give a file with at least one row.")
-        return rows_to_table(found)
 
     def fingerprint(self) -> str:
-        digest = xxhash.xxh3_128()
-        for file in self.files():
-            with open(file, "rb") as stream:
-                while block := stream.read(1 << 20):
-                    digest.update(block)
-        return digest.hexdigest()
+        return fingerprint(self.path)
 
-    def _wrong(self, origin: str, row: dict[str, Any]) -> str | None:
+    def pieces(self) -> Iterator[tuple[str, dict[str, Any] | Broken]]:
+        """(file:place, row as the file has it)."""
+        return pieces(self.path, self.format)
+
+    def lines(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        """(file:place, row as the file has it). Raises `UserError` at the first that is broken."""
+        for origin, piece in self.pieces():
+            if isinstance(piece, Broken):
+                raise UserError(f"{origin} {piece.reason}")
+            yield origin, piece
+
+    def _row(self, origin: str, piece: dict[str, Any] | Broken, places: dict[str, str]) -> dict[str, Any] | Broken:
+        """The row in our columns. `places`: id -> where it was first seen."""
+        row = self._shaped(piece)
+        if isinstance(row, Broken):
+            return row
+        if wrong := self._wrong(row):
+            return Broken(wrong, _raw(row))
+        ours = self._to_row(origin, row)
+        if self.id and (first := places.setdefault(ours["id"], origin)) != origin:
+            return Broken(f"has the id '{ours['id']}', which {first} has already. Give each its own.", _raw(row))
+        return ours
+
+    @cached_property
+    def _shape(self) -> Any:
+        return plugins.build("shapes", str(self.shape), {})
+
+    def _shaped(self, piece: dict[str, Any] | Broken) -> dict[str, Any] | Broken:
+        if isinstance(piece, Broken) or not self.shape:
+            return piece
+        try:
+            shaped = self._shape.columns(piece)
+        except Wrong as wrong:
+            return Broken(str(wrong), _raw(piece))
+        # A column that the shape made text or label of would give the answer away, so it is no further column.
+        known = [*shaped.values()]
+        further = {
+            key: value
+            for key, value in piece.items()
+            if key in self._mapped()[2:] or not (key in OURS or isinstance(value, list | dict) or value in known)
+        }
+        return {**further, **shaped}
+
+    def _wrong(self, row: dict[str, Any]) -> str | None:
         text = row.get(self.text)
         if not isinstance(text, str):
-            return f"{origin} has no text in '{self.text}'. Fill it in or remove the line."
+            return f"has no text in '{self.text}'. Fill it in or remove the line."
         if not text.strip():
-            return f"{origin} has an empty text in '{self.text}'. Fill it in or remove the line."
-        if any("\ud800" <= character <= "\udfff" for character in text):
-            return f"{origin} has half of a character pair in '{self.text}'. Mend the text's encoding."
-        if self.label and row.get(self.label) in (None, ""):
-            return f"{origin} has no label in '{self.label}'. Fill it in or remove the line."
+            return f"has an empty text in '{self.text}'. Fill it in or remove the line."
+        if half := next((key for key, value in row.items() if half_pair([key, value])), None):
+            return f"has half of a character pair in '{without_halves(half)}'. Mend the text's encoding."
+        for column in (self.label, self.id):
+            if column and _absent(row.get(column)):
+                what = "label" if column == self.label else "id"
+                return f"has no {what} in '{column}'. Fill it in or remove the line."
+            if column and isinstance(row[column], list | dict):
+                return f"has a {type(row[column]).__name__} in '{column}'. Give one text or number."
         if self.options:
             offered = row.get(self.options)
             if not isinstance(offered, list) or len(offered) < 2:
-                return f"{origin} has no list of options in '{self.options}'. Give at least two, or remove the line."
+                return f"has no list of options in '{self.options}'. Give at least two, or remove the line."
             if self.label and str(row[self.label]) not in map(str, offered):
-                return f"{origin} has the answer '{row[self.label]}', which is not among its options. Mend the line."
+                return f"has the answer '{row[self.label]}', which is not among its options. Mend the line."
         split = row.get(self.split) if self.split else None
-        if split not in (None, "train", "valid", "test"):
-            return f"{origin} has the split '{split}'. Use train, valid or test."
+        if not _absent(split) and split not in ("train", "valid", "test"):
+            return f"has the split '{split}'. Use train, valid or test."
         return None
 
     def _to_row(self, origin: str, row: dict[str, Any]) -> dict[str, Any]:
         def column(name: str | None) -> str | None:
             value = row.get(name) if name else None
-            return None if value is None else str(value)
+            return None if _absent(value) else str(value)
 
-        further = {key: str(value) for key, value in row.items() if key not in self._mapped() and value is not None}
+        named = {*self._mapped(), *(OURS if self.shape else ())}
+        further = {key: str(row[key]) for key in row if key not in named and (row[key] == "" or not _absent(row[key]))}
+        shaped = {key: row.get(key) for key in OURS[1:]} if self.shape else {"label": column(self.label)}
         return {
-            "id": origin,
+            **shaped,
+            "id": column(self.id) or origin,
             "text": row[self.text],
-            "label": column(self.label),
             "group": column(self.group),
             "time": column(self.time),
             "split": column(self.split),
@@ -151,38 +236,11 @@ class FileSource:
             "origin": origin,
         }
 
-    def lines(self, problems: list[str] | None = None) -> Iterator[tuple[str, dict[str, Any]]]:
-        """(file:line, row). Problems are collected where a list is given, else raised."""
-        files = self.files()
-        unique = len({file.name for file in files}) == len(files)
-        for file in files:
-            name = file.name if unique else str(file)
-            try:
-                with _open(file) as stream:
-                    for number, line in enumerate(stream, start=1):
-                        if not line.strip():
-                            continue
-                        try:
-                            yield f"{name}:{number}", _parse(line, f"{file}:{number}")
-                        except UserError as error:
-                            if problems is None:
-                                raise
-                            problems.append(str(error))
-            except (OSError, EOFError, zlib.error) as error:
-                raise UserError(f"{file} cannot be read: {error}. Mend the file or its permissions.") from error
+
+def _absent(value: Any) -> bool:
+    """Nothing, an empty cell, or the NaN with which tables fill a gap."""
+    return value is None or value == "" or (isinstance(value, float) and value != value)
 
 
-def _open(file: Path) -> IO[bytes]:
-    return cast(IO[bytes], gzip.open(file, "rb")) if file.suffix == ".gz" else open(file, "rb")
-
-
-def _parse(line: bytes, where: str) -> dict[str, Any]:
-    try:
-        row = json.loads(line.decode("utf-8"))
-    except UnicodeDecodeError as error:
-        raise UserError(f"{where} is not UTF-8 (byte {error.start}). Convert the file to UTF-8.") from error
-    except ValueError as error:
-        raise UserError(f"{where} is no valid JSON: {error}. Mend or remove the line.") from error
-    if not isinstance(row, dict):
-        raise UserError(f"{where} is no JSON object but a {type(row).__name__}. Each line must be one object.")
-    return row
+def _raw(row: dict[str, Any]) -> str:
+    return json.dumps(row, ensure_ascii=False, default=str)[:200]

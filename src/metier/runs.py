@@ -78,10 +78,15 @@ def open_run(folder: Path, recipe: Recipe, progress: Progress) -> Run:
     if file.is_file():
         if file.read_text(encoding="utf-8") != mine:
             changed = _difference(recipe, load_saved(folder))
-            raise UserError(
-                f"The folder {folder} holds a run of another recipe (different: {', '.join(changed)}). "
-                "Name another folder with `--out`, or remove this one if you do not need it."
-            )
+            # Rows may be curated again and again; what was trained stands on the recipe that it was trained by.
+            if set(changed) != {"steps"} or (folder / "train").exists():
+                said = ", ".join(f"{key} is {ours!r}, there {theirs!r}" for key, (ours, theirs) in changed.items())
+                raise UserError(
+                    f"The folder {folder} holds a run of another recipe (different: {said or 'format'}). "
+                    "Name another folder with `--out`, or remove this one if you do not need it."
+                )
+            progress.say("The steps were edited: those from the first edited one on are done again.")
+            write_text(file, mine)
     else:
         if folder.exists() and any(path.name != BUSY for path in folder.iterdir()):
             raise UserError(f"The folder {folder} is not empty and holds no run. Name another folder with `--out`.")
@@ -174,6 +179,7 @@ def processor() -> str:
         return platform.processor() or platform.machine()
 
 
-def _difference(mine: Recipe, saved: Recipe) -> list[str]:
+def _difference(mine: Recipe, saved: Recipe) -> dict[str, tuple[Any, Any]]:
+    """Key -> (here, there), where they differ."""
     ours, theirs = mine.model_dump(), saved.model_dump()
-    return [f"{key} is {ours[key]!r}, there {theirs[key]!r}" for key in ours if ours[key] != theirs[key]] or ["format"]
+    return {key: (ours[key], theirs[key]) for key in ours if ours[key] != theirs[key]}

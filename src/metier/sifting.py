@@ -60,10 +60,8 @@ def sift_through(
     """(kept rows, dropped rows with `reason` and `step`, one journal entry a step)."""
     journal, drops = [], []
     for number, (name, step) in enumerate(steps, start=1):
-        made_from = fingerprint(
-            VERSION, made_from, name, vars(step), getattr(step, "version", 1), around.seed,
-            around.benchmarks_print if getattr(step, "reads_benchmarks", False) else "",
-        )  # fmt: skip
+        asked = around.benchmarks_print if getattr(step, "reads_benchmarks", False) else ""
+        made_from = fingerprint(VERSION, made_from, step_print(name, step), around.seed, asked)
         stage = f"curate/steps/{number:02}-{name}"
         files = [f"{stage}.{side}.arrow" for side in ("kept", "dropped")]
         entry = run.done(stage, made_from, *files)
@@ -81,14 +79,19 @@ def sift_through(
     return rows, pa.concat_tables([empty, *drops]), journal
 
 
+def step_print(name: str, step: Any) -> str:
+    """Changes with a step's settings, its version, and what lies in a file that a setting names."""
+    outside = step.fingerprint() if hasattr(step, "fingerprint") else ""
+    return fingerprint(name, vars(step), getattr(step, "version", 1), outside)
+
+
 def _take(
     run: Run, name: str, step: Any, rows: pa.Table, around: Surroundings, mapper: Mapper, kept: str, dropped: str
 ) -> dict[str, Any]:
     """One step over all rows, into its two files; returns its journal entry."""
     started = time.monotonic()
-    parts: Iterator[Sifted] = iter([step.apply(rows, around)])
-    if getattr(step, "rowwise", False):
-        parts = mapper(step, rows, around)
+    rowwise = getattr(step, "rowwise", False)
+    parts = mapper(step, rows, around) if rowwise else iter([step.apply(rows, around)])
     notes: dict[str, Any] = {}
     gone: list[pa.Table] = []
     read = 0

@@ -79,7 +79,13 @@ class Declared:
         if self.path:
             # The test file is the user's own and is never trained on or passed on, so no licence is asked for.
             return FileSource(
-                self.path, self.text, self.label, "not-redistributed", group=self.cluster, options=self.options
+                self.path,
+                self.text,
+                self.label,
+                "not-redistributed",
+                group=self.cluster,
+                options=self.options,
+                most_broken=0.0,  # a question that is set aside would be one that nobody misses
             )
         return plugins.build("sources", str(self.source), {})
 

@@ -35,3 +35,19 @@ def shuffled(lengths: Sequence[int], budget: int, seed: int, epoch: int, pool: i
             batches.append([part[position] for position in group])
     generator.shuffle(batches)
     return batches
+
+
+def plan(lengths: Sequence[int], budget: int, seed: int, epochs: int, tokens: int = 0) -> list[list[int]]:
+    """The batches of all epochs; with `tokens`, of as many epochs as that takes, to the batch that reaches it."""
+    if not tokens:
+        return [batch for epoch in range(epochs) for batch in shuffled(lengths, budget, seed, epoch)]
+    found: list[list[int]] = []
+    seen, epoch = 0, 0
+    while seen < tokens and any(lengths):
+        for batch in shuffled(lengths, budget, seed, epoch):
+            if seen >= tokens:
+                break
+            found.append(batch)
+            seen += sum(lengths[position] for position in batch)
+        epoch += 1
+    return found

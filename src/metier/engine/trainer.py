@@ -147,7 +147,7 @@ def train(
 ) -> dict[str, float]:
     """Train an adapter into `folder`/adapter, from scratch or from the adapter `start`; returns what it cost.
 
-    `settings`: epochs, lr, batch_tokens, warmup, schedule, weight_decay, max_grad_norm, checkpoint_every, seed.
+    `settings`: epochs, tokens, lr, batch_tokens, warmup, schedule, weight_decay, max_grad_norm, checkpoint_every, seed.
     Goes on from the newest whole checkpoint in `folder`/checkpoints. Raises `UserError` on a loss that is not
     a number.
     """
@@ -157,11 +157,9 @@ def train(
     lengths = [len(example) for example in examples]
     # All epochs as one list of batches: the order is a function of the seed alone, and going on after a kill is
     # skipping its beginning. The trainer sees a single epoch.
-    plan = [
-        batch
-        for epoch in range(settings["epochs"])
-        for batch in batches.shuffled(lengths, settings["batch_tokens"], settings["seed"], epoch)
-    ]
+    plan = batches.plan(
+        lengths, settings["batch_tokens"], settings["seed"], settings["epochs"], settings.get("tokens", 0)
+    )
     trainer = TargetOnlyTrainer(
         model=peft_model,
         args=_config(settings, folder, len(plan), bf16=network.dtype == torch.bfloat16),
@@ -180,7 +178,7 @@ def train(
         "steps": trainer.state.global_step,
         "resumed_at_step": int(resume.name.split("-")[1]) if resume else 0,
         "seconds_this_time": round(time.monotonic() - started, 1),
-        "tokens": sum(lengths) * settings["epochs"],
+        "tokens": sum(lengths[position] for batch in plan for position in batch),
     }
 
 

@@ -11,7 +11,7 @@ class Broken:
     """A piece of a file that gives no row. It is set aside with its place, never dropped in silence."""
 
     reason: str
-    """What is wrong and what to do, as a sentence that goes on behind the place ("is not UTF-8 (byte 3). Convert it.")."""
+    """What is wrong and what to do, going on behind the place ("is not UTF-8 (byte 3). Convert it.")."""
     raw: str = ""
     """How the piece begins, 200 characters at most."""
 

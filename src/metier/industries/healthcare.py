@@ -13,7 +13,7 @@ class Industry(Pack):
     name: str = "healthcare"
     sources: list[Any] = field(default_factory=lambda: ["icd10cm", "general"])
     steps: list[Any] = field(
-        default_factory=lambda: ["normalise", "dedup", "decontaminate", "split", {"select": {"rows": 17000}}]
+        default_factory=lambda: ["licence", "normalise", "dedup", "decontaminate", "split", {"select": {"rows": 17000}}]
     )
     # Chosen on dev rows; docs/log.md has what else was tried and what it gave.
     methods: list[Any] = field(

@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from metier import mapped
 from metier.kernels.words import buffers
 from metier.records import canonical
 
@@ -33,7 +34,7 @@ def _table() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         else:
             form = unicodedata.normalize("NFKC", character).casefold()
             awkward[point] = unicodedata.combining(character) != 0 or 0x1100 <= point < 0x1200
-            folded += " ".encode() if form.isspace() else form.encode()
+            folded += b" " if form.isspace() else form.encode()
         begins[point + 1] = len(folded)
     return np.frombuffer(bytes(folded), np.uint8), begins, awkward
 
@@ -92,8 +93,15 @@ def foldable(texts: pa.ChunkedArray | pa.Array) -> pa.Array:
 
     One difference is left: a - or / beside a sign that is not ASCII parts words.
     """
-    array = texts.combine_chunks() if isinstance(texts, pa.ChunkedArray) else texts
-    array = array.cast(pa.large_string())
+    if isinstance(texts, pa.ChunkedArray):
+        parts = (_folded(chunk.cast(pa.large_string())) for chunk in texts.chunks)
+        if texts.nbytes >= mapped.LARGE_BYTES:
+            return mapped.strings(parts)
+        return pa.concat_arrays([pa.array([], pa.large_string()), *parts]) if texts.num_chunks != 1 else next(parts)
+    return _folded(texts.cast(pa.large_string()))
+
+
+def _folded(array: pa.Array) -> pa.Array:
     mask = pc.invert(pc.string_is_ascii(array))
     rows = np.flatnonzero(mask.to_numpy(zero_copy_only=False))
     if not len(rows):

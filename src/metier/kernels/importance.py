@@ -1,10 +1,10 @@
 """Importance of texts for a target by hashed word pairs: DSIR (Xie et al. 2023, NeurIPS), from Arrow buffers.
 
-The definition is that of the authors' package `data-selection`: words are nltk's wordpunct of the lower-cased text (runs
-of letters, digits and _, or runs of other signs); words and pairs of words are counted in buckets by SHA-256; a text
-weighs the sum of log p_target - log p_candidates. A quicker hash is no way out, because much of a weight hangs on which
-words share a bucket (rank correlation with the package .988 on MedQuAD, and .80 a character). So each different word or
-pair is hashed once.
+The definition is that of the authors' package `data-selection`: words are nltk's wordpunct of the lower-cased text
+(runs of letters, digits and _, or runs of other signs); words and pairs of words are counted in buckets by SHA-256; a
+text weighs the sum of log p_target - log p_candidates. A quicker hash is no way out, because much of a weight hangs on
+which words share a bucket (rank correlation with the package .988 on MedQuAD, and .80 a character). So each different
+word or pair is hashed once.
 """
 
 from functools import cache
@@ -112,7 +112,8 @@ def _split(
     begins[0] = 0
     while place <= end:
         code: Any = np.int64(0)
-        width, kind = 1, SPACE
+        width: Any = 1
+        kind: Any = SPACE
         if place < end:
             code = np.int64(buffer[place])
             if code < 0x80:
@@ -150,10 +151,10 @@ def _grams(
 ) -> Any:  # fmt: skip
     """Fill `out` with the numbers of all words and pairs from `row` on, `ends` with where each row's end.
 
-    Returns (row, grams known) when all is read, at a row for which the tables might be too small, or at one that `_split`
-    cannot read. Tables are not enlarged here: numba counts references to arrays that change in a loop, at each turn,
-    which took ten times as long. A row is split before any of its words is looked up, so that the processor waits for
-    many places in the table at once.
+    Returns (row, grams known) when all is read, at a row for which the tables might be too small, or at one that
+    `_split` cannot read. Tables are not enlarged here: numba counts references to arrays that change in a loop, at each
+    turn, which took ten times as long. A row is split before any of its words is looked up, so that the processor waits
+    for many places in the table at once.
     """
     filled = ends[row - 1] if row > 0 else 0
     while row < offsets.shape[0] - 1 and _room(offsets[row + 1] - offsets[row], known, slots, arena, begins):

@@ -20,7 +20,7 @@ DOUBT = 0.08
 """2.5 standard errors of a similarity of .85 guessed from 128 values: guessed below threshold - DOUBT, a pair is not
 verified. Misses 6 in 1,000 of the pairs that lie at the very threshold, and next to none above."""
 GLANCE = 16
-"""Values of one cache line: a pair at .85 agrees in less than half of them once in 10,000 times, one at .3 nearly always."""
+"""Values of one cache line: a pair at .85 shares less than half of them once in 10,000 times, one at .3 mostly."""
 REMEMBERED = 1 << 25
 """Shingles of rows that were verified before, kept for the next pair: 256 MB at most."""
 EMPTY = np.uint32(0xFFFFFFFF)
@@ -186,7 +186,8 @@ def _jaccard(
 @nb.njit(nogil=True, cache=True, boundscheck=False)
 def _stars(
     buffer: Any, offsets: Any, fold: Any, word: Any, signature: Any, apart: Any, order: Any, ranks: Any,
-    by_key: Any, places: Any, begins: Any, ends: Any, threshold: Any, store: Any, room: Any, centre: Any, similarity: Any,
+    by_key: Any, places: Any, begins: Any, ends: Any, threshold: Any, store: Any, room: Any, centre: Any,
+    similarity: Any,
 ) -> Any:  # fmt: skip
     """Fill `centre` (-1: stays) and `similarity`; returns (pairs guessed, pairs verified).
 

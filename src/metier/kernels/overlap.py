@@ -35,7 +35,7 @@ def run_hashes(words: np.ndarray, length: int) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Runs:
-    """Sorted hashes of the items' runs, where those with the same first bits begin (`shelves`), and the bit array before
+    """Sorted hashes of the items' runs, where those with the same first bits begin (`shelves`), the bit array before
     them; `lengths` are the run lengths that occur."""
 
     hashes: np.ndarray

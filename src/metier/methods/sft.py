@@ -18,6 +18,8 @@ class Method:
 
     epochs: int = 1
     """How often each row is seen."""
+    tokens: int = 0
+    """Stop after so many tokens, prompts included, however many epochs that takes (0: `epochs` decides)."""
     lr: float = 1e-3
     """Highest learning rate; reached after the warm-up, then down to zero in a straight line."""
     r: int = 16
@@ -56,8 +58,8 @@ class Method:
 
         answers, tokens = sum(target for _, target in lengths), sum(map(sum, lengths))
         step = step_seconds(model, self._lora(), self.batch_tokens, answers / tokens)
-        steps = self.epochs * rows * tokens / len(lengths) / (0.9 * self.batch_tokens)  # a tenth of a batch is padding
-        return steps * step
+        learned = self.tokens or self.epochs * rows * tokens / len(lengths)
+        return step * learned / (0.9 * self.batch_tokens)  # a tenth of a batch is padding
 
     def _lora(self) -> Any:
         from peft import LoraConfig
@@ -121,6 +123,8 @@ class Method:
             )
             if getattr(self, name) <= 0
         ]
+        if self.tokens < 0:
+            found.append(f"tokens: use 0 or a number above it, not {self.tokens}.")
         if self.schedule not in ("linear", "cosine", "constant_with_warmup"):
             found.append(f"schedule: use linear, cosine or constant_with_warmup, not {self.schedule}.")
         return found

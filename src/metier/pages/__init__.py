@@ -1,1 +1,19 @@
-"""What people read: the report's page, its pictures and the model card."""
+"""Pages that people read: templates and their pictures."""
+
+from importlib.resources import files
+from typing import Any
+
+
+def template(name: str) -> Any:
+    from jinja2 import Environment, StrictUndefined
+
+    # Everything is escaped: rows, labels and names come from data. Only our own pictures are marked as safe.
+    environment = Environment(autoescape=name.endswith(".html"), undefined=StrictUndefined, trim_blocks=True)
+    return environment.from_string((files("metier") / "pages" / name).read_text(encoding="utf-8"))
+
+
+def section_page(found: dict[str, Any]) -> Any:
+    """The section on one benchmark's work, as HTML that a page may take in as it is."""
+    from markupsafe import Markup
+
+    return Markup(template("representation.html").render(representation=found))

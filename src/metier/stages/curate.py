@@ -10,10 +10,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from metier.errors import Problems, UserError
+from metier.pages.curation import curation_page
 from metier.recipe import QUICK_ROWS, task_of
 from metier.records import SCHEMA
 from metier.runs import Run, fingerprint, write_json, write_table, write_text
-from metier.sifting import Mapper, in_batches, sift_through, store, stored
+from metier.sifting import Mapper, in_batches, sift_through, step_print, store, stored
+from metier.stages.card import write_cards
+from metier.stages.representation import represent
 from metier.steps import Surroundings
 from metier.steps.decontaminate import overlap
 from metier.steps.select import Step as Select
@@ -29,16 +32,18 @@ def curate(run: Run, mapper: Mapper = in_batches) -> dict[str, Any]:
     prints = [{"name": source.name, "fingerprint": source.fingerprint()} for source in sources]
     asked = [benchmark.data().fingerprint() for benchmark in judging]
     said = recipe.model_dump(include={"sources", "steps", "benchmarks", "keep", "seed", "quick"})
-    inputs = fingerprint(VERSION, said, prints, asked)
+    cleaning = [step_print(name, step) for name, step in recipe.build_steps()]
+    inputs = fingerprint(VERSION, said, cleaning, prints, asked)
     if result := run.done("curate", inputs, "curate/train.parquet", "curate/valid.parquet"):
         run.progress.say("curate: done before")
         return result
     started = time.monotonic()
-    rows, set_aside = _read(run, sources, benchmarks, fingerprint(VERSION, recipe.sources, recipe.benchmarks, prints))
+    made_from = fingerprint(VERSION, recipe.sources, recipe.benchmarks, prints)
+    rows, set_aside = _read(run, sources, benchmarks, made_from)
     _check_labels(rows)
     steps = [*recipe.build_steps(), *([("quick", Select(QUICK_ROWS))] if recipe.quick else [])]
     around = Surroundings(recipe.seed, judging, fingerprint(asked))
-    kept, dropped, journal = sift_through(run, rows, steps, around, fingerprint(prints, recipe.benchmarks), mapper)
+    kept, dropped, journal = sift_through(run, rows, steps, around, made_from, mapper)
     train = kept.filter(pc.not_equal(pc.fill_null(kept["split"], "train"), "valid"))
     valid = kept.filter(pc.equal(pc.fill_null(kept["split"], "train"), "valid"))
     _check_result(train, valid, judging)
@@ -47,6 +52,8 @@ def curate(run: Run, mapper: Mapper = in_batches) -> dict[str, Any]:
     write_table(run.path("curate", "dropped.parquet"), dropped)
     write_json(run.path("curate", "steps.json"), journal)
     run.lock(sources=prints)
+    write_cards(run, sources, rows, train, valid, len(dropped), journal)
+    represents = represent(run, train, valid)
     result = {
         "read": len(rows),
         "set_aside": set_aside,
@@ -54,10 +61,15 @@ def curate(run: Run, mapper: Mapper = in_batches) -> dict[str, Any]:
         "valid": len(valid),
         "dropped": len(dropped),
         "licences": dict(Counter(train["licence"].to_pylist())),
+        "represents": represents,
         "seconds": round(time.monotonic() - started, 1),
     }
+    result = run.seal("curate", inputs, result)
+    if not (run.folder / "verdict.json").is_file():
+        write_text(run.path("report.html"), curation_page(run))
     run.progress.say(f"curate: {len(rows):,} rows read, {len(train):,} to train on, {len(valid):,} held out")
-    return run.seal("curate", inputs, result)
+    run.progress.say("\n".join([f"curate: {represents['state']}", *(f"  {why}" for why in represents["reasons"])]))
+    return result
 
 
 def _read(run: Run, sources: list[Any], benchmarks: list[Any], made_from: str) -> tuple[pa.Table, int]:

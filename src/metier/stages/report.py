@@ -3,13 +3,14 @@
 import json
 import random
 from collections.abc import Sequence
-from importlib.resources import files
 from typing import Any
 
 from metier import plugins
+from metier.pages import section_page, template
 from metier.runs import Run, write_json, write_text
 from metier.scorers import Answer
 from metier.stages.evaluate import read_answers
+from metier.stages.representation import read_sections
 from metier.verdict import confusion, decide, judge_benchmark, judge_kept, say_p
 
 EXAMPLES = 3
@@ -27,8 +28,8 @@ def report(run: Run) -> dict[str, Any]:
     verdict = judge(run)
     write_json(run.path("verdict.json"), verdict)
     content = _content(run, verdict)
-    write_text(run.path("report.html"), _template("report.html").render(content))
-    write_text(run.path("model_card.md"), _template("model_card.md").render(content))
+    write_text(run.path("report.html"), template("report.html").render(content))
+    write_text(run.path("model_card.md"), template("model_card.md").render(content))
     return verdict
 
 
@@ -85,6 +86,7 @@ def _content(run: Run, verdict: dict[str, Any]) -> dict[str, Any]:
         "lock": json.loads(run.path("lock.json").read_text(encoding="utf-8")),
         "steps": json.loads(run.path("curate", "steps.json").read_text(encoding="utf-8")),
         "curated": run.result("curate"),
+        "representations": [(found["benchmark"], found["state"], section_page(found)) for found in read_sections(run)],
         "five": _five(verdict),
         "benchmarks": [_benchmark(run, entry) for entry in verdict["benchmarks"]],
         "curves": curves,
@@ -165,11 +167,3 @@ def _examples(base: Sequence[Answer], tuned: Sequence[Answer], seed: int, fixed:
         if (before.value == 0, after.value == 1) == (fixed, fixed) and before.value != after.value
     ]
     return random.Random(f"examples:{seed}").sample(changed, min(EXAMPLES, len(changed)))
-
-
-def _template(name: str) -> Any:
-    from jinja2 import Environment, StrictUndefined
-
-    # Everything is escaped: rows, labels and names come from data. Only our own pictures are marked as safe.
-    environment = Environment(autoescape=name.endswith(".html"), undefined=StrictUndefined, trim_blocks=True)
-    return environment.from_string((files("metier") / "pages" / name).read_text(encoding="utf-8"))

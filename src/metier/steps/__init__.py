@@ -11,6 +11,8 @@ from typing import Any
 
 import pyarrow as pa
 
+from metier import mapped
+
 
 @dataclass
 class Sifted:
@@ -41,4 +43,4 @@ def sift(rows: pa.Table, reasons: list[str | None], **notes: Any) -> Sifted:
     keep = pa.array([reason is None for reason in reasons], pa.bool_())
     drop = pa.array([reason is not None for reason in reasons], pa.bool_())
     why = pa.array([reason for reason in reasons if reason is not None], pa.string())
-    return Sifted(rows.filter(keep), rows.filter(drop).append_column("reason", why), notes)
+    return Sifted(mapped.filtered(rows, keep), mapped.filtered(rows, drop).append_column("reason", why), notes)

@@ -44,13 +44,13 @@ def beside(rows: pa.Table, benchmarks: list[Any]) -> list[tuple[str, ...]]:
     return found
 
 
-def compared(rows: pa.Table, benchmarks: list[Any]) -> pa.Array:
-    """One large string a row: the text, and behind it what stands beside it."""
-    texts = rows["text"].cast(pa.large_string()).combine_chunks()
+def compared(rows: pa.Table, benchmarks: list[Any]) -> pa.ChunkedArray | pa.Array:
+    """One string a row: the text, and behind it what stands beside it."""
     more = beside(rows, benchmarks)
     wide = np.array([bool(parts) for parts in more], bool)
     if not wide.any():
-        return texts
+        return rows["text"]
+    texts = rows["text"].cast(pa.large_string()).combine_chunks()
     pairs = zip(texts.filter(pa.array(wide)).to_pylist(), [parts for parts in more if parts], strict=True)
     whole = pa.array(["\n".join([text, *parts]) for text, parts in pairs], pa.large_string())
     return pc.replace_with_mask(texts, pa.array(wide), whole)

@@ -28,7 +28,7 @@ SHOWN = 20
 
 @dataclass
 class Step:
-    """Drop every row that holds a question of one of the recipe's benchmarks: as the row, re-wrapped, or anywhere in it.
+    """Drop every row that holds a question of one of the recipe's benchmarks: as the row, re-wrapped, anywhere in it.
 
     Words are compared, so line breaks, case and punctuation do not count. A question counts as held where `coverage` of
     its words stand in runs that the row has too, or where a single shared run has `longest` words. A question of 3 to 7
@@ -52,7 +52,7 @@ class Step:
         asked, said = compared(rows, around.benchmarks), pc.fill_null(rows["label"], "").combine_chunks()
         found, partly = items.held_by(asked, self.coverage, self.longest)
         if (pc.max(pc.binary_length(said)).as_py() or 0) > SHORT_ANSWER:
-            in_answers, partly_there = items.held_by(said.cast(pa.large_string()), self.coverage, self.longest)
+            in_answers, partly_there = items.held_by(said, self.coverage, self.longest)
             found, partly = {**in_answers, **found}, partly + partly_there
         reasons = [found.get(position) for position in range(len(rows))]
         listed = [{"row": rows["id"][position].as_py(), **entry} for position, entry in partly[:SHOWN]]
@@ -130,7 +130,7 @@ class Items:
         return {position: self.whole[hashes[position]] for position in found.tolist()}
 
     def held_by(
-        self, texts: pa.Array, coverage: float, longest: int
+        self, texts: pa.Array | pa.ChunkedArray, coverage: float, longest: int
     ) -> tuple[dict[int, str], list[tuple[int, dict[str, Any]]]]:
         """(position -> reason, position and what overlaps without being enough)."""
         folded = foldable(texts)

@@ -1,0 +1,114 @@
+"""The files behind a path, a pattern or a folder, and the rows that its format reads from each."""
+
+import glob
+import os
+import zlib
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import xxhash
+
+from metier import plugins
+from metier.errors import UserError
+from metier.formats import Broken, Pieces
+from metier.formats._bytes import without_halves
+
+
+class Found(NamedTuple):
+    """A file, its name in the origin of its rows, and why it is not opened."""
+
+    name: str
+    file: Path
+    wrong: str = ""
+
+
+def found(path: str) -> list[Found]:
+    """All files, sorted. Raises `UserError` where there are none."""
+    literal = Path(path)
+    if literal.is_dir():
+        files = _below(literal)
+        if not files:
+            raise UserError(f"The folder {path} holds no file. Hidden ones are left out.")
+        return files
+    matched = [literal] if literal.is_file() else sorted(map(Path, glob.glob(path, recursive=True)))
+    if not matched:
+        raise UserError(f"There is no file {path}. Mend `path`; it is read relative to the recipe's folder.")
+    for file in matched:
+        if not file.is_file():
+            raise UserError(f"{file} is not a file. Name a file, a folder, or a pattern such as {file}/*.jsonl.")
+    unique = len({file.name for file in matched}) == len(matched)
+    return [Found(without_halves(file.name if unique else str(file)), file) for file in matched]
+
+
+def _below(folder: Path) -> list[Found]:
+    """By their path within the folder, so that a row's origin is the same wherever the folder lies."""
+    inside = folder.resolve()
+    files = []
+    for at, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        for file in (Path(at, name) for name in [*folders, *names] if not name.startswith(".")):
+            wrong = ""
+            if file.is_symlink():
+                if not file.resolve().is_relative_to(inside):
+                    wrong = "is a link that leads out of the folder. Copy the file, or name it in `path`."
+                elif file.is_dir():
+                    wrong = "is a link to a folder, which is not followed. Remove it."
+            elif file.is_dir():
+                continue
+            files.append(Found(without_halves(file.relative_to(folder).as_posix()), file, wrong))
+    return sorted(files)
+
+
+def pieces(path: str, use: Any = None) -> Pieces:
+    """(file:place, row or `Broken`) of all files. `use`: the format and its settings; None: by suffix.
+
+    Raises `UserError` where a file cannot be read to its end: what is missing behind a tear, nobody knows.
+    """
+    chosen = plugins.build("formats", *plugins.named(use)) if use is not None else None
+    suffixes = {} if chosen else _by_suffix()
+    for name, file, wrong in found(path):
+        how = Broken(wrong) if wrong else chosen or _format(file, suffixes)
+        if isinstance(how, Broken):
+            yield name, how
+            continue
+        try:
+            for place, piece in how.read(file):
+                yield f"{name}:{place}" if place else name, piece
+        except (OSError, EOFError, zlib.error) as error:
+            raise UserError(f"{file} cannot be read: {error}. Mend the file or its permissions.") from error
+
+
+def fingerprint(path: str) -> str:
+    """A hash of the files' names and bytes."""
+    digest = xxhash.xxh3_128()
+    for name, file, wrong in found(path):
+        digest.update(f"{name}\0{wrong}\0".encode())
+        if wrong:
+            continue
+        try:
+            with open(file, "rb") as stream:
+                while block := stream.read(1 << 20):
+                    digest.update(block)
+        except OSError as error:
+            raise UserError(f"{file} cannot be read: {error}. Mend the file or its permissions.") from error
+    return digest.hexdigest()
+
+
+def _by_suffix() -> dict[str, list[str]]:
+    names: dict[str, list[str]] = {}
+    for name in plugins.names("formats"):
+        kind: Any = plugins.find("formats", name)
+        for suffix in kind.suffixes:
+            names.setdefault(suffix, []).append(name)
+    return names
+
+
+def _format(file: Path, suffixes: dict[str, list[str]]) -> Any | Broken:
+    fitting = [suffix for suffix in suffixes if file.name.lower().endswith(suffix)]
+    if not fitting:
+        known = ", ".join(sorted(suffixes))
+        return Broken(f"ends in nothing that a format reads ({known}). Name one with `format`, or take the file away.")
+    names = suffixes[max(fitting, key=len)]
+    if len(names) > 1:
+        return Broken(f"can be read as {' and as '.join(names)}. Name one of them with `format`.")
+    return plugins.build("formats", names[0], {})

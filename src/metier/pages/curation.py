@@ -1,0 +1,21 @@
+"""The page that stands in a run's folder between curating and the verdict."""
+
+import json
+
+from metier.pages import section_page, template
+from metier.runs import Run
+
+
+def curation_page(run: Run) -> str:
+    """What was read, kept and dropped, and whether it represents the work."""
+    curated, curate = run.result("curate"), run.folder / "curate"
+    found = json.loads((curate / "representation.json").read_text(encoding="utf-8"))["benchmarks"]
+    steps = json.loads((curate / "steps.json").read_text(encoding="utf-8"))
+    page: str = template("curation.html").render(
+        name=run.folder.name,
+        state=curated["represents"]["state"],
+        curated=curated,
+        sections=[section_page(entry["section"]) for entry in found if "section" in entry],
+        steps=[{"alarms": [], **step} for step in steps],
+    )
+    return page

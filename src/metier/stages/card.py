@@ -1,0 +1,53 @@
+"""card.md and croissant.json beside the curated rows."""
+
+import json
+from collections import Counter
+from datetime import date
+from typing import Any
+
+import pyarrow as pa
+
+from metier.cards import Facts, croissant, dataset_card, label_counts
+from metier.runs import Run, file_sha256, write_json, write_text
+
+
+def write_cards(
+    run: Run,
+    sources: list[Any],
+    rows: pa.Table,
+    train: pa.Table,
+    valid: pa.Table,
+    dropped: int,
+    journal: list[dict[str, Any]],
+) -> None:
+    """card.md for people and croissant.json for machines."""
+    lock = json.loads(run.path("lock.json").read_text(encoding="utf-8"))
+    files = {name: run.folder / "curate" / name for name in ("train.parquet", "valid.parquet")}
+    read = Counter(rows["source"].to_pylist())
+    facts: Facts = {
+        "name": f"{run.folder.name}: rows to train on",
+        "sources": [
+            {
+                "name": source.name,
+                "licence": source.licence,
+                "fingerprint": source.fingerprint(),
+                "citation": getattr(source, "citation", ""),
+                "url": getattr(source, "url", ""),
+                "rows": read[source.name],
+            }
+            for source in sources
+        ],
+        "read": len(rows),
+        "train": len(train),
+        "valid": len(valid),
+        "dropped": dropped,
+        "licences": dict(Counter(train["licence"].to_pylist())),
+        "steps": journal,
+        "labels": label_counts(train, valid),
+        "files": {name: {"sha256": file_sha256(file), "bytes": file.stat().st_size} for name, file in files.items()},
+        "command": "metier curate recipe.yaml",
+        "versions": lock["versions"],
+        "date": date.today().isoformat(),
+    }
+    write_text(run.path("curate", "card.md"), dataset_card(facts))
+    write_json(run.path("curate", "croissant.json"), croissant(facts, train.schema))

@@ -1,0 +1,84 @@
+"""Whether the rows to train on represent the work of each benchmark: GO, CAUTION or NO-GO, before training."""
+
+import json
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from metier.represent import FEWEST, compare
+from metier.represent.decision import STATES, decide
+from metier.represent.page import section
+from metier.represent.reference import general_text
+from metier.runs import Run, write_json
+
+UNKNOWN = "NOT JUDGED"
+HELD_OUT = "rows held out from training"
+OWN = "training rows of its source, none of them learned from"
+
+
+def represent(run: Run, train: pa.Table, valid: pa.Table) -> dict[str, Any]:
+    """Hold the training rows against examples of each benchmark's work; never against its test.
+
+    The examples are the rows held out for it, else the training rows that its own source has where none of them is
+    learned from. Writes curate/representation.json. The state is the worst of all benchmarks.
+    """
+    found = []
+    reference, what = general_text()
+    for benchmark in run.recipe.build_benchmarks():
+        examples, where = _examples(benchmark, train, valid)
+        entry = {"benchmark": benchmark.name, "examples": where, "reference": what}
+        if reason := _too_few(train["text"].to_pylist(), examples, benchmark.name):
+            found.append(entry | {"state": UNKNOWN, "reasons": [reason]})
+            continue
+        mine, wanted = _labels(train, benchmark), _labels(valid, benchmark) if where == HELD_OUT else []
+        measured = compare(
+            train["text"].to_pylist(),
+            examples,
+            reference,
+            labels=mine if mine and wanted else None,
+            target_labels=wanted if mine and wanted else None,
+            seed=run.recipe.seed,
+        )
+        decision = decide(measured)
+        entry |= {"state": decision.state, "reasons": decision.reasons, "section": section(measured, decision)}
+        found.append(entry | {"measured": measured.to_json()})
+    states = [entry["state"] for entry in found]
+    worst = max((state for state in states if state in STATES), key=STATES.index, default=UNKNOWN)
+    reasons = [f"{entry['benchmark']}: {entry['reasons'][0]}" for entry in found]
+    write_json(run.path("curate", "representation.json"), {"state": worst, "benchmarks": found})
+    return {"state": worst, "reasons": reasons}
+
+
+def read_sections(run: Run) -> list[dict[str, Any]]:
+    """What the page shows of each benchmark that was judged."""
+    path = run.folder / "curate" / "representation.json"
+    found = json.loads(path.read_text(encoding="utf-8"))["benchmarks"] if path.is_file() else []
+    return [{**entry["section"], "benchmark": entry["benchmark"]} for entry in found if "section" in entry]
+
+
+def _examples(benchmark: Any, train: pa.Table, valid: pa.Table) -> tuple[list[str], str]:
+    held_out = valid.filter(pc.fill_null(pc.equal(valid["task"], benchmark.name), False))
+    if len(held_out) or benchmark.path:
+        return held_out["text"].to_pylist(), HELD_OUT
+    rows = benchmark.data().rows()
+    own = rows.filter(pc.not_equal(pc.fill_null(rows["split"], "train"), "test"))["text"].to_pylist()
+    learned = set(train["text"].to_pylist())
+    return [text for text in own if text not in learned], OWN
+
+
+def _too_few(candidate: list[str], examples: list[str], name: str) -> str:
+    """Why nothing can be said, or an empty text."""
+    if len(set(examples)) < FEWEST:
+        return (
+            f"{len(set(examples))} different examples of '{name}' are no picture of the work. Hold out {FEWEST} "
+            "rows of it or more (`split`), or name a source of it with training rows."
+        )
+    if len(set(candidate)) < FEWEST:
+        return f"{len(set(candidate))} different training rows are too few to look at; at least {FEWEST} are needed."
+    return ""
+
+
+def _labels(rows: pa.Table, benchmark: Any) -> list[str]:
+    mine = rows.filter(pc.fill_null(pc.equal(rows["task"], benchmark.name), False))["label"].to_pylist()
+    return [label for label in mine if label is not None] if len(mine) else []
