@@ -19,7 +19,7 @@ def step_seconds(model: LanguageModel, lora: Any, batch_tokens: int, answer_shar
     from peft import get_peft_model
     from peft.helpers import disable_input_dtype_casting
 
-    from metier.engine.trainer import for_training
+    from metier.engine.adapters import for_training
 
     tuned = get_peft_model(for_training(model.network), lora)
     parameters = [parameter for parameter in tuned.parameters() if parameter.requires_grad]

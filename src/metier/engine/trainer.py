@@ -1,7 +1,5 @@
 """A thin subclass of TRL's SFTTrainer: the LM head on target positions only, and batches by token budget."""
 
-import json
-import math
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -11,15 +9,16 @@ from typing import Any, cast
 
 import datasets
 import torch
-from peft import LoraConfig, PeftModel, get_peft_model
+from peft import LoraConfig
 from peft.helpers import disable_input_dtype_casting
 from torch.utils.data import DataLoader
-from transformers import PrinterCallback, TrainerCallback
+from transformers import PrinterCallback
 from trl import SFTConfig, SFTTrainer
 
 from metier.engine import batches, checkpoints
+from metier.engine.adapters import for_training, with_adapter
+from metier.engine.journal import Journal
 from metier.engine.model import LanguageModel
-from metier.errors import UserError
 from metier.progress import Progress
 
 IGNORED = -100
@@ -72,49 +71,6 @@ class TargetOnlyTrainer(SFTTrainer):
         return (loss, output) if return_outputs else loss
 
 
-class Journal(TrainerCallback):
-    """log.jsonl, a line a few steps, and the progress bar. A resumed run cuts the lines behind its checkpoint."""
-
-    def __init__(self, file: Path, progress: Progress) -> None:
-        self.file, self.progress, self.step = file, progress, 0
-
-    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        lines = self.file.read_text().splitlines() if self.file.exists() else []
-        kept = [line for line in lines if _step_of(line) <= state.global_step]
-        self.file.write_text("".join(line + "\n" for line in kept))
-        self.progress.begin("training", state.max_steps, "steps", done=state.global_step)
-        self.step = state.global_step
-
-    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        self.progress.advance(state.global_step - self.step)
-        self.step = state.global_step
-
-    def on_log(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        logs = kwargs["logs"]
-        if "loss" in logs:
-            row = {
-                "step": state.global_step,
-                **{key: float(logs[key]) for key in ("loss", "learning_rate", "grad_norm")},
-            }
-            if not math.isfinite(row["loss"]):
-                raise UserError(
-                    f"The loss became {row['loss']} before step {state.global_step}. Lower `lr`, or look for rows of "
-                    "garbage in curate/train.parquet. The last good checkpoint is kept."
-                )
-            with open(self.file, "a", encoding="utf-8") as stream:
-                stream.write(json.dumps(row) + "\n")
-
-    def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        self.progress.end()
-
-
-def _step_of(line: str) -> float:
-    try:
-        return float(json.loads(line)["step"])
-    except (ValueError, KeyError, TypeError):
-        return float("inf")  # a line torn by a kill
-
-
 def columns(examples: Sequence[Example]) -> dict[str, list[list[int]]]:
     """`input_ids` and `labels` as TRL takes them ready-made: labels are ignored where the prompt stands."""
     return {
@@ -153,7 +109,7 @@ def train(
     """
     network = for_training(model.network)
     torch.manual_seed(settings["seed"])  # before the adapter exists: its weights start at random
-    peft_model = _with_adapter(network, lora, start)
+    peft_model = with_adapter(network, lora, start)
     lengths = [len(example) for example in examples]
     # All epochs as one list of batches: the order is a function of the seed alone, and going on after a kill is
     # skipping its beginning. The trainer sees a single epoch.
@@ -162,47 +118,31 @@ def train(
     )
     trainer = TargetOnlyTrainer(
         model=peft_model,
-        args=_config(settings, folder, len(plan), bf16=network.dtype == torch.bfloat16),
+        args=config(settings, folder, len(plan), bf16=network.dtype == torch.bfloat16),
         train_dataset=datasets.Dataset.from_dict(columns(examples)),
         data_collator=collate,
         processing_class=model.tokenizer,
         callbacks=[checkpoints.Seal(), Journal(folder / "log.jsonl", progress)],
         plan=plan,
     )
+    return finish(trainer, folder) | {"tokens": sum(lengths[position] for batch in plan for position in batch)}
+
+
+def finish(trainer: Any, folder: Path) -> dict[str, float]:
+    """Train to the end, from the newest whole checkpoint in `folder`/checkpoints, and save `folder`/adapter."""
     trainer.remove_callback(PrinterCallback)  # the journal says it, once
     resume = checkpoints.newest(folder / "checkpoints")
     started = time.monotonic()
     trainer.train(resume_from_checkpoint=str(resume) if resume else None)
-    peft_model.save_pretrained(str(folder / "adapter"), safe_serialization=True)
+    trainer.model.save_pretrained(str(folder / "adapter"), safe_serialization=True)
     return {
         "steps": trainer.state.global_step,
         "resumed_at_step": int(resume.name.split("-")[1]) if resume else 0,
         "seconds_this_time": round(time.monotonic() - started, 1),
-        "tokens": sum(lengths[position] for batch in plan for position in batch),
     }
 
 
-def for_training(network: Any) -> Any:
-    """The network with the attention that trains fastest here; on a GPU the library chooses.
-
-    On a CPU eager attention is faster than SDPA for short rows, whose backward pass alone took a fifth of a step (7.3
-    ms a layer for 20 rows of 25 tokens). Scoring has no backward pass, and there SDPA is 1.1 to 1.4 times faster.
-    """
-    if not torch.cuda.is_available():
-        network.set_attn_implementation("eager")
-    return network
-
-
-def _with_adapter(network: Any, lora: LoraConfig, start: Path | None) -> Any:
-    """The network with a new adapter, or with the one in `start`. Raises `UserError` where it has no such layers."""
-    try:
-        return PeftModel.from_pretrained(network, start, is_trainable=True) if start else get_peft_model(network, lora)
-    except ValueError as error:
-        layers = {name.split(".")[-1] for name, layer in network.named_modules() if isinstance(layer, torch.nn.Linear)}
-        raise UserError(f"The adapter does not fit: {error} This model has: {', '.join(sorted(layers))}.") from error
-
-
-def _config(settings: dict, folder: Path, steps: int, bf16: bool) -> SFTConfig:
+def config(settings: dict, folder: Path, steps: int, bf16: bool) -> SFTConfig:
     """The recipe's settings in the trainer's words; what TRL would prepare itself is done already."""
     return SFTConfig(
         output_dir=str(folder / "checkpoints"),

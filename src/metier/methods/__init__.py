@@ -15,7 +15,10 @@ class Lesson:
     """All that a method is given."""
 
     rows: pa.Table
-    """The training rows; `task` names the benchmark whose prompt renders a row."""
+    """The training rows, of the method's `sources` where it names some; `task` names the benchmark whose prompt renders
+    a row."""
+    valid: pa.Table
+    """The rows held out, of the same sources: to stop by and to choose by, never to learn from."""
     benchmarks: Mapping[str, Any]
     model: str
     adapter: Path | None

@@ -1,7 +1,7 @@
 """Supervised fine-tuning of a LoRA adapter: read the prompt, learn the answer."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from metier.errors import UserError
@@ -16,6 +16,8 @@ class Method:
     Rows without a label are raw text and learned whole: a few beside the questions are replay, against forgetting.
     """
 
+    sources: list[str] = field(default_factory=list)
+    """Names of the sources whose rows are learned from; left out: all."""
     epochs: int = 1
     """How often each row is seen."""
     tokens: int = 0

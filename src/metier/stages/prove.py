@@ -111,7 +111,9 @@ def _tokens(run: Run) -> int:
     benchmarks = {benchmark.name: benchmark for benchmark in run.recipe.build_benchmarks()}
     (_, method), model = run.recipe.build_methods()[0], load(run.recipe.model, warn=run.progress.say)
     rows = run.table("curate", "train.parquet")
-    lesson = Lesson(rows, benchmarks, run.recipe.model, None, run.folder, run.recipe.seed, run.progress)
+    lesson = Lesson(
+        rows, rows.slice(0, 0), benchmarks, run.recipe.model, None, run.folder, run.recipe.seed, run.progress
+    )
     return sum(map(len, method.examples(model, lesson))) * method.epochs
 
 

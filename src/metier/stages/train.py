@@ -5,7 +5,11 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from metier.engine import weights
+from metier.errors import UserError
 from metier.methods import Lesson
 from metier.runs import Run, file_sha256, fingerprint
 
@@ -15,7 +19,7 @@ ADAPTER_FILE = "adapter_model.safetensors"
 
 def train(run: Run) -> dict[str, Any]:
     """Train; returns the last adapter's folder and hash. A method that finished before is not run again."""
-    rows = run.table("curate", "train.parquet")
+    rows, valid = (run.table("curate", f"{side}.parquet") for side in ("train", "valid"))
     rows_sha256 = file_sha256(run.folder / "curate" / "train.parquet")
     benchmarks = {benchmark.name: benchmark for benchmark in run.recipe.build_benchmarks()}
     asking = {name: [benchmark.prompt, benchmark.template, benchmark.shots] for name, benchmark in benchmarks.items()}
@@ -34,9 +38,14 @@ def train(run: Run) -> dict[str, Any]:
         else:
             started = time.monotonic()
             _clear_stale(folder, inputs)
-            run.progress.say(f"train: {name} on {len(rows):,} rows")
+            mine, held_out = (_of_sources(table, getattr(method, "sources", [])) for table in (rows, valid))
+            if not len(mine):
+                raise UserError(
+                    f"No training rows come from the sources that '{name}' names: {', '.join(method.sources)}."
+                )
+            run.progress.say(f"train: {name} on {len(mine):,} rows")
             cost = method.train(
-                Lesson(rows, benchmarks, run.recipe.model, adapter, folder, run.recipe.seed, run.progress)
+                Lesson(mine, held_out, benchmarks, run.recipe.model, adapter, folder, run.recipe.seed, run.progress)
             )
             sha256 = file_sha256(folder / "adapter" / ADAPTER_FILE)
             done = {**cost, "adapter_sha256": sha256, "seconds": round(time.monotonic() - started, 1)}
@@ -46,6 +55,11 @@ def train(run: Run) -> dict[str, Any]:
         seconds = round(result["seconds"] + done["seconds"], 1)
         adapter, result = folder / "adapter", {**done, "adapter": f"{stage}/adapter", "seconds": seconds}
     return run.seal("train", str(result["adapter_sha256"]), {**result, "rows_sha256": rows_sha256})
+
+
+def _of_sources(rows: pa.Table, names: list[str]) -> pa.Table:
+    """The rows of the sources that a method names; all where it names none."""
+    return rows.filter(pc.is_in(rows["source"], pa.array(names, pa.string()))) if names else rows
 
 
 def _clear_stale(folder: Path, inputs: str) -> None:

@@ -1,0 +1,54 @@
+"""What a training says as it goes: log.jsonl, and the progress bar."""
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+from transformers import TrainerCallback
+
+from metier.errors import UserError
+from metier.progress import Progress
+
+
+class Journal(TrainerCallback):
+    """log.jsonl, a line a few steps, and the progress bar. A resumed run cuts the lines behind its checkpoint."""
+
+    def __init__(self, file: Path, progress: Progress) -> None:
+        self.file, self.progress, self.step = file, progress, 0
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        lines = self.file.read_text().splitlines() if self.file.exists() else []
+        kept = [line for line in lines if _step_of(line) <= state.global_step]
+        self.file.write_text("".join(line + "\n" for line in kept))
+        self.progress.begin("training", state.max_steps, "steps", done=state.global_step)
+        self.step = state.global_step
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        self.progress.advance(state.global_step - self.step)
+        self.step = state.global_step
+
+    def on_log(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        logs = kwargs["logs"]
+        if "loss" in logs:
+            row = {
+                "step": state.global_step,
+                **{key: float(logs[key]) for key in ("loss", "learning_rate", "grad_norm")},
+            }
+            if not math.isfinite(row["loss"]):
+                raise UserError(
+                    f"The loss became {row['loss']} before step {state.global_step}. Lower `lr`, or look for rows of "
+                    "garbage in curate/train.parquet. The last good checkpoint is kept."
+                )
+            with open(self.file, "a", encoding="utf-8") as stream:
+                stream.write(json.dumps(row) + "\n")
+
+    def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        self.progress.end()
+
+
+def _step_of(line: str) -> float:
+    try:
+        return float(json.loads(line)["step"])
+    except (ValueError, KeyError, TypeError):
+        return float("inf")  # a line torn by a kill
