@@ -52,6 +52,14 @@ def strings(parts: Iterable[pa.Array]) -> pa.Array:
         return pa.LargeStringArray.from_buffers(len(ends) - 1, pa.py_buffer(ends), data)
 
 
+def empty(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
+    """An array to be filled; in a nameless file where it is large."""
+    if np.prod(shape) * np.dtype(dtype).itemsize < LARGE_BYTES // 4:
+        return np.empty(shape, dtype)
+    with tempfile.TemporaryFile() as file:
+        return np.memmap(file, dtype, "w+", shape=shape).view(np.ndarray)
+
+
 def _map(file: IO[bytes]) -> Any:
     file.flush()
     return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)

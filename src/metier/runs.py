@@ -150,7 +150,8 @@ def write_json(path: Path, content: Any) -> None:
 
 def write_table(path: Path, table: pa.Table) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    write(path, lambda scratch: pq.write_table(table, scratch))
+    # Small row groups: a group stands in memory whole while it is written.
+    write(path, lambda scratch: pq.write_table(table, scratch, row_group_size=10_000))
 
 
 def write(path: Path, fill: Callable[[Path], Any]) -> None:

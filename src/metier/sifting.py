@@ -143,6 +143,6 @@ def _bytes(rows: pa.Table) -> int:
 def _sample(dropped: pa.Table, seed: int) -> list[dict[str, Any]]:
     positions = range(len(dropped))
     chosen = random.Random(f"drops:{seed}").sample(positions, min(SAMPLED_DROPS, len(positions)))
-    columns = ["id", "text", "label", "reason"]
-    sample: list[dict[str, Any]] = dropped.select(columns).take(pa.array(sorted(chosen), pa.int64())).to_pylist()
-    return sample
+    few = dropped.select(["id", "text", "label", "reason"])
+    # Row by row: `take` would put the whole column into memory first.
+    return [row for position in sorted(chosen) for row in few.slice(position, 1).to_pylist()]

@@ -3,6 +3,7 @@
 import random
 import re
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -205,16 +206,22 @@ class Inspection:
 
 
 def draw(questions: list[Question], rows: int, seed: str) -> list[Question]:
-    """A seeded draw in which each answer keeps its share (largest remainders), in the original order."""
+    """A seeded draw in which each answer keeps its share, in the original order; all where `rows` is 0."""
     if not rows or rows >= len(questions):
         return questions
+    return [questions[position] for position in drawn_positions([q.answer for q in questions], rows, seed)]
+
+
+def drawn_positions(answers: Sequence[str], rows: int, seed: str) -> list[int]:
+    """Positions of a seeded draw in which each answer keeps its share (largest remainders), in order."""
+    if rows >= len(answers):
+        return list(range(len(answers)))
     by_answer: dict[str, list[int]] = defaultdict(list)
-    for position, question in enumerate(questions):
-        by_answer[question.answer].append(position)
-    exact = {answer: rows * len(group) / len(questions) for answer, group in by_answer.items()}
+    for position, answer in enumerate(answers):
+        by_answer[answer].append(position)
+    exact = {answer: rows * len(group) / len(answers) for answer, group in by_answer.items()}
     quota = {answer: int(share) for answer, share in exact.items()}
     for answer in sorted(exact, key=lambda name: (quota[name] - exact[name], name))[: rows - sum(quota.values())]:
         quota[answer] += 1
     generator = random.Random(f"metier:{seed}")
-    kept = [position for answer in sorted(quota) for position in generator.sample(by_answer[answer], quota[answer])]
-    return [questions[position] for position in sorted(kept)]
+    return sorted(p for answer in sorted(quota) for p in generator.sample(by_answer[answer], quota[answer]))

@@ -11,6 +11,7 @@ import numba as nb
 import numpy as np
 import pyarrow as pa
 
+from metier import mapped
 from metier.kernels.words import FOLD, GOLD, JOINT, PRIME, SEED, WORD, U, buffers, joint, mixed
 
 SHINGLE = 5
@@ -78,7 +79,7 @@ def signatures(texts: pa.Array, seed: int = 0) -> tuple[np.ndarray, np.ndarray, 
     generator = np.random.default_rng(seed)
     a = generator.integers(0, 1 << 31, BANDS * BAND_ROWS, np.uint32) * np.uint32(2) + np.uint32(1)
     b = generator.integers(0, 1 << 32, BANDS * BAND_ROWS, np.uint32)
-    out = np.empty((len(texts), len(a)), np.uint32)
+    out = mapped.empty((len(texts), len(a)), np.uint32)
     exact, words = np.empty(len(texts), np.uint64), np.empty(len(texts), np.int64)
     buffer, offsets = buffers(texts)
     _signatures(buffer, offsets, FOLD, WORD, a, b, out, exact, words)
@@ -243,13 +244,13 @@ def near_duplicates(texts: pa.Array, threshold: float, apart: np.ndarray, order:
     """Star clusters of near-duplicates among `foldable` texts.
 
     `apart`: rows with different numbers are never joined. `order`: all rows, the best to keep first. Memory: 512 bytes
-    of values, 24 x 16 bytes of buckets and about 50 bytes more a row; the text itself is read where it lies.
+    of values and 256 of buckets a row, mapped where they are large; the text is read where it lies.
     """
     n = len(texts)
     signature, exact, words = signatures(texts, seed)
     buffer, offsets = buffers(texts)
-    by_key, places = np.empty((BANDS, n), np.int32), np.empty((BANDS, n), np.int32)
-    begins, ends, keys = np.empty((BANDS, n), np.int32), np.empty((BANDS, n), np.int32), np.empty(n, np.uint64)
+    by_key, places, begins, ends = (mapped.empty((BANDS, n), np.int32) for _ in range(4))
+    keys = np.empty(n, np.uint64)
     for band in range(BANDS):
         _band_keys(signature, band, keys)
         _buckets(keys, by_key, places, begins, ends, band)

@@ -6,6 +6,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from metier.errors import UserError
 from metier.represent import FEWEST, compare
 from metier.represent.decision import STATES, decide
 from metier.represent.page import section
@@ -32,14 +33,18 @@ def represent(run: Run, train: pa.Table, valid: pa.Table) -> dict[str, Any]:
             found.append(entry | {"state": UNKNOWN, "reasons": [reason]})
             continue
         mine, wanted = _labels(train, benchmark), _labels(valid, benchmark) if where == HELD_OUT else []
-        measured = compare(
-            train["text"].to_pylist(),
-            examples,
-            reference,
-            labels=mine if mine and wanted else None,
-            target_labels=wanted if mine and wanted else None,
-            seed=run.recipe.seed,
-        )
+        try:
+            measured = compare(
+                train["text"].to_pylist(),
+                examples,
+                reference,
+                labels=mine if mine and wanted else None,
+                target_labels=wanted if mine and wanted else None,
+                seed=run.recipe.seed,
+            )
+        except UserError as error:  # nothing can be said of these texts; that is no reason not to train on them
+            found.append(entry | {"state": UNKNOWN, "reasons": [str(error)]})
+            continue
         decision = decide(measured)
         entry |= {"state": decision.state, "reasons": decision.reasons, "section": section(measured, decision)}
         found.append(entry | {"measured": measured.to_json()})

@@ -11,9 +11,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from metier.benchmarks import draw
+from metier import mapped
+from metier.benchmarks import drawn_positions
 from metier.errors import UserError, nearest
-from metier.records import Question
 from metier.steps import Sifted, Surroundings, sift
 
 BUCKETS = 10_000
@@ -48,7 +48,7 @@ class Step:
     def apply(self, rows: pa.Table, around: Surroundings) -> Sifted:
         splits = rows["split"].to_pylist()
         places = np.array([i for i, split in enumerate(splits) if split in (None, "train")], np.int64)
-        candidates = rows.take(pa.array(places, pa.int64()))
+        candidates = mapped.filtered(rows, pa.array([split in (None, "train") for split in splits], pa.bool_()))
         score, evidence = self._scores(candidates, around)
         chosen = self._choose(candidates, score, around.seed)
         kept = set(places[chosen].tolist())
@@ -59,11 +59,11 @@ class Step:
 
     def _choose(self, candidates: pa.Table, score: np.ndarray | None, seed: int) -> np.ndarray:
         """Positions of the chosen: the budget shared out to the strata, then each filled by `by`."""
-        labels, ids = candidates["label"].to_pylist(), candidates["id"].to_pylist()
+        labels = candidates["label"].to_pylist()
         embedded = (
             embeddings(candidates["text"].to_pylist(), [], seed)[0] if self._asks("diverse", candidates) else None
         )
-        strata = length_quarters(candidates["text"]) if self.length_control else [np.arange(len(ids))]
+        strata = length_quarters(candidates["text"]) if self.length_control else [np.arange(len(labels))]
         chosen: list[int] = []
         for stratum, budget in zip(strata, shares([len(s) for s in strata], self.rows), strict=True):
             if embedded is not None:
@@ -71,8 +71,8 @@ class Step:
             elif score is not None:
                 chosen += stratum[np.argsort(-score[stratum], kind="stable")[:budget]].tolist()
             else:
-                asked = [Question(ids[i], str(i), str(labels[i])) for i in stratum]
-                chosen += [int(one.text) for one in draw(asked, budget, f"select:{seed}")] if budget else []
+                kept = drawn_positions([str(labels[i]) for i in stratum], budget, f"select:{seed}") if budget else []
+                chosen += stratum[kept].tolist()
         return np.array(sorted(chosen), np.int64)
 
     def _asks(self, by: str, candidates: pa.Table) -> bool:
