@@ -49,11 +49,11 @@ def test_a_planted_question_is_found(plant, n):
     assert f"(q{n})" in reasons(sift([plant(QUESTIONS[n].text)]))["0"]
 
 
-def test_half_a_question_is_a_leak_and_a_quarter_is_listed():
+def test_most_of_a_question_is_a_leak_and_half_of_it_is_listed():
     words = QUESTIONS[-1].text.split()
-    sifted = sift([" ".join(words[:30]), " ".join(words[:15])])
-    assert reasons(sifted) == {"0": "holds 67% of a question of 'exam' (q11), 30 words in one run"}
-    assert sifted.notes["partly"] == [{"row": "1", "question": "a question of 'exam' (q11)", "share": 0.33}]
+    sifted = sift([" ".join(words[:38]), " ".join(words[:20]), " ".join(words[:15])])
+    assert reasons(sifted) == {"0": "holds 84% of a question of 'exam' (q11), 38 words in one run"}
+    assert sifted.notes["partly"] == [{"row": "1", "question": "a question of 'exam' (q11)", "share": 0.44}]
 
 
 def test_fifty_words_of_a_long_question_are_a_leak_whatever_its_length():
