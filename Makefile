@@ -27,11 +27,14 @@ fix: .venv
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# eval_vs_lm_eval reads METIER_DATA.
+# All but train_vs_trl and intervals read METIER_DATA.
 bench: .venv
 	$(BIN)/python bench/train_vs_trl.py --check
 	$(BIN)/python bench/intervals.py --check
 	$(BIN)/python bench/eval_vs_lm_eval.py --check
+	$(BIN)/python bench/curation.py --check
+	$(BIN)/python bench/redaction.py --check
+	$(BIN)/python bench/represent.py --check
 
 results: .venv
 	$(BIN)/metier run --out runs/results

@@ -64,7 +64,7 @@ def main() -> None:
     figures["leaks"] = leaks(texts, tests or questions_of(texts, generator), generator)
     figures["importance"] = {"mb_a_cpu_second": rate(texts, lambda array: importance(array, array.slice(0, 200)))}
     figures["redaction"] = redaction(texts)
-    if not arguments.alone:
+    if tests and not arguments.alone:  # the other libraries have to be fetched: not for made-up texts
         figures["others"] = beside(texts, figures, 200 if arguments.quick else 2000)
     figures["peak_memory_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     figures["versions"] = {name: version(name) for name in ("numba", "pyarrow", "numpy")}

@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 
 from metier.kernels.folding import foldable
 from metier.kernels.minhash import near_duplicates
+from metier.kernels.words import GOLD
 from metier.steps import Sifted, Surroundings, sift
 from metier.steps._compared import beside, compared
 
@@ -41,18 +42,18 @@ class Step:
 
     def apply(self, rows: pa.Table, around: Surroundings) -> Sifted:
         texts = foldable(compared(rows, around.benchmarks))
-        labels = rows["label"].to_pylist()
-        apart = _numbered(zip(rows["task"].to_pylist(), labels, beside(rows, around.benchmarks), strict=True))
+        tasks, labels = _codes(rows["task"]), _codes(rows["label"])
+        aside = _numbered(beside(rows, around.benchmarks))
+        apart = (tasks * (labels.max(initial=0) + 1) + labels) * (aside.max(initial=0) + 1) + aside
         order = self._order(rows)
-        # A threshold of 1 asks for exact copies alone; no two rows that differ are looked at.
         found = near_duplicates(texts, self.threshold, apart, order, around.seed)
-        tasks = _numbered(rows["task"].to_pylist())
-        exact = _numbered(zip(found.exact.tolist(), tasks.tolist(), strict=True))
-        torn = _contradicted(exact, labels)
+        # The same text may be a row of two tasks, each with its own label.
+        _, exact = np.unique(found.exact + tasks.astype(np.uint64) * GOLD, return_inverse=True)
+        torn = _contradicted(exact, labels, rows["label"])
         first = _first(exact, order)
-        centre = np.where(first == np.arange(len(rows)), found.centre, first)
-        if self.threshold >= 1:
-            centre = np.where(first == np.arange(len(rows)), -1, first)
+        # A threshold of 1 asks for exact copies alone.
+        near = found.centre if self.threshold < 1 else np.full(len(rows), -1)
+        centre = np.where(first == np.arange(len(rows)), near, first)
         notes = {"contradictory_texts": len(torn), **self._notes(rows, centre, first, found)}
         if not self.drop:
             return Sifted(
@@ -62,16 +63,14 @@ class Step:
         touched = np.isin(exact, list(torn)) | (centre >= 0) if torn else centre >= 0
         ids = rows["id"].to_pylist()
         for row in np.flatnonzero(touched).tolist():
-            reasons[row] = self._reason(row, ids, labels, exact, torn, centre, first, found)
+            reasons[row] = self._reason(row, ids, exact, torn, centre, first, found)
         return sift(rows, reasons, **notes)
 
-    def _reason(
-        self, row: int, ids: Any, labels: Any, exact: Any, torn: Any, centre: Any, first: Any, found: Any
-    ) -> str | None:
+    def _reason(self, row: int, ids: Any, exact: Any, torn: Any, centre: Any, first: Any, found: Any) -> str | None:
         if (known := torn.get(int(exact[row]))) is not None:
             if self.contradictions == "keep":
                 return None
-            return f"same text with {len(known)} labels: {', '.join(sorted(map(str, known)))}"
+            return f"same text with {len(known)} labels: {', '.join(sorted(known))}"
         if first[row] != row:
             return f"same text as {ids[first[row]]}"
         if centre[row] >= 0:
@@ -119,13 +118,25 @@ def _numbered(keys: Any) -> np.ndarray:
     return np.array([known.setdefault(key, len(known)) for key in keys], np.int64)
 
 
-def _contradicted(exact: np.ndarray, labels: list[str | None]) -> dict[int, set[str]]:
+def _codes(column: pa.ChunkedArray) -> np.ndarray:
+    """(rows,) a number for each different value, null among them."""
+    encoded = column.combine_chunks().dictionary_encode(null_encoding="encode")
+    codes: np.ndarray = encoded.indices.to_numpy(zero_copy_only=False).astype(np.int64)
+    return codes
+
+
+def _contradicted(exact: np.ndarray, codes: np.ndarray, labels: pa.ChunkedArray) -> dict[int, set[str]]:
     """Text -> its labels, where it has more than one."""
-    seen: dict[int, set[str]] = defaultdict(set)
-    for text, label in zip(exact.tolist(), labels, strict=True):
-        if label is not None:
-            seen[text].add(label)
-    return {text: found for text, found in seen.items() if len(found) > 1}
+    said = labels.is_valid().to_numpy()
+    labelled = np.flatnonzero(said)
+    width = int(codes.max(initial=0)) + 1
+    pairs, place = np.unique(exact[labelled] * width + codes[labelled], return_index=True)
+    texts, counts = np.unique(pairs // width, return_counts=True)
+    torn = texts[counts > 1]
+    found: dict[int, set[str]] = defaultdict(set)
+    for position in labelled[place[np.isin(pairs // width, torn)]].tolist():
+        found[int(exact[position])].add(labels[position].as_py())
+    return dict(found)
 
 
 def _first(exact: np.ndarray, order: np.ndarray) -> np.ndarray:
