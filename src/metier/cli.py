@@ -115,6 +115,22 @@ def check(
     print(json.dumps(found) if json_ else _check_text(found))
 
 
+@app.command()
+def new(
+    name: Annotated[str, typer.Argument(help="The new folder, which will hold recipe.yaml.")],
+    from_: Annotated[Path, typer.Option("--from", help="A folder of your tables (CSV, JSONL, Parquet) or documents.")],
+    industry: IndustryName = None,
+    json_: Json = False,
+) -> None:
+    """Start a recipe on your own files. What it could not know stands in the recipe as questions."""
+    from metier.stages.new import new as start
+
+    found = start(name, from_, industry)
+    if not json_:
+        found["questions"] = "".join(f"\n- {question}" for question in found["questions"])
+    _say(found, json_)
+
+
 @app.command("list")
 def list_(
     kind: Annotated[str, typer.Argument(help="industries, sources, steps, methods, benchmarks, scorers or metrics")],

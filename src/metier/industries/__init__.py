@@ -18,3 +18,7 @@ class Pack:
     ship: dict[str, float] = field(default_factory=dict)
     intended_use: str = ""
     limits: str = ""
+    glossary: list[str] = field(default_factory=list)
+    """20 to 40 terms of the trade, by which the representativeness report asks whether the texts speak its language."""
+    costs: dict[str, float] = field(default_factory=dict)
+    """`right -> said`: what that mistake costs against an ordinary one, which costs 1."""

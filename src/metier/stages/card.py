@@ -7,6 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from metier import plugins
 from metier.cards import Facts, croissant, dataset_card, label_counts
 from metier.runs import Run, file_sha256, write_json, write_text
 
@@ -23,6 +24,7 @@ def write_cards(
     """card.md for people and croissant.json for machines."""
     lock = json.loads(run.path("lock.json").read_text(encoding="utf-8"))
     files = {name: run.folder / "curate" / name for name in ("train.parquet", "valid.parquet")}
+    pack = plugins.find("industries", run.recipe.industry)()
     read = Counter(rows["source"].to_pylist())
     facts: Facts = {
         "name": f"{run.folder.name}: rows to train on",
@@ -47,6 +49,8 @@ def write_cards(
         "files": {name: {"sha256": file_sha256(file), "bytes": file.stat().st_size} for name, file in files.items()},
         "command": "metier curate recipe.yaml",
         "versions": lock["versions"],
+        "intended_use": pack.intended_use,
+        "limits": pack.limits,
         "date": date.today().isoformat(),
     }
     write_text(run.path("curate", "card.md"), dataset_card(facts))

@@ -91,7 +91,7 @@ class Step:
         families = [
             {"kept": ids[row].as_py(), "rows": count + 1, "begins": texts[row].as_py()[:120]}
             for row, count in Counter(centre[gone].tolist()).most_common(SHOWN)
-            if count >= 4
+            if count >= 1
         ]
         sources, alarms = rows["source"].to_pylist(), []
         lost = Counter(source for source, is_gone in zip(sources, gone, strict=True) if is_gone)

@@ -11,7 +11,8 @@ from metier.steps import Sifted, Surroundings, sift
 
 @dataclass
 class Step:
-    """Hold out a share of the training rows for choosing settings. Sides that a source fixed stay as they are."""
+    """Hold out a share of the training rows for choosing settings. Sides that a source fixed stay as they are, but a
+    source that fixed no held-out rows gives some of its training rows."""
 
     valid: float = 0.1
     """Share of the rows held out."""
@@ -20,7 +21,9 @@ class Step:
 
     def apply(self, rows: pa.Table, around: Surroundings) -> Sifted:
         splits, groups, labels, ids = (rows[name].to_pylist() for name in ("split", "group", "label", "id"))
-        open_rows = [i for i, split in enumerate(splits) if split is None]
+        sources = rows["source"].to_pylist()
+        fixed = {source for source, split in zip(sources, splits, strict=True) if split == "valid"}
+        open_rows = [i for i, side in enumerate(splits) if side is None or side == "train" and sources[i] not in fixed]
         # A row without a group is its own group; so is every row where the recipe says so.
         group_of = {i: (groups[i] if self.by == "group" and groups[i] is not None else ids[i]) for i in open_rows}
         held_out = self._hold_out(group_of, labels, random.Random(f"split:{around.seed}"))

@@ -1,0 +1,68 @@
+"""Finance: what a bank's customers want, what the central bank signals, and a forecast that nobody can make."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from metier.industries import Pack
+
+
+@dataclass
+class Industry(Pack):
+    """Retail banking and monetary policy: intents of messages, stance of sentences, and rate moves as a control."""
+
+    name: str = "finance"
+    sources: list[Any] = field(default_factory=lambda: ["banking77", "fomc_stance", "fed_rate_moves", "general"])
+    # The labels are class names ("age limit"): nothing in them belongs to a person.
+    steps: list[Any] = field(
+        default_factory=lambda: [
+            "licence",
+            "normalise",
+            {"redact": {"profile": "finance", "labels": "keep"}},
+            "dedup",
+            "decontaminate",
+            {"split": {"by": "group"}},
+            {"select": {"rows": 17000}},
+        ]
+    )
+    # Two epochs: with 77 intents a class has but 130 messages.
+    methods: list[Any] = field(
+        default_factory=lambda: [
+            {"sft": {"lr": 1.5e-3, "epochs": 2, "batch_tokens": 2048, "targets": "q_proj,v_proj,o_proj,down_proj"}}
+        ]
+    )
+    benchmarks: list[Any] = field(default_factory=lambda: ["banking77", "fomc_stance", "fed_rate_moves"])
+    keep: dict[str, float] = field(default_factory=lambda: {"general": 0.02})
+    ship: dict[str, float] = field(default_factory=lambda: {"min_gain": 0.02, "alpha": 0.05})
+    intended_use: str = (
+        "Routing customers' messages of an online bank to a person or a page, and marking sentences of the Federal "
+        "Reserve as dovish, hawkish or neutral for an analyst who reads them. Not for trading, credit decisions, "
+        "fraud decisions or advice to customers. fed_rate_moves is a control: texts do not foretell that day's yield, "
+        "and a model that seems to do so has seen the answer."
+    )
+    limits: str = (
+        "English only. The messages are short, from one online bank, each with one intent: voice, chat threads, "
+        "several wishes at once and wishes outside the 77 were not tested. The stance sentences are of the Federal "
+        "Reserve alone, 1996 to 2022, and training and test come from the same years: later years, other central "
+        "banks and companies were not tested. Figures in reports (benchmark tatqa) are not part of this pack's "
+        "training. fomc_stance and fed_rate_moves are CC-BY-NC-4.0: research only. For a commercial model take both "
+        "out of `sources` and set {licence: {intended_use: commercial}}. The text that checks for forgetting is by "
+        "the same hand as the replay text, so it may look too kind."
+    )
+    glossary: list[str] = field(
+        default_factory=lambda: [
+            *("account", "balance", "transfer", "payment", "card", "refund", "fee", "exchange rate", "top up", "cash"),
+            *("withdrawal", "direct debit", "beneficiary", "statement", "merchant", "interest rate", "inflation"),
+            *("federal funds rate", "monetary policy", "price stability", "unemployment", "labor market", "yield"),
+            *("treasury", "asset purchases", "tightening", "accommodation", "basis points", "credit", "liquidity"),
+        ]
+    )
+    costs: dict[str, float] = field(
+        default_factory=lambda: {
+            "lost or stolen card -> card arrival": 20,
+            "compromised card -> card not working": 20,
+            "cash withdrawal not recognised -> cash withdrawal charge": 10,
+            "card payment not recognised -> card payment fee charged": 10,
+            "hawkish -> dovish": 5,
+            "dovish -> hawkish": 5,
+        }
+    )

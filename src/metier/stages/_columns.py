@@ -1,0 +1,193 @@
+"""Which column of a team's table is what: the text, the answer, what belongs together, dates, ids, and the split."""
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any
+
+ANSWERS = "label category class intent department topic tag target outcome code stance decision status queue reason"
+GROUPS = (
+    "patient customer client contract user account policyholder case member person document dialogue conversation "
+    "thread author company issuer product household employee device asin order claim"
+)
+DATES = "date day time year created updated timestamp received opened"
+SPLITS = "split fold partition subset set"
+SIDES = {"train": "train", "training": "train", "dev": "valid", "val": "valid", "valid": "valid", "validation": "valid"}
+SIDES |= {"test": "test", "testing": "test", "holdout": "test", "eval": "test"}
+
+FEWEST_GROUPS = 10
+"""With fewer groups there is no parting by them, and no interval over them."""
+MOST_ANSWERS = 300
+LONGEST_ANSWER = 60
+"""Characters, on average: what is longer is a text and not the name of a class."""
+
+
+@dataclass
+class Columns:
+    """What was found; `doubts` are questions for the person who knows the table."""
+
+    text: str | None = None
+    label: str | None = None
+    group: str | None = None
+    time: str | None = None
+    id: str | None = None
+    split: str | None = None
+    doubts: list[str] = field(default_factory=list)
+    slices: list[str] = field(default_factory=list)
+    """Further columns of a few values: results by them may be worth a look."""
+
+
+@dataclass(frozen=True)
+class Profile:
+    """A column in figures."""
+
+    name: str
+    rows: int
+    """Rows that have a value."""
+    distinct: int
+    length: float
+    """Characters of a value, on average."""
+    text: bool
+    spaced: bool
+    """Values of several words, as texts have and keys have not."""
+    dated: bool
+    values: frozenset[str]
+
+    @property
+    def repeats(self) -> bool:
+        return 1 < self.distinct <= 0.7 * self.rows
+
+    def called(self, words: str) -> bool:
+        """Whether the name has one of these words, alone or in the plural: `Customer ID`, `patientId`, `labels`."""
+        parts = re.findall(r"[A-Z]?[a-z]+|[A-Z]+", self.name)
+        return any(
+            part.lower().removesuffix("s") in {word.removesuffix("s") for word in words.split()} for part in parts
+        )
+
+
+def absent(value: Any) -> bool:
+    """Nothing, an empty or blank cell, or the NaN with which tables fill a gap."""
+    return value is None or (isinstance(value, str) and not value.strip()) or value != value
+
+
+def columns_of(rows: Sequence[dict[str, Any]]) -> Columns:
+    """What each column seems to be, by its name and its values; text and label are None where nothing fits."""
+    known = [_profile(name, rows) for name in dict.fromkeys(name for row in rows for name in row)]
+    found = Columns()
+    texts = [it for it in known if it.text and not it.dated and it.length >= 10 and it.distinct > 2]
+    if not texts:
+        return found
+    text = max(texts, key=lambda it: (it.spaced, it.length))
+    found.text = text.name
+    left = [it for it in known if it is not text]
+    if split := next((it for it in left if it.called(SPLITS) and _says_sides(it)), None):
+        found.split = split.name
+    if own := next(
+        (it for it in left if it.called("id key uuid number") and it.distinct == it.rows == len(rows)), None
+    ):
+        found.id = own.name
+    left = [it for it in left if it.name not in (found.split, found.id)]
+    if dated := next((it for it in left if it.dated), None):
+        found.time = dated.name
+    left = [it for it in left if not it.dated]
+    _groups(left, found)
+    _answers([it for it in left if it.name != found.group], found)
+    if found.label is None and found.group:
+        # A table of complaints with `product` alone: what is called like a group is the answer where nothing else is.
+        found.group = None
+        _answers(left, found)
+    _doubt_text(text, texts, found)
+    return found
+
+
+def _profile(name: str, rows: Sequence[dict[str, Any]]) -> Profile:
+    values = [row[name] for row in rows if not absent(row.get(name))]
+    flat = [value for value in values if not isinstance(value, list | dict)]
+    said = [str(value) for value in flat] if len(flat) == len(values) else []
+    return Profile(
+        name,
+        len(said),
+        len(set(said)),
+        sum(map(len, said)) / max(len(said), 1),
+        bool(said) and all(isinstance(value, str) for value in flat),
+        sum(" " in value.strip() for value in said) > len(said) / 2,
+        bool(said) and _dates(name, flat),
+        frozenset(set(said)) if len(set(said)) <= MOST_ANSWERS else frozenset(),
+    )
+
+
+def _dates(name: str, values: list[Any]) -> bool:
+    if all(isinstance(value, date | datetime) for value in values):
+        return True
+    named = Profile(name, 0, 0, 0.0, False, False, False, frozenset()).called(DATES)
+    form = r"\d{4}-\d\d(-\d\d)?([T ].*)?|\d{1,2}[./-]\d{1,2}[./-](\d{4}|\d\d)" + (r"|(19|20)\d\d" if named else "")
+    return all(re.fullmatch(form, str(value).strip()) for value in values)
+
+
+def _says_sides(column: Profile) -> bool:
+    sides = {SIDES.get(value.strip().lower()) for value in column.values}
+    return None not in sides and {"train", "test"} <= sides
+
+
+def _groups(left: list[Profile], found: Columns) -> None:
+    """The column of what must stay on one side: it is called so, or is an id that comes again."""
+    likely = [it for it in left if it.repeats and (it.called(GROUPS) or it.called("id")) and not it.called(ANSWERS)]
+    enough = [it for it in likely if it.distinct >= FEWEST_GROUPS]
+    few = [it.name for it in likely if it not in enough]
+    if enough:
+        # The more values, the smaller the groups; a hospital's column `ward_id` beside `patient` is the coarser one.
+        group = max(enough, key=lambda it: (it.called(GROUPS), it.distinct))
+        found.group = group.name
+        others = "".join(f" Or is it `{it.name}`?" for it in enough if it is not group)
+        found.doubts.append(
+            f"Is `{group.name}` what must stay on one side, all its rows in training or all in the test? "
+            f"It has {group.distinct:,} values in {group.rows:,} rows.{others}"
+        )
+    else:
+        found.doubts.append(
+            "Do several rows come from one patient, customer or contract? No column says so, and rows were parted one "
+            "by one. If they do, name it with `group` and `cluster`, and make the test anew."
+        )
+    found.doubts += [
+        f"`{name}` has fewer than {FEWEST_GROUPS} values: too few to part training and test by it. Should it be so?"
+        for name in few
+    ]
+
+
+def _answers(left: list[Profile], found: Columns) -> None:
+    """The column with the answer: few short values that come again, best with a name that says so."""
+    likely = [
+        it
+        for it in left
+        if it.repeats and it.distinct <= min(MOST_ANSWERS, it.rows / 3) and 0 < it.length <= LONGEST_ANSWER
+    ]
+    if not likely:
+        return
+    # Words before numbers, and the last column before earlier ones: tables end with what people wrote last.
+    label = max(likely, key=lambda it: (it.called(ANSWERS), it.text and not _numbers(it), left.index(it)))
+    found.label = label.name
+    others = [it.name for it in likely if it is not label]
+    found.slices = [it.name for it in likely if it is not label and it.distinct <= 12]
+    more = f" It could also be {' or '.join(f'`{name}`' for name in others)}." if others else ""
+    found.doubts.append(f"Is `{label.name}` the answer that the model shall give ({label.distinct} values)?{more}")
+
+
+def label_counts(rows: Sequence[dict[str, Any]], label: str) -> Counter[str]:
+    return Counter(str(row[label]) for row in rows)
+
+
+def _numbers(column: Profile) -> bool:
+    return all(re.fullmatch(r"-?[\d.,]+", value) for value in column.values)
+
+
+def _doubt_text(text: Profile, texts: list[Profile], found: Columns) -> None:
+    others = [it.name for it in texts if it is not text and it.name not in (found.label, found.group, found.split)]
+    more = [name for name in others if name not in (found.id, found.time, *found.slices)]
+    if more:
+        found.doubts.append(
+            f"`{text.name}` is read, as the longest text. Should the model also see "
+            f"{' and '.join(f'`{name}`' for name in more)}? Put it into the prompt in braces, unless it is known only "
+            "after the answer."
+        )

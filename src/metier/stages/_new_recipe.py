@@ -1,0 +1,126 @@
+"""The text of a recipe that `metier new` writes: what was found, and as comments what only its people know."""
+
+import re
+import textwrap
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from metier.recipe import DEFAULT_INDUSTRY
+from metier.redaction import PROFILES
+from metier.stages._columns import Columns
+
+STEPS = ["licence", "normalise", "dedup", "decontaminate", {"split": {"by": "group"}}, {"select": {"rows": 17000}}]
+
+
+def recipe_text(
+    name: str,
+    folder: Path,
+    industry: str | None,
+    pack: Any,
+    columns: Columns,
+    counts: dict[str, int],
+    doubts: list[str],
+) -> str:
+    """YAML with comments; every value is written by the YAML library, whatever the columns are called."""
+    chosen = str(Path(industry).resolve()) if industry and industry.endswith(".py") else industry or DEFAULT_INDUSTRY
+    head = [
+        f"Written by `metier new {name}` from {folder.resolve()}. Next: metier check {name}/recipe.yaml",
+        f"{counts['train']:,} rows to learn from, {counts['test']:,} to test on, {counts['documents']:,} documents as "
+        "raw text; all are copies beside this file, so that no test row is learned from.",
+    ]
+    if counts["left_out"]:
+        head.append(f"{counts['left_out']:,} pieces gave no row: left_out.jsonl says which and why.")
+    redacts = _redacts(industry, pack)
+    steps = [*STEPS[:2], *([{"redact": {"profile": pack.name, "labels": "keep"}}] if redacts else []), *STEPS[2:]]
+    parts = [_comment(head), _comment(["", "To be answered by you:", *(f"- {doubt}" for doubt in doubts)])]
+    parts += [_yaml("industry", chosen)]
+    parts += _sources(pack, columns, counts)
+    parts += [_yaml("steps", steps)]
+    if columns.label:
+        parts += _benchmark(name, columns, counts)
+    return "\n".join(parts)
+
+
+def _sources(pack: Any, columns: Columns, counts: dict[str, int]) -> list[str]:
+    own: list[Any] = []
+    if columns.label:
+        said = {key: getattr(columns, key) for key in ("text", "label", "group", "time", "id", "split")}
+        own.append(
+            {"path": "train.jsonl", **{key: value for key, value in said.items() if value}, "licence": "proprietary"}
+        )
+    if counts["documents"]:
+        own.append({"path": "documents.jsonl", "licence": "proprietary"})
+    notes = ["May you train on these texts? `proprietary` is your word that they are yours to use."]
+    if columns.label:
+        return [_comment(notes), _yaml("sources", [*own, "general"])]
+    notes += [
+        "There are no labelled rows among the files, so nothing below tests your own work: the pack's data and its "
+        f"benchmarks ({', '.join(map(str, pack.benchmarks))}) stand in for it. What is missing is a table with a text "
+        "and an answer in each row; the documents are learned as raw text beside the pack's rows.",
+    ]
+    return [_comment(notes), _yaml("sources", [*own, *pack.sources])]
+
+
+def _benchmark(name: str, columns: Columns, counts: dict[str, int]) -> list[str]:
+    text, label = str(columns.text), str(columns.label)
+    benchmark: dict[str, Any] = {"name": f"{name}-test", "path": "test.jsonl", "text": text, "label": label}
+    benchmark |= {"prompt": f"{_title(text)}: {{text}}\n{_title(label)}:", "metrics": ["accuracy", "macro_f1"]}
+    benchmark |= {"cluster": columns.group} if columns.group else {}
+    notes = [
+        "Does the prompt read as your people would put it? Are some answers rare and dear? Then `macro_f1` goes first."
+    ]
+    if columns.slices:
+        notes.append(f"Which parts matter? `slices: [{', '.join(columns.slices)}]` shows results by them.")
+    if counts["test"] < 100:
+        notes.append(f"The test has {counts['test']} rows: `metier check` says how large a gain it can show at all.")
+    return [_comment(notes), _yaml("benchmarks", [benchmark])]
+
+
+def general_doubts(industry: str | None, pack: Any) -> list[str]:
+    """What is asked whatever the folder holds."""
+    found = []
+    if not industry:
+        found.append(
+            f"Which trade is this? Its pack fills in what is not said here: `{DEFAULT_INDUSTRY}`, which stands in, "
+            "finance, legal, retail, or a file of your own."
+        )
+    if not _redacts(industry, pack):
+        profiles = ", ".join(sorted(PROFILES))
+        found.append(
+            f"Do the texts name persons? Then put {{redact: {{profile: ...}}}} behind `normalise`: {profiles}."
+        )
+    return found
+
+
+def _redacts(industry: str | None, pack: Any) -> bool:
+    return industry is not None and pack.name in PROFILES
+
+
+def _title(column: str) -> str:
+    """A column's name as the words of a prompt: `claim_note` -> `Claim note`."""
+    words = " ".join(re.findall(r"[^\W_]+", column))
+    return (words[:1].upper() + words[1:]) or "Text"
+
+
+def _comment(lines: list[str]) -> str:
+    wrapped = [part for line in lines for part in (textwrap.wrap(" ".join(line.split()), 116) or [""])]
+    return "\n".join(f"# {line}".rstrip() for line in wrapped)
+
+
+class _Plain(yaml.SafeDumper):
+    """Line breaks as \\n, as people write a prompt; the library's own choice spreads it over three lines."""
+
+
+_Plain.add_representer(
+    str,
+    lambda dumper, text: dumper.represent_scalar("tag:yaml.org,2002:str", text, style='"' if "\n" in text else None),
+)
+
+
+def _yaml(key: str, value: Any) -> str:
+    flow = None if isinstance(value, list) else False
+    return yaml.dump(
+        {key: value}, Dumper=_Plain, sort_keys=False, allow_unicode=True, default_flow_style=flow, width=1000
+    )

@@ -1,0 +1,260 @@
+"""A recipe from a folder: what its tables and documents seem to be, what to ask about them, and a test set apart."""
+
+import json
+import os
+import re
+import shutil
+import tempfile
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from metier import plugins
+from metier.errors import UserError
+from metier.formats import Broken
+from metier.formats._bytes import half_pair
+from metier.formats._files import Found, found, pieces
+from metier.recipe import DEFAULT_INDUSTRY
+from metier.records import rows_to_table
+from metier.stages._columns import SIDES, Columns, absent, columns_of
+from metier.stages._new_recipe import general_doubts, recipe_text
+from metier.stats import FEWEST_CLUSTERS
+from metier.steps import Surroundings
+from metier.steps.split import Step as Split
+
+TABLES = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", ".csv.gz", ".tsv.gz", ".jsonl.gz", ".ndjson.gz")
+DOCUMENTS = (".txt", ".md", ".html", ".htm", ".pdf", ".docx")
+ABOUT = ("readme", "license", "licence", "changelog", "notice")
+TEST_SHARE, SEED = 0.2, 0
+FEWEST_ROWS = 20
+MOST_ROWS = 1_000_000
+"""Rows of tables are held in memory to part them; whoever has more parts them by other means."""
+
+
+Row = tuple[str, Path, dict[str, Any]]
+"""(where it stands, its file, the row as the file has it)"""
+
+
+@dataclass
+class Gathered:
+    """What the folder holds."""
+
+    tables: dict[Path, list[Row]] = field(default_factory=lambda: defaultdict(list))
+    documents: list[dict[str, str]] = field(default_factory=list)
+    left_out: list[dict[str, str]] = field(default_factory=list)
+    doubts: list[str] = field(default_factory=list)
+    """Questions for the people who know the files."""
+
+
+def new(name: str, folder: Path, industry: str | None = None, into: Path = Path(".")) -> dict[str, Any]:
+    """Write NAME/recipe.yaml with its train.jsonl, test.jsonl and documents.jsonl; returns what was found and asked.
+
+    All or nothing: a folder of that name is never touched, and a failure leaves none behind.
+    """
+    target = _target(name, into)
+    if not folder.exists():
+        raise UserError(f"There is no folder {folder}. Name the one that holds your files: --from DIR.")
+    pack = plugins.find("industries", industry or DEFAULT_INDUSTRY)()
+    gathered = _gather(folder)
+    columns, rows = _labelled(gathered)
+    sides = _sides(rows, columns, gathered) if rows else []
+    gathered.doubts += general_doubts(industry, pack)
+    if not rows and not gathered.documents:
+        raise UserError(f"{folder} holds no text that can be read: {_first_reason(gathered)}")
+    scratch = Path(tempfile.mkdtemp(prefix=f".{name}.", dir=into))
+    try:
+        parts: dict[str, list[Any]] = {"train": [], "test": []}
+        for (_, _, row), side in zip(rows, sides, strict=True):
+            if side != "out":
+                parts["test" if side == "test" else "train"].append(row)
+        parts |= {"documents": gathered.documents, "left_out": gathered.left_out}
+        for part, content in parts.items():
+            if content:
+                lines = (json.dumps(row, ensure_ascii=False, default=str) + "\n" for row in content)
+                (scratch / f"{part}.jsonl").write_text("".join(lines), encoding="utf-8")
+        counts = {part: len(content) for part, content in parts.items()}
+        text = recipe_text(name, folder, industry, pack, columns, counts, gathered.doubts)
+        (scratch / "recipe.yaml").write_text(text, encoding="utf-8")
+        scratch.chmod(0o755)
+        os.rename(scratch, target)
+    except BaseException:
+        shutil.rmtree(scratch, ignore_errors=True)
+        raise
+    return {"recipe": str(target / "recipe.yaml"), **counts, "questions": gathered.doubts}
+
+
+def _target(name: str, into: Path) -> Path:
+    if not re.fullmatch(r"\w[\w.-]{0,99}", name):
+        raise UserError(f"'{name}' becomes a folder: use letters, digits, '-', '_' and '.', and no path.")
+    target = into / name
+    if target.exists() or target.is_symlink():
+        raise UserError(f"{target} is there already, and nothing is overwritten. Take another name or remove it.")
+    return target
+
+
+def _gather(folder: Path) -> Gathered:
+    gathered = Gathered()
+    for origin, file, wrong in _files(folder):
+        lower = file.name.lower()
+        table = lower.endswith(TABLES)
+        if file.name.lower().split(".")[0] in ABOUT:
+            gathered.left_out.append({"origin": origin, "reason": "is about the files, and no text of the trade."})
+            continue
+        if wrong or not (table or lower.endswith(DOCUMENTS)):
+            why = wrong or "is neither a table nor a document that is read here. Save a sheet as CSV."
+            gathered.left_out.append({"origin": origin, "reason": why})
+            continue
+        for place, piece in pieces(str(file), _separated(file)):
+            at = f"{origin}{place.removeprefix(file.name)}"
+            if isinstance(piece, Broken) or half_pair(piece):
+                why = piece.reason if isinstance(piece, Broken) else "has half of a character pair. Mend its encoding."
+                gathered.left_out.append({"origin": at, "reason": why})
+            elif table:
+                gathered.tables[file].append((at, file, piece))
+            elif not absent(piece.get("text")):
+                gathered.documents.append({"text": piece["text"], "file": at})
+        if sum(map(len, gathered.tables.values())) > MOST_ROWS:
+            raise UserError(f"{folder} has more than {MOST_ROWS:,} rows. Part them yourself: docs/recipe.md says how.")
+    return gathered
+
+
+def _files(folder: Path) -> list[Found]:
+    """The folder's files; not those of recipes and runs that stand in it, which are copies of such files."""
+    files = found(str(folder))
+    own = {file.parent for _, file, _ in files if file.name == "recipe.yaml"} - {folder}
+    return [it for it in files if not own & set(it.file.parents)]
+
+
+def _separated(file: Path) -> Any:
+    """How a table is read: sheets saved in much of Europe part their cells by a semicolon."""
+    if file.suffix.lower() != ".csv":
+        return None
+    with open(file, "rb") as stream:
+        first = stream.readline(1 << 16)
+    return {"csv": {"separator": ";"}} if first.count(b";") > first.count(b",") else None
+
+
+def _labelled(gathered: Gathered) -> tuple[Columns, list[Row]]:
+    """The table to learn from: of those with a text and an answer the one with most rows. Texts without an answer
+    become documents."""
+    tables: dict[frozenset[str], list[Row]] = defaultdict(list)
+    for rows in gathered.tables.values():
+        # Lines of JSON leave out what is empty, so a file's columns are those of any of its rows.
+        tables[frozenset(name for _, _, row in rows for name in row)] += rows
+    known = [(columns_of([row for _, _, row in rows]), rows) for rows in tables.values()]
+    usable = [(columns, rows) for columns, rows in known if columns.label]
+    best = max(usable, key=lambda it: len(it[1]), default=(Columns(), []))
+    for columns, rows in known:
+        if rows is best[1]:
+            continue
+        files = ", ".join(f"`{name}`" for name in sorted({file.name for _, file, _ in rows}))
+        if columns.label or not columns.text:
+            gathered.doubts.append(f"{files}: other columns than the table that was taken, and not used. Rightly?")
+            continue
+        gathered.doubts.append(
+            f"{files}: no column looks like an answer, so `{columns.text}` is read as raw text. Right?"
+        )
+        gathered.documents += [
+            {"text": row[columns.text], "file": origin} for origin, _, row in rows if not absent(row.get(columns.text))
+        ]
+    gathered.doubts += best[0].doubts
+    return best[0], _clean(best[1], best[0], gathered)
+
+
+def _clean(rows: list[Row], columns: Columns, gathered: Gathered) -> list[Row]:
+    """Rows with text and answer, every one with the same columns; the others are left out with the reason."""
+    names = list(dict.fromkeys(name for _, _, row in rows for name in row))
+    kept = []
+    for origin, file, row in rows:
+        missing = [name for name in (columns.text, columns.label) if absent(row.get(str(name)))]
+        if missing or isinstance(row[str(columns.label)], list | dict):
+            why = f"has nothing in '{missing[0]}'." if missing else f"has a list in '{columns.label}'."
+            gathered.left_out.append({"origin": origin, "reason": why})
+            continue
+        kept.append((origin, file, {name: None if absent(row.get(name)) else row[name] for name in names}))
+    return kept
+
+
+def _sides(rows: list[Row], columns: Columns, gathered: Gathered) -> list[str]:
+    """train, valid, test or out for each row: as a column or the files' names say, else drawn."""
+    said = _said(rows, columns)
+    sides = _drawn(rows, columns, gathered) if said is None else said
+    if "test" not in sides:
+        raise UserError(
+            "No test could be set apart. Add rows, or name the test with a column `split` or a file test.csv."
+        )
+    labels = [str(row[str(columns.label)]) for _, _, row in rows]
+    learned = Counter(label for label, side in zip(labels, sides, strict=True) if side != "test")
+    for number, label in enumerate(labels):
+        if sides[number] != "test" and learned[label] == 1:
+            gathered.left_out.append({"origin": rows[number][0], "reason": f"is the only row of '{label}' to learn."})
+            sides[number] = "out"
+    learned = Counter(label for label in labels if learned[label] > 1)
+    unknown = sorted({label for label, side in zip(labels, sides, strict=True) if side == "test"} - learned.keys())
+    if unknown:
+        gathered.doubts.append(f"No training row has these answers of the test: {', '.join(unknown[:10])}. Meant so?")
+    if columns.group:
+        gathered.doubts += _group_doubts([row[columns.group] for _, _, row in rows], sides, columns.group)
+    return sides
+
+
+def _group_doubts(groups: list[Any], sides: list[str], name: str) -> list[str]:
+    where = defaultdict(set)
+    for group, side in zip(groups, sides, strict=True):
+        if group is not None:
+            where[group].add(side == "test")
+    both, asked = sum(len(found) == 2 for found in where.values()), sum(True in found for found in where.values())
+    found = [f"{both:,} values of `{name}` stand in training and in your own test. Is that meant?"] if both else []
+    if asked < FEWEST_CLUSTERS:
+        found.append(
+            f"The test has {asked} values of `{name}`; fewer than {FEWEST_CLUSTERS} show no gain. Can you add some?"
+        )
+    return found
+
+
+def _said(rows: list[Row], columns: Columns) -> list[str] | None:
+    """The sides that a column or the names of the files give; None where neither names a test."""
+    if columns.split:
+        for _, _, row in rows:
+            row[columns.split] = SIDES[str(row[columns.split] or "train").strip().lower()]
+        return [row[columns.split] for _, _, row in rows]
+    sides = []
+    for _, file, _ in rows:
+        words = re.findall(r"[a-z]+", file.name.split(".")[0].lower())
+        sides.append(next((SIDES[word] for word in words if word in SIDES), "train"))
+    if not {"train", "test"} <= set(sides):
+        return None
+    if "valid" in sides:
+        columns.split = "metier_split"
+        for (_, _, row), side in zip(rows, sides, strict=True):
+            row[columns.split] = side
+    return sides
+
+
+def _drawn(rows: list[Row], columns: Columns, gathered: Gathered) -> list[str]:
+    """A seeded draw in which labels keep their share and groups stay whole, by the step that parts train and valid."""
+    if len(rows) < FEWEST_ROWS:
+        raise UserError(f"There are {len(rows)} labelled rows; to learn and to test takes {FEWEST_ROWS} or more.")
+    text, label, group = str(columns.text), str(columns.label), str(columns.group)
+    groups = [None if row.get(group) is None else str(row[group]) for _, _, row in rows]
+    blank = {"source": "", "licence": ""}
+    table = rows_to_table(
+        {"id": str(n), "text": str(row[text]), "label": str(row[label]), "group": groups[n], **blank, "origin": at}
+        for n, (at, _, row) in enumerate(rows)
+    )
+    parted = Split(valid=TEST_SHARE).apply(table, Surroundings(SEED, [])).kept["split"].to_pylist()
+    sides = ["test" if side == "valid" else "train" for side in parted]
+    labels = [str(row[label]) for _, _, row in rows]
+    total, learned = Counter(labels), Counter(la for la, side in zip(labels, sides, strict=True) if side == "train")
+    # A rare label comes back to training with its groups: what cannot be learned cannot be asked.
+    rare = {name for name in total if total[name] > 1 and learned[name] < 2}
+    back = {groups[n] or str(n) for n, name in enumerate(labels) if name in rare}
+    sides = ["train" if (groups[n] or str(n)) in back else side for n, side in enumerate(sides)]
+    if columns.time:
+        gathered.doubts.append(f"Should the test be the newest rows by `{columns.time}`? It was drawn from all times.")
+    return sides
+
+
+def _first_reason(gathered: Gathered) -> str:
+    return next((f"{it['origin']} {it['reason']}" for it in gathered.left_out), "its tables have no text column.")

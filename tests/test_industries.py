@@ -1,0 +1,76 @@
+"""The packs: complete, honest about what they need, and one more of them in a single file."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from metier import plugins
+from metier.recipe import check, load
+from metier.redaction import PROFILES
+from metier.sources._dataset import MIRROR
+from tests.test_cli import inside
+from tests.test_datasets import write_mirror
+
+PUBLISHED = ["finance", "legal", "retail"]
+INSURANCE = Path(__file__).parent.parent / "examples" / "insurance.py"
+
+
+@pytest.fixture
+def mirror(tmp_path, monkeypatch):
+    write_mirror(tmp_path / "mirror")
+    monkeypatch.setenv(MIRROR, str(tmp_path / "mirror"))
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_a_pack_has_all_that_its_page_promises(name, mirror):
+    pack, recipe = plugins.find("industries", name)(), load(industry=name)
+    assert check(recipe) == []
+    assert pack.name == name and pack.name in PROFILES and len(pack.benchmarks) >= 3
+    assert 20 <= len(set(pack.glossary)) <= 40 and pack.keep == {"general": 0.02}
+    assert {"licence", "normalise", "redact", "dedup", "decontaminate", "split"} <= {
+        plugins.named(step)[0] for step in pack.steps
+    }
+    licences = {source.name: source.licence for source in recipe.build_sources()}
+    for source, licence in licences.items():  # what only research may use is named in the limits
+        if "NC" in licence:
+            assert source in pack.limits and "research only" in pack.limits
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_every_cost_is_between_two_answers_of_a_benchmark(name, mirror):
+    pack = plugins.find("industries", name)()
+    known = [set(benchmark.labels) for benchmark in load(industry=name).build_benchmarks()]
+    for mistake, cost in pack.costs.items():
+        right, said = mistake.split(" -> ")
+        assert cost > 0 and right != said
+        # The 77 intents are those that occur in the data; a tiny mirror has one of them.
+        assert any({right, said} <= labels for labels in known) or name == "finance"
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_without_mirror_and_hub_check_says_what_to_set_and_ends_with_3(name, monkeypatch, capsys):
+    monkeypatch.delenv(MIRROR, raising=False)
+    code, out, err = inside(monkeypatch, capsys, "check", "--industry", name)
+    assert (code, out) == (3, "") and "Traceback" not in err
+    assert f"Set {MIRROR} to a folder that holds {name}/" in err and "HF_HUB_OFFLINE" in err
+
+
+def test_an_industry_in_one_file_checks_and_runs(monkeypatch, capsys, tmp_path):
+    monkeypatch.chdir(INSURANCE.parent.parent)
+    words = ("--industry", "./examples/insurance.py", "--set", "model=fake")
+    code, out, _ = inside(monkeypatch, capsys, "check", *words)
+    assert code == 0 and "Department:[[" in out
+    code, out, _ = inside(monkeypatch, capsys, "run", *words, "--quick", "--out", tmp_path / "run", "--json")
+    verdict = json.loads(out)
+    assert (code, verdict["decision"]) == (0, "SMOKE")
+    assert [entry["name"] for entry in verdict["benchmarks"]] == ["claims_department"]
+
+
+def test_the_example_parts_policyholders_and_gives_the_same_notes_again():
+    source = plugins.build("sources", str(INSURANCE), {})
+    rows = source.rows().to_pylist()
+    test = {row["group"] for row in rows if row["split"] == "test"}
+    assert len(test) == 75 and not test & {row["group"] for row in rows if row["split"] is None}
+    assert plugins.build("sources", str(INSURANCE), {}).rows().to_pylist() == rows
+    assert plugins.build("sources", str(INSURANCE), {"seed": 1}).rows().to_pylist() != rows

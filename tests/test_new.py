@@ -1,0 +1,226 @@
+"""`metier new`: what is found in a team's folder, that it checks and runs, and that nothing is overwritten."""
+
+import csv
+import json
+import random
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import yaml
+
+from metier.errors import UserError
+from metier.recipe import check, load
+from metier.stages._columns import columns_of
+from metier.stages.new import new
+from tests.test_cli import inside
+from tests.test_formats import drawn, write_pdf
+from tests.tiny import DEPARTMENTS, write_lines
+
+
+def notes(count=120, seed=0):
+    """A triage desk's table: two departments, three rows a patient."""
+    generator = random.Random(seed)
+    rows = []
+    for number in range(count):
+        department = sorted(DEPARTMENTS)[number % 2]
+        word = generator.choice(DEPARTMENTS[department])
+        rows.append(
+            {
+                "note id": f"n{number}",
+                "patient": f"p{number // 3}",
+                "date": f"2024-0{1 + number % 9}-11",
+                "ward": "AB"[number % 2] if number % 3 else "C",
+                "note": f"Case {number}: {word} since {generator.randint(2, 30)} days",
+                "department": department,
+            }
+        )
+    return rows
+
+
+def write_csv(path, rows, delimiter=","):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path, "w", newline="", encoding="utf-8") as stream:
+        writer = csv.DictWriter(stream, list(rows[0]), delimiter=delimiter)
+        writer.writeheader()
+        writer.writerows(rows)
+    return path
+
+
+def lines(path):
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+@pytest.fixture
+def data(tmp_path):
+    return write_csv(tmp_path / "data" / "notes.csv", notes()).parent
+
+
+def test_from_a_csv_to_a_verdict_with_nothing_to_write(monkeypatch, capsys, tmp_path, data):
+    monkeypatch.chdir(tmp_path)
+    code, out, _ = inside(monkeypatch, capsys, "new", "triage", "--from", data, "--industry", "healthcare")
+    assert code == 0 and "Is `patient` what must stay on one side" in out
+    assert inside(monkeypatch, capsys, "check", "triage/recipe.yaml", "--set", "model=fake")[0] == 0
+    code, out, _ = inside(monkeypatch, capsys, "run", "triage/recipe.yaml", "--set", "model=fake", "--json")
+    assert json.loads(out)["decision"] in ("SHIP", "HOLD") and code in (0, 2)
+    assert json.loads(out)["benchmarks"][0]["name"] == "triage-test"
+
+
+def test_the_columns_are_found_and_the_questions_stand_in_the_recipe(tmp_path, data):
+    new("triage", data, into=tmp_path)
+    text = (tmp_path / "triage" / "recipe.yaml").read_text()
+    (own, general), (benchmark,) = (yaml.safe_load(text)[key] for key in ("sources", "benchmarks"))
+    wanted = {"text": "note", "label": "department", "group": "patient", "time": "date", "id": "note id"}
+    assert own == {"path": "train.jsonl", **wanted, "licence": "proprietary"} and general == "general"
+    assert benchmark["prompt"] == "Note: {text}\nDepartment:" and benchmark["cluster"] == "patient"
+    asked = " ".join(line.lstrip("# ") for line in text.splitlines() if line.startswith("#"))
+    for question in (
+        "Is `department` the answer",
+        "newest rows by `date`",
+        "Which trade",
+        "name persons",
+        "slices: [ward]",
+    ):
+        assert question in asked
+
+
+def test_no_test_row_and_no_patient_of_the_test_is_in_training(tmp_path, data):
+    new("triage", data, into=tmp_path)
+    train, test = (lines(tmp_path / "triage" / f"{part}.jsonl") for part in ("train", "test"))
+    assert len(train) + len(test) == 120 and 18 <= len(test) <= 30
+    assert not {row["patient"] for row in train} & {row["patient"] for row in test}
+    assert {row["department"] for row in test} == set(DEPARTMENTS)
+    new("again", data, into=tmp_path)
+    assert lines(tmp_path / "again" / "test.jsonl") == test
+
+
+def test_a_folder_of_texts_and_a_pdf_stands_beside_the_packs_benchmark(monkeypatch, capsys, tmp_path):
+    folder = tmp_path / "letters"
+    folder.mkdir()
+    for number in range(3):
+        (folder / f"{number}.txt").write_text(f"Letter {number}. The pulse was regular and the skin was dry.")
+    write_pdf(folder / "old.pdf", drawn("A letter of long ago"))
+    (folder / "scan.xlsx").write_bytes(b"PK")
+    (folder / "README.md").write_text("# Letters of the ward")
+    monkeypatch.chdir(tmp_path)
+    assert inside(monkeypatch, capsys, "new", "letters-recipe", "--from", "letters")[0] == 0
+    made = tmp_path / "letters-recipe"
+    assert [row["file"] for row in lines(made / "documents.jsonl")] == ["0.txt", "1.txt", "2.txt", "old.pdf"]
+    assert [row["origin"] for row in lines(made / "left_out.jsonl")] == ["README.md", "scan.xlsx"]
+    text = (made / "recipe.yaml").read_text()
+    assert "no labelled rows" in text and yaml.safe_load(text)["sources"][1:] == ["icd10cm", "general"]
+    changes = ("--set", "model=fake", "--quick")
+    assert inside(monkeypatch, capsys, "check", made / "recipe.yaml", *changes)[0] == 0
+    code, out, _ = inside(monkeypatch, capsys, "run", made / "recipe.yaml", *changes, "--json")
+    assert (code, json.loads(out)["decision"]) == (0, "SMOKE")
+
+
+def test_a_recipe_that_is_there_is_never_overwritten(tmp_path, data):
+    new("triage", data, into=tmp_path)
+    before = (tmp_path / "triage" / "recipe.yaml").read_text()
+    with pytest.raises(UserError, match="nothing is overwritten"):
+        new("triage", data, "finance", into=tmp_path)
+    assert (tmp_path / "triage" / "recipe.yaml").read_text() == before
+
+
+@pytest.mark.parametrize("name", ["../out", "a/b", "/tmp/x", ".hidden", "", "a b", "x\n"])
+def test_a_name_that_is_a_path_is_refused(tmp_path, data, name):
+    with pytest.raises(UserError, match="becomes a folder"):
+        new(name, data, into=tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["data"]
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        (notes(10), "There are 10 labelled rows"),
+        ([{"a": 1, "b": 2}] * 30, "holds no text that can be read"),
+    ],
+)
+def test_what_cannot_become_a_recipe_is_said_and_leaves_nothing_behind(tmp_path, rows, message):
+    write_csv(tmp_path / "data" / "x.csv", rows)
+    with pytest.raises(UserError, match=message):
+        new("x", tmp_path / "data", into=tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["data"]
+
+
+def test_a_folder_that_is_not_there_is_said(tmp_path):
+    with pytest.raises(UserError, match="There is no folder"):
+        new("x", tmp_path / "absent", into=tmp_path)
+
+
+def test_a_split_that_is_made_already_is_kept(tmp_path):
+    rows = [{**row, "split": ("train", "dev", "test")[int(row["patient"][1:]) % 3]} for row in notes()]
+    write_lines(tmp_path / "rows.jsonl", rows)
+    new("x", tmp_path / "rows.jsonl", into=tmp_path)
+    test = {row["note id"] for row in lines(tmp_path / "x" / "test.jsonl")}
+    assert test == {row["note id"] for row in rows if row["split"] == "test"}
+    assert {row["split"] for row in lines(tmp_path / "x" / "train.jsonl")} == {"train", "valid"}
+    assert load(tmp_path / "x" / "recipe.yaml").sources[0]["split"] == "split"
+
+
+def test_files_called_train_and_test_are_what_they_are_called(tmp_path):
+    rows = notes()
+    write_csv(tmp_path / "data" / "desk_train.csv", rows[:90], delimiter=";")
+    write_csv(tmp_path / "data" / "desk_test.csv", rows[90:], delimiter=";")
+    found = new("x", tmp_path / "data", into=tmp_path)
+    assert (found["train"], found["test"]) == (90, 30)
+    assert check(load(tmp_path / "x" / "recipe.yaml", changes=["model=fake"])) == []
+
+
+def test_parquet_with_dates_and_gaps_is_read(tmp_path):
+    import datetime
+
+    rows = [{**row, "date": datetime.date(2024, 1, 1 + n % 28)} for n, row in enumerate(notes())]
+    rows[5]["department"], rows[7]["note"] = None, ""
+    (tmp_path / "data").mkdir()
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "data" / "rows.parquet")
+    new("x", tmp_path / "data", into=tmp_path)
+    why = [row["reason"] for row in lines(tmp_path / "x" / "left_out.jsonl")]
+    assert why == ["has nothing in 'department'.", "has nothing in 'note'."]
+    assert check(load(tmp_path / "x" / "recipe.yaml", changes=["model=fake"])) == []
+
+
+def test_an_answer_with_one_row_is_left_out_and_a_rare_one_stays_in_training(tmp_path):
+    rows = notes()
+    rows[0]["department"], rows[1]["department"], rows[2]["department"] = "alone", "rare", "rare"
+    write_csv(tmp_path / "data" / "x.csv", rows)
+    new("x", tmp_path / "data", into=tmp_path)
+    assert "the only row of 'alone'" in lines(tmp_path / "x" / "left_out.jsonl")[0]["reason"]
+    assert [row["department"] for row in lines(tmp_path / "x" / "train.jsonl")].count("rare") == 2
+
+
+def test_a_table_without_answers_becomes_raw_text_and_the_recipes_beside_it_are_not_read(tmp_path, data):
+    new("first", data, into=data)
+    write_lines(data / "letters.jsonl", [{"body": f"Dear doctor, letter {n}.", "n": n} for n in range(4)])
+    found = new("second", data, into=tmp_path)
+    assert (found["train"] + found["test"], found["documents"]) == (120, 4)
+    assert any("`letters.jsonl`: no column looks like an answer" in doubt for doubt in found["questions"])
+
+
+def test_names_of_columns_that_mean_something_to_yaml_or_to_a_prompt_do_no_harm(tmp_path):
+    odd = {"note": 'note: "{x}" # y', "department": "- label\n{text}"}
+    rows = [{odd.get(key, key): value for key, value in row.items()} for row in notes()]
+    write_lines(tmp_path / "rows.jsonl", rows)
+    new("x", tmp_path / "rows.jsonl", into=tmp_path)
+    assert check(load(tmp_path / "x" / "recipe.yaml", changes=["model=fake"])) == []
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "wanted"),
+    [
+        ("customerId", [f"c{n // 4}" for n in range(100)], {"group": "customerId"}),
+        ("contract_no", [f"c{n // 2}" for n in range(100)], {"group": "contract_no"}),
+        ("uuid", [f"{n:032d}-long-key-without-words" for n in range(100)], {"id": "uuid", "text": "body"}),
+        ("year", [str(2000 + n % 9) for n in range(100)], {"time": "year", "label": "kind"}),
+        ("urgency", [str(n % 3) for n in range(100)], {"label": "kind"}),
+        ("category", [f"area {n % 5}" for n in range(100)], {"label": "category"}),
+        ("set", ["train", "test"] * 50, {"split": "set"}),
+        ("ward_id", ["A", "B"] * 50, {"group": None}),
+    ],
+)
+def test_columns_are_told_by_name_and_values(column, values, wanted):
+    rows = [{"body": f"Some words {n}", column: value, "kind": "xyz"[n % 3]} for n, value in enumerate(values)]
+    found = columns_of(rows)
+    assert {key: getattr(found, key) for key in wanted} == wanted
+    assert found.text == "body"
