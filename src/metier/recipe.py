@@ -95,7 +95,7 @@ def load(path: Path | None = None, industry: str | None = None, changes: Sequenc
         raise Problems([*problems, str(error)]) from error
     recipe = _validated(filled, problems)
     folder = path.parent.resolve() if path else Path.cwd()
-    absolute = {key: _absolute(getattr(recipe, key), folder) for key in ("sources", "benchmarks")}
+    absolute: dict[str, Any] = {key: _absolute(getattr(recipe, key), folder) for key in ("sources", "benchmarks")}
     if recipe.industry.endswith(".py"):  # relative to where the command was called, as it was found
         absolute["industry"] = str(Path(recipe.industry).resolve())
     return recipe.model_copy(update=absolute)
