@@ -156,7 +156,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--samples", type=int, default=2000, help="and half as many suites")
     arguments = parser.parse_args()
-    samples = 100 if arguments.quick else arguments.samples
+    samples = 40 if arguments.quick else arguments.samples
     figures = measure(samples, samples // 2)
     print(json.dumps(figures) if arguments.json else text(figures))
     if arguments.check and figures["missed"]:
