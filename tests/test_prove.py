@@ -51,9 +51,7 @@ def test_seeds_that_disagree_widen_the_interval():
 
 def test_proving_ends_with_a_sentence_an_arm_and_goes_on_after_a_kill(tmp_path, monkeypatch):
     recipe = load(write_triage(tmp_path))
-    monkeypatch.setattr(
-        "metier.stages.prove.arms", lambda recipe, rows: arms(recipe, rows)[:2]
-    )  # 15 take a minute
+    monkeypatch.setattr("metier.stages.prove.arms", lambda recipe, rows: arms(recipe, rows)[:2])  # 15 take a minute
     found = prove(recipe, tmp_path / "out", rows=20, tokens=300, seeds=3)
     assert [entry["arm"] for entry in found["arms"]] == ["raw", "random@20"]
     assert all(len(entry["values"]) == 3 for entry in found["arms"])
