@@ -46,7 +46,6 @@ def strings(parts: Iterable[pa.Array]) -> pa.Array:
             if data is not None:
                 file.write(memoryview(data)[places[0] : places[-1]])
             lengths.append(np.diff(places))
-        file.flush()
         ends = np.cumsum(np.concatenate(lengths))
         data = pa.py_buffer(_map(file)) if ends[-1] else pa.py_buffer(b"")
         return pa.LargeStringArray.from_buffers(len(ends) - 1, pa.py_buffer(ends), data)

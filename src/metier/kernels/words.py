@@ -7,6 +7,8 @@ import numpy as np
 import pyarrow as pa
 
 U = np.uint64
+# The loop over bytes stands in each kernel that needs words, here and in minhash.py and overlap.py: shared as an
+# inlined function it cost up to five times the time (docs/log.md).
 PRIME, SEED = U(0x100000001B3), U(0xCBF29CE484222325)  # FNV-1a, 64 bits
 GOLD = U(0x9E3779B97F4A7C15)
 MIX, HALF = U(0xD6E8FEB86659FD93), U(32)

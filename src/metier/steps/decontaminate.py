@@ -78,8 +78,9 @@ class Items:
     """The test questions of all benchmarks, and their runs of words."""
 
     def __init__(self, benchmarks: list[Any]) -> None:
-        self.questions = [(b.name, question) for b in benchmarks for question in b.all_questions()]
-        asked = [question_text(b, question) for b in benchmarks for question in b.all_questions()]
+        pairs = [(benchmark, question) for benchmark in benchmarks for question in benchmark.all_questions()]
+        self.questions = [(benchmark.name, question) for benchmark, question in pairs]
+        asked = [question_text(benchmark, question) for benchmark, question in pairs]
         texts = foldable(pa.array(asked, pa.large_string()))
         self.whole: dict[np.uint64, str] = {}
         for number, whole in enumerate(sequence_hashes(texts)):
