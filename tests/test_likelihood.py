@@ -17,7 +17,7 @@ from transformers import (
 )
 
 from metier.engine import trees
-from metier.engine.likelihood import CopyScorer, PlainScorer, TreeScorer, common_prefix, gate, takes_trees
+from metier.engine.likelihood import CopyScorer, PlainScorer, TreeScorer, gate, takes_trees
 from metier.engine.losses import LossScorer
 from metier.engine.trees import Options
 
@@ -150,9 +150,9 @@ def test_the_gate_sees_a_wrong_mask(scorer, monkeypatch):
 
 
 def test_common_prefix_leaves_each_prompt_a_token():
-    assert common_prefix([[1, 2, 3], [1, 2, 3, 4]]) == 2
-    assert common_prefix([[1, 2], [3, 4]]) == 0
-    assert common_prefix([[1, 2, 3]]) == 2
+    assert trees.common_prefix([[1, 2, 3], [1, 2, 3, 4]]) == 2
+    assert trees.common_prefix([[1, 2], [3, 4]]) == 0
+    assert trees.common_prefix([[1, 2, 3]]) == 2
 
 
 def test_losses_equal_the_models_own():

@@ -36,14 +36,14 @@ def text(tokens):
 
 def test_the_answer_ends_with_the_end_token_and_joins_the_prompt_without_a_seam():
     (example,), _ = examples([{"text": "itch", "label": "skin"}])
-    assert text(example.prompt + example.target) == "itch\nDepartment: skin<end>"
-    assert text(example.target) == " skin<end>"
+    assert text(example.prompt + example.answers[0]) == "itch\nDepartment: skin<end>"
+    assert text(example.answers[0]) == " skin<end>"
 
 
 def test_a_long_prompt_loses_its_beginning_aloud_and_never_its_answer():
     (example,), said = examples([{"text": "x" * 100 + "itch", "label": "skin"}], max_length=30)
     assert len(example) == 30
-    assert text(example.prompt + example.target).endswith("itch\nDepartment: skin<end>")
+    assert text(example.prompt + example.answers[0]).endswith("itch\nDepartment: skin<end>")
     assert "1 of 1 prompts lost their beginning" in said[0]
 
 

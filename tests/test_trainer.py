@@ -1,4 +1,4 @@
-"""Our loss and gradients against TRL's own on the same batch."""
+"""Our loss and gradients against TRL's own on the same batch, and what a batch holds."""
 
 import copy
 
@@ -9,28 +9,62 @@ from peft import LoraConfig, get_peft_model
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from trl import SFTConfig, SFTTrainer
 
-from metier.engine import batches, weights
-from metier.engine.trainer import IGNORED, Example, TargetOnlyTrainer, collate
+from metier.engine import answers, batches, fused_lora, trainer, tree_attention, trees, weights
+from metier.engine.adapters import Tuned
+from metier.engine.examples import Example
+from metier.engine.model import load
+from metier.progress import Progress
 
-EXAMPLES = [Example([5, 6, 7], [8, 0]), Example([9, 10, 11, 12, 13], [14, 15, 0]), Example([16], [17, 0])]
+EXAMPLES = [Example([5, 6, 7], ([8, 0],)), Example([9, 10, 11, 12, 13], ([14, 15, 0],)), Example([16], ([17, 0],))]
+INSTRUCTION = list(range(20, 60))
+SHARED = [Example([*INSTRUCTION, 7, n], ([n, 0], [8, n, 0], [8, 9])) for n in range(2, 6)]
+SETTINGS = {
+    "epochs": 1,
+    "lr": 1e-2,
+    "batch_tokens": 64,
+    "warmup": 0.0,
+    "schedule": "linear",
+    "weight_decay": 0.0,
+    "max_grad_norm": 1.0,
+    "checkpoint_every": 1000,
+    "seed": 0,
+}
+IGNORED = -100
 
 
-def rows(examples):
-    return {
-        "input_ids": [e.prompt + e.target for e in examples],
-        "labels": [[IGNORED] * len(e.prompt) + e.target for e in examples],
-    }
-
-
-def trainers(tmp_path):
-    folder = weights.folder("fake")
+def adapted(dtype=torch.float32):
     torch.manual_seed(0)
     lora = LoraConfig(r=4, target_modules="all-linear", task_type="CAUSAL_LM")
-    ours = get_peft_model(AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32), lora)
-    for name, parameter in ours.named_parameters():
+    network = get_peft_model(AutoModelForCausalLM.from_pretrained(weights.folder("fake"), dtype=dtype), lora)
+    for name, parameter in network.named_parameters():
         if "lora_B" in name:  # zero at the start, which would hide half of the gradients
             torch.nn.init.normal_(parameter, std=0.1)
-    theirs = copy.deepcopy(ours)
+    return network
+
+
+def gradients(network, loss):
+    network.zero_grad()
+    loss.backward()
+    return {name: p.grad.clone() for name, p in network.named_parameters() if p.grad is not None}
+
+
+def equal(first, second):
+    assert first.keys() == second.keys()
+    for name, one in first.items():
+        assert (one - second[name]).norm() <= 1e-5 * second[name].norm(), name
+
+
+def weighted(scores):
+    """Another weight for each answer, so that none can stand for another."""
+    return sum((score * torch.arange(1, len(score) + 1)).sum() for score in scores)
+
+
+def test_loss_and_gradients_equal_those_of_trl(tmp_path):
+    theirs_network, ours_network = adapted(), adapted()
+    rows = {
+        "input_ids": [e.prompt + e.answers[0] for e in EXAMPLES],
+        "labels": [[IGNORED] * len(e.prompt) + e.answers[0] for e in EXAMPLES],
+    }
     config = SFTConfig(
         output_dir=str(tmp_path),
         use_cpu=True,
@@ -38,42 +72,137 @@ def trainers(tmp_path):
         report_to="none",
         gradient_checkpointing=False,
         dataset_kwargs={"skip_prepare_dataset": True},
-        remove_unused_columns=False,
+        per_device_train_batch_size=3,
         max_length=None,
     )
-    shared = {
-        "args": config,
-        "train_dataset": datasets.Dataset.from_dict(rows(EXAMPLES)),
-        "data_collator": collate,
-        "processing_class": AutoTokenizer.from_pretrained(folder),
-    }
-    return TargetOnlyTrainer(model=ours, plan=[[0, 1, 2]], **shared), SFTTrainer(model=theirs, **shared)
-
-
-def test_loss_and_gradients_equal_those_of_trl(tmp_path):
-    ours, theirs = trainers(tmp_path)
-    batch = next(iter(ours.get_train_dataloader()))
-    losses = []
-    for trainer in (ours, theirs):
-        loss = trainer.compute_loss(trainer.model, dict(batch))
-        loss.backward()
-        losses.append(float(loss))
-    assert losses[0] == pytest.approx(losses[1], rel=1e-5)
-    pairs = zip(ours.model.named_parameters(), theirs.model.named_parameters(), strict=True)
-    compared = 0
-    for (name, mine), (_, other) in pairs:
-        if mine.requires_grad:
-            assert torch.allclose(mine.grad, other.grad, rtol=1e-4, atol=1e-7), name
-            compared += 1
-    assert compared == 2 * 2 * 7  # two layers, seven linear layers each, A and B
-
-
-def test_the_loss_stands_on_the_answer_and_the_end_token_only():
-    batch = collate(
-        [{"input_ids": e.prompt + e.target, "labels": [IGNORED] * len(e.prompt) + e.target} for e in EXAMPLES]
+    theirs = SFTTrainer(
+        model=theirs_network,
+        args=config,
+        train_dataset=datasets.Dataset.from_dict(rows),
+        processing_class=AutoTokenizer.from_pretrained(weights.folder("fake")),
     )
-    assert (batch["labels"] != IGNORED).sum() == sum(len(e.target) for e in EXAMPLES)
-    assert batch["attention_mask"].sum() == sum(map(len, EXAMPLES))
+    expected = theirs.compute_loss(theirs.model, dict(next(iter(theirs.get_train_dataloader()))))
+    ours_network.set_attn_implementation(tree_attention.NAME)
+    fused_lora.fuse(ours_network)
+    ours = trainer.AnswerTrainer(
+        args=trainer.config(SETTINGS, tmp_path, 1),
+        examples=EXAMPLES,
+        plan=[[0, 1, 2]],
+        network=Tuned(ours_network, answers.by_trees, False),
+        objective=None,
+    )
+    loss = ours.compute_loss(ours.model, next(iter(ours.get_train_dataloader())))
+    assert loss.item() == pytest.approx(expected.item(), rel=1e-6)
+    found = gradients(ours_network, loss)
+    equal(found, gradients(theirs_network, expected))
+    assert len(found) == 2 * 2 * 7  # two layers, seven linear layers each, A and B
+
+
+@pytest.mark.parametrize("examples", [EXAMPLES, SHARED], ids=["rows", "instruction and answers shared"])
+def test_trees_give_the_scores_and_gradients_of_padded_rows(examples):
+    network = adapted()
+    slow = answers.by_rows(network, examples)
+    expected = gradients(network, weighted(slow))
+    network.set_attn_implementation(tree_attention.NAME)
+    quick = answers.by_trees(network, examples)
+    for one, other in zip(quick, slow, strict=True):
+        assert torch.allclose(one, other, rtol=1e-5, atol=1e-5)
+    equal(gradients(network, weighted(quick)), expected)
+
+
+def test_a_fused_layer_gives_what_peft_gives():
+    plain, fused = adapted(), adapted()
+    assert fused_lora.fuse(fused) == 14
+    expected, found = (gradients(n, weighted(answers.by_rows(n, SHARED))) for n in (plain, fused))
+    equal(found, expected)
+
+
+def test_layers_that_are_no_plain_lora_are_left_to_peft():
+    network = AutoModelForCausalLM.from_pretrained(weights.folder("fake"))
+    lora = LoraConfig(r=4, target_modules=["q_proj"], use_dora=True, task_type="CAUSAL_LM")
+    assert fused_lora.fuse(get_peft_model(network, lora)) == 0
+
+
+def test_log_probabilities_and_their_gradient_are_those_of_log_softmax():
+    logits = torch.randn(700, 11, requires_grad=True)
+    rows, tokens, weight = torch.randint(700, (900,)), torch.randint(11, (900,)), torch.randn(900)
+    (answers.log_probabilities(logits, rows, tokens) * weight).sum().backward()
+    found, logits.grad = logits.grad, None
+    (torch.log_softmax(logits, -1)[rows, tokens] * weight).sum().backward()
+    assert torch.allclose(found, logits.grad, atol=1e-5)
+
+
+def test_a_mask_that_does_not_fit_is_noticed_and_rows_are_used(monkeypatch):
+    model = load("fake")
+    said = []
+    assert answers.fitting(model.network, SHARED, said.append) is answers.by_trees and not said
+    monkeypatch.setattr(trees, "sees", lambda rows, width: trees.np.ones((len(rows), width, width), dtype=bool))
+    assert answers.fitting(model.network, SHARED, said.append) is answers.by_rows
+    assert "do not fit" in said[0]
+
+
+def test_what_prompts_share_stands_in_a_batch_once():
+    forest = answers.plant(SHARED)
+    assert forest.prefix == len(INSTRUCTION) + 1
+    # Of [n, 0], [8, n, 0] and [8, 9] behind the question's last token only n, 8 and the n behind 8 are read.
+    assert forest.ids.numel() == forest.prefix + len(SHARED) * (1 + 3)
+
+
+def test_an_objective_is_the_mean_over_the_batch(tmp_path):
+    seen = []
+
+    def objective(positions, scores):
+        seen.append((positions, [score.shape for score in scores]))
+        return torch.stack([score.mean() for score in scores]).mean()
+
+    cost = trainer.train(
+        load("fake"),
+        SHARED,
+        LoraConfig(r=2, task_type="CAUSAL_LM"),
+        SETTINGS,
+        tmp_path,
+        Progress(),
+        objective=objective,
+    )
+    assert sorted(position for positions, _ in seen for position in positions) == [0, 1, 2, 3]
+    assert all(shape == (3,) for _, shapes in seen for shape in shapes)
+    assert cost["tokens"] == sum(map(len, SHARED))
+
+
+def test_reference_log_probabilities_are_those_of_the_plain_way_and_leave_the_model_as_it_was():
+    model = load("fake", dtype=torch.float32)
+    before = copy.deepcopy(model.network.state_dict())
+    found = trainer.log_probabilities(model, SHARED, None, 64, Progress())
+    model.network.set_attn_implementation("eager")
+    for scores, expected in zip(found, answers.by_rows(model.network, SHARED), strict=True):
+        assert torch.allclose(torch.tensor(scores).float(), expected, atol=1e-4)
+    assert all(torch.equal(value, before[name]) for name, value in model.network.state_dict().items())
+
+
+def test_the_best_look_is_kept(tmp_path):
+    class Look:
+        every = 1
+
+        def __call__(self, step, network):
+            assert not network.training
+            return -abs(step - 1.0), step >= 2
+
+    settings = {**SETTINGS, "epochs": 5, "batch_tokens": 60}
+    cost = trainer.train(
+        load("fake"), SHARED, LoraConfig(r=2, task_type="CAUSAL_LM"), settings, tmp_path, Progress(), look=Look()
+    )
+    assert cost["steps"] == 2
+    once = trainer.train(
+        load("fake"),
+        SHARED,
+        LoraConfig(r=2, task_type="CAUSAL_LM"),
+        {**settings, "schedule": "constant_with_warmup"},
+        tmp_path / "other",
+        Progress(),
+        look=Look(),
+    )
+    assert once["steps"] == 2
+    assert (tmp_path / "adapter" / "adapter_model.safetensors").is_file() and not (tmp_path / "best").exists()
 
 
 def test_batches_keep_to_the_budget_and_hold_every_row_once():
@@ -82,6 +211,15 @@ def test_batches_keep_to_the_budget_and_hold_every_row_once():
         assert sorted(position for batch in plan for position in batch) == list(range(8))
         for batch in plan:
             assert len(batch) == 1 or len(batch) * max(lengths[p] for p in batch) <= 60
+
+
+def test_examples_that_share_an_instruction_are_read_together_and_it_counts_once():
+    few = [Example([n, 1, 2], ([3],)) for n in range(9)]
+    plan = batches.plan([*SHARED, *few], 56, seed=0, epochs=1)
+    assert sorted(position for batch in plan for position in batch) == list(range(13))
+    assert all(len({position < 4 for position in batch}) == 1 for batch in plan)
+    # 41 shared tokens and 4 a question: 56 hold three questions, and not one, as they would if each came whole.
+    assert max(len(batch) for batch in plan if batch[0] < 4) == 3
 
 
 def test_batches_are_the_same_for_a_seed_and_others_for_another():

@@ -1,29 +1,61 @@
 """A network made ready for training, with a new adapter or one to go on with."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 
+from metier.engine import answers, fused_lora, tree_attention
+from metier.engine.answers import Reader
+from metier.engine.examples import Example
+from metier.engine.model import LanguageModel
 from metier.errors import UserError
 
 
-def for_training(network: Any) -> Any:
-    """The network with the attention that trains fastest here; on a GPU the library chooses.
+@dataclass(frozen=True)
+class Tuned:
+    """A network with its adapter, and the way in which it reads examples."""
 
-    On a CPU eager attention is faster than SDPA for short rows, whose backward pass alone took a fifth of a step (7.3
-    ms a layer for 20 rows of 25 tokens). Scoring has no backward pass, and there SDPA is 1.1 to 1.4 times faster.
-    """
-    if not torch.cuda.is_available():
+    network: Any
+    read: Reader
+    low_precision: bool
+    """Whether autocast is needed: bfloat16 weights below an adapter that does not cast by itself."""
+
+    def release(self) -> None:
+        """Take the adapter off again, so that the network can be used for something else."""
+        if isinstance(self.network, PeftModel):
+            self.network.unload()
+
+
+def tuned(model: LanguageModel, lora: LoraConfig | None, start: Path | None, examples: Sequence[Example]) -> Tuned:
+    """The model with the adapter in `start`, with a new one, or bare where both are None."""
+    read = answers.fitting(model.network, examples, model.warn)
+    set_attention(model.network, read)
+    network = with_adapter(model.network, lora, start)
+    layers = fused_lora.fuse(network)
+    adapted = sum(hasattr(module, "lora_A") for module in network.modules())
+    return Tuned(network, read, model.network.dtype == torch.bfloat16 and layers < adapted)
+
+
+def set_attention(network: Any, read: Reader) -> None:
+    """Tree attention for trees. For rows on a CPU eager attention is faster than SDPA, whose backward pass alone took
+    a fifth of a step on short rows (7.3 ms a layer for 20 rows of 25 tokens); on a GPU the library chooses."""
+    if read is answers.by_trees:
+        network.set_attn_implementation(tree_attention.NAME)
+    elif not torch.cuda.is_available():
         network.set_attn_implementation("eager")
-    return network
 
 
-def with_adapter(network: Any, lora: LoraConfig, start: Path | None) -> Any:
-    """The network with a new adapter, or with the one in `start`. Raises `UserError` where it has no such layers."""
+def with_adapter(network: Any, lora: LoraConfig | None, start: Path | None) -> Any:
+    """The network with a new adapter, or with the one in `start`. Raises `UserError` where it has no such layers, and
+    where the adapter was made for another model."""
     try:
-        return PeftModel.from_pretrained(network, start, is_trainable=True) if start else get_peft_model(network, lora)
-    except ValueError as error:
+        if start:
+            return PeftModel.from_pretrained(network, start, is_trainable=True)
+        return get_peft_model(network, lora) if lora else network
+    except (ValueError, RuntimeError) as error:
         layers = {name.split(".")[-1] for name, layer in network.named_modules() if isinstance(layer, torch.nn.Linear)}
         raise UserError(f"The adapter does not fit: {error} This model has: {', '.join(sorted(layers))}.") from error

@@ -1,7 +1,14 @@
 """Batches by token budget: rows of like length together, so that little is computed for padding."""
 
 import random
+from collections import defaultdict
 from collections.abc import Sequence
+
+from metier.engine import trees
+from metier.engine.examples import Example
+
+SHARED_AT_LEAST = 16
+"""Tokens that prompts must begin with together to be read together: an instruction, solved examples."""
 
 
 def by_length(lengths: Sequence[int], budget: int) -> list[list[int]]:
@@ -19,7 +26,9 @@ def by_length(lengths: Sequence[int], budget: int) -> list[list[int]]:
     return groups
 
 
-def shuffled(lengths: Sequence[int], budget: int, seed: int, epoch: int, pool: int = 512) -> list[list[int]]:
+def shuffled(
+    lengths: Sequence[int], budget: int, seed: int | str, epoch: int, pool: int = 512
+) -> list[list[int]]:
     """The batches of one epoch, the same for the same seed and epoch.
 
     Rows are shuffled, cut into pools, sorted inside each pool, and the batches shuffled: nearly no padding, and still
@@ -37,17 +46,54 @@ def shuffled(lengths: Sequence[int], budget: int, seed: int, epoch: int, pool: i
     return batches
 
 
-def plan(lengths: Sequence[int], budget: int, seed: int, epochs: int, tokens: int = 0) -> list[list[int]]:
-    """The batches of all epochs; with `tokens`, of as many epochs as that takes, to the batch that reaches it."""
-    if not tokens:
-        return [batch for epoch in range(epochs) for batch in shuffled(lengths, budget, seed, epoch)]
+def plan(examples: Sequence[Example], budget: int, seed: int, epochs: int, tokens: int = 0) -> list[list[int]]:
+    """The batches of all epochs; with `tokens`, of as many epochs as that takes, to the batch that reaches it.
+
+    Examples whose prompts begin alike stand in batches of their own: what they share counts once against the budget.
+    """
+    if not examples:
+        return []
+    lengths = [trees.fed(example.prompt, example.answers) for example in examples]
     found: list[list[int]] = []
     seen, epoch = 0, 0
-    while seen < tokens and any(lengths):
-        for batch in shuffled(lengths, budget, seed, epoch):
-            if seen >= tokens:
+    while epoch < epochs if not tokens else seen < tokens:
+        for batch in _epoch(examples, lengths, budget, seed, epoch):
+            if tokens and seen >= tokens:
                 break
             found.append(batch)
-            seen += sum(lengths[position] for position in batch)
+            seen += sum(len(examples[position]) for position in batch)
         epoch += 1
     return found
+
+
+def _epoch(examples: Sequence[Example], lengths: Sequence[int], budget: int, seed: int, epoch: int) -> list[list[int]]:
+    found = []
+    for number, (prefix, members) in enumerate(families(examples, lengths, budget)):
+        own = [lengths[position] - prefix for position in members]
+        seeded = seed if number == 0 else f"{seed}:{number}"
+        for batch in shuffled(own, max(budget - prefix, 1), seeded, epoch):
+            found.append([members[position] for position in batch])
+    random.Random(f"families:{seed}:{epoch}").shuffle(found)
+    return found
+
+
+def families(
+    examples: Sequence[Example], lengths: Sequence[int], budget: int
+) -> list[tuple[int, list[int]]]:
+    """(tokens that the prompts begin with together, positions) of examples to be batched together.
+
+    A family fills a batch at least, since small batches learn otherwise and cost more a token; all others make one
+    family that shares nothing.
+    """
+    alike: dict[tuple[int, ...], list[int]] = defaultdict(list)
+    for position, example in enumerate(examples):
+        alike[tuple(example.prompt[:SHARED_AT_LEAST])].append(position)
+    found, alone = [], []
+    for members in alike.values():
+        shared = trees.common_prefix([examples[position].prompt for position in members])
+        fills = shared + sum(lengths[position] - shared for position in members) >= budget
+        if shared >= SHARED_AT_LEAST and fills:
+            found.append((shared, members))
+        else:
+            alone += members
+    return ([(0, sorted(alone))] if alone else []) + found

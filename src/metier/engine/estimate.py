@@ -1,4 +1,4 @@
-"""How long a training step or a batch of questions takes here, from a few measured passes."""
+"""How long a training or a benchmark takes here, from a few measured passes."""
 
 import time
 from collections.abc import Sequence
@@ -6,42 +6,40 @@ from typing import Any
 
 import torch
 
+from metier.engine import batches
+from metier.engine.adapters import tuned
+from metier.engine.examples import Example
 from metier.engine.model import LanguageModel
 
-STEPS = 2
+STEPS = 3
 
 
-def step_seconds(model: LanguageModel, lora: Any, batch_tokens: int, answer_share: float) -> float:
-    """One training step on a full batch: forward, backward and optimiser, after one to warm up.
+def training_seconds(
+    model: LanguageModel, examples: Sequence[Example], lora: Any, settings: Any, times: float
+) -> float:
+    """Training on `times` as many examples as these few, from some of their batches (and one to warm up).
 
-    `lora`: peft's LoraConfig; `answer_share`: the share of tokens that are learned, for which the head runs.
+    `settings`: batch_tokens, epochs, and tokens where the method has that.
     """
-    from peft import get_peft_model
-    from peft.helpers import disable_input_dtype_casting
-
-    from metier.engine.adapters import for_training
-
-    tuned = get_peft_model(for_training(model.network), lora)
-    parameters = [parameter for parameter in tuned.parameters() if parameter.requires_grad]
+    network = tuned(model, lora, None, examples)
+    plan = batches.plan(examples, settings.batch_tokens, seed=0, epochs=1)
+    chosen = sorted(plan, key=lambda batch: sum(len(examples[p]) for p in batch))
+    middle = chosen[len(chosen) // 2 :][:STEPS] or chosen
+    parameters = [parameter for parameter in network.network.parameters() if parameter.requires_grad]
     optimiser = torch.optim.AdamW(parameters, fused=True)
-    ids = torch.randint(3, 200, (8, batch_tokens // 8), device=model.network.device)
-    keep = torch.zeros_like(ids, dtype=torch.bool)
-    keep[:, -max(1, round(answer_share * ids.shape[1])) :] = True
-    low_precision = model.network.dtype == torch.bfloat16
-    for step in range(STEPS + 1):
+    for step, batch in enumerate([middle[0], *middle]):
         if step == 1:
             started = time.monotonic()
-        with (
-            torch.autocast(ids.device.type, torch.bfloat16, enabled=low_precision),
-            disable_input_dtype_casting(tuned, low_precision),
-        ):
-            logits = tuned(input_ids=ids, logits_to_keep=keep, use_cache=False).logits
-        torch.nn.functional.cross_entropy(logits.flatten(0, -2).float(), ids[keep]).backward()
+        with torch.autocast(model.network.device.type, torch.bfloat16, enabled=network.low_precision):
+            scores = network.read(network.network, [examples[position] for position in batch])
+        (-torch.cat(scores).mean()).backward()
         optimiser.step()
         optimiser.zero_grad()
-    seconds = (time.monotonic() - started) / STEPS
-    tuned.unload()
-    return seconds
+    seconds = time.monotonic() - started
+    network.release()
+    measured = sum(len(examples[position]) for batch in middle for position in batch)
+    whole = sum(map(len, examples)) * times * settings.epochs
+    return seconds / measured * (getattr(settings, "tokens", 0) or whole)
 
 
 def asking_seconds(model: LanguageModel, benchmark: Any, found: Sequence[Any]) -> float:

@@ -43,7 +43,7 @@ class OptionScorer:
         if any(not prompt for prompt in prompts):
             raise ValueError("a prompt without tokens has nothing behind which an option could stand")
         self.model, self.options = model, list(options)
-        shared = common_prefix(prompts)
+        shared = trees.common_prefix(prompts)
         self.prefix, self.suffixes = list(prompts[0][:shared]), [list(prompt[shared:]) for prompt in prompts]
         self.cache: Any = None
         self.batches = [[position] for position in range(len(prompts))]
@@ -230,12 +230,6 @@ def takes_trees(config: Any) -> bool:
     """Whether every layer looks through a mask: full or sliding attention, and no recurrent state."""
     kinds = getattr(config, "layer_types", None)
     return set(kinds) <= TREE_LAYERS if kinds else True
-
-
-def common_prefix(prompts: Sequence[Tokens]) -> int:
-    """Tokens that all prompts begin with; at least one token of each is left, to have something to ask behind."""
-    first, last = min(map(list, prompts)), max(map(list, prompts))
-    return min(trees.common_length(first, last), min(len(prompt) for prompt in prompts) - 1)
 
 
 def gate(fast: OptionScorer) -> str | None:

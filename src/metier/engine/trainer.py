@@ -1,95 +1,78 @@
-"""A thin subclass of TRL's SFTTrainer: the LM head on target positions only, and batches by token budget."""
+"""Training: the loop of transformers, and batches in which no token stands twice and no logit is computed for nothing.
+
+The loss is any function of the answers' log-probabilities, so tuning, preferences and risk share all that is here.
+"""
 
 import time
-from collections.abc import Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, cast
 
-import datasets
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from peft import LoraConfig
-from peft.helpers import disable_input_dtype_casting
 from torch.utils.data import DataLoader
-from transformers import PrinterCallback
-from trl import SFTConfig, SFTTrainer
+from transformers import PrinterCallback, Trainer, TrainingArguments
 
-from metier.engine import batches, checkpoints
-from metier.engine.adapters import for_training, with_adapter
+from metier.engine import answers, batches, checkpoints
+from metier.engine.adapters import Tuned, tuned
+from metier.engine.answers import Scores
+from metier.engine.examples import Example
 from metier.engine.journal import Journal
+from metier.engine.looks import Look, Looks
 from metier.engine.model import LanguageModel
+from metier.errors import UserError
 from metier.progress import Progress
 
-IGNORED = -100
+Objective = Callable[[list[int], Scores], torch.Tensor]
+"""(positions of a batch's examples, for each (answers,) summed log-probabilities) -> their mean loss, a scalar."""
 
 
-@dataclass(frozen=True)
-class Example:
-    """Token lists: what the model reads and what it learns to answer, the end token included."""
+class AnswerTrainer(Trainer):
+    """Trainer whose batches are positions in `examples`, planned beforehand, and whose loss is an `Objective`.
 
-    prompt: list[int]
-    target: list[int]
-
-    def __len__(self) -> int:
-        return len(self.prompt) + len(self.target)
-
-
-class TargetOnlyTrainer(SFTTrainer):
-    """SFTTrainer with the head on target rows only.
-
-    On a CPU, TRL 1.16 runs the LM head over every position; here 49,152 logits are computed for the answer's tokens
-    alone. Loss and gradients are the same (tests/test_trainer.py holds them against TRL's own).
+    Several processes share each batch: a process takes every so manieth example of it, and its loss is scaled so that
+    the averaged gradients are those of one process.
     """
 
-    def __init__(self, *args: Any, plan: list[list[int]], **kwargs: Any) -> None:
-        self.plan = plan
-        super().__init__(*args, **kwargs)
+    def __init__(
+        self,
+        *args: Any,
+        examples: Sequence[Example],
+        plan: list[list[int]],
+        network: Tuned,
+        objective: Objective | None,
+        **kwargs: Any,
+    ) -> None:
+        self.examples, self.plan, self.read, self.objective = examples, plan, network.read, objective
+        self.low_precision = network.low_precision
+        super().__init__(*args, model=network.network, train_dataset=cast(Any, range(len(examples))), **kwargs)
 
     def get_train_dataloader(self) -> DataLoader:
-        return DataLoader(cast(Any, self.train_dataset), batch_sampler=self.plan, collate_fn=self.data_collator)
+        return DataLoader(cast(Any, self.train_dataset), batch_sampler=self.plan, collate_fn=_positions)
 
     def compute_loss(
         self, model: Any, inputs: dict, return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> Any:
-        targets = inputs["labels"][:, 1:]
-        keep = torch.zeros_like(inputs["labels"], dtype=torch.bool)
-        keep[:, :-1] = targets != IGNORED
-        with ExitStack() as stack:
-            if inputs["input_ids"].device.type == "cpu" and self.args.bf16:
-                # Under autocast the float32 adapters multiply in bfloat16, so casting their inputs up is a detour.
-                stack.enter_context(disable_input_dtype_casting(model))
-            output = model(
-                input_ids=inputs["input_ids"],
-                attention_mask=inputs["attention_mask"],
-                logits_to_keep=keep,
-                use_cache=False,
-            )
-        losses = torch.nn.functional.cross_entropy(output.logits.float(), targets[targets != IGNORED], reduction="sum")
-        count = keep.sum() if num_items_in_batch is None else num_items_in_batch
-        loss = losses / count
-        return (loss, output) if return_outputs else loss
-
-
-def columns(examples: Sequence[Example]) -> dict[str, list[list[int]]]:
-    """`input_ids` and `labels` as TRL takes them ready-made: labels are ignored where the prompt stands."""
-    return {
-        "input_ids": [example.prompt + example.target for example in examples],
-        "labels": [[IGNORED] * len(example.prompt) + example.target for example in examples],
-    }
-
-
-def collate(rows: list[dict[str, list[int]]]) -> dict[str, torch.Tensor]:
-    """Right-padded tensors (rows, longest)."""
-    width = max(len(row["input_ids"]) for row in rows)
-    ids = torch.zeros(len(rows), width, dtype=torch.long)
-    mask, labels = torch.zeros_like(ids), torch.full_like(ids, IGNORED)
-    for number, row in enumerate(rows):
-        length = len(row["input_ids"])
-        ids[number, :length] = torch.tensor(row["input_ids"])
-        labels[number, :length] = torch.tensor(row["labels"])
-        mask[number, :length] = 1
-    return {"input_ids": ids, "attention_mask": mask, "labels": labels}
+        """Raises `UserError` where a batch does not fit into memory."""
+        batch: list[int] = inputs["positions"].tolist()
+        processes = self.args.world_size
+        mine = batch[self.args.process_index :: processes] or batch[:1]
+        silent = self.args.process_index >= len(batch)  # it answers with the others, and adds nothing
+        low = torch.autocast(self.args.device.type, torch.bfloat16) if self.low_precision else nullcontext()
+        try:
+            with low:
+                scores = self.read(model, [self.examples[position] for position in mine])
+        except (MemoryError, RuntimeError) as error:
+            raise _memory(error, sum(len(self.examples[position]) for position in batch)) from error
+        if self.objective is None:
+            learned = sum(len(a) for position in batch for a in self.examples[position].answers)
+            loss = -torch.cat(scores).sum() / learned
+        else:
+            loss = self.objective(mine, scores) * len(mine) / len(batch)
+        return loss * (0.0 if silent else processes)
 
 
 def train(
@@ -100,41 +83,48 @@ def train(
     folder: Path,
     progress: Progress,
     start: Path | None = None,
-) -> dict[str, float]:
+    objective: Objective | None = None,
+    look: Look | None = None,
+) -> dict[str, Any]:
     """Train an adapter into `folder`/adapter, from scratch or from the adapter `start`; returns what it cost.
 
     `settings`: epochs, tokens, lr, batch_tokens, warmup, schedule, weight_decay, max_grad_norm, checkpoint_every, seed.
-    Goes on from the newest whole checkpoint in `folder`/checkpoints. Raises `UserError` on a loss that is not
-    a number.
+    `objective`: left out, the mean negative log-likelihood of a learned token. `look`: asked now and then how good the
+    adapter is; the best one is kept. Goes on from the newest whole checkpoint in `folder`/checkpoints. Raises
+    `UserError` on a loss that is not a number, and where memory does not do.
     """
-    network = for_training(model.network)
     torch.manual_seed(settings["seed"])  # before the adapter exists: its weights start at random
-    peft_model = with_adapter(network, lora, start)
-    lengths = [len(example) for example in examples]
+    network = tuned(model, lora, start, examples)
     # All epochs as one list of batches: the order is a function of the seed alone, and going on after a kill is
     # skipping its beginning. The trainer sees a single epoch.
     plan = batches.plan(
-        lengths, settings["batch_tokens"], settings["seed"], settings["epochs"], settings.get("tokens", 0)
+        examples, settings["batch_tokens"], settings["seed"], settings["epochs"], settings.get("tokens", 0)
     )
-    trainer = TargetOnlyTrainer(
-        model=peft_model,
-        args=config(settings, folder, len(plan), bf16=network.dtype == torch.bfloat16),
-        train_dataset=datasets.Dataset.from_dict(columns(examples)),
-        data_collator=collate,
+    looks = [Looks(look, folder, progress)] if look else []
+    trainer = AnswerTrainer(
+        args=config(settings, folder, len(plan)),
         processing_class=model.tokenizer,
-        callbacks=[checkpoints.Seal(), Journal(folder / "log.jsonl", progress)],
+        callbacks=[checkpoints.Seal(), Journal(folder / "log.jsonl", progress), *looks],
+        examples=examples,
         plan=plan,
+        network=network,
+        objective=objective,
     )
-    return finish(trainer, folder) | {"tokens": sum(lengths[position] for batch in plan for position in batch)}
+    return finish(trainer, folder) | {"tokens": sum(len(examples[position]) for batch in plan for position in batch)}
 
 
-def finish(trainer: Any, folder: Path) -> dict[str, float]:
-    """Train to the end, from the newest whole checkpoint in `folder`/checkpoints, and save `folder`/adapter."""
+def finish(trainer: Any, folder: Path) -> dict[str, Any]:
+    """Train to the end, from the newest whole checkpoint in `folder`/checkpoints, and save `folder`/adapter: the best
+    one where looks were taken, else the last."""
     trainer.remove_callback(PrinterCallback)  # the journal says it, once
     resume = checkpoints.newest(folder / "checkpoints")
     started = time.monotonic()
     trainer.train(resume_from_checkpoint=str(resume) if resume else None)
-    trainer.model.save_pretrained(str(folder / "adapter"), safe_serialization=True)
+    if trainer.is_world_process_zero():
+        trainer.accelerator.unwrap_model(trainer.model).save_pretrained(
+            str(folder / "adapter"), safe_serialization=True
+        )
+        Looks.keep_best(folder)
     return {
         "steps": trainer.state.global_step,
         "resumed_at_step": int(resume.name.split("-")[1]) if resume else 0,
@@ -142,9 +132,29 @@ def finish(trainer: Any, folder: Path) -> dict[str, float]:
     }
 
 
-def config(settings: dict, folder: Path, steps: int, bf16: bool) -> SFTConfig:
-    """The recipe's settings in the trainer's words; what TRL would prepare itself is done already."""
-    return SFTConfig(
+def log_probabilities(
+    model: LanguageModel, examples: Sequence[Example], start: Path | None, batch_tokens: int, progress: Progress
+) -> list[NDArray[np.float64]]:
+    """For each example (answers,) the log-probabilities, in nats, that the model with the adapter `start` gives now.
+
+    What a method holds its model against (the reference of DPO and of a KL term); worked out once, without gradients.
+    """
+    network = tuned(model, None, start, examples)
+    found: list[Any] = [None] * len(examples)
+    progress.begin("reference", len(examples), "rows")
+    with torch.no_grad(), torch.autocast(model.network.device.type, torch.bfloat16, enabled=network.low_precision):
+        for batch in batches.plan(examples, batch_tokens, seed=0, epochs=1):
+            for position, scores in zip(batch, network.read(network.network, [examples[p] for p in batch]), strict=True):
+                found[position] = scores.double().cpu().numpy()
+            progress.advance(len(batch))
+    progress.end()
+    network.release()
+    return found
+
+
+def config(settings: dict, folder: Path, steps: int) -> TrainingArguments:
+    """The recipe's settings in the trainer's words."""
+    return TrainingArguments(
         output_dir=str(folder / "checkpoints"),
         num_train_epochs=1,
         learning_rate=settings["lr"],
@@ -153,8 +163,6 @@ def config(settings: dict, folder: Path, steps: int, bf16: bool) -> SFTConfig:
         weight_decay=settings["weight_decay"],
         max_grad_norm=settings["max_grad_norm"],
         optim="adamw_torch_fused",
-        bf16=bf16,
-        gradient_checkpointing=False,
         use_cpu=not torch.cuda.is_available(),
         seed=settings["seed"],
         save_strategy="steps",
@@ -162,9 +170,22 @@ def config(settings: dict, folder: Path, steps: int, bf16: bool) -> SFTConfig:
         save_total_limit=2,
         logging_steps=max(1, steps // 100),
         logging_nan_inf_filter=False,  # a loss that is not a number must be seen
-        report_to="none",
+        report_to=settings.get("track") or "none",
         disable_tqdm=True,
-        dataset_kwargs={"skip_prepare_dataset": True},
-        max_length=None,
         remove_unused_columns=False,
+    )
+
+
+def _positions(batch: list[int]) -> dict[str, torch.Tensor]:
+    return {"positions": torch.tensor(batch)}
+
+
+def _memory(error: Exception, tokens: int) -> Exception:
+    """A full memory as advice; any other error as it is."""
+    full = isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error)
+    if not full:
+        return error
+    return UserError(
+        f"A batch of {tokens:,} tokens does not fit into memory. Set `batch_tokens` to {max(64, tokens // 2):,} or less, "
+        "or `max_length` lower. The last checkpoint is kept."
     )

@@ -139,3 +139,14 @@ def common_length(first: Sequence[int], second: Sequence[int]) -> int:
         if a != b:
             return position
     return min(len(first), len(second))
+
+
+def common_prefix(prompts: Sequence[Sequence[int]]) -> int:
+    """Tokens that all prompts begin with; at least one token of each is left, to have something to ask behind."""
+    first, last = min(map(list, prompts)), max(map(list, prompts))
+    return min(common_length(first, last), min(len(prompt) for prompt in prompts) - 1)
+
+
+def fed(prompt: Sequence[int], answers: Sequence[Sequence[int]]) -> int:
+    """Tokens that a prompt and the tree of its answers put into a batch."""
+    return len(prompt) + (len(answers[0]) - 1 if len(answers) == 1 else len(Options.of(answers).tree))

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from metier.progress import Progress
 
@@ -34,3 +35,8 @@ class MethodLike(Protocol):
 
     def train(self, lesson: Lesson) -> dict[str, Any]:
         """Write `lesson.folder`/adapter and return what the training cost."""
+
+
+def of_sources(rows: pa.Table, names: list[str]) -> pa.Table:
+    """The rows of the sources that a method names; all where it names none."""
+    return rows.filter(pc.is_in(rows["source"], pa.array(names, pa.string()))) if names else rows

@@ -3,17 +3,22 @@
 import random
 import resource
 import time
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from metier.errors import Problems, UserError
+from metier.methods import Lesson, of_sources
+from metier.progress import Progress
 from metier.recipe import QUICK_QUESTIONS, QUICK_ROWS, Recipe, task_of
 from metier.recipe import check as problems_of
-from metier.records import questions
+from metier.records import SCHEMA, questions
 from metier.stats import smallest_visible_share
 
+SAMPLE = 200
+"""Rows of each method from which its time is estimated."""
 LIKELY_CHANGED = 0.3
 """Share of answers that a tune changes from right to wrong or back, assumed for the smallest visible gain."""
 
@@ -29,33 +34,28 @@ def check(recipe: Recipe) -> dict[str, Any]:
     from metier.engine.model import load
 
     benchmarks = recipe.build_benchmarks()
-    pairs = [(source.rows(), task_of(source, benchmarks)) for source in recipe.build_sources()]
-    labelled = [(task, row) for table, task in pairs if task for row in questions(_to_train_on(table))]
-    if not labelled:
-        raise UserError("There are no labelled rows to learn from. Name a source with a `label` column.")
-    budget = min([step.rows for name, step in recipe.build_steps() if name == "select"] + [len(labelled)])
+    rows = pa.concat_tables(_to_train_on(source, benchmarks) for source in recipe.build_sources())
+    if not len(rows):
+        raise UserError("There are no rows to learn from. Name a source with a `label` column, or with text.")
+    budget = min([step.rows for name, step in recipe.build_steps() if name == "select"] + [len(rows)])
     train = min(budget, QUICK_ROWS) if recipe.quick else budget
     most = QUICK_QUESTIONS if recipe.quick else 0
     asked = [
         (benchmark, benchmark.questions(most)) for benchmark in [*benchmarks, *(b for b, _ in recipe.build_keep())]
     ]
     model = load(recipe.model)
-    drawn = random.Random(recipe.seed).sample(labelled, min(200, len(labelled)))
-    lengths = [
-        (len(model.read(task.render(row), task.template)[1]), len(model.answer(row.answer, task.template)) + 1)
-        for task, row in drawn
-    ]
     started = time.monotonic()
     asking = sum(asking_seconds(model, benchmark, found) for benchmark, found in asked)
-    training = sum(method.seconds(model, lengths, train) for _, method in recipe.build_methods())
-    examples = [
-        {
-            "task": task.name,
-            "prompt": model.read(task.render(row), task.template)[0],
-            "target": model.tokenizer.decode([*model.answer(row.answer, task.template), model.end_token]),
-        }
-        for task, row in drawn[:3]
-    ]
+    by_name = {benchmark.name: benchmark for benchmark in benchmarks}
+    training = 0.0
+    for _, method in recipe.build_methods():
+        mine = of_sources(rows, getattr(method, "sources", []))
+        if not len(mine):
+            raise UserError(f"No rows come from the sources that a method names: {', '.join(method.sources)}.")
+        few = mine.take(sorted(random.Random(recipe.seed).sample(range(len(mine)), min(SAMPLE, len(mine)))))
+        lesson = Lesson(few, few, by_name, recipe.model, None, Path(), recipe.seed, Progress())
+        training += method.seconds(model, lesson, round(train * len(mine) / len(rows)))
+    examples = _examples(model, rows, by_name, recipe.seed)
     return {
         "train": train,
         "questions": sum(len(found) for _, found in asked),
@@ -71,6 +71,24 @@ def check(recipe: Recipe) -> dict[str, Any]:
     }
 
 
-def _to_train_on(table: pa.Table) -> pa.Table:
-    """The rows that may become training rows: those that their source does not hold out itself."""
-    return table.filter(pc.equal(pc.fill_null(table["split"], "train"), "train"))
+def _to_train_on(source: Any, benchmarks: list[Any]) -> pa.Table:
+    """The rows of a source that may become training rows (not those that it holds out itself), with their task."""
+    table = source.rows()
+    table = table.filter(pc.equal(pc.fill_null(table["split"], "train"), "train"))
+    task = task_of(source, benchmarks)
+    return table.set_column(
+        table.schema.get_field_index("task"), SCHEMA.field("task"), pa.array([task and task.name] * len(table), pa.string())
+    )
+
+
+def _examples(model: Any, rows: pa.Table, benchmarks: dict[str, Any], seed: int) -> list[dict[str, Any]]:
+    """A few labelled rows as the model reads them, and what is learned of them."""
+    labelled = rows.filter(pc.and_(rows["label"].is_valid(), rows["task"].is_valid()))
+    at = sorted(random.Random(seed).sample(range(len(labelled)), min(3, len(labelled))))
+    found = []
+    for task, row in zip(labelled["task"].take(at).to_pylist(), questions(labelled.take(at)), strict=True):
+        benchmark = benchmarks[task]
+        target = [*model.answer(row.answer, benchmark.template), model.end_token]
+        read = model.read(benchmark.render(row), benchmark.template)[0]
+        found.append({"task": task, "prompt": read, "target": model.tokenizer.decode(target)})
+    return found

@@ -5,12 +5,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.compute as pc
-
 from metier.engine import weights
 from metier.errors import UserError
-from metier.methods import Lesson
+from metier.methods import Lesson, of_sources
 from metier.runs import Run, file_sha256, fingerprint
 
 VERSION = 1
@@ -38,7 +35,7 @@ def train(run: Run) -> dict[str, Any]:
         else:
             started = time.monotonic()
             _clear_stale(folder, inputs)
-            mine, held_out = (_of_sources(table, getattr(method, "sources", [])) for table in (rows, valid))
+            mine, held_out = (of_sources(table, getattr(method, "sources", [])) for table in (rows, valid))
             if not len(mine):
                 raise UserError(
                     f"No training rows come from the sources that '{name}' names: {', '.join(method.sources)}."
@@ -55,11 +52,6 @@ def train(run: Run) -> dict[str, Any]:
         seconds = round(result["seconds"] + done["seconds"], 1)
         adapter, result = folder / "adapter", {**done, "adapter": f"{stage}/adapter", "seconds": seconds}
     return run.seal("train", str(result["adapter_sha256"]), {**result, "rows_sha256": rows_sha256})
-
-
-def _of_sources(rows: pa.Table, names: list[str]) -> pa.Table:
-    """The rows of the sources that a method names; all where it names none."""
-    return rows.filter(pc.is_in(rows["source"], pa.array(names, pa.string()))) if names else rows
 
 
 def _clear_stale(folder: Path, inputs: str) -> None:

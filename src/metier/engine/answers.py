@@ -1,0 +1,128 @@
+"""Log-probabilities of answers, with gradients: by token trees where the model can, else a padded row an answer."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+
+from metier.engine import tree_attention
+from metier.engine.examples import Example
+from metier.engine.forest import plant
+from metier.engine.likelihood import CAST_AT_MOST, TOLERANCE, cast_weights
+
+Scores = list[torch.Tensor]
+"""For each example (answers,) summed log-probabilities, in nats."""
+Reader = Callable[[Any, Sequence[Example]], Scores]
+
+
+def by_trees(network: Any, examples: Sequence[Example]) -> Scores:
+    """What the examples share is read once. The network's attention must be `tree_attention.NAME`."""
+    forest = plant(examples).to(_device(network))
+    logits = network(
+        input_ids=forest.ids,
+        position_ids=forest.positions,
+        logits_to_keep=forest.keep,
+        forest=forest,
+        use_cache=False,
+    ).logits.flatten(0, -2)
+    steps = log_probabilities(logits, forest.predictor, forest.learned)
+    total = torch.zeros(sum(forest.answers), device=steps.device).index_add(0, forest.answer, steps)
+    return list(total.split(forest.answers))
+
+
+def by_rows(network: Any, examples: Sequence[Example]) -> Scores:
+    """Each answer in a padded row of its own behind its prompt: right for every causal model."""
+    rows = [(example.prompt, answer) for example in examples for answer in example.answers]
+    width = max(len(prompt) + len(answer) for prompt, answer in rows)
+    ids, mask = torch.zeros(2, len(rows), width, dtype=torch.long)
+    keep = torch.zeros(len(rows), width, dtype=torch.bool)
+    for number, (prompt, answer) in enumerate(rows):
+        length = len(prompt) + len(answer)
+        ids[number, :length], mask[number, :length] = torch.tensor(prompt + answer), 1
+        keep[number, len(prompt) - 1 : length - 1] = True
+    device = _device(network)
+    logits = network(
+        input_ids=ids.to(device), attention_mask=mask.to(device), logits_to_keep=keep.to(device), use_cache=False
+    ).logits.flatten(0, -2)
+    learned = torch.tensor([token for _, answer in rows for token in answer], device=device)
+    steps = log_probabilities(logits, torch.arange(len(learned), device=device), learned)
+    totals = torch.stack([part.sum() for part in steps.split([len(answer) for _, answer in rows])])
+    return list(totals.split([len(example.answers) for example in examples]))
+
+
+def log_probabilities(logits: torch.Tensor, rows: torch.Tensor, tokens: torch.Tensor) -> torch.Tensor:
+    """(steps,) float32: `tokens` under the softmax of their `rows` of (kept, vocabulary) logits."""
+    return _LogProbabilities.apply(logits, rows, tokens)  # type: ignore[no-untyped-call,no-any-return]
+
+
+class _LogProbabilities(torch.autograd.Function):
+    """In slices, since a float32 row of the vocabulary has 200 kB; the gradient takes the place of the logits."""
+
+    SLICE = 256
+
+    @staticmethod
+    def forward(ctx: Any, logits: torch.Tensor, rows: torch.Tensor, tokens: torch.Tensor) -> torch.Tensor:
+        totals = torch.cat([torch.logsumexp(part.float(), -1) for part in logits.split(_LogProbabilities.SLICE)])
+        ctx.save_for_backward(logits, totals, rows, tokens)
+        return logits[rows, tokens].float() - totals[rows]
+
+    @staticmethod
+    def backward(ctx: Any, *grads: torch.Tensor) -> Any:
+        logits, totals, rows, tokens = ctx.saved_tensors
+        weight = torch.zeros_like(totals).index_add(0, rows, grads[0])
+        found = torch.empty_like(logits)
+        for first in range(0, len(logits), _LogProbabilities.SLICE):
+            part = slice(first, first + _LogProbabilities.SLICE)
+            found[part] = torch.exp(logits[part].float() - totals[part, None]).mul_(-weight[part, None])
+        found.index_put_((rows, tokens), grads[0].to(found.dtype), accumulate=True)
+        return found, None, None
+
+
+def _device(network: Any) -> torch.device:
+    """Also of a network that a distributed wrapper hides."""
+    return next(network.parameters()).device
+
+
+def takes_trees(network: Any) -> bool:
+    """Whether tree attention can stand in: full attention only, through transformers' attention interface."""
+    kinds = set(getattr(network.config, "layer_types", None) or ["full_attention"])
+    return kinds == {"full_attention"} and bool(getattr(network, "_supports_attention_backend", False))
+
+
+
+
+def fitting(network: Any, examples: Sequence[Example], say: Callable[[str], None]) -> Reader:
+    """Trees where they give what rows give on a few examples, else rows, aloud.
+
+    A wrong mask gives wrong gradients without any error, so this is looked at before each training.
+    """
+    if not takes_trees(network):
+        return by_rows
+    before, dtype = network.config._attn_implementation, network.dtype
+    few = _few(examples)
+    cast = dtype != torch.float32 and network.num_parameters() <= CAST_AT_MOST
+    if cast:  # in bfloat16 alone a token may move by as much as a fault would
+        cast_weights(network, torch.float32)
+    try:
+        with torch.no_grad():
+            slow = torch.cat(by_rows(network, few))
+            network.set_attn_implementation(tree_attention.NAME)
+            quick = torch.cat(by_trees(network, few))
+    finally:
+        network.set_attn_implementation(before)
+        if cast:
+            cast_weights(network, dtype)
+    longest = max(len(answer) for example in few for answer in example.answers)
+    gap = float((quick - slow).abs().max()) / longest
+    # Not `>`: a NaN must not pass.
+    if gap <= TOLERANCE[torch.float32 if cast else dtype]:
+        return by_trees
+    say(f"Token trees do not fit this model: log-likelihoods differ by {gap:.2g} nats a token. Training by padded rows.")
+    return by_rows
+
+
+def _few(examples: Sequence[Example]) -> list[Example]:
+    """Two short examples of unlike length, with a few answers each: seconds, however large the data are."""
+    order = sorted(range(len(examples)), key=lambda position: len(examples[position].prompt))
+    chosen = [examples[order[0]], examples[order[len(order) // 2]]]
+    return [Example(example.prompt[-64:], example.answers[:3]) for example in chosen]

@@ -1,0 +1,79 @@
+"""Looks at the adapter while it trains: the best one is kept, and training ends where more of it does not help."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any, Protocol
+
+from transformers import TrainerCallback
+
+from metier.progress import Progress
+
+FILE, BEST = "looks.jsonl", "best"
+
+
+class Look(Protocol):
+    """How good the adapter is now."""
+
+    every: int
+    """Steps from one look to the next."""
+
+    def __call__(self, step: int, network: Any) -> tuple[float, bool]:
+        """(score, higher is better; whether to stop). The network comes in evaluation mode, without gradients."""
+
+
+class Looks(TrainerCallback):
+    """Takes looks, writes looks.jsonl, a line a look, and keeps the best adapter in `folder`/best.
+
+    A resumed run drops the looks behind its checkpoint; a best adapter from behind it is made again.
+    """
+
+    def __init__(self, look: Look, folder: Path, progress: Progress) -> None:
+        self.look, self.folder, self.progress = look, folder, progress
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        kept = [row for row in read(self.folder) if row["step"] <= state.global_step]
+        (self.folder / FILE).write_text("".join(json.dumps(row) + "\n" for row in kept))
+        if state.global_step == 0:
+            self._look(state, control, kwargs["model"])
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        if state.global_step % self.look.every == 0 or state.global_step == state.max_steps:
+            self._look(state, control, kwargs["model"])
+
+    def _look(self, state: Any, control: Any, network: Any) -> None:
+        import torch
+
+        seen = read(self.folder)
+        if any(row["step"] == state.global_step for row in seen):
+            return
+        network.eval()
+        with torch.no_grad():
+            score, stop = self.look(state.global_step, network)
+        network.train()
+        best = all(score > row["score"] for row in seen)
+        if best:
+            shutil.rmtree(self.folder / BEST, ignore_errors=True)
+            network.save_pretrained(str(self.folder / BEST), safe_serialization=True)
+        with open(self.folder / FILE, "a", encoding="utf-8") as stream:
+            stream.write(json.dumps({"step": state.global_step, "score": score, "best": best}) + "\n")
+        control.should_training_stop = control.should_training_stop or stop
+
+    @staticmethod
+    def keep_best(folder: Path) -> None:
+        """The best adapter takes the place of the last one, where looks were taken."""
+        if (folder / BEST).is_dir():
+            shutil.rmtree(folder / "adapter")
+            (folder / BEST).rename(folder / "adapter")
+
+
+def read(folder: Path) -> list[dict[str, Any]]:
+    """The looks taken so far; a line torn by a kill is left out."""
+    file = folder / FILE
+    found = []
+    for line in file.read_text().splitlines() if file.exists() else []:
+        try:
+            found.append(json.loads(line))
+        except ValueError:
+            break
+    return found

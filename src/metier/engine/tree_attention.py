@@ -1,0 +1,148 @@
+"""Attention over a forest: every token sees the common prefix and its own ancestors.
+
+Linear layers see a flat row; the padded rows exist in here only, for as long as a layer's attention takes. The weights
+are kept for the backward pass once, in the type of the model, where the eager attention of transformers keeps them in
+float32 as well, repeats keys for grouped heads and casts to and fro. The mathematics is section 3.2.1 of Vaswani et al.
+2017 and nothing else.
+"""
+
+from typing import Any
+
+import torch
+from transformers import AttentionInterface
+
+from metier.engine.forest import Forest
+
+NAME = "metier_trees"
+
+
+def attend(
+    module: Any,
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    attention_mask: Any,
+    *,
+    forest: Forest,
+    scaling: float,
+    dropout: float = 0.0,
+    **others: Any,
+) -> tuple[torch.Tensor, None]:
+    """As transformers calls it: (1, heads, tokens, size) queries, keys and values with fewer heads -> (1, tokens,
+    heads, size)."""
+    if attention_mask is not None or dropout:
+        raise ValueError("tree attention takes no further mask and no dropout")
+    flat = [states[0].transpose(0, 1) for states in (query, key, value)]
+    return _Attention.apply(flat[0] * scaling, flat[1], flat[2], forest)[None], None  # type: ignore[no-untyped-call]
+
+
+AttentionInterface.register(NAME, attend)
+
+
+class _Attention(torch.autograd.Function):
+    """(tokens, heads, size) scaled queries, (tokens, kv heads, size) keys and values -> (tokens, heads, size)."""
+
+    @staticmethod
+    def forward(ctx: Any, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, forest: Forest) -> torch.Tensor:
+        parts, weights, outs = _parts(forest, key.shape[1]), [], []
+        for part in parts:
+            scores = torch.bmm(part.asking(query), part.asked(key).transpose(1, 2))
+            part.hide(scores)
+            weights.append(torch.softmax(scores, -1))  # bfloat16 is summed in float32 inside
+            outs.append(part.home(torch.bmm(weights[-1], part.asked(value)), query.shape))
+        ctx.save_for_backward(query, key, value, *weights)
+        ctx.parts = parts
+        return torch.cat(outs)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: torch.Tensor) -> Any:
+        query, key, value, *saved = ctx.saved_tensors
+        d_query, d_key, d_value = [], torch.zeros_like(key), torch.zeros_like(value)
+        for part, weights in zip(ctx.parts, saved, strict=True):
+            grad = part.asking(grads[0])
+            part.add(d_value, torch.bmm(weights.transpose(1, 2), grad))
+            d_weights = torch.bmm(grad, part.asked(value).transpose(1, 2))
+            d_scores = torch._softmax_backward_data(d_weights, weights, -1, weights.dtype)
+            d_query.append(part.home(torch.bmm(d_scores, part.asked(key)), query.shape))
+            part.add(d_key, torch.bmm(d_scores.transpose(1, 2), part.asking(query)))
+        return torch.cat(d_query), d_key, d_value, None
+
+
+class _Prefix:
+    """The common prefix: each token sees those before it."""
+
+    def __init__(self, forest: Forest, kv_heads: int) -> None:
+        self.size, self.kv_heads = forest.prefix, kv_heads
+        self.hidden = torch.ones(self.size, self.size, dtype=torch.bool, device=forest.ids.device).triu(1)
+
+    def asking(self, states: torch.Tensor) -> torch.Tensor:
+        """(kv heads, group * prefix, size)"""
+        size = states.shape[-1]
+        mine = states[: self.size].view(self.size, self.kv_heads, -1, size)
+        return mine.permute(1, 2, 0, 3).reshape(self.kv_heads, -1, size)
+
+    def asked(self, states: torch.Tensor) -> torch.Tensor:
+        """(kv heads, prefix, size)"""
+        return states[: self.size].transpose(0, 1)
+
+    def hide(self, scores: torch.Tensor) -> None:
+        scores.view(self.kv_heads, -1, self.size, self.size).masked_fill_(self.hidden, -torch.inf)
+
+    def home(self, rows: torch.Tensor, shape: torch.Size) -> torch.Tensor:
+        """Rows as `asking` gives them -> (prefix, heads, size)"""
+        parted = rows.view(self.kv_heads, -1, self.size, shape[-1])
+        return parted.permute(2, 0, 1, 3).reshape(self.size, *shape[1:])
+
+    def add(self, total: torch.Tensor, rows: torch.Tensor) -> None:
+        """Gradients of what was asked, into (tokens, kv heads, size)."""
+        total[: self.size] += rows.transpose(0, 1)
+
+
+class _Trees:
+    """The trees behind the prefix, padded to the widest: each token sees the prefix and its own ancestors."""
+
+    def __init__(self, forest: Forest, kv_heads: int) -> None:
+        self.prefix, self.kv_heads, self.cells, self.place = forest.prefix, kv_heads, forest.cells, forest.home
+        self.items, self.width = forest.cells.shape
+        self.hidden, self.padding = forest.hidden, forest.padding.flatten()[:, None]
+
+    def asking(self, states: torch.Tensor) -> torch.Tensor:
+        """(items * kv heads, group * width, size)"""
+        size = states.shape[-1]
+        rows = self._rows(states).view(self.items, self.width, self.kv_heads, -1, size)
+        return rows.permute(0, 2, 3, 1, 4).reshape(self.items * self.kv_heads, -1, size)
+
+    def asked(self, states: torch.Tensor) -> torch.Tensor:
+        """(items * kv heads, prefix + width, size)"""
+        size = states.shape[-1]
+        own = self._rows(states).view(self.items, self.width, self.kv_heads, size).transpose(1, 2)
+        before = states[: self.prefix].transpose(0, 1).expand(self.items, -1, -1, -1)
+        return torch.cat([before, own], 2).view(self.items * self.kv_heads, -1, size)
+
+    def hide(self, scores: torch.Tensor) -> None:
+        parted = scores.view(self.items, -1, self.width, self.prefix + self.width)
+        parted[..., self.prefix :].masked_fill_(self.hidden[:, None], -torch.inf)
+
+    def home(self, rows: torch.Tensor, shape: torch.Size) -> torch.Tensor:
+        """Rows as `asking` gives them -> (tokens - prefix, heads, size)"""
+        parted = rows.view(self.items, self.kv_heads, -1, self.width, shape[-1])
+        flat = parted.permute(0, 3, 1, 2, 4).reshape(self.items * self.width, *shape[1:])
+        return flat.index_select(0, self.place)
+
+    def add(self, total: torch.Tensor, rows: torch.Tensor) -> None:
+        """Gradients of what was asked, into (tokens, kv heads, size)."""
+        parted = rows.view(self.items, self.kv_heads, -1, rows.shape[-1])
+        total[: self.prefix] += parted[:, :, : self.prefix].sum(0).transpose(0, 1)
+        own = parted[:, :, self.prefix :].transpose(1, 2).reshape(self.items * self.width, *total.shape[1:])
+        total[self.prefix :] += own.index_select(0, self.place)
+
+    def _rows(self, states: torch.Tensor) -> torch.Tensor:
+        """(items * width, heads * size): each token in its cell, zeros in padding, which sees the prefix as well and
+        would hand it gradients."""
+        own = states[self.prefix :].reshape(len(states) - self.prefix, -1)
+        return own.index_select(0, self.cells.flatten()).masked_fill_(self.padding, 0)
+
+
+def _parts(forest: Forest, kv_heads: int) -> list[Any]:
+    trees = _Trees(forest, kv_heads)
+    return [_Prefix(forest, kv_heads), trees] if forest.prefix else [trees]

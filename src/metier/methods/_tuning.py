@@ -1,0 +1,87 @@
+"""What every method that tunes an adapter has in common: its settings, and how a question becomes tokens to learn."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from metier.errors import UserError
+from metier.records import Question
+
+ABOVE_ZERO = ("epochs", "lr", "r", "alpha", "batch_tokens", "max_length", "checkpoint_every", "max_grad_norm")
+
+
+@dataclass
+class Tuning:
+    """Settings of the adapter and of its optimiser."""
+
+    sources: list[str] = field(default_factory=list)
+    """Names of the sources whose rows are learned from; left out: all."""
+    epochs: int = 1
+    """How often each row is seen."""
+    lr: float = 1e-3
+    """Highest learning rate; reached after the warm-up, then down to zero in a straight line."""
+    r: int = 16
+    """Rank of the adapter. Higher can learn more, and costs memory and time."""
+    alpha: int = 32
+    """Scale of the adapter: what it adds is multiplied by alpha / r."""
+    targets: str = "all-linear"
+    """Which layers get an adapter: `all-linear`, or names divided by commas (q_proj,v_proj)."""
+    batch_tokens: int = 512
+    """Tokens a step, padding included. Rows of like length share a step."""
+    warmup: float = 0.1
+    """Share of the steps in which the learning rate rises."""
+    schedule: str = "linear"
+    """How the learning rate falls: linear, cosine or constant_with_warmup."""
+    weight_decay: float = 0.0
+    """Pull of the adapter's weights towards zero."""
+    max_grad_norm: float = 1.0
+    """Gradients longer than this are shortened."""
+    max_length: int = 1024
+    """Most tokens of one row, prompt and answer. Longer prompts lose their beginning, aloud; an answer is never cut."""
+    checkpoint_every: int = 100
+    """Steps between checkpoints, at which a killed run goes on."""
+
+    def lora(self) -> Any:
+        """peft's configuration of the adapter."""
+        from peft import LoraConfig
+
+        names = [name.strip() for name in self.targets.split(",")]
+        targets = self.targets if self.targets == "all-linear" else names
+        return LoraConfig(r=self.r, lora_alpha=self.alpha, target_modules=targets, task_type="CAUSAL_LM")
+
+    def seconds(self, model: Any, lesson: Any, rows: int) -> float:
+        """Estimated time of training on `rows` rows like those of the lesson."""
+        from metier.engine.estimate import training_seconds
+
+        return training_seconds(model, self.examples(model, lesson), self.lora(), self, rows / len(lesson.rows))
+
+    def examples(self, model: Any, lesson: Any) -> list[Any]:
+        """The lesson's rows as `Example`s."""
+        raise NotImplementedError
+
+    def problems(self) -> list[str]:
+        found = [
+            f"{name}: use a number above 0, not {getattr(self, name)}."
+            for name in ABOVE_ZERO
+            if getattr(self, name) <= 0
+        ]
+        if self.schedule not in ("linear", "cosine", "constant_with_warmup"):
+            found.append(f"schedule: use linear, cosine or constant_with_warmup, not {self.schedule}.")
+        return found
+
+    def fitted(self, model: Any, question: Question, benchmark: Any, answers: list[str]) -> tuple[Any, bool]:
+        """A question with these answers as an `Example`, and whether the prompt had to lose its beginning.
+
+        Raises `UserError` where an answer alone is too long.
+        """
+        from metier.engine.examples import Example
+
+        _, asked = model.read(benchmark.render(question), benchmark.template)
+        learned = tuple([*model.answer(answer, benchmark.template), model.end_token] for answer in answers)
+        longest = max(map(len, learned))
+        room = self.max_length - longest
+        if room < 1:
+            raise UserError(
+                f"An answer to row {question.id} has {longest} tokens, more than max_length {self.max_length}. "
+                "Raise `max_length`; an answer is never cut."
+            )
+        return Example(asked[-room:], learned), len(asked) > room
