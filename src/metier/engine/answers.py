@@ -52,7 +52,7 @@ def by_rows(network: Any, examples: Sequence[Example]) -> Scores:
 
 def log_probabilities(logits: torch.Tensor, rows: torch.Tensor, tokens: torch.Tensor) -> torch.Tensor:
     """(steps,) float32: `tokens` under the softmax of their `rows` of (kept, vocabulary) logits."""
-    return _LogProbabilities.apply(logits, rows, tokens)  # type: ignore[no-untyped-call,no-any-return]
+    return _LogProbabilities.apply(logits, rows, tokens)
 
 
 class _LogProbabilities(torch.autograd.Function):
@@ -89,8 +89,6 @@ def takes_trees(network: Any) -> bool:
     return kinds == {"full_attention"} and bool(getattr(network, "_supports_attention_backend", False))
 
 
-
-
 def fitting(network: Any, examples: Sequence[Example], say: Callable[[str], None]) -> Reader:
     """Trees where they give what rows give on a few examples, else rows, aloud.
 
@@ -117,7 +115,7 @@ def fitting(network: Any, examples: Sequence[Example], say: Callable[[str], None
     # Not `>`: a NaN must not pass.
     if gap <= TOLERANCE[torch.float32 if cast else dtype]:
         return by_trees
-    say(f"Token trees do not fit this model: log-likelihoods differ by {gap:.2g} nats a token. Training by padded rows.")
+    say(f"Token trees do not fit this model: {gap:.2g} nats a token apart. Training by padded rows, more slowly.")
     return by_rows
 
 

@@ -26,9 +26,7 @@ def by_length(lengths: Sequence[int], budget: int) -> list[list[int]]:
     return groups
 
 
-def shuffled(
-    lengths: Sequence[int], budget: int, seed: int | str, epoch: int, pool: int = 512
-) -> list[list[int]]:
+def shuffled(lengths: Sequence[int], budget: int, seed: int | str, epoch: int, pool: int = 512) -> list[list[int]]:
     """The batches of one epoch, the same for the same seed and epoch.
 
     Rows are shuffled, cut into pools, sorted inside each pool, and the batches shuffled: nearly no padding, and still
@@ -77,9 +75,7 @@ def _epoch(examples: Sequence[Example], lengths: Sequence[int], budget: int, see
     return found
 
 
-def families(
-    examples: Sequence[Example], lengths: Sequence[int], budget: int
-) -> list[tuple[int, list[int]]]:
+def families(examples: Sequence[Example], lengths: Sequence[int], budget: int) -> list[tuple[int, list[int]]]:
     """(tokens that the prompts begin with together, positions) of examples to be batched together.
 
     A family fills a batch at least, since small batches learn otherwise and cost more a token; all others make one

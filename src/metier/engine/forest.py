@@ -46,7 +46,7 @@ class Forest:
     """(items,) answers of each example."""
 
     def to(self, device: Any) -> "Forest":
-        moved = {name: value.to(device) for name, value in vars(self).items() if isinstance(value, torch.Tensor)}
+        moved: dict[str, Any] = {key: x.to(device) for key, x in vars(self).items() if isinstance(x, torch.Tensor)}
         return replace(self, **moved)
 
 

@@ -37,7 +37,7 @@ def fuse(network: Any) -> int:
     weights, several adapters) stay as they are."""
     layers = [layer for layer in network.modules() if type(layer) is Linear and _plain(layer)]
     for layer in layers:
-        layer.forward = MethodType(_forward, layer)
+        layer.forward = MethodType(_forward, layer)  # type: ignore[method-assign]
     return len(layers)
 
 
@@ -60,9 +60,9 @@ def _forward(layer: Linear, x: torch.Tensor, *args: Any, **kwargs: Any) -> torch
     if layer.disable_adapters or layer.merged or args or kwargs:
         return Linear.forward(layer, x, *args, **kwargs)
     ((name, a),) = layer.lora_A.items()
-    weight = layer.base_layer.weight
+    weight: Any = layer.base_layer.weight
     flat = x.reshape(-1, x.shape[-1]).to(weight.dtype)
     # Autocast would cast the float32 adapters again in every product; they are cast in there, once.
     with torch.autocast(x.device.type, enabled=False):
         found = _LoraLinear.apply(flat, weight, a.weight, layer.lora_B[name].weight, layer.scaling[name])
-    return found.view(*x.shape[:-1], -1)  # type: ignore[no-untyped-call,no-any-return]
+    return found.view(*x.shape[:-1], -1)

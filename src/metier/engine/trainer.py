@@ -16,7 +16,7 @@ from peft import LoraConfig
 from torch.utils.data import DataLoader
 from transformers import PrinterCallback, Trainer, TrainingArguments
 
-from metier.engine import answers, batches, checkpoints
+from metier.engine import batches, checkpoints
 from metier.engine.adapters import Tuned, tuned
 from metier.engine.answers import Scores
 from metier.engine.examples import Example
@@ -39,16 +39,16 @@ class AnswerTrainer(Trainer):
 
     def __init__(
         self,
-        *args: Any,
         examples: Sequence[Example],
         plan: list[list[int]],
         network: Tuned,
         objective: Objective | None,
         **kwargs: Any,
     ) -> None:
-        self.examples, self.plan, self.read, self.objective = examples, plan, network.read, objective
-        self.low_precision = network.low_precision
-        super().__init__(*args, model=network.network, train_dataset=cast(Any, range(len(examples))), **kwargs)
+        self.examples, self.plan, self.read = examples, plan, network.read
+        self.objective: Objective | None = objective
+        self.low_precision: bool = network.low_precision
+        super().__init__(model=network.network, train_dataset=cast(Any, range(len(examples))), **kwargs)
 
     def get_train_dataloader(self) -> DataLoader:
         return DataLoader(cast(Any, self.train_dataset), batch_sampler=self.plan, collate_fn=_positions)
@@ -142,9 +142,12 @@ def log_probabilities(
     network = tuned(model, None, start, examples)
     found: list[Any] = [None] * len(examples)
     progress.begin("reference", len(examples), "rows")
-    with torch.no_grad(), torch.autocast(model.network.device.type, torch.bfloat16, enabled=network.low_precision):
+    low = torch.autocast(model.network.device.type, torch.bfloat16, enabled=network.low_precision)
+    with torch.no_grad(), low:
         for batch in batches.plan(examples, batch_tokens, seed=0, epochs=1):
-            for position, scores in zip(batch, network.read(network.network, [examples[p] for p in batch]), strict=True):
+            for position, scores in zip(
+                batch, network.read(network.network, [examples[p] for p in batch]), strict=True
+            ):
                 found[position] = scores.double().cpu().numpy()
             progress.advance(len(batch))
     progress.end()
@@ -186,6 +189,6 @@ def _memory(error: Exception, tokens: int) -> Exception:
     if not full:
         return error
     return UserError(
-        f"A batch of {tokens:,} tokens does not fit into memory. Set `batch_tokens` to {max(64, tokens // 2):,} or less, "
-        "or `max_length` lower. The last checkpoint is kept."
+        f"A batch of {tokens:,} tokens does not fit into memory. Set `batch_tokens` to {max(64, tokens // 2):,} or "
+        "less, or `max_length` lower. The last checkpoint is kept."
     )

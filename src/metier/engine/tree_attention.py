@@ -33,7 +33,7 @@ def attend(
     if attention_mask is not None or dropout:
         raise ValueError("tree attention takes no further mask and no dropout")
     flat = [states[0].transpose(0, 1) for states in (query, key, value)]
-    return _Attention.apply(flat[0] * scaling, flat[1], flat[2], forest)[None], None  # type: ignore[no-untyped-call]
+    return _Attention.apply(flat[0] * scaling, flat[1], flat[2], forest)[None], None
 
 
 AttentionInterface.register(NAME, attend)

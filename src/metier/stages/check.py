@@ -77,7 +77,9 @@ def _to_train_on(source: Any, benchmarks: list[Any]) -> pa.Table:
     table = table.filter(pc.equal(pc.fill_null(table["split"], "train"), "train"))
     task = task_of(source, benchmarks)
     return table.set_column(
-        table.schema.get_field_index("task"), SCHEMA.field("task"), pa.array([task and task.name] * len(table), pa.string())
+        table.schema.get_field_index("task"),
+        SCHEMA.field("task"),
+        pa.array([task and task.name] * len(table), pa.string()),
     )
 
 
