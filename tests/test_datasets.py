@@ -13,6 +13,7 @@ from tests.tiny import write_lines
 
 TEXT = {"id": "1", "text": "Some text."}
 CHOICE = {"id": "1", "question": "What floats?", "choices": ["stone", "wood"], "answer": 1}
+PAIR = {"id": "1", "qid": "7", "prompt": "White?", "chosen": "Yes, white.", "rejected": "Great product!"}
 RAW = {
     "pubmedqa": {"pmid": "7", "question": "Does it?", "contexts": ["One.", "Two."], "final_decision": "maybe"},
     "ddi2013": {
@@ -90,6 +91,9 @@ RAW = {
     "mmlu": {**CHOICE, "subject": "law", "industry": "legal", "answer": "B"},
     "gsm8k": {"id": "1", "question": "1+1?", "answer": "1+1=2\n#### 2", "final": "2"},
     "wikitext2": {**TEXT, "title": "T"},
+    "epqa_pairs": {**PAIR, "title": "Latch", "chosen_label": "answers", "rejected_label": "partial"},
+    "mediqa2019_pairs": {**PAIR, "chosen_score": 4, "rejected_score": 1},
+    "hh_harmless": PAIR,
 }
 DATASETS = [name for name in plugins.names("sources") if issubclass(plugins.find("sources", name), Dataset)]
 JUDGED = [name for name in plugins.names("benchmarks") if plugins.build("benchmarks", name, {}).source in DATASETS]
@@ -99,10 +103,11 @@ REAL = os.environ.get(MIRROR)
 def write_mirror(home):
     """Each dataset with one row in train, dev and test."""
     for name in DATASETS:
-        folder = home / plugins.find("sources", name)().folder
-        folder.mkdir(parents=True)
+        source = plugins.find("sources", name)()
+        folder = home / source.folder
+        folder.mkdir(parents=True, exist_ok=True)
         for split in ("train", "dev", "test"):
-            write_lines(folder / f"{split}.jsonl", [RAW[name]])
+            write_lines(folder / f"{source.prefix}{split}.jsonl", [RAW[name]])
     write_lines(home / "finance/tatqa/docs.jsonl", [{"doc_id": "d", "table": [["a", "1"]], "paragraphs": ["p"]}])
 
 
@@ -190,6 +195,25 @@ def test_what_is_nowhere_says_what_to_set(monkeypatch):
             plugins.build("sources", name, {})
     with pytest.raises(UserError, match=f"Set {MIRROR}"):
         plugins.find("sources", "tatqa")().rows()
+
+
+def test_a_dataset_without_a_hub_id_says_that_it_comes_from_a_mirror_only(tmp_path, monkeypatch):
+    for name in ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE", MIRROR):
+        monkeypatch.delenv(name, raising=False)
+    tatqa, banking77 = (plugins.find("sources", name)() for name in ("tatqa", "banking77"))
+    assert not tatqa.hub and banking77.problems() == []
+    (said,) = tatqa.problems()
+    assert f"{MIRROR} is not set, and this dataset has no hub id: it comes from {MIRROR} only." in said
+    assert "finance/tatqa/train.jsonl" in said and said.endswith(f"It is published at {tatqa.url}.")
+    assert "switched off" not in said
+    with pytest.raises(UserError) as refused:
+        tatqa.rows()
+    assert said in str(refused.value)
+    # Switched off is said only of a dataset that the hub has.
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setenv(MIRROR, str(tmp_path))
+    assert "no finance/tatqa/, and this dataset has no hub id" in tatqa.problems()[0]
+    assert "the hub is switched off" in banking77.problems()[0] and "no hub id" not in banking77.problems()[0]
 
 
 def test_a_label_that_is_not_declared_is_said(mirror):

@@ -69,7 +69,7 @@ def test_a_gain_that_chance_explains_is_held():
 def test_a_cheap_classifier_that_is_as_good_holds():
     decision, reasons = verdict(entry(60, 160, 159))
     assert decision == "HOLD"
-    assert "cheap classifier is as good" in reasons[0]
+    assert "cheap baseline is as good" in reasons[0]
 
 
 @pytest.mark.parametrize("state", ["lost", "inconclusive"])

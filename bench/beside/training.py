@@ -29,7 +29,8 @@ from metier.records import documents, questions
 ROWS_A_STEP = 8
 LR = 5e-4
 BETA = 0.1
-INSTRUCTION = """You read terms of service for a consumer organisation and mark sentences that may be unfair under European
+INSTRUCTION = """You read terms of service for a consumer organisation and mark sentences that may be unfair under
+European
 law. A sentence is potentially unfair when, contrary to good faith, it causes a significant imbalance in the
 parties' rights and obligations to the detriment of the consumer. Mark as unfair a sentence that limits or
 excludes the liability of the provider for damages, losses or security breaches; that lets the provider

@@ -8,6 +8,8 @@ import numpy as np
 from metier.records import Question
 from metier.scorers import Answer, Judgement, answered
 
+TFIDF = "TF-IDF with logistic regression"
+
 
 def majority(training_labels: Sequence[str]) -> str:
     """The commonest training label (the first in order where several tie)."""

@@ -70,6 +70,10 @@ class FileSource:
     def labelled(self) -> bool:
         return self.label is not None or (self.shape is not None and "label" in self._first()[1])
 
+    @property
+    def pairs(self) -> bool:
+        return self.shape is not None and "chosen" in self._first()[1]
+
     def problems(self) -> list[str]:
         """What can be said without reading everything: missing files, and columns that the first row lacks."""
         if not self.licence:

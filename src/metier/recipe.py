@@ -148,18 +148,18 @@ def task_of(source: Any, benchmarks: list[Any]) -> Any | None:
 
 
 def task_problems(sources: list[Any], benchmarks: list[Any]) -> list[str]:
-    """Labelled sources for which no benchmark says how a row is asked."""
+    """Sources with labels or pairs for which no benchmark says how a row is asked."""
     names = [benchmark.name for benchmark in benchmarks]
     found = []
     for source in sources:
-        if not source.labelled or task_of(source, benchmarks) is not None:
+        if not (source.labelled or source.pairs) or task_of(source, benchmarks) is not None:
             continue
         named = getattr(source, "task", None)
         if named:
             found.append(f"The source '{source.name}' names the task '{named}'.{nearest(named, names)}")
         else:
             found.append(
-                f"No benchmark says how the labelled rows of '{source.name}' are asked. Add `task:` with one of: "
+                f"No benchmark says how the rows of '{source.name}' are asked. Add `task:` with one of: "
                 f"{', '.join(names)}."
             )
     return found

@@ -68,20 +68,27 @@ def documents(table: pa.Table) -> list[Document]:
 
 
 def questions(table: pa.Table, unlabelled: bool = False) -> list[Question]:
-    """The rows that have a label, as questions; with `unlabelled` all rows, those without one with an empty answer."""
-    columns = ["id", "text", "label", "options", "group", "fields"]
+    """The rows that have an answer, as questions: their label, or the chosen one of a pair. With `unlabelled` all rows,
+    those without an answer with an empty one."""
+    columns = ["id", "text", "label", "options", "group", "fields", "chosen", "rejected"]
     return [
         Question(
             row["id"],
             row["text"],
-            row["label"] or "",
-            tuple(row["options"] or ()),
+            row["label"] or (row["chosen"] if _pair(row) else ""),
+            tuple(row["options"] or _pair(row)),
             row["group"],
             dict(row["fields"] or ()),
         )
         for row in table.select(columns).to_pylist()
-        if unlabelled or row["label"] is not None
+        if unlabelled or row["label"] is not None or _pair(row)
     ]
+
+
+def _pair(row: dict[str, Any]) -> list[str]:
+    """Both answers of a preference, in an order that does not tell which was chosen; none where there is no pair."""
+    said = [row["chosen"], row["rejected"]]
+    return [] if row["label"] is not None or None in said else sorted(said)
 
 
 def canonical(text: str) -> str:

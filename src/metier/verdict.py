@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from metier import stats
+from metier.baselines import TFIDF
 from metier.errors import UserError
 from metier.metrics import MetricLike, Outcomes, outcomes
 from metier.scorers import Answer
@@ -77,10 +78,11 @@ def judge_benchmark(
     majority: str | None,
     seed: int,
     alpha: float,
+    cheap_by: str = TFIDF,
 ) -> dict[str, Any]:
     """One entry of verdict.json's `benchmarks`; `answers` holds base, tuned and, where there is one, cheap.
 
-    `majority`: the commonest training label, where there is a label set.
+    `majority`: the commonest training label, where there is a label set. `cheap_by`: who gave the cheap answers.
     """
     table = {who: outcomes(given, labels) for who, given in answers.items() if given}
     always = outcomes([_always(majority, answer) for answer in answers["base"]], labels) if majority else None
@@ -97,6 +99,7 @@ def judge_benchmark(
         "clusters": len(set(table["base"].groups)),
         "majority": _plain_value(deciding, always),
         "cheap": asdict(over_cheap.before) if over_cheap else None,
+        "cheap_by": cheap_by if over_cheap else None,
         "base": asdict(paired.before),
         "tuned": asdict(paired.after),
         "gain": asdict(paired.gain),
@@ -197,13 +200,13 @@ def _judge(entry: dict[str, Any], min_gain: float, alpha: float) -> tuple[str, s
         return "none", f"{seen}: less than the {min_gain:g} that the recipe asks for."
     cheap = entry["gain_over_cheap"]
     if cheap is None:
-        return "gain", f"{seen}. No cheap classifier could be trained for it."
+        return "gain", f"{seen}. There is no cheap baseline for it."
     against = (
-        f"over TF-IDF with logistic regression ({entry['cheap']['value']:.3f}) {cheap['value']:+.3f}, "
+        f"over {entry['cheap_by']} ({entry['cheap']['value']:.3f}) {cheap['value']:+.3f}, "
         f"95 % interval {cheap['low']:+.3f} to {cheap['high']:+.3f}, {say_p(cheap['p'])}"
     )
     if not (cheap["p"] < alpha and cheap["value"] > 0):
-        return "none", f"{seen}, but the cheap classifier is as good: {against}."
+        return "none", f"{seen}, but the cheap baseline is as good: {against}."
     return "gain", f"{seen}; {against}."
 
 

@@ -23,21 +23,24 @@ class Tuned:
     read: Reader
     low_precision: bool
     """Whether autocast is needed: bfloat16 weights below an adapter that does not cast by itself."""
+    attention: str = "sdpa"
+    """The network's own attention, as it was: what answers are scored with."""
 
     def release(self) -> None:
-        """Take the adapter off again, so that the network can be used for something else."""
-        if isinstance(self.network, PeftModel):
-            self.network.unload()
+        """Take the adapter and the attention off again, so that the network can be used for something else."""
+        network = self.network.unload() if isinstance(self.network, PeftModel) else self.network
+        network.set_attn_implementation(self.attention)
 
 
 def tuned(model: LanguageModel, lora: LoraConfig | None, start: Path | None, examples: Sequence[Example]) -> Tuned:
     """The model with the adapter in `start`, with a new one, or bare where both are None."""
+    attention = model.network.config._attn_implementation
     read = answers.fitting(model.network, examples, model.warn)
     set_attention(model.network, read)
     network = with_adapter(model.network, lora, start)
     layers = fused_lora.fuse(network)
     adapted = sum(hasattr(module, "lora_A") for module in network.modules())
-    return Tuned(network, read, model.network.dtype == torch.bfloat16 and layers < adapted)
+    return Tuned(network, read, model.network.dtype == torch.bfloat16 and layers < adapted, attention)
 
 
 def set_attention(network: Any, read: Reader) -> None:

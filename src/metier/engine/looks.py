@@ -7,8 +7,6 @@ from typing import Any, Protocol
 
 from transformers import TrainerCallback
 
-from metier.progress import Progress
-
 FILE, BEST = "looks.jsonl", "best"
 
 
@@ -28,12 +26,13 @@ class Looks(TrainerCallback):
     A resumed run drops the looks behind its checkpoint; a best adapter from behind it is made again.
     """
 
-    def __init__(self, look: Look, folder: Path, progress: Progress) -> None:
-        self.look, self.folder, self.progress = look, folder, progress
+    def __init__(self, look: Look, folder: Path, attention: str) -> None:
+        self.look, self.folder, self.attention = look, folder, attention
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        kept = [row for row in read(self.folder) if row["step"] <= state.global_step]
-        (self.folder / FILE).write_text("".join(json.dumps(row) + "\n" for row in kept))
+        if state.is_world_process_zero:
+            kept = [row for row in read(self.folder) if row["step"] <= state.global_step]
+            (self.folder / FILE).write_text("".join(json.dumps(row) + "\n" for row in kept))
         if state.global_step == 0:
             self._look(state, control, kwargs["model"])
 
@@ -44,20 +43,24 @@ class Looks(TrainerCallback):
     def _look(self, state: Any, control: Any, network: Any) -> None:
         import torch
 
-        seen = read(self.folder)
-        if any(row["step"] == state.global_step for row in seen):
-            return
+        network = getattr(network, "module", network)  # without the wrapper of distributed training
+        training = network.config._attn_implementation
+        network.set_attn_implementation(self.attention)
         network.eval()
         with torch.no_grad():
             score, stop = self.look(state.global_step, network)
         network.train()
+        network.set_attn_implementation(training)
+        control.should_training_stop = control.should_training_stop or stop
+        if not state.is_world_process_zero:
+            return
+        seen = read(self.folder)
         best = all(score > row["score"] for row in seen)
         if best:
             shutil.rmtree(self.folder / BEST, ignore_errors=True)
             network.save_pretrained(str(self.folder / BEST), safe_serialization=True)
         with open(self.folder / FILE, "a", encoding="utf-8") as stream:
             stream.write(json.dumps({"step": state.global_step, "score": score, "best": best}) + "\n")
-        control.should_training_stop = control.should_training_stop or stop
 
     @staticmethod
     def keep_best(folder: Path) -> None:

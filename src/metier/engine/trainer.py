@@ -100,7 +100,7 @@ def train(
     plan = batches.plan(
         examples, settings["batch_tokens"], settings["seed"], settings["epochs"], settings.get("tokens", 0)
     )
-    looks = [Looks(look, folder, progress)] if look else []
+    looks = [Looks(look, folder, network.attention)] if look else []
     trainer = AnswerTrainer(
         args=config(settings, folder, len(plan)),
         processing_class=model.tokenizer,

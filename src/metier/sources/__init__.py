@@ -16,6 +16,8 @@ class NamedSource:
     url: str = ""
     labelled: bool = True
     """Whether its rows are questions with an answer; raw text is not."""
+    pairs: bool = False
+    """Whether its rows are prompts with a chosen and a rejected answer."""
 
     def rows(self) -> pa.Table:
         """All rows, in the one schema, with `split` filled in where the source has fixed splits."""

@@ -14,6 +14,7 @@ from metier.records import rows_to_table
 from metier.sources import NamedSource
 
 MIRROR = "METIER_DATA"
+NO_HUB = f"this dataset has no hub id: it comes from {MIRROR} only"
 SPLITS = {"train": "train", "dev": "valid", "val": "valid", "valid": "valid", "validation": "valid", "test": "test"}
 
 
@@ -29,6 +30,8 @@ class Dataset(NamedSource):
 
     folder: str = ""
     """Where it stands in a mirror: industry/dataset."""
+    prefix: str = ""
+    """What stands before train, dev and test in the names of its files there."""
     columns: dict[str, str] = field(default_factory=dict)
     """Ours (id, text, label, group, time) -> the mirror's. Other columns stay beside it, for prompts and slices."""
     label_names: dict[str, str] = field(default_factory=dict)
@@ -81,18 +84,21 @@ class Dataset(NamedSource):
         """Where the data would come from is looked at; nothing is downloaded."""
         if self._files() or self._saved() is not None:
             return []
+        if not self.hub:
+            return [self._absent(NO_HUB)]
         offline = {"1", "true", "yes", "on"} & {
             os.environ.get(name, "").lower() for name in ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE")
         }
-        return [self._absent("the hub is switched off (HF_HUB_OFFLINE)")] if offline or not self.hub else []
+        return [self._absent("the hub is switched off (HF_HUB_OFFLINE)")] if offline else []
 
     def _absent(self, why: str) -> str:
         asked = (
             f"{MIRROR}={os.environ[MIRROR]} has no {self.folder}/" if os.environ.get(MIRROR) else f"{MIRROR} is not set"
         )
+        published = "" if self.hub or not self.url else f" It is published at {self.url}."
         return (
-            f"The dataset {self.name} is not here: {asked} and {why}. Set {MIRROR} to a folder that holds "
-            f"{self.folder}/train.jsonl and so on."
+            f"The dataset {self.name} is not here: {asked}, and {why}. Set {MIRROR} to a folder that holds "
+            f"{self.folder}/{self.prefix}train.jsonl and so on.{published}"
         )
 
     def _home(self) -> Path | None:
@@ -102,7 +108,11 @@ class Dataset(NamedSource):
     def _files(self) -> list[tuple[str, Path]]:
         """(our split, file) of a mirror."""
         home = self._home()
-        names = [(split, f"{stem}{ending}") for stem, split in SPLITS.items() for ending in (".jsonl", ".jsonl.gz")]
+        names = [
+            (split, f"{self.prefix}{stem}{ending}")
+            for stem, split in SPLITS.items()
+            for ending in (".jsonl", ".jsonl.gz")
+        ]
         return [(split, home / name) for split, name in names if home and (home / name).is_file()]
 
     def _saved(self) -> Path | None:
@@ -119,9 +129,11 @@ class Dataset(NamedSource):
             yield from self._from_hub()
 
     def _from_hub(self) -> Iterator[tuple[str, str, dict[str, Any]]]:
+        saved = self._saved()
+        if saved is None and not self.hub:
+            raise UserError(self._absent(NO_HUB))
         import datasets
 
-        saved = self._saved()
         try:
             if saved is not None:
                 found = datasets.load_from_disk(str(saved))

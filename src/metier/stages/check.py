@@ -84,8 +84,9 @@ def _to_train_on(source: Any, benchmarks: list[Any]) -> pa.Table:
 
 
 def _examples(model: Any, rows: pa.Table, benchmarks: dict[str, Any], seed: int) -> list[dict[str, Any]]:
-    """A few labelled rows as the model reads them, and what is learned of them."""
-    labelled = rows.filter(pc.and_(rows["label"].is_valid(), rows["task"].is_valid()))
+    """A few labelled rows or pairs as the model reads them, and what is learned of them (of a pair, the chosen one)."""
+    pair = pc.and_(rows["chosen"].is_valid(), rows["rejected"].is_valid())
+    labelled = rows.filter(pc.and_(pc.or_(rows["label"].is_valid(), pair), rows["task"].is_valid()))
     at = sorted(random.Random(seed).sample(range(len(labelled)), min(3, len(labelled))))
     found = []
     for task, row in zip(labelled["task"].take(at).to_pylist(), questions(labelled.take(at)), strict=True):

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from metier import plugins
+from metier.baselines import TFIDF
 from metier.pages import section_page, template
 from metier.runs import Run, write_json, write_text
 from metier.scorers import Answer
@@ -40,8 +41,10 @@ def judge(run: Run) -> dict[str, Any]:
     for benchmark in recipe.build_benchmarks():
         labels = run.result(f"evaluate/tuned/{benchmark.name}")["labels"]
         answers = {who: read_answers(run, who, benchmark.name) for who in ("base", "tuned", "cheap")}
-        majority = run.result(f"evaluate/cheap/{benchmark.name}")["majority"] if answers["cheap"] else None
-        entries.append(judge_benchmark(benchmark, answers, labels, majority, recipe.seed, recipe.ship.alpha))
+        nobody = {"majority": None, "by": TFIDF}
+        cheap: dict[str, Any] = run.result(f"evaluate/cheap/{benchmark.name}") if answers["cheap"] else nobody
+        majority, alpha = cheap["majority"], recipe.ship.alpha
+        entries.append(judge_benchmark(benchmark, answers, labels, majority, recipe.seed, alpha, cheap["by"]))
     for benchmark, margin in recipe.build_keep():
         before, after = (read_answers(run, who, benchmark.name) for who in ("base", "tuned"))
         labels = run.result(f"evaluate/tuned/{benchmark.name}")["labels"]
@@ -110,9 +113,9 @@ def _five(verdict: dict[str, Any]) -> list[dict[str, str]]:
         },
         {"label": "before tuning", "figure": show(first["base"]["value"]), "note": "same questions, same scoring"},
         {
-            "label": "cheap classifier",
+            "label": "cheap baseline",
             "figure": show(first["cheap"]["value"]) if first["cheap"] else "–",
-            "note": "TF-IDF, same rows",
+            "note": f"{first['cheap_by']}, same rows" if first["cheap"] else "none for this scorer",
         },
         {
             "label": "fixed / broke",
@@ -142,7 +145,7 @@ def _benchmark(run: Run, entry: dict[str, Any]) -> dict[str, Any]:
             "majority",
             {"value": majority, "low": majority, "high": majority} if majority is not None else None,
         ),
-        ("TF-IDF + LR", entry["cheap"]),
+        (entry["cheap_by"] or "cheap", entry["cheap"]),
         ("base", entry["base"]),
         ("tuned", entry["tuned"]),
     ]

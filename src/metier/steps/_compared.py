@@ -25,28 +25,31 @@ def question_text(benchmark: Any, question: Question) -> str:
     )
 
 
-def beside(rows: pa.Table, benchmarks: list[Any]) -> list[tuple[str, ...]]:
-    """What a row has besides its text: the columns that its task's prompt names, chosen and rejected answer.
+def beside(rows: pa.Table, benchmarks: list[Any], answers: bool = True) -> list[tuple[str, ...]]:
+    """What a row has besides its text: the columns that its task's prompt names, and with `answers` chosen and
+    rejected answer.
 
     A clause under two hypotheses is two questions, and a prompt with two pairs of answers two preferences: by the text
     alone one of them would go as a duplicate.
     """
     named = {benchmark.name: columns_of(benchmark) for benchmark in benchmarks}
     wide = pa.array([name for name, columns in named.items() if columns], pa.string())
-    more = pc.or_(pc.is_in(rows["task"], wide), pc.is_valid(rows["chosen"]))
+    more = pc.is_in(rows["task"], wide)
+    if answers:
+        more = pc.or_(more, pc.is_valid(rows["chosen"]))
     found: list[tuple[str, ...]] = [()] * len(rows)
     positions = np.flatnonzero(more.to_numpy())
     columns = ["task", "fields", "chosen", "rejected"]
     for at, row in zip(positions, rows.filter(more).select(columns).to_pylist(), strict=True):
         fields = dict(row["fields"] or ())
-        pair = [row["chosen"], row["rejected"] or ""] if row["chosen"] is not None else []
+        pair = [row["chosen"], row["rejected"] or ""] if answers and row["chosen"] is not None else []
         found[at] = (*(fields.get(column, "") for column in named.get(row["task"], [])), *pair)
     return found
 
 
-def compared(rows: pa.Table, benchmarks: list[Any]) -> pa.ChunkedArray | pa.Array:
+def compared(rows: pa.Table, benchmarks: list[Any], answers: bool = True) -> pa.ChunkedArray | pa.Array:
     """One string a row: the text, and behind it what stands beside it."""
-    more = beside(rows, benchmarks)
+    more = beside(rows, benchmarks, answers)
     wide = np.array([bool(parts) for parts in more], bool)
     if not wide.any():
         return rows["text"]

@@ -45,7 +45,7 @@ class Step:
 
     rowwise = True
     reads_benchmarks = True
-    version = 2
+    version = 3
 
     def apply(self, rows: pa.Table, around: Surroundings) -> Sifted:
         if "items" not in around.kept:
@@ -56,6 +56,10 @@ class Step:
         if (pc.max(pc.binary_length(said)).as_py() or 0) > SHORT_ANSWER:
             in_answers, partly_there = items.held_by(said, self.coverage, self.longest)
             found, partly = {**in_answers, **found}, partly + partly_there
+        if rows["chosen"].null_count < len(rows):
+            # A prompt of the test is one, whatever two answers stand behind it.
+            prompts = sequence_hashes(foldable(compared(rows, around.benchmarks, answers=False)))
+            found |= {position: f"is {title}" for position, title in items.equal(prompts).items()}
         reasons = [found.get(position) for position in range(len(rows))]
         listed = [{"row": rows["id"][position].as_py(), **entry} for position, entry in partly[:SHOWN]]
         return sift(rows, reasons, overlapping=len(found), partly=listed)
@@ -68,9 +72,12 @@ class Step:
 
 
 def overlap(rows: pa.Table, benchmarks: list[Any]) -> dict[str, str]:
-    """Row id -> which test question it repeats word for word: all that `curate` insists on without this step."""
+    """Row id -> which test question it repeats word for word: all that `curate` insists on without this step.
+
+    Without the answers of a pair: a prompt of the test is one, whatever two answers stand behind it.
+    """
     items = Items(benchmarks)
-    hashes, ids = sequence_hashes(foldable(compared(rows, benchmarks))), rows["id"].to_pylist()
+    hashes, ids = sequence_hashes(foldable(compared(rows, benchmarks, answers=False))), rows["id"].to_pylist()
     return {ids[position]: title for position, title in items.equal(hashes).items()}
 
 

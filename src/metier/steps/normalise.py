@@ -1,5 +1,7 @@
 """Repair broken encoding, compose accents, fold white space."""
 
+# Labels and options stay as they are: they must go on being the same words in all rows.
+
 import re
 from dataclasses import dataclass
 
@@ -12,13 +14,14 @@ from metier.steps import Sifted, Surroundings, sift
 
 @dataclass
 class Step:
-    """Mend mojibake (ftfy), compose characters (NFC) and fold runs of spaces; rows left without text are dropped."""
+    """Mend mojibake (ftfy), compose characters (NFC) and fold runs of spaces, in texts and in chosen and rejected
+    answers; rows left without text are dropped."""
 
     keep_lines: bool = True
     """Keep line breaks; off folds each text into one line."""
 
     rowwise = True
-    version = 2
+    version = 3
 
     def apply(self, rows: pa.Table, around: Surroundings) -> Sifted:
         before, hashes = rows["text"].to_pylist(), rows["raw_hash"].to_pylist()
@@ -27,7 +30,8 @@ class Step:
             known or (xxhash.xxh3_64_hexdigest(old.encode()) if old != new else None)
             for known, old, new in zip(hashes, before, after, strict=True)
         ]
-        for name, values in (("text", after), ("raw_hash", hashes)):
+        pair = {name: [text and self._mend(text) for text in rows[name].to_pylist()] for name in ("chosen", "rejected")}
+        for name, values in (("text", after), ("raw_hash", hashes), *pair.items()):
             column = rows.schema.get_field_index(name)
             rows = rows.set_column(column, rows.schema.field(column), pa.array(values, pa.string()))
         changed = sum(old != new for old, new in zip(before, after, strict=True))

@@ -1,0 +1,148 @@
+"""Direct preference optimisation of a LoRA adapter: of two answers to a prompt, make the better one likelier."""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from metier.errors import UserError
+from metier.methods import Lesson
+from metier.methods._tuning import Tuning
+from metier.records import questions
+
+
+@dataclass
+class Method(Tuning):
+    """Learns from rows with a chosen and a rejected answer; their prompt is read once for both.
+
+    `sigmoid` is DPO (Rafailov et al. 2023, NeurIPS), `ipo` its squared form that stops at a margin (Azar et al. 2024,
+    AISTATS). Without a reference and with `normalise` the first is SimPO without its margin (Meng et al. 2024,
+    NeurIPS). DPO stays near the reference and may leave the wrong answer the likelier one (Chen et al. 2024, NeurIPS);
+    where answers will be ranked by their likelihood, as the scorer `preference` does, leave the reference out.
+    """
+
+    lr: float = 2e-4
+    """Highest learning rate; reached after the warm-up, then down to zero in a straight line."""
+    beta: float = 0.1
+    """How fast a pair counts as learned: a margin of 1 / beta nats is enough. Per token take about 5."""
+    loss: str = "sigmoid"
+    """`sigmoid` (DPO), or `ipo`, which does not go on pulling at pairs that are told apart already."""
+    reference: str = "start"
+    """What log-probabilities are compared with: `start`, the model before this method, or `none`."""
+    # Off: the ratio to the reference takes a sum's liking for short answers out, and recipes of others mean sums.
+    normalise: bool = False
+    """Log-probabilities per token, the end token counted. Needed without a reference: a sum favours short answers."""
+    anchor: float = 0.0
+    """Weight of the chosen answer's own loss per token beside the pair's: keeps it from becoming unlikely too (RPO,
+    Pang et al. 2024)."""
+
+    def train(self, lesson: Lesson) -> dict[str, Any]:
+        from metier.engine import trainer
+        from metier.engine.model import load
+
+        model = load(lesson.model, warn=lesson.progress.say)
+        examples = self.examples(model, lesson)
+        objective = self.objective(examples, self.reference_of(model, examples, lesson))
+        settings = {**vars(self), "seed": lesson.seed}
+        cost: dict[str, Any] = trainer.train(
+            model, examples, self.lora(), settings, lesson.folder, lesson.progress, lesson.adapter, objective
+        )
+        return {**cost, "pairs": len(examples)}
+
+    def seconds(self, model: Any, lesson: Lesson, rows: int) -> float:
+        """Estimated time of training on `rows` rows like those of the lesson, the reference included."""
+        found = super().seconds(model, lesson, rows)
+        # The reference reads every pair once, and a forward pass is a third of a step.
+        return found * (1 + 1 / (3 * self.epochs)) if self.reference == "start" else found
+
+    def examples(self, model: Any, lesson: Lesson) -> list[Any]:
+        """The pairs as token lists, the chosen answer first, in the rows' order.
+
+        Raises `UserError` where no row has two different answers, where no benchmark asks a row, and where an answer
+        alone is too long.
+        """
+        pairs = _pairs(lesson.rows)
+        if left_out := len(lesson.rows) - len(pairs):
+            lesson.progress.say(f"  {left_out:,} of {len(lesson.rows):,} rows have no two different answers: left out")
+        if not len(pairs):
+            raise UserError(
+                "There are no pairs to learn from. Name a source whose rows have a `chosen` and a `rejected` answer, "
+                "or write `shape: preference` at one of your own."
+            )
+        columns = [pairs[name].to_pylist() for name in ("task", "source", "chosen", "rejected")]
+        found, cut = [], 0
+        for question, task, source, chosen, rejected in zip(questions(pairs, unlabelled=True), *columns, strict=True):
+            if task not in lesson.benchmarks:
+                raise UserError(
+                    f"No benchmark says how the pairs of '{source}' are asked. Add `task:` to the source with one of: "
+                    f"{', '.join(lesson.benchmarks)}."
+                )
+            example, was_cut = self.fitted(model, question, lesson.benchmarks[task], [chosen, rejected])
+            found.append(example)
+            cut += was_cut
+        if cut:
+            lesson.progress.say(f"  {cut:,} of {len(found):,} prompts lost their beginning at {self.max_length} tokens")
+        return found
+
+    def reference_of(self, model: Any, examples: Sequence[Any], lesson: Lesson) -> np.ndarray:
+        """(pairs, 2) float64: summed log-probabilities, in nats, under the model that training starts from; zeros
+        without a reference. Worked out once: a run that goes on reads them from `lesson.folder`/reference.json."""
+        from metier.runs import file_sha256, fingerprint, write_json
+
+        if self.reference == "none":
+            return np.zeros((len(examples), 2))
+        start = lesson.adapter and file_sha256(lesson.adapter / "adapter_model.safetensors")
+        key = fingerprint(lesson.model, str(model.network.dtype), start, [(e.prompt, e.answers) for e in examples])
+        path = lesson.folder / "reference.json"
+        if path.is_file() and (known := json.loads(path.read_text(encoding="utf-8")))["key"] == key:
+            return np.array(known["log_probabilities"])
+        from metier.engine import trainer
+
+        found = np.stack(
+            trainer.log_probabilities(model, examples, lesson.adapter, self.batch_tokens, lesson.progress)
+        ).astype(np.float64)
+        write_json(path, {"key": key, "log_probabilities": found.tolist()})
+        return found
+
+    def objective(self, examples: Sequence[Any], reference: np.ndarray) -> Callable[[list[int], list[Any]], Any]:
+        """What training makes small: (positions, for each (2,) summed log-probabilities) -> the pairs' mean loss."""
+        import torch
+
+        lengths = torch.tensor([[len(answer) for answer in example.answers] for example in examples])
+        before = torch.from_numpy(reference)
+
+        def loss(positions: list[int], found: list[Any]) -> Any:
+            policy = torch.stack(found).double()
+            known, long = before[positions].to(policy.device), lengths[positions].to(policy.device)
+            return self.losses(policy, known, long).mean()
+
+        return loss
+
+    def losses(self, policy: Any, reference: Any, lengths: Any) -> Any:
+        """(pairs,) the loss of each pair, of (pairs, 2) summed log-probabilities in nats and tokens, chosen first."""
+        from torch.nn.functional import logsigmoid
+
+        ratio = (policy - reference) / lengths if self.normalise else policy - reference
+        margin = ratio[:, 0] - ratio[:, 1]
+        found = -logsigmoid(self.beta * margin) if self.loss == "sigmoid" else (margin - 1 / (2 * self.beta)) ** 2
+        return found - self.anchor * policy[:, 0] / lengths[:, 0]
+
+    def problems(self) -> list[str]:
+        found = super().problems()
+        if self.beta <= 0:
+            found.append(f"beta: use a number above 0, not {self.beta}.")
+        if self.anchor < 0:
+            found.append(f"anchor: use 0 or a number above it, not {self.anchor}.")
+        for name, known in (("loss", ("sigmoid", "ipo")), ("reference", ("start", "none"))):
+            if getattr(self, name) not in known:
+                found.append(f"{name}: use {' or '.join(known)}, not {getattr(self, name)}.")
+        return found
+
+
+def _pairs(rows: pa.Table) -> pa.Table:
+    """The rows that have two answers which are not the same."""
+    return rows.filter(pc.fill_null(pc.not_equal(rows["chosen"], rows["rejected"]), False))
