@@ -269,11 +269,14 @@ def _stages(target: tuple[Path, Any], names: list[str], **settings: Any) -> tupl
     """Run the named stages on a run's folder; returns the folder and the last result."""
     from importlib import import_module
 
+    from metier import processes
     from metier import recipe as recipes
     from metier import runs
     from metier.progress import Progress
 
     folder, recipe = target
+    if processes.count() > 1 and names != ["train"]:
+        raise UserError("Only `metier train RUN` runs on several processes. Call the other verbs without torchrun.")
     saved = recipe is None
     recipe = recipe or runs.load_saved(folder)
     if problems := recipes.check(recipe):

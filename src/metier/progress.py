@@ -6,6 +6,8 @@ from rich.console import Console
 from rich.progress import BarColumn, TextColumn
 from rich.progress import Progress as Bar
 
+from metier import processes
+
 LINE_EVERY_S = 15.0
 
 
@@ -13,7 +15,8 @@ class Progress:
     """One piece of long work at a time, with its rate and the time left."""
 
     def __init__(self) -> None:
-        self.console = Console(stderr=True, highlight=False)
+        # Of several processes that train together one speaks.
+        self.console = Console(stderr=True, highlight=False, quiet=not processes.first())
         self.bar: Bar | None = None
         self.what, self.unit, self.total, self.done, self.start = "", "", 0, 0, 0
         self.began = self.spoke = 0.0

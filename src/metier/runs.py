@@ -15,6 +15,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from metier import processes
 from metier.errors import UserError
 from metier.progress import Progress
 from metier.recipe import Recipe, load
@@ -51,7 +52,8 @@ class Run:
     def seal(self, stage: str, inputs: str, result: dict[str, Any]) -> dict[str, Any]:
         """Say that a stage is finished; the last thing that it writes."""
         result = {"peak_memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024), **result}
-        write_json(self._seal_of(stage), {"inputs": inputs, "result": result})
+        if processes.first():
+            write_json(self._seal_of(stage), {"inputs": inputs, "result": result})
         return result
 
     def result(self, stage: str) -> dict[str, Any]:
@@ -69,7 +71,8 @@ class Run:
         """Add to lock.json: everything that the figures depend on."""
         path = self.path("lock.json")
         known = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-        write_json(path, {**known, **entries})
+        if processes.first():
+            write_json(path, {**known, **entries})
 
 
 def open_run(folder: Path, recipe: Recipe, progress: Progress) -> Run:
@@ -130,6 +133,9 @@ def load_saved(folder: Path) -> Recipe:
 def alone(folder: Path) -> Iterator[None]:
     """Hold the folder against a second process at the same run. Freed by the system even after a kill -9."""
     folder.mkdir(parents=True, exist_ok=True)
+    if not processes.first():  # the first of those that train together holds it for all
+        yield
+        return
     with open(folder / BUSY, "w") as stream:
         try:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -8,6 +8,8 @@ from typing import Any
 
 from transformers import TrainerCallback
 
+from metier import processes
+
 SEAL = "seal.json"
 
 
@@ -15,6 +17,9 @@ class Seal(TrainerCallback):
     """Writes the hashes of a checkpoint's files once all are on disk; an unsealed one is a half-written one."""
 
     def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        processes.wait()  # each process writes the state of its random numbers
+        if not processes.first():
+            return
         folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
         scratch = folder / f".{SEAL}"
         scratch.write_text(json.dumps(_hashes(folder)))

@@ -7,8 +7,13 @@ from typing import Any
 
 from transformers import TrainerCallback
 
+from metier import processes
 from metier.errors import UserError
 from metier.progress import Progress
+
+
+OF_REWARDS = ("reward", "reward_std", "kl", "entropy", "groups_without_signal")
+"""What reinforcement learning logs beside the loss."""
 
 
 class Journal(TrainerCallback):
@@ -18,6 +23,8 @@ class Journal(TrainerCallback):
         self.file, self.progress, self.step = file, progress, 0
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        if not processes.first():
+            return
         lines = self.file.read_text().splitlines() if self.file.exists() else []
         kept = [line for line in lines if _step_of(line) <= state.global_step]
         self.file.write_text("".join(line + "\n" for line in kept))
@@ -34,12 +41,15 @@ class Journal(TrainerCallback):
             row = {
                 "step": state.global_step,
                 **{key: float(logs[key]) for key in ("loss", "learning_rate", "grad_norm")},
+                **{key: float(logs[key]) for key in OF_REWARDS if logs.get(key) is not None},
             }
             if not math.isfinite(row["loss"]):
                 raise UserError(
                     f"The loss became {row['loss']} before step {state.global_step}. Lower `lr`, or look for rows of "
                     "garbage in curate/train.parquet. The last good checkpoint is kept."
                 )
+            if not processes.first():
+                return
             with open(self.file, "a", encoding="utf-8") as stream:
                 stream.write(json.dumps(row) + "\n")
 

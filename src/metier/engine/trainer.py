@@ -16,6 +16,7 @@ from peft import LoraConfig
 from torch.utils.data import DataLoader
 from transformers import PrinterCallback, Trainer, TrainingArguments
 
+from metier import processes
 from metier.engine import batches, checkpoints
 from metier.engine.adapters import Tuned, tuned
 from metier.engine.answers import Scores
@@ -117,6 +118,9 @@ def finish(trainer: Any, folder: Path) -> dict[str, Any]:
     """Train to the end, from the newest whole checkpoint in `folder`/checkpoints, and save `folder`/adapter: the best
     one where looks were taken, else the last."""
     trainer.remove_callback(PrinterCallback)  # the journal says it, once
+    if processes.first():
+        checkpoints.newest(folder / "checkpoints")  # broken ones are removed
+    processes.wait()
     resume = checkpoints.newest(folder / "checkpoints")
     started = time.monotonic()
     trainer.train(resume_from_checkpoint=str(resume) if resume else None)

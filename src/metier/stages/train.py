@@ -5,6 +5,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from metier import processes
 from metier.engine import weights
 from metier.errors import UserError
 from metier.methods import Lesson, of_sources
@@ -20,6 +21,9 @@ def train(run: Run) -> dict[str, Any]:
     rows_sha256 = file_sha256(run.folder / "curate" / "train.parquet")
     benchmarks = {benchmark.name: benchmark for benchmark in run.recipe.build_benchmarks()}
     asking = {name: [benchmark.prompt, benchmark.template, benchmark.shots] for name, benchmark in benchmarks.items()}
+    if processes.first():  # what is downloaded is there before the others look
+        weights.folder(run.recipe.model, run.progress.say)
+    processes.wait()
     model_folder = weights.folder(run.recipe.model, run.progress.say)
     model_sha256 = weights.sha256(model_folder)
     run.lock(model={"name": run.recipe.model, "sha256": model_sha256})
@@ -34,7 +38,9 @@ def train(run: Run) -> dict[str, Any]:
             run.progress.say(f"train: {name} done before")
         else:
             started = time.monotonic()
-            _clear_stale(folder, inputs)
+            if processes.first():
+                _clear_stale(folder, inputs)
+            processes.wait()
             mine, held_out = (of_sources(table, getattr(method, "sources", [])) for table in (rows, valid))
             if not len(mine):
                 raise UserError(
@@ -44,11 +50,14 @@ def train(run: Run) -> dict[str, Any]:
             cost = method.train(
                 Lesson(mine, held_out, benchmarks, run.recipe.model, adapter, folder, run.recipe.seed, run.progress)
             )
+            processes.wait()
             sha256 = file_sha256(folder / "adapter" / ADAPTER_FILE)
             done = {**cost, "adapter_sha256": sha256, "seconds": round(time.monotonic() - started, 1)}
             run.seal(stage, inputs, done)
         # Only now: a kill between the seal and here leaves checkpoints behind, and the next call removes them.
-        shutil.rmtree(folder / "checkpoints", ignore_errors=True)
+        if processes.first():
+            shutil.rmtree(folder / "checkpoints", ignore_errors=True)
+        processes.wait()
         seconds = round(result["seconds"] + done["seconds"], 1)
         adapter, result = folder / "adapter", {**done, "adapter": f"{stage}/adapter", "seconds": seconds}
     return run.seal("train", str(result["adapter_sha256"]), {**result, "rows_sha256": rows_sha256})

@@ -1,0 +1,218 @@
+"""Reinforcement learning of a LoRA adapter: sample answers, learn those that are worth more than their group."""
+
+import random
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from metier.errors import Problems, UserError
+from metier.methods import Lesson
+from metier.methods._tuning import Tuning
+from metier.records import Question, questions
+from metier.rewards import Reward, of_benchmarks, of_costs, of_scorer
+from metier.scorers.choice import Scorer as Choice
+
+
+@dataclass
+class Method(Tuning):
+    """GRPO (Shao et al. 2024) by TRL: of a group of answers to one question, those above the group's mean reward become
+    likelier and the others less likely. The reward is any scorer, several of them, or what a mistake costs.
+
+    Where all answers can be listed, the method `min_risk` computes the expected reward instead of sampling it.
+    """
+
+    steps: int = 100
+    """Steps of `prompts` questions each; 0: as many as `epochs` takes."""
+    prompts: int = 4
+    """Questions a step."""
+    group: int = 8
+    """Answers sampled to each question; at least 2, since an answer is judged beside the others."""
+    rewards: list[Any] = field(default_factory=list)
+    """Scorers that reward an answer: names, or {name: {setting: value}}. Left out: that of the row's benchmark."""
+    weights: list[float] = field(default_factory=list)
+    """What each of `rewards` counts, in their order; left out: 1 each."""
+    costs: dict[str, float] = field(default_factory=dict)
+    """What mistakes cost, in your own units: `right -> said: 5` or `miss_LABEL: 20`. The reward is minus the cost."""
+    scale: str = ""
+    """Advantages are divided by the deviation of rewards in the `group`, in the `batch` or by `none`; left out: group,
+    and with `costs` batch, so that dear mistakes weigh more than cheap ones."""
+    temperature: float = 1.0
+    """Of sampling. Higher tries more different answers."""
+    beta: float = 0.0
+    """Pull towards the model before this method (KL divergence). Above 0 it forgets less, and takes longer."""
+    max_tokens: int = 0
+    """Longest answer, in tokens; 0: as the benchmark's scorer says, or as the longest right answer needs."""
+    lr: float = 5e-5
+    """Highest learning rate; reached after the warm-up, then down to zero in a straight line."""
+    batch_tokens: int = 4096
+    """Tokens that are learned from at a time; a step takes several such passes where its questions are long."""
+    checkpoint_every: int = 20
+    """Steps between checkpoints, at which a killed run goes on."""
+
+    def train(self, lesson: Lesson) -> dict[str, Any]:
+        from metier.engine import rollouts
+        from metier.engine.model import load
+
+        model = load(lesson.model, warn=lesson.progress.say)
+        asked = self.asked(lesson)
+        kinds = {task: lesson.benchmarks[task] for task, _ in asked}
+        self._advise(kinds, lesson)
+        earned = self.earned(asked, kinds)
+        examples = self.examples(model, lesson)
+        longest = self.max_tokens or longest_answer(model, asked, kinds)
+        chosen = {"scale": self.scale or ("batch" if self.costs else "group"), "max_tokens": longest}
+        settings = {**vars(self), **chosen, "stop": common_stops(kinds), "seed": lesson.seed}
+        worth = [(reward.name, reward.weight, _of_position(reward, asked)) for reward in earned]
+        plan = self.plan(len(asked), lesson.seed)
+        cost, log = rollouts.train(
+            model, examples, worth, plan, self.lora(), settings, lesson.folder, lesson.progress, lesson.adapter
+        )
+        return cost | self.summary(log, [reward.name for reward in earned], lesson)
+
+    def asked(self, lesson: Lesson) -> list[tuple[str, Question]]:
+        """(task, question) of each labelled row. Raises `UserError` where there is none."""
+        labelled = lesson.rows.filter(lesson.rows["label"].is_valid())
+        if not len(labelled):
+            raise UserError("There are no labelled rows to ask about. Name a source with a `label` column.")
+        return list(zip(labelled["task"].to_pylist(), questions(labelled), strict=True))
+
+    def earned(self, asked: Sequence[tuple[str, Question]], kinds: Mapping[str, Any]) -> list[Reward]:
+        """What is rewarded. Raises `UserError` where a reward cannot judge a row's right answer."""
+        weights = self.weights or [1.0] * len(self.rewards)
+        found = [of_scorer(use, weight) for use, weight in zip(self.rewards, weights, strict=True)]
+        if self.costs:
+            found.append(self._costs(asked, kinds))
+        return [reward.checked(asked) for reward in found or [of_benchmarks(kinds)]]
+
+    def _costs(self, asked: Sequence[tuple[str, Question]], kinds: Mapping[str, Any]) -> Reward:
+        from metier import costs
+
+        if len(kinds) > 1:
+            raise UserError(
+                f"`costs` belong to one set of labels, and these rows are of {len(kinds)} tasks: "
+                f"{', '.join(sorted(kinds))}. Name the rows of one of them with `sources`."
+            )
+        (benchmark,) = kinds.values()
+        labels = benchmark.labels or sorted({question.answer for _, question in asked})
+        return of_costs(kinds, costs.matrix(labels, self.costs), labels)
+
+    def examples(self, model: Any, lesson: Lesson) -> list[Any]:
+        """The labelled rows with their right answer, in the rows' order. Raises `UserError` where there is no room."""
+        from metier.engine.examples import Example
+
+        asked = self.asked(lesson)
+        room = self.max_length - (self.max_tokens or longest_answer(model, asked, lesson.benchmarks))
+        if room < 1:
+            raise UserError(f"Sampled answers leave no room for a prompt in max_length {self.max_length}. Raise it.")
+        found, cut = [], 0
+        for task, question in asked:
+            benchmark = lesson.benchmarks[task]
+            _, prompt = model.read(benchmark.render(question), benchmark.template)
+            right = [*model.answer(question.answer, benchmark.template), model.end_token]
+            found.append(Example(prompt[-room:], (right,)))
+            cut += len(prompt) > room
+        if cut:
+            lesson.progress.say(f"  {cut:,} of {len(found):,} prompts lost their beginning at {room} tokens")
+        return found
+
+    def seconds(self, model: Any, lesson: Lesson, rows: int) -> float:
+        """Estimated time of all steps, sampling and learning, from a few measured ones."""
+        from metier.engine.estimate import training_seconds
+        from metier.engine.examples import Example
+        from metier.engine.sampling import sampling_seconds
+
+        examples, asked = self.examples(model, lesson), self.asked(lesson)
+        longest = self.max_tokens or longest_answer(model, asked, lesson.benchmarks)
+        draw = random.Random(0)
+        answers = [tuple([draw.randrange(3, 200) for _ in range(longest)] for _ in range(self.group)) for _ in examples]
+        groups = [Example(example.prompt, own) for example, own in zip(examples, answers, strict=True)]
+        questions_asked = len(self.plan(rows, 0))
+        sampling = sampling_seconds(model, [example.prompt for example in examples], self.group, longest)
+        share = questions_asked / len(groups) / self.epochs
+        return questions_asked * sampling + training_seconds(model, groups, self.lora(), self, share)
+
+    def summary(self, log: list[dict[str, Any]], names: Sequence[str], lesson: Lesson) -> dict[str, Any]:
+        """What a finished training earned, from the trainer's own log; says aloud what the user should know."""
+        from metier.engine.rollouts import NO_SIGNAL, SILENT, UNJUDGED, history
+
+        mean, silent, lengths = (history(log, name) for name in ("reward", SILENT, "completions/mean_length"))
+        part, said = max(1, len(mean) // 5), len(mean) * self.prompts * self.group
+        result: dict[str, Any] = {
+            "reward_first_fifth": round(sum(mean[:part]) / part, 4),
+            "reward_last_fifth": round(sum(mean[-part:]) / part, 4),
+            "answers": said,
+            "answer_tokens": round(said * sum(lengths) / len(lengths)),
+            "tokens": int(history(log, "num_tokens")[-1]),
+            SILENT: round(sum(silent) / len(silent), 4),
+        }
+        for name in names:
+            shares = history(log, f"{UNJUDGED}/{name}")
+            result[f"{UNJUDGED}_{name}"] = count = round(said * sum(shares) / len(shares))
+            if count:
+                lesson.progress.say(f"  {count:,} of {said:,} answers could not be judged by '{name}' and earned 0")
+        if min(silent) == 1:
+            result["warning"] = f"No step carried a signal: {NO_SIGNAL}"
+            lesson.progress.say(f"  {result['warning']}")
+        return result
+
+    def plan(self, rows: int, seed: int) -> list[int]:
+        """Positions of the rows of all steps: epoch after epoch, each shuffled by the seed."""
+        steps = self.steps or max(1, self.epochs * rows // self.prompts)
+        found: list[int] = []
+        while len(found) < steps * self.prompts:
+            order = list(range(rows))
+            random.Random(f"grpo:{seed}:{len(found)}").shuffle(order)
+            found += order
+        return found[: steps * self.prompts]
+
+    def _advise(self, kinds: Mapping[str, Any], lesson: Lesson) -> None:
+        listed = [task for task, benchmark in kinds.items() if isinstance(benchmark.build_scorer(), Choice)]
+        if listed and not self.rewards:
+            lesson.progress.say(
+                f"  All answers of {', '.join(sorted(listed))} can be listed: the method min_risk computes the "
+                "expected reward or cost over all of them, where grpo only samples it."
+            )
+
+    def problems(self) -> list[str]:
+        found = super().problems()
+        for name, least in (("prompts", 1), ("group", 2), ("steps", 0), ("max_tokens", 0)):
+            if getattr(self, name) < least:
+                found.append(f"{name}: use {least} or a number above it, not {getattr(self, name)}.")
+        if self.temperature <= 0:
+            found.append(f"temperature: use a number above 0, not {self.temperature}: answers must differ.")
+        if self.beta < 0:
+            found.append(f"beta: use 0 or a number above it, not {self.beta}.")
+        if self.scale not in ("", "group", "batch", "none"):
+            found.append(f"scale: use group, batch or none, not {self.scale}.")
+        if self.weights and len(self.weights) != len(self.rewards):
+            found.append(f"weights: there are {len(self.weights)} for {len(self.rewards)} rewards.")
+        for use in self.rewards:
+            try:
+                of_scorer(use)
+            except Problems as error:
+                found += error.problems
+            except UserError as error:
+                found.append(str(error))
+        return found
+
+
+def longest_answer(model: Any, asked: Sequence[tuple[str, Question]], kinds: Mapping[str, Any]) -> int:
+    """Tokens to sample: as many as a scorer of these tasks allows, or the longest right answer and its end."""
+    scorers = {task: kinds[task].build_scorer() for task in {task for task, _ in asked}}
+    said = [scorer.max_tokens for scorer in scorers.values() if hasattr(scorer, "max_tokens")]
+    right = {(task, q.answer) for task, q in asked if not hasattr(scorers[task], "max_tokens")}
+    return max(said + [len(model.answer(answer, kinds[task].template)) + 1 for task, answer in right])
+
+
+def common_stops(kinds: Mapping[str, Any]) -> list[str]:
+    """Where every task's answers end; a task without stop strings ends with the end token alone."""
+    stops = [set(getattr(benchmark.build_scorer(), "stop", None) or ()) for benchmark in kinds.values()]
+    return sorted(set.intersection(*stops))
+
+
+def _of_position(reward: Reward, asked: Sequence[tuple[str, Question]]) -> Callable[[int, str], float | None]:
+    def worth(position: int, said: str) -> float | None:
+        task, question = asked[position]
+        return reward.worth(task, said, question)
+
+    return worth
