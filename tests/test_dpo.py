@@ -124,12 +124,11 @@ def test_the_reference_is_asked_once_for_the_same_pairs(tmp_path, monkeypatch):
     monkeypatch.setattr(trainer, "log_probabilities", log_probabilities, raising=False)
     method, given = Method(), lesson([PAIR, {**PAIR, "chosen": "No."}], tmp_path)
     examples = method.examples(model, given)
-    first = method.reference_of(model, examples, given)
+    first = np.stack(method.start_scores(model, examples, given))
     assert first.shape == (2, 2) and (first < 0).all()
-    assert (method.reference_of(model, examples, given) == first).all() and asked == [2]
-    method.reference_of(model, examples[:1], given)
+    assert (np.stack(method.start_scores(model, examples, given)) == first).all() and asked == [2]
+    method.start_scores(model, examples[:1], given)
     assert asked == [2, 1]
-    assert not Method(reference="none").reference_of(model, examples, given).any() and asked == [2, 1]
 
 
 @pytest.mark.parametrize("settings", [{}, {"reference": "none", "normalise": True, "beta": 5.0}, {"loss": "ipo"}])

@@ -1,8 +1,14 @@
 """What every method that tunes an adapter has in common: its settings, and how a question becomes tokens to learn."""
 
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from metier import processes
 from metier.errors import UserError
 from metier.records import Question
 
@@ -47,6 +53,24 @@ class Tuning:
         names = [name.strip() for name in self.targets.split(",")]
         targets = self.targets if self.targets == "all-linear" else names
         return LoraConfig(r=self.r, lora_alpha=self.alpha, target_modules=targets, task_type="CAUSAL_LM")
+
+    def start_scores(self, model: Any, examples: Sequence[Any], lesson: Any) -> list[NDArray[np.float64]]:
+        """For each example (answers,) log-probabilities, in nats, under the model that training starts from.
+
+        Worked out once: a run that goes on reads them from `lesson.folder`/start.json.
+        """
+        from metier.engine import trainer
+        from metier.runs import file_sha256, fingerprint, write_json
+
+        start = lesson.adapter and file_sha256(lesson.adapter / "adapter_model.safetensors")
+        key = fingerprint(lesson.model, str(model.network.dtype), start, [(e.prompt, e.answers) for e in examples])
+        path = lesson.folder / "start.json"
+        if path.is_file() and (known := json.loads(path.read_text(encoding="utf-8")))["key"] == key:
+            return [np.array(scores) for scores in known["scores"]]
+        found = trainer.log_probabilities(model, examples, lesson.adapter, self.batch_tokens, lesson.progress)
+        if processes.first():
+            write_json(path, {"key": key, "scores": [scores.tolist() for scores in found]})
+        return found
 
     def seconds(self, model: Any, lesson: Any, rows: int) -> float:
         """Estimated time of training on `rows` rows like those of the lesson."""

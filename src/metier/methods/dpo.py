@@ -1,6 +1,5 @@
 """Direct preference optimisation of a LoRA adapter: of two answers to a prompt, make the better one likelier."""
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -46,7 +45,8 @@ class Method(Tuning):
 
         model = load(lesson.model, warn=lesson.progress.say)
         examples = self.examples(model, lesson)
-        objective = self.objective(examples, self.reference_of(model, examples, lesson))
+        before = self.start_scores(model, examples, lesson) if self.reference == "start" else None
+        objective = self.objective(examples, before)
         settings = {**vars(self), "seed": lesson.seed}
         cost: dict[str, Any] = trainer.train(
             model, examples, self.lora(), settings, lesson.folder, lesson.progress, lesson.adapter, objective
@@ -88,32 +88,14 @@ class Method(Tuning):
             lesson.progress.say(f"  {cut:,} of {len(found):,} prompts lost their beginning at {self.max_length} tokens")
         return found
 
-    def reference_of(self, model: Any, examples: Sequence[Any], lesson: Lesson) -> np.ndarray:
-        """(pairs, 2) float64: summed log-probabilities, in nats, under the model that training starts from; zeros
-        without a reference. Worked out once: a run that goes on reads them from `lesson.folder`/reference.json."""
-        from metier.runs import file_sha256, fingerprint, write_json
-
-        if self.reference == "none":
-            return np.zeros((len(examples), 2))
-        start = lesson.adapter and file_sha256(lesson.adapter / "adapter_model.safetensors")
-        key = fingerprint(lesson.model, str(model.network.dtype), start, [(e.prompt, e.answers) for e in examples])
-        path = lesson.folder / "reference.json"
-        if path.is_file() and (known := json.loads(path.read_text(encoding="utf-8")))["key"] == key:
-            return np.array(known["log_probabilities"])
-        from metier.engine import trainer
-
-        found = np.stack(
-            trainer.log_probabilities(model, examples, lesson.adapter, self.batch_tokens, lesson.progress)
-        ).astype(np.float64)
-        write_json(path, {"key": key, "log_probabilities": found.tolist()})
-        return found
-
-    def objective(self, examples: Sequence[Any], reference: np.ndarray) -> Callable[[list[int], list[Any]], Any]:
+    def objective(
+        self, examples: Sequence[Any], reference: Sequence[np.ndarray] | None
+    ) -> Callable[[list[int], list[Any]], Any]:
         """What training makes small: (positions, for each (2,) summed log-probabilities) -> the pairs' mean loss."""
         import torch
 
         lengths = torch.tensor([[len(answer) for answer in example.answers] for example in examples])
-        before = torch.from_numpy(reference)
+        before = torch.from_numpy(np.zeros((len(examples), 2)) if reference is None else np.stack(reference))
 
         def loss(positions: list[int], found: list[Any]) -> Any:
             policy = torch.stack(found).double()

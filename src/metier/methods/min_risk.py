@@ -1,0 +1,113 @@
+"""Minimum-risk training: make dear mistakes unlikely, by the exact gradient of what answers are expected to cost."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from metier.errors import UserError
+from metier.methods import Lesson
+from metier.methods._tuning import Tuning
+from metier.records import questions
+
+
+@dataclass
+class Method(Tuning):
+    """Expected cost over all labels (Shen et al. 2016, ACL, equations 6 to 8): where answers can be counted out, the
+    policy gradient needs no sampling. Best behind sft, whose probabilities it starts from.
+
+    The prompt is read once for all labels, and what labels begin with alike once as well.
+    """
+
+    lr: float = 2e-4
+    """Highest learning rate; reached after the warm-up, then down to zero in a straight line."""
+    costs: dict[str, float] = field(default_factory=dict)
+    """What a mistake costs: `right -> said`, miss_LABEL or false_LABEL; 1 where nothing is said."""
+    kl: float = 0.05
+    """Weight of the divergence from the model before this method: keeps probabilities from becoming all or nothing."""
+    sharpness: float = 1.0
+    """What log-probabilities are multiplied by before they share out the cost; below 1 unlikely labels count more."""
+
+    def train(self, lesson: Lesson) -> dict[str, Any]:
+        from metier.engine import trainer
+        from metier.engine.model import load
+
+        if lesson.adapter is None:
+            lesson.progress.say("  min_risk starts from the bare model; it learns faster behind sft")
+        model = load(lesson.model, warn=lesson.progress.say)
+        examples = self.examples(model, lesson)
+        before = self.start_scores(model, examples, lesson) if self.kl else None
+        objective = self.objective(self.prices(lesson), before)
+        settings = {**vars(self), "seed": lesson.seed}
+        return trainer.train(
+            model, examples, self.lora(), settings, lesson.folder, lesson.progress, lesson.adapter, objective
+        )
+
+    def examples(self, model: Any, lesson: Lesson) -> list[Any]:
+        """The labelled rows, each with all labels of its benchmark behind it, in the order of the label set.
+
+        Raises `UserError` where a benchmark has no label set, and where there are no labelled rows.
+        """
+        labelled = lesson.rows.filter(lesson.rows["label"].is_valid())
+        if not len(labelled):
+            raise UserError("There are no labelled rows to learn from. Name a source with a `label` column.")
+        sets = {task: self._labels(lesson, task) for task in set(labelled["task"].to_pylist())}
+        found, cut = [], 0
+        for task, question in zip(labelled["task"].to_pylist(), questions(labelled), strict=True):
+            example, was_cut = self.fitted(model, question, lesson.benchmarks[task], sets[task])
+            found.append(example)
+            cut += was_cut
+        if cut:
+            lesson.progress.say(f"  {cut:,} of {len(found):,} prompts lost their beginning at {self.max_length} tokens")
+        return found
+
+    def prices(self, lesson: Lesson) -> list[np.ndarray]:
+        """For each row (labels,) what each label costs there, as a share of the dearest mistake: the learning rate
+        then means the same in any currency."""
+        from metier import costs
+
+        labelled = lesson.rows.filter(lesson.rows["label"].is_valid())
+        tables = {}
+        for task in set(labelled["task"].to_pylist()):
+            labels = self._labels(lesson, task)
+            table = costs.matrix(labels, self.costs)
+            tables[task] = ({label: number for number, label in enumerate(labels)}, table / max(table.max(), 1e-12))
+        pairs = zip(labelled["task"].to_pylist(), labelled["label"].to_pylist(), strict=True)
+        return [tables[task][1][tables[task][0][label]] for task, label in pairs]
+
+    def objective(
+        self, prices: Sequence[np.ndarray], before: Sequence[np.ndarray] | None
+    ) -> Callable[[list[int], list[Any]], Any]:
+        """What training makes small: (positions, for each (labels,) log-probabilities) -> mean expected cost and KL."""
+        import torch
+
+        def loss(positions: list[int], found: list[Any]) -> Any:
+            total = []
+            for position, scores in zip(positions, found, strict=True):
+                log_p = torch.log_softmax(self.sharpness * scores.double(), 0)
+                price = torch.from_numpy(prices[position]).to(scores.device)
+                value = (log_p.exp() * price).sum()
+                if before is not None:
+                    start = torch.from_numpy(before[position]).to(scores.device)
+                    value = value + self.kl * (log_p.exp() * (log_p - torch.log_softmax(start, 0))).sum()
+                total.append(value)
+            return torch.stack(total).mean()
+
+        return loss
+
+    def problems(self) -> list[str]:
+        found = super().problems()
+        if self.kl < 0:
+            found.append(f"kl: use 0 or a number above it, not {self.kl}.")
+        if self.sharpness <= 0:
+            found.append(f"sharpness: use a number above 0, not {self.sharpness}.")
+        return found
+
+    def _labels(self, lesson: Lesson, task: str) -> list[str]:
+        labels: list[str] = lesson.benchmarks[task].label_set(lesson.rows)
+        if not labels:
+            raise UserError(
+                f"The answers to '{task}' cannot be counted out: it has no label set. Use sft, or grpo, which samples."
+            )
+        return labels
