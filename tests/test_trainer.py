@@ -12,6 +12,7 @@ from trl import SFTConfig, SFTTrainer
 from metier.engine import answers, batches, fused_lora, trainer, tree_attention, trees, weights
 from metier.engine.adapters import Tuned
 from metier.engine.examples import Example
+from metier.engine.looks import Seen
 from metier.engine.model import load
 from metier.progress import Progress
 
@@ -183,9 +184,10 @@ def test_the_best_look_is_kept(tmp_path):
     class Look:
         every = 1
 
-        def __call__(self, step, network):
+        def __call__(self, step, network, before):
             assert not network.training
-            return -abs(step - 1.0), step >= 2
+            assert [row["step"] for row in before] == list(range(step))
+            return Seen(-abs(step - 1.0), step >= 2, {"step squared": step**2})
 
     settings = {**SETTINGS, "epochs": 5, "batch_tokens": 60}
     cost = trainer.train(

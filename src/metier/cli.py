@@ -269,9 +269,8 @@ def _stages(target: tuple[Path, Any], names: list[str], **settings: Any) -> tupl
     """Run the named stages on a run's folder; returns the folder and the last result."""
     from importlib import import_module
 
-    from metier import processes
+    from metier import processes, runs
     from metier import recipe as recipes
-    from metier import runs
     from metier.progress import Progress
 
     folder, recipe = target

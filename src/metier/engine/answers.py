@@ -8,7 +8,7 @@ import torch
 from metier.engine import tree_attention
 from metier.engine.examples import Example
 from metier.engine.forest import plant
-from metier.engine.likelihood import CAST_AT_MOST, TOLERANCE, cast_weights
+from metier.engine.likelihood import TOLERANCE, in_float32
 
 Scores = list[torch.Tensor]
 """For each example (answers,) summed log-probabilities, in nats."""
@@ -96,24 +96,17 @@ def fitting(network: Any, examples: Sequence[Example], say: Callable[[str], None
     """
     if not takes_trees(network):
         return by_rows
-    before, dtype = network.config._attn_implementation, network.dtype
-    few = _few(examples)
-    cast = dtype != torch.float32 and network.num_parameters() <= CAST_AT_MOST
-    if cast:  # in bfloat16 alone a token may move by as much as a fault would
-        cast_weights(network, torch.float32)
-    try:
-        with torch.no_grad():
-            slow = torch.cat(by_rows(network, few))
-            network.set_attn_implementation(tree_attention.NAME)
-            quick = torch.cat(by_trees(network, few))
-    finally:
-        network.set_attn_implementation(before)
-        if cast:
-            cast_weights(network, dtype)
+    before, few = network.config._attn_implementation, _few(examples)
+    with torch.no_grad(), in_float32(network):  # in bfloat16 a token may move by as much as a fault would
+        slow = torch.cat(by_rows(network, few))
+        network.set_attn_implementation(tree_attention.NAME)
+        quick = torch.cat(by_trees(network, few))
+        tolerance = TOLERANCE.get(network.dtype, 5e-2)
+    network.set_attn_implementation(before)
     longest = max(len(answer) for example in few for answer in example.answers)
     gap = float((quick - slow).abs().max()) / longest
     # Not `>`: a NaN must not pass.
-    if gap <= TOLERANCE[torch.float32 if cast else dtype]:
+    if gap <= tolerance:
         return by_trees
     say(f"Token trees do not fit this model: {gap:.2g} nats a token apart. Training by padded rows, more slowly.")
     return by_rows

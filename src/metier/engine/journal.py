@@ -11,7 +11,6 @@ from metier import processes
 from metier.errors import UserError
 from metier.progress import Progress
 
-
 OF_REWARDS = ("reward", "reward_std", "kl", "entropy", "groups_without_signal")
 """What reinforcement learning logs beside the loss."""
 

@@ -5,7 +5,8 @@ share a long beginning (a contract, a table), each with its options as a trie. T
 decide something.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from itertools import groupby
 from typing import Any
 
@@ -238,16 +239,26 @@ def gate(fast: OptionScorer) -> str | None:
     A wrong mask gives wrong numbers without any error, so this is looked at before each benchmark. In float32 where the
     model is small enough: bfloat16 alone moves a token of a long prompt by 0.05 nats, as much as a fault might.
     """
-    dtype = fast.model.dtype
-    if dtype == torch.float32 or fast.model.num_parameters() > CAST_AT_MOST:
-        return _differs(fast)
-    cast_weights(fast.model, torch.float32)
-    fast.cache = None
-    try:
-        return _differs(fast)
-    finally:
-        cast_weights(fast.model, dtype)  # exactly what it was: every bfloat16 is a float32
+    with in_float32(fast.model):
         fast.cache = None
+        found = _differs(fast)
+    fast.cache = None
+    return found
+
+
+@contextmanager
+def in_float32(model: Any) -> Iterator[None]:
+    """The model with all its weights in float32, where it is small enough; afterwards each is exactly what it was,
+    since every bfloat16 is a float32."""
+    cast = [p for p in model.parameters() if p.dtype != torch.float32] if model.num_parameters() <= CAST_AT_MOST else []
+    dtypes = [parameter.dtype for parameter in cast]
+    for parameter in cast:
+        parameter.data = parameter.data.float()
+    try:
+        yield
+    finally:
+        for parameter, dtype in zip(cast, dtypes, strict=True):
+            parameter.data = parameter.data.to(dtype)
 
 
 def cast_weights(model: Any, dtype: torch.dtype) -> None:

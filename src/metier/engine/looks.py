@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -10,14 +11,25 @@ from transformers import TrainerCallback
 FILE, BEST = "looks.jsonl", "best"
 
 
+@dataclass(frozen=True)
+class Seen:
+    """What a look found."""
+
+    score: float
+    """Higher is better; the adapter of the best one is kept."""
+    stop: bool
+    figures: dict[str, float]
+    """What else stands in the line of looks.jsonl."""
+
+
 class Look(Protocol):
     """How good the adapter is now."""
 
     every: int
-    """Steps from one look to the next."""
+    """Steps from one look to the next; the first is taken before the first step."""
 
-    def __call__(self, step: int, network: Any) -> tuple[float, bool]:
-        """(score, higher is better; whether to stop). The network comes in evaluation mode, without gradients."""
+    def __call__(self, step: int, network: Any, before: list[dict[str, Any]]) -> Seen:
+        """`before`: the lines of the earlier looks. The network comes in evaluation mode, without gradients."""
 
 
 class Looks(TrainerCallback):
@@ -44,23 +56,25 @@ class Looks(TrainerCallback):
         import torch
 
         network = getattr(network, "module", network)  # without the wrapper of distributed training
+        before = [row for row in read(self.folder) if row["step"] < state.global_step]
         training = network.config._attn_implementation
         network.set_attn_implementation(self.attention)
         network.eval()
         with torch.no_grad():
-            score, stop = self.look(state.global_step, network)
+            seen = self.look(state.global_step, network, before)
         network.train()
         network.set_attn_implementation(training)
-        control.should_training_stop = control.should_training_stop or stop
+        control.should_training_stop = control.should_training_stop or seen.stop
         if not state.is_world_process_zero:
             return
-        seen = read(self.folder)
-        best = all(score > row["score"] for row in seen)
+        best = all(seen.score > row["score"] for row in before)
         if best:
             shutil.rmtree(self.folder / BEST, ignore_errors=True)
             network.save_pretrained(str(self.folder / BEST), safe_serialization=True)
         with open(self.folder / FILE, "a", encoding="utf-8") as stream:
-            stream.write(json.dumps({"step": state.global_step, "score": score, "best": best}) + "\n")
+            stream.write(
+                json.dumps({"step": state.global_step, "score": seen.score, "best": best, **seen.figures}) + "\n"
+            )
 
     @staticmethod
     def keep_best(folder: Path) -> None:

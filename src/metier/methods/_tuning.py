@@ -46,6 +46,11 @@ class Tuning:
     checkpoint_every: int = 100
     """Steps between checkpoints, at which a killed run goes on."""
 
+    @property
+    def reads(self) -> list[str]:
+        """Names of all sources whose rows the method wants; none: all."""
+        return self.sources
+
     def lora(self) -> Any:
         """peft's configuration of the adapter."""
         from peft import LoraConfig

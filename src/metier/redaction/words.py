@@ -1,6 +1,7 @@
 """The carried lists: given names, family names, and common words that no name is made of without a sign of one.
 
-What they are made from, and under which licence, stands in the first line of data/redaction.jsonl.
+What they are made from, and under which licence, stands in the first line of data/redaction.jsonl, which
+data/make_redaction.py makes.
 """
 
 import functools

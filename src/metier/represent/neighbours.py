@@ -10,6 +10,7 @@ from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS, TfidfVectorizer
 from sklearn.preprocessing import normalize
 
 from metier import stats
+from metier.represent import static_embeddings
 from metier.represent.measure import Draws, Measure, interval, ratio
 from metier.represent.passages import WORDS, Side
 from metier.stats import Floats, Interval
@@ -52,13 +53,17 @@ class Embedded:
     baseline: Floats
 
 
-def embed(target: Side, candidate: Side, baseline: Side, seed: int) -> Embedded:
-    """Static embeddings: TF-IDF and a truncated SVD of all three sides (latent semantic analysis)."""
+def embed(target: Side, candidate: Side, baseline: Side, seed: int, embedding: str | None = None) -> Embedded:
+    """Vectors of all three sides: TF-IDF and a truncated SVD of them all (latent semantic analysis), or the static
+    embeddings in the folder `embedding`. Topics are named by TF-IDF in both."""
+    texts = [*target.texts, *candidate.texts, *baseline.texts]
     count = TfidfVectorizer(token_pattern=WORDS, sublinear_tf=True, stop_words=list(ENGLISH_STOP_WORDS), min_df=2)
-    words = count.fit_transform([*target.texts, *candidate.texts, *baseline.texts])
-    vectors = normalize(
-        TruncatedSVD(min(DIMENSIONS, words.shape[1] - 1), random_state=seed).fit_transform(words)
-    ).astype(np.float32)
+    words = count.fit_transform(texts)
+    if embedding is None:
+        reduced = TruncatedSVD(min(DIMENSIONS, words.shape[1] - 1), random_state=seed).fit_transform(words)
+        vectors = normalize(reduced).astype(np.float32)
+    else:
+        vectors = static_embeddings.vectors(texts, embedding)
     own, theirs, general = np.split(vectors, np.cumsum([len(target.texts), len(candidate.texts)]))
     nearest = [(own @ side.T).max(1).astype(np.float64) for side in (theirs, general)]
     return Embedded(own, words[: len(own)], count.get_feature_names_out(), *nearest)

@@ -32,6 +32,8 @@ class Dataset(NamedSource):
     """Where it stands in a mirror: industry/dataset."""
     prefix: str = ""
     """What stands before train, dev and test in the names of its files there."""
+    tested: str = "test"
+    """Which of its files holds the rows that are asked."""
     columns: dict[str, str] = field(default_factory=dict)
     """Ours (id, text, label, group, time) -> the mirror's. Other columns stay beside it, for prompts and slices."""
     label_names: dict[str, str] = field(default_factory=dict)
@@ -109,7 +111,7 @@ class Dataset(NamedSource):
         """(our split, file) of a mirror."""
         home = self._home()
         names = [
-            (split, f"{self.prefix}{stem}{ending}")
+            ("test" if stem == self.tested else split, f"{self.prefix}{stem}{ending}")
             for stem, split in SPLITS.items()
             for ending in (".jsonl", ".jsonl.gz")
         ]

@@ -15,4 +15,5 @@ class Source(Dataset):
     citation: str = "Council of the District of Columbia"
     url: str = "https://github.com/DCCouncil/law-xml"
     labelled: bool = False
+    tested: str = "dev"
     columns: dict[str, str] = field(default_factory=lambda: {"id": "id", "text": "text"})

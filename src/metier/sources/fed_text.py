@@ -15,4 +15,5 @@ class Source(Dataset):
     citation: str = "Federal Reserve; collection of Shah et al. 2023, ACL"
     url: str = "https://github.com/gtfintechlab/fomc-hawkish-dovish"
     labelled: bool = False
+    tested: str = "dev"
     columns: dict[str, str] = field(default_factory=lambda: {"id": "id", "text": "text"})

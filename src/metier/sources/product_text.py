@@ -15,4 +15,5 @@ class Source(Dataset):
     citation: str = "Amazon contextual product QA, Amazon counterfactual reviews, Ditto"
     url: str = "https://github.com/amazon-science/contextual-product-qa"
     labelled: bool = False
+    tested: str = "dev"
     columns: dict[str, str] = field(default_factory=lambda: {"id": "id", "text": "text"})

@@ -49,9 +49,9 @@ def check(recipe: Recipe) -> dict[str, Any]:
     by_name = {benchmark.name: benchmark for benchmark in benchmarks}
     training = 0.0
     for _, method in recipe.build_methods():
-        mine = of_sources(rows, getattr(method, "sources", []))
+        mine = of_sources(rows, method.reads)
         if not len(mine):
-            raise UserError(f"No rows come from the sources that a method names: {', '.join(method.sources)}.")
+            raise UserError(f"No rows come from the sources that a method names: {', '.join(method.reads)}.")
         few = mine.take(sorted(random.Random(recipe.seed).sample(range(len(mine)), min(SAMPLE, len(mine)))))
         lesson = Lesson(few, few, by_name, recipe.model, None, Path(), recipe.seed, Progress())
         training += method.seconds(model, lesson, round(train * len(mine) / len(rows)))

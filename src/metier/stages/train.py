@@ -41,10 +41,10 @@ def train(run: Run) -> dict[str, Any]:
             if processes.first():
                 _clear_stale(folder, inputs)
             processes.wait()
-            mine, held_out = (of_sources(table, getattr(method, "sources", [])) for table in (rows, valid))
+            mine, held_out = (of_sources(table, method.reads) for table in (rows, valid))
             if not len(mine):
                 raise UserError(
-                    f"No training rows come from the sources that '{name}' names: {', '.join(method.sources)}."
+                    f"No training rows come from the sources that '{name}' names: {', '.join(method.reads)}."
                 )
             run.progress.say(f"train: {name} on {len(mine):,} rows")
             cost = method.train(

@@ -1,0 +1,200 @@
+"""Domain-adaptive pretraining: read the trade's raw text on, and some general text against forgetting."""
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from metier.errors import UserError
+from metier.methods import Lesson
+from metier.methods._tuning import Tuning
+from metier.records import documents
+
+MOST_REPEATS = 4
+"""Repeated data is worth nearly as much as new for about four epochs (Muennighoff et al. 2023, NeurIPS)."""
+
+
+@dataclass
+class Method(Tuning):
+    """Continued pretraining of an adapter on raw text (Gururangan et al. 2020, ACL), with replay of general text.
+
+    Looks at held-out text as it goes: the adapter with the least loss on the trade's text whose loss on general text
+    is within the margin is kept.
+    """
+
+    lr: float = 5e-4
+    """Highest learning rate; reached after the warm-up, then down to zero in a straight line."""
+    batch_tokens: int = 2048
+    """Tokens a step, padding included. Rows of like length share a step."""
+    tokens: int = 0
+    """Stop after so many tokens, replay included (0: after one pass over the text, or `epochs`)."""
+    block: int = 512
+    """Most tokens that are read in one piece."""
+    replay: float = 0.1
+    """Share of the tokens that are general text."""
+    replay_sources: list[str] = field(default_factory=lambda: ["general"])
+    """Where general text comes from. Of a source without training rows half of the held-out rows are replayed."""
+    look_every: int = 50
+    """Steps between two looks at held-out text (0: never, the last adapter is kept)."""
+    look_rows: int = 48
+    """At most so many held-out blocks of each kind are looked at."""
+    stall: float = 0.002
+    """Nats a token by which a look must be better than the best before it."""
+    patience: int = 3
+    """Looks without such a gain after which training ends."""
+    general_margin: float = 0.02
+    """Nats a token that the loss on general text may rise before training ends."""
+
+    @property
+    def reads(self) -> list[str]:
+        """Names of all sources whose rows it wants; none: all."""
+        return [*self.sources, *self.replay_sources] if self.sources else []
+
+    def train(self, lesson: Lesson) -> dict[str, Any]:
+        from metier.engine import trainer
+        from metier.engine.model import load
+
+        model = load(lesson.model, warn=lesson.progress.say)
+        examples = self.examples(model, lesson)
+        settings = {**vars(self), "seed": lesson.seed}
+        # Replay stands among the examples already: a budget of tokens cuts both alike.
+        return trainer.train(
+            model,
+            examples,
+            self.lora(),
+            settings,
+            lesson.folder,
+            lesson.progress,
+            lesson.adapter,
+            look=self._look(model, lesson),
+        )
+
+    def examples(self, model: Any, lesson: Lesson) -> list[Any]:
+        """Blocks of the trade's text, and as many of general text as `replay` asks for, drawn with the lesson's seed.
+
+        Raises `UserError` where there is no raw text.
+        """
+        general, domain = self._parted(lesson.rows)
+        if not len(domain):
+            raise UserError("There is no raw text to read. Name a source without labels, or leave `label` out of one.")
+        mine = self._blocks(model, domain)
+        if not self.replay:
+            return mine
+        held_general, _ = self._parted(lesson.valid)
+        replayed = self._blocks(model, general if len(general) else _half(held_general, 0))
+        if not replayed:
+            raise UserError(
+                f"There is no general text to replay: no row comes from {', '.join(self.replay_sources)}. Add such a "
+                "source to the recipe, or set `replay: 0`."
+            )
+        return mine + self._drawn(mine, replayed, lesson)
+
+    def _drawn(self, mine: list[Any], general: list[Any], lesson: Lesson) -> list[Any]:
+        """General blocks in random order, again from the start where they do not do, but not more than four times."""
+        wanted = self.replay / (1 - self.replay) * sum(map(len, mine))
+        order = random.Random(f"replay:{lesson.seed}")
+        found: list[Any] = []
+        for _ in range(MOST_REPEATS):
+            for block in order.sample(general, len(general)):
+                if sum(map(len, found)) >= wanted:
+                    return found
+                found.append(block)
+        share = sum(map(len, found)) / (sum(map(len, mine)) + sum(map(len, found)))
+        lesson.progress.say(
+            f"  replay: general text, {MOST_REPEATS} times over, is {share:.1%} of all tokens, not {self.replay:.0%}"
+        )
+        return found
+
+    def _look(self, model: Any, lesson: Lesson) -> Any:
+        """Looks at held-out blocks, or None where they are not asked for or there is no held-out text."""
+        if not self.look_every:
+            return None
+        general, domain = self._parted(lesson.valid)
+        train_general, _ = self._parted(lesson.rows)
+        kept = general if len(train_general) else _half(general, 1)
+        held = {"domain": self._some(model, domain), "general": self._some(model, kept)}
+        if not held["domain"]:
+            lesson.progress.say("  no held-out text of the trade to look at: the last adapter is kept")
+            return None
+        if not held["general"]:
+            lesson.progress.say("  no held-out general text to look at: what is forgotten is seen in the end only")
+        return HeldOut(self, held, lesson.progress.say)
+
+    def _some(self, model: Any, rows: pa.Table) -> list[list[int]]:
+        blocks = self._blocks(model, rows)
+        chosen = random.Random("looks").sample(blocks, min(self.look_rows, len(blocks)))
+        return [[*block.prompt, *block.answers[0]] for block in chosen]
+
+    def _blocks(self, model: Any, rows: pa.Table) -> list[Any]:
+        from metier.engine.packing import blocks
+
+        return [
+            block
+            for document in documents(rows)
+            for block in blocks(model.encode(document.text), self.block, model.end_token)
+        ]
+
+    def _parted(self, rows: pa.Table) -> tuple[pa.Table, pa.Table]:
+        """(general text, the trade's raw text) of some rows; labelled rows and pairs are not read here."""
+        raw = rows.filter(pc.and_(rows["label"].is_null(), rows["chosen"].is_null()))
+        is_general = pc.is_in(raw["source"], pa.array(self.replay_sources, pa.string()))
+        return raw.filter(is_general), raw.filter(pc.invert(is_general))
+
+    def problems(self) -> list[str]:
+        found = super().problems()
+        if not 0 <= self.replay < 1:
+            found.append(f"replay: use a share from 0 to below 1, not {self.replay}.")
+        if self.block < 16:
+            found.append(f"block: use at least 16 tokens, not {self.block}.")
+        if self.tokens < 0 or self.look_every < 0:
+            found.append("tokens and look_every: use 0 or a number above it.")
+        return found
+
+
+@dataclass
+class HeldOut:
+    """Loss on held-out blocks of the trade's and of general text, in nats a token."""
+
+    method: Method
+    blocks: dict[str, list[list[int]]]
+    say: Any
+
+    @property
+    def every(self) -> int:
+        return self.method.look_every
+
+    def __call__(self, step: int, network: Any, before: list[dict[str, Any]]) -> Any:
+        from metier.engine.looks import Seen
+
+        losses = {kind: _loss(network, blocks) for kind, blocks in self.blocks.items() if blocks}
+        risen = losses["general"] - before[0]["general"] if before and "general" in losses else 0.0
+        allowed = risen <= self.method.general_margin
+        self.say(
+            f"  step {step:,}: loss on the trade's text {losses['domain']:.3f} nats a token"
+            + (f", on general text {losses['general']:.3f} ({risen:+.3f})" if "general" in losses else "")
+            + ("" if allowed else ": more than the margin, training ends")
+        )
+        # What is outside the margin is worse than anything inside it.
+        score = -losses["domain"] if allowed else -1e3 - risen
+        return Seen(score, not allowed or self._stalls(score, before), losses)
+
+    def _stalls(self, score: float, before: list[dict[str, Any]]) -> bool:
+        scores = [row["score"] for row in before] + [score]
+        recent, earlier = scores[-self.method.patience :], scores[: -self.method.patience]
+        return bool(earlier) and max(recent) < max(earlier) + self.method.stall
+
+
+def _loss(network: Any, blocks: Sequence[Sequence[int]]) -> float:
+    from metier.engine.losses import LossScorer
+
+    scorer = LossScorer(network, blocks)
+    found = [pair for batch in scorer.batches for pair in scorer.score(batch)]
+    return sum(nats for nats, _ in found) / sum(tokens for _, tokens in found)
+
+
+def _half(rows: pa.Table, which: int) -> pa.Table:
+    """Every second row, from the first or from the second on."""
+    return rows.take(pa.array(range(which, len(rows), 2), pa.int64()))

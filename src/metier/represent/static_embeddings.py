@@ -1,0 +1,63 @@
+"""Static embeddings from a folder: a vector a token, of a text their mean (model2vec, Tulkens & van Dongen 2024).
+
+The folder is as `model2vec` saves one, with `model.safetensors` and `tokenizer.json`. Both are read with libraries
+that Metier needs anyway, so there is nothing to install, and nothing is fetched: where a hub can be reached,
+`model2vec.StaticModel.from_pretrained(NAME).save_pretrained(FOLDER)` makes the folder.
+"""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from metier.errors import UserError
+
+WEIGHTS, TOKENIZER = "model.safetensors", "tokenizer.json"
+TABLES = ("embeddings", "embedding.weight")
+"""What the table of vectors is called by model2vec, and by sentence-transformers for the same kind of model."""
+
+
+def vectors(texts: Sequence[str], folder: Path | str) -> NDArray[np.float32]:
+    """(texts, dimensions) of length 1; zeros where no token is known. Raises `UserError` where it is no such folder."""
+    tensors, tokenizer, unknown = _read(Path(folder).expanduser())
+    table = next(tensors[name] for name in TABLES if name in tensors)
+    weights, place = tensors.get("weights"), tensors.get("mapping")  # of models with fewer vectors than tokens
+    out = np.zeros((len(texts), table.shape[1]), np.float32)
+    for row, found in enumerate(tokenizer.encode_batch(list(texts), add_special_tokens=False)):
+        ids = np.array([token for token in found.ids if token != unknown], np.int64)
+        if len(ids):
+            taken = table[ids if place is None else place[ids]].astype(np.float32)
+            out[row] = (taken if weights is None else taken * weights[ids, None]).mean(0)
+    return out / np.maximum(np.linalg.norm(out, axis=1, keepdims=True), np.finfo(np.float32).tiny)
+
+
+def _read(folder: Path) -> tuple[dict[str, NDArray[Any]], Any, int | None]:
+    """(tensors by name, tokenizer, id of the token that stands for unknown ones)."""
+    from safetensors.numpy import load_file
+    from tokenizers import Tokenizer
+
+    missing = [name for name in (WEIGHTS, TOKENIZER) if not (folder / name).is_file()]
+    if missing:
+        raise UserError(
+            f"The embedding '{folder}' is no folder with {WEIGHTS} and {TOKENIZER}: {' and '.join(missing)} not found. "
+            "Save a static model there (model2vec: StaticModel.from_pretrained(NAME).save_pretrained(FOLDER)); "
+            "nothing is downloaded."
+        )
+    try:
+        tensors = load_file(folder / WEIGHTS)
+        tokenizer = Tokenizer.from_file(str(folder / TOKENIZER))
+    except Exception as error:  # tokenizers raises nothing narrower
+        raise UserError(f"The embedding '{folder}' cannot be read: {error}. Save it anew.") from error
+    if not any(name in tensors for name in TABLES):
+        raise UserError(
+            f"The embedding '{folder}' holds {', '.join(sorted(tensors))} and no table named {' or '.join(TABLES)}: it "
+            "is no static model. One that reads the words around a word is not supported."
+        )
+    tokenizer.no_padding()
+    tokenizer.no_truncation()
+    model = json.loads(tokenizer.to_str())["model"]
+    unknown = model.get("unk_id")  # Unigram says its number, the others say the token
+    return tensors, tokenizer, tokenizer.token_to_id(model["unk_token"]) if model.get("unk_token") else unknown
