@@ -1,5 +1,7 @@
 """How rows become tokens: answers are never cut, raw text is learned whole."""
 
+import json
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -8,7 +10,8 @@ from metier.benchmarks import Declared
 from metier.engine.model import load
 from metier.errors import UserError
 from metier.methods import Lesson
-from metier.methods.sft import Method
+from metier.methods.sft import Method, balanced
+from metier.progress import Progress
 from metier.records import rows_to_table
 
 BENCHMARK = Declared("triage", path="unused.jsonl", prompt="{text}\nDepartment:")
@@ -61,3 +64,34 @@ def test_raw_text_is_learned_whole_in_blocks():
 def test_rows_without_any_label_are_not_enough():
     with pytest.raises(UserError, match="no labelled rows"):
         examples([{"text": "raw"}])
+
+
+def test_rare_labels_are_repeated_and_none_is_lost():
+    labels = ["common"] * 80 + ["rare"] * 20 + ["odd"] * 3
+    assert balanced(labels, 0.0, 0) == list(range(103))
+    found = Counter(labels[at] for at in balanced(labels, 1.0, 0))
+    assert found["common"] == 80 == found["rare"] and abs(found["odd"] - 80) <= 3
+    half = Counter(labels[at] for at in balanced(labels, 0.5, 0))
+    assert half["common"] == 80 and half["rare"] == pytest.approx(40, abs=4)
+    assert set(balanced(labels, 1.0, 0)) == set(range(103))
+
+
+def test_the_adapter_that_answers_held_out_rows_best_is_kept(tmp_path):
+    told = [("itch", "skin"), ("cough", "lung")]
+    held_out = tmp_path / "test.csv"
+    held_out.write_text("text,label\nrash,skin\nwheeze,lung\n")
+    benchmark = Declared("triage", path=str(held_out), prompt="{text}\nDepartment:", labels=["lung", "skin"])
+    base = {"source": "s", "licence": "mit", "task": "triage"}
+    table = rows_to_table(
+        {"id": f"{n}{label}", "origin": "o", "text": f"{text} {n}", "label": label, **base}
+        for n in range(12)
+        for text, label in told
+    )
+    lesson = Lesson(table, table, {"triage": benchmark}, "fake", None, tmp_path, 0, Progress())
+    cost = Method(lr=2e-2, epochs=20, batch_tokens=256, look_every=3, patience=2).train(lesson)
+    looks = [json.loads(line) for line in (tmp_path / "looks.jsonl").read_text().splitlines()]
+    scores = [row["score"] for row in looks]
+    assert looks[0]["step"] == 0 and max(scores) > scores[0] and looks[0]["triage"] == scores[0]
+    # Two looks in a row without a better one end it.
+    assert len(scores) - 1 - scores.index(max(scores)) == 2 and cost["steps"] == looks[-1]["step"]
+    assert [row["best"] for row in looks].count(True) >= 2 and not (tmp_path / "best").exists()

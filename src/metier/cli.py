@@ -39,9 +39,18 @@ def run(
     set_: Changes = None,
     out: Out = None,
     quick: Quick = False,
+    seeds: Annotated[int, typer.Option("--seeds", help="So many trainings, each with a seed of its own.")] = 1,
     json_: Json = False,
 ) -> None:
     """Everything: curate, train, evaluate, report. Goes on where a killed run stopped."""
+    if seeds != 1:
+        from metier.stages.seeds import seeds as run_seeds
+
+        folder, loaded = _recipe_target(recipe, industry, set_, out, quick)
+        _checked(loaded)
+        found = run_seeds(loaded, folder, seeds)
+        print(json.dumps(found) if json_ else "\n".join(found["sentences"]))
+        return
     _finish(
         _stages(_recipe_target(recipe, industry, set_, out, quick), ["curate", "train", "evaluate", "report"]), json_
     )
@@ -270,16 +279,13 @@ def _stages(target: tuple[Path, Any], names: list[str], **settings: Any) -> tupl
     from importlib import import_module
 
     from metier import processes, runs
-    from metier import recipe as recipes
     from metier.progress import Progress
 
     folder, recipe = target
     if processes.count() > 1 and names != ["train"]:
         raise UserError("Only `metier train RUN` runs on several processes. Call the other verbs without torchrun.")
     saved = recipe is None
-    recipe = recipe or runs.load_saved(folder)
-    if problems := recipes.check(recipe):
-        raise Problems(problems)
+    recipe = _checked(recipe or runs.load_saved(folder))
     result: Any = None
     with runs.alone(folder):
         run_ = runs.saved_run(folder, Progress()) if saved else runs.open_run(folder, recipe, Progress())
@@ -287,6 +293,15 @@ def _stages(target: tuple[Path, Any], names: list[str], **settings: Any) -> tupl
             stage: Callable[..., Any] = getattr(import_module(f"metier.stages.{name}"), name)
             result = stage(run_, **settings)
     return folder, result
+
+
+def _checked(recipe: Any) -> Any:
+    """The recipe, if it is good. Raises `Problems`."""
+    from metier import recipe as recipes
+
+    if problems := recipes.check(recipe):
+        raise Problems(problems)
+    return recipe
 
 
 def _finish(done: tuple[Path, Any], as_json: bool) -> None:

@@ -49,6 +49,9 @@ class Recipe(BaseModel):
     """What must not be forgotten: benchmark -> how much worse it may become, in its own unit."""
     ship: Ship = Ship()
     """When the verdict is SHIP."""
+    embedding: str | None = None
+    """Folder of static embeddings (model2vec) that find neighbours for the representativeness report; left out:
+    TF-IDF and a truncated SVD."""
     seed: int = 0
     """Where all randomness comes from."""
     quick: bool = False
@@ -104,6 +107,7 @@ def load(path: Path | None = None, industry: str | None = None, changes: Sequenc
 def check(recipe: Recipe) -> list[str]:
     """Every problem that can be found without training: names, settings, files, columns, tasks, the model."""
     from metier.engine import weights
+    from metier.represent import static_embeddings
 
     problems: list[str] = []
     built = {
@@ -122,6 +126,9 @@ def check(recipe: Recipe) -> list[str]:
     problems += [f"There are two benchmarks named '{name}'." for name in sorted(set(names)) if names.count(name) > 1]
     if not problems:
         problems += task_problems(recipe.build_sources(), recipe.build_benchmarks())
+        problems += chain_problems(recipe.build_methods())
+    if recipe.embedding:
+        problems += static_embeddings.problems(recipe.embedding)
     return problems + weights.problems(recipe.model)
 
 
@@ -161,6 +168,24 @@ def task_problems(sources: list[Any], benchmarks: list[Any]) -> list[str]:
             found.append(
                 f"No benchmark says how the rows of '{source.name}' are asked. Add `task:` with one of: "
                 f"{', '.join(names)}."
+            )
+    return found
+
+
+def chain_problems(methods: list[tuple[str, Any]]) -> list[str]:
+    """A method goes on with the adapter of the one before, so its shape is the first one's; settings that say
+    otherwise would be ignored."""
+    found = []
+    for name, method in methods[1:]:
+        first_name, first = methods[0]
+        other = [
+            f"{key}: {getattr(method, key)!r} (there {getattr(first, key)!r})"
+            for key in ("r", "alpha", "targets", "dora")
+            if getattr(method, key) not in (getattr(first, key), type(method).__dataclass_fields__[key].default)
+        ]
+        if other:
+            found.append(
+                f"The method '{name}' goes on with the adapter of '{first_name}' and cannot have {', '.join(other)}."
             )
     return found
 

@@ -3,15 +3,17 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from metier import processes
-from metier.errors import UserError
+from metier.errors import UserError, nearest
 from metier.records import Question
 
+TRACKERS = ("mlflow", "tensorboard", "trackio", "wandb")
 ABOVE_ZERO = ("epochs", "lr", "r", "alpha", "batch_tokens", "max_length", "checkpoint_every", "max_grad_norm")
 
 
@@ -31,6 +33,8 @@ class Tuning:
     """Scale of the adapter: what it adds is multiplied by alpha / r."""
     targets: str = "all-linear"
     """Which layers get an adapter: `all-linear`, or names divided by commas (q_proj,v_proj)."""
+    dora: bool = False
+    """Learn each weight's length beside its direction (DoRA, Liu et al. 2024, ICML): slower, sometimes better."""
     batch_tokens: int = 512
     """Tokens a step, padding included. Rows of like length share a step."""
     warmup: float = 0.1
@@ -45,6 +49,8 @@ class Tuning:
     """Most tokens of one row, prompt and answer. Longer prompts lose their beginning, aloud; an answer is never cut."""
     checkpoint_every: int = 100
     """Steps between checkpoints, at which a killed run goes on."""
+    track: str = ""
+    """A tracker that transformers knows and that is installed (mlflow, trackio, tensorboard, wandb); left out: none."""
 
     @property
     def reads(self) -> list[str]:
@@ -57,7 +63,8 @@ class Tuning:
 
         names = [name.strip() for name in self.targets.split(",")]
         targets = self.targets if self.targets == "all-linear" else names
-        return LoraConfig(r=self.r, lora_alpha=self.alpha, target_modules=targets, task_type="CAUSAL_LM")
+        shape = {"r": self.r, "lora_alpha": self.alpha, "use_dora": self.dora}
+        return LoraConfig(**shape, target_modules=targets, task_type="CAUSAL_LM")
 
     def start_scores(self, model: Any, examples: Sequence[Any], lesson: Any) -> list[NDArray[np.float64]]:
         """For each example (answers,) log-probabilities, in nats, under the model that training starts from.
@@ -95,6 +102,10 @@ class Tuning:
         ]
         if self.schedule not in ("linear", "cosine", "constant_with_warmup"):
             found.append(f"schedule: use linear, cosine or constant_with_warmup, not {self.schedule}.")
+        if self.track and self.track not in TRACKERS:
+            found.append(f"track: there is no tracker '{self.track}'.{nearest(self.track, TRACKERS)}")
+        elif self.track and not find_spec(self.track):
+            found.append(f"track: {self.track} is not installed. Try pip install {self.track}, or leave `track` out.")
         return found
 
     def fitted(self, model: Any, question: Question, benchmark: Any, answers: list[str]) -> tuple[Any, bool]:

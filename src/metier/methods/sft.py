@@ -1,10 +1,14 @@
 """Supervised fine-tuning of a LoRA adapter: read the prompt, learn the answer."""
 
+import random
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from metier.errors import UserError
 from metier.methods import Lesson
+from metier.methods._devset import DevSet
 from metier.methods._tuning import Tuning
 from metier.records import Document, documents, questions
 
@@ -18,6 +22,14 @@ class Method(Tuning):
 
     tokens: int = 0
     """Stop after so many tokens, prompts included, however many epochs that takes (0: `epochs` decides)."""
+    balance: float = 0.0
+    """Repeat rows of rare labels: 0 leaves each label its share, 1 makes all as frequent as the commonest."""
+    look_every: int = 0
+    """Steps between two looks at held-out rows, of which the best adapter is kept (0: none, the last is kept)."""
+    look_rows: int = 200
+    """At most so many held-out questions of each benchmark are asked in a look."""
+    patience: int = 0
+    """Looks in a row without a better one after which training ends (0: it does not end early)."""
 
     def train(self, lesson: Lesson) -> dict[str, Any]:
         from metier.engine import trainer
@@ -26,7 +38,10 @@ class Method(Tuning):
         model = load(lesson.model, warn=lesson.progress.say)
         examples = self.examples(model, lesson)
         settings = {**vars(self), "seed": lesson.seed}
-        return trainer.train(model, examples, self.lora(), settings, lesson.folder, lesson.progress, lesson.adapter)
+        look = DevSet.of(model, lesson, self.look_every, self.patience, self.look_rows) if self.look_every else None
+        return trainer.train(
+            model, examples, self.lora(), settings, lesson.folder, lesson.progress, lesson.adapter, look=look
+        )
 
     def examples(self, model: Any, lesson: Lesson) -> list[Any]:
         """The rows as token lists, in the rows' order: questions with their answer, then raw text, learned whole.
@@ -44,6 +59,7 @@ class Method(Tuning):
             lesson.progress.say(f"  {cut:,} of {len(found):,} prompts lost their beginning at {self.max_length} tokens")
         if not found:
             raise UserError("There are no labelled rows to learn from. Name a source with a `label` column.")
+        found = [found[at] for at in balanced(labelled["label"].to_pylist(), self.balance, lesson.seed)]
         return found + [block for document in documents(raw) for block in self._read(model, document)]
 
     def _read(self, model: Any, document: Document) -> list[Any]:
@@ -56,6 +72,27 @@ class Method(Tuning):
 
     def problems(self) -> list[str]:
         found = super().problems()
-        if self.tokens < 0:
-            found.append(f"tokens: use 0 or a number above it, not {self.tokens}.")
-        return found
+        if not 0 <= self.balance <= 1:
+            found.append(f"balance: use a number from 0 to 1, not {self.balance}.")
+        return found + [
+            f"{name}: use 0 or a number above it, not {getattr(self, name)}."
+            for name in ("tokens", "look_every", "patience")
+            if getattr(self, name) < 0
+        ]
+
+
+def balanced(labels: Sequence[str], balance: float, seed: int) -> list[int]:
+    """Positions of all rows, those of a rare label again: (most / its own number) to the power `balance` times.
+
+    The part of a time is drawn with the seed. At 1 all labels stand equally often; a half is the square root that
+    long-tailed classification commonly takes (Mahajan et al. 2018, ECCV).
+    """
+    if not balance:
+        return list(range(len(labels)))
+    counts, generator = Counter(labels), random.Random(f"balance:{seed}")
+    most = max(counts.values())
+    found: list[int] = []
+    for position, label in enumerate(labels):
+        times = (most / counts[label]) ** balance
+        found += [position] * (int(times) + (generator.random() < times % 1))
+    return found

@@ -53,6 +53,7 @@ def compare(
     steps: Sequence[Mapping[str, Any]] = (),
     licences: Mapping[str, int] | None = None,
     seed: int = 0,
+    embedding: str | None = None,
 ) -> Representation:
     """The candidate (training data) held against the target (200 or more texts of the trade, never the test).
 
@@ -70,10 +71,10 @@ def compare(
     )
     words = min(theirs.words, baseline.words)
     theirs, baseline = (part.draw(MOST, np.random.default_rng([seed, 6]), words) for part in (theirs, baseline))
-    near, topics = _nearness(mine, theirs, baseline, seed)
+    near, topics = _nearness(mine, theirs, baseline, seed, embedding)
     measures = _language(mine, theirs, baseline, drawn[2], terms, tokenizer, seed) + near
     measures += _shapes(mine, theirs, baseline, labels, target_labels, seed)
-    sizes: dict[str, Any] = {"passage_words": length, "seed": seed}
+    sizes: dict[str, Any] = {"passage_words": length, "seed": seed, "embedding": embedding or "TF-IDF and SVD"}
     for who, given, part in zip(("candidate", "target", "baseline"), distinct, (theirs, mine, baseline), strict=True):
         sizes[who] = _size(given, part)
     return Representation({measure.name: measure for measure in measures}, topics, sizes, _curation(steps, licences))
@@ -93,10 +94,12 @@ def _language(
     return found if tokenizer is None else [*found, language.fertility(mine, theirs, baseline, tokenizer, seed)]
 
 
-def _nearness(mine: Side, theirs: Side, baseline: Side, seed: int) -> tuple[list[Measure], list[Topic]]:
+def _nearness(
+    mine: Side, theirs: Side, baseline: Side, seed: int, embedding: str | None
+) -> tuple[list[Measure], list[Topic]]:
     from metier.represent import classifier, neighbours
 
-    draws, found = Draws.of(mine.document, seed), neighbours.embed(mine, theirs, baseline, seed)
+    draws, found = Draws.of(mine.document, seed), neighbours.embed(mine, theirs, baseline, seed, embedding)
     measures = [neighbours.neighbours(found, draws), neighbours.nearer(found, draws)]
     measures.append(classifier.separability(mine, theirs, baseline, seed))
     return measures, neighbours.topics(mine, found, seed)

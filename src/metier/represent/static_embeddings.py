@@ -34,6 +34,15 @@ def vectors(texts: Sequence[str], folder: Path | str) -> NDArray[np.float32]:
     return out / np.maximum(np.linalg.norm(out, axis=1, keepdims=True), np.finfo(np.float32).tiny)
 
 
+def problems(folder: Path | str) -> list[str]:
+    """What is wrong with the folder, found before anything long is begun."""
+    try:
+        _read(Path(folder).expanduser())
+    except UserError as error:
+        return [str(error)]
+    return []
+
+
 def _read(folder: Path) -> tuple[dict[str, NDArray[Any]], Any, int | None]:
     """(tensors by name, tokenizer, id of the token that stands for unknown ones)."""
     from safetensors.numpy import load_file

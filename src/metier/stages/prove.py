@@ -1,6 +1,5 @@
 """Does curation help? The same model, the same tokens, rows that were curated more and more; by the paired test."""
 
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,13 +8,11 @@ import numpy as np
 
 from metier import plugins, runs, stats
 from metier.errors import UserError
-from metier.metrics import outcomes
 from metier.progress import Progress
 from metier.recipe import Recipe
 from metier.runs import Run, write_json
 from metier.stages.curate import curate
-from metier.stages.evaluate import evaluate, read_answers
-from metier.stages.train import train
+from metier.stages.seeds import evaluated, opened, paired, tuned
 from metier.verdict import say_p
 
 FEWEST_SEEDS = 3
@@ -53,7 +50,7 @@ def prove(recipe: Recipe, out: Path, rows: int, tokens: int, seeds: int) -> dict
     """Train and ask every arm with every seed (each a run in `out`, so a killed call goes on), then compare."""
     _check(recipe, rows, tokens, seeds)
     progress = Progress()
-    first = _opened(out / "all", recipe, progress)
+    first = opened(out / "all", recipe, progress)
     with runs.alone(first.folder):
         available = curate(first)["train"]
     rows = rows or available // 2
@@ -90,14 +87,9 @@ def _variant(recipe: Recipe, arm: Arm, seed: int, tokens: int) -> Recipe:
     return recipe.model_copy(update=changed)
 
 
-def _opened(folder: Path, recipe: Recipe, progress: Progress) -> Run:
-    folder.mkdir(parents=True, exist_ok=True)
-    return runs.open_run(folder, recipe, progress)
-
-
 def _curated(recipe: Recipe, out: Path, arm: Arm, progress: Progress) -> Run:
     progress.say(f"prove: rows of the arm {arm.name}")
-    run = _opened(out / "rows" / arm.name, _variant(recipe, arm, recipe.seed, 0), progress)
+    run = opened(out / "rows" / arm.name, _variant(recipe, arm, recipe.seed, 0), progress)
     with runs.alone(run.folder):
         curate(run)
     return run
@@ -119,15 +111,7 @@ def _tokens(run: Run) -> int:
 
 def _trained(recipe: Recipe, out: Path, arm: Arm, seed: int, tokens: int, progress: Progress, base: Path | None) -> Run:
     progress.say(f"prove: {arm.name}, seed {seed}")
-    run = _opened(out / arm.name / f"seed-{seed}", _variant(recipe, arm, seed, tokens), progress)
-    with runs.alone(run.folder):
-        curate(run)
-        train(run)
-        mine = run.folder / "evaluate" / "base"
-        if base and not mine.exists():  # the base model answers the same everywhere; a wrong seal is not believed
-            shutil.copytree(base, mine)
-        evaluate(run)
-    return run
+    return evaluated(out / arm.name / f"seed-{seed}", _variant(recipe, arm, seed, tokens), progress, base)
 
 
 def _compared(recipe: Recipe, every: list[Arm], done: dict[str, list[Run]]) -> dict[str, Any]:
@@ -135,7 +119,7 @@ def _compared(recipe: Recipe, every: list[Arm], done: dict[str, list[Run]]) -> d
     found = []
     for benchmark in recipe.build_benchmarks():
         title, metric = next(iter(benchmark.build_metrics().items()))
-        tables = {name: [_table(run, benchmark.name) for run in several] for name, several in done.items()}
+        tables = {name: [tuned(run, benchmark.name) for run in several] for name, several in done.items()}
         for arm in every:
             values = [float(metric.value(metric.statistics(table).sum(0))) for table in tables[arm.name]]
             entry = {"benchmark": benchmark.name, "metric": title, "arm": arm.name, "values": values}
@@ -146,31 +130,6 @@ def _compared(recipe: Recipe, every: list[Arm], done: dict[str, list[Run]]) -> d
     for entry, adjusted in zip(judged, stats.holm([entry["p"] for entry in judged]), strict=True):
         entry["p_holm"] = adjusted
     return {"arms": found, "sentences": [_sentence(entry, recipe.ship.alpha) for entry in found]}
-
-
-def _table(run: Run, name: str) -> Any:
-    return outcomes(read_answers(run, "tuned", name), run.result(f"evaluate/tuned/{name}")["labels"])
-
-
-def paired(metric: Any, before: list[Any], after: list[Any], seed: int) -> dict[str, Any]:
-    """Gain of the mean over seeds, its 95 % interval and p: clusters of questions and seeds are drawn together.
-
-    Every draw takes the same clusters for both arms, and as many seeds, with replacement, as there are; the same seeds
-    for both, since they share the model's start.
-    """
-    sign = 1.0 if metric.higher_is_better else -1.0
-    cluster, weights = stats.bootstrap_weights(before[0].groups, seed)
-    values, draws = [], []
-    for tables in (before, after):
-        statistics = [metric.statistics(table) for table in tables]
-        values.append(np.array([float(metric.value(found.sum(0))) for found in statistics]))
-        draws.append(np.stack([stats.resampled(found, cluster, weights, metric.value) for found in statistics]))
-    chosen = np.random.default_rng(seed).integers(0, len(before), draws[0].shape)
-    differences = sign * np.take_along_axis(draws[1] - draws[0], chosen, axis=0).mean(0)
-    gain, clusters = float(sign * (values[1] - values[0]).mean()), stats.effective_clusters(cluster)
-    interval = stats.percentile_interval(gain, differences, clusters=clusters)
-    p = stats.bootstrap_p(gain, differences, clusters)
-    return {"gain": {"value": gain, "low": interval.low, "high": interval.high}, "p": p}
 
 
 def _sentence(entry: dict[str, Any], alpha: float) -> str:

@@ -41,6 +41,7 @@ def represent(run: Run, train: pa.Table, valid: pa.Table) -> dict[str, Any]:
                 labels=mine if mine and wanted else None,
                 target_labels=wanted if mine and wanted else None,
                 seed=run.recipe.seed,
+                embedding=run.recipe.embedding,
             )
         except UserError as error:  # nothing can be said of these texts; that is no reason not to train on them
             found.append(entry | {"state": UNKNOWN, "reasons": [str(error)]})
@@ -64,6 +65,9 @@ def read_sections(run: Run) -> list[dict[str, Any]]:
 
 def _examples(benchmark: Any, train: pa.Table, valid: pa.Table) -> tuple[list[str], str]:
     held_out = valid.filter(pc.fill_null(pc.equal(valid["task"], benchmark.name), False))
+    # Raw text of another source may have been given the only task there is: it shows no work of this benchmark.
+    if len(of_it := held_out.filter(pc.equal(held_out["source"], benchmark.source or ""))):
+        held_out = of_it
     if len(held_out) or benchmark.path:
         return held_out["text"].to_pylist(), HELD_OUT
     rows = benchmark.data().rows()

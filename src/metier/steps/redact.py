@@ -37,7 +37,7 @@ class Step:
     """`auto` reads labels of several words or with digits as text; class names lose only what was found in their row.
     `keep` leaves all labels and options as they are."""
     presidio: str | None = None
-    """Name of a spaCy model with which presidio-analyzer looks too; needs pip install 'metier[privacy]'."""
+    """Name or folder of a spaCy model with which presidio-analyzer looks too; needs pip install 'metier[privacy]'."""
 
     rowwise: ClassVar[bool] = True
     version: ClassVar[int] = 1
