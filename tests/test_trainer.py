@@ -9,7 +9,7 @@ from peft import LoraConfig, get_peft_model
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from trl import SFTConfig, SFTTrainer
 
-from metier.engine import answers, batches, fused_lora, trainer, tree_attention, trees, weights
+from metier.engine import answers, batches, fused_lora, trainer, tree_attention, trees, vocabulary, weights
 from metier.engine.adapters import Tuned
 from metier.engine.examples import Example
 from metier.engine.looks import Seen
@@ -125,12 +125,13 @@ def test_layers_that_are_no_plain_lora_are_left_to_peft():
 
 
 def test_log_probabilities_and_their_gradient_are_those_of_log_softmax():
-    logits = torch.randn(700, 11, requires_grad=True)
+    whole = torch.randn(700, 11, requires_grad=True)
+    logits = whole * 1.0
     rows, tokens, weight = torch.randint(700, (900,)), torch.randint(11, (900,)), torch.randn(900)
-    (answers.log_probabilities(logits, rows, tokens) * weight).sum().backward()
-    found, logits.grad = logits.grad, None
-    (torch.log_softmax(logits, -1)[rows, tokens] * weight).sum().backward()
-    assert torch.allclose(found, logits.grad, atol=1e-5)
+    (vocabulary.log_probabilities(logits, rows, tokens) * weight).sum().backward()
+    found, whole.grad = whole.grad, None
+    (torch.log_softmax(whole, -1)[rows, tokens] * weight).sum().backward()
+    assert torch.allclose(found, whole.grad, atol=1e-5)
 
 
 def test_a_mask_that_does_not_fit_is_noticed_and_rows_are_used(monkeypatch):

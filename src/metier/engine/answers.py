@@ -9,6 +9,7 @@ from metier.engine import tree_attention
 from metier.engine.examples import Example
 from metier.engine.forest import plant
 from metier.engine.likelihood import TOLERANCE, in_float32
+from metier.engine.vocabulary import log_probabilities
 
 Scores = list[torch.Tensor]
 """For each example (answers,) summed log-probabilities, in nats."""
@@ -48,34 +49,6 @@ def by_rows(network: Any, examples: Sequence[Example]) -> Scores:
     steps = log_probabilities(logits, torch.arange(len(learned), device=device), learned)
     totals = torch.stack([part.sum() for part in steps.split([len(answer) for _, answer in rows])])
     return list(totals.split([len(example.answers) for example in examples]))
-
-
-def log_probabilities(logits: torch.Tensor, rows: torch.Tensor, tokens: torch.Tensor) -> torch.Tensor:
-    """(steps,) float32: `tokens` under the softmax of their `rows` of (kept, vocabulary) logits."""
-    return _LogProbabilities.apply(logits, rows, tokens)
-
-
-class _LogProbabilities(torch.autograd.Function):
-    """In slices, since a float32 row of the vocabulary has 200 kB; the gradient takes the place of the logits."""
-
-    SLICE = 256
-
-    @staticmethod
-    def forward(ctx: Any, logits: torch.Tensor, rows: torch.Tensor, tokens: torch.Tensor) -> torch.Tensor:
-        totals = torch.cat([torch.logsumexp(part.float(), -1) for part in logits.split(_LogProbabilities.SLICE)])
-        ctx.save_for_backward(logits, totals, rows, tokens)
-        return logits[rows, tokens].float() - totals[rows]
-
-    @staticmethod
-    def backward(ctx: Any, *grads: torch.Tensor) -> Any:
-        logits, totals, rows, tokens = ctx.saved_tensors
-        weight = torch.zeros_like(totals).index_add(0, rows, grads[0])
-        found = torch.empty_like(logits)
-        for first in range(0, len(logits), _LogProbabilities.SLICE):
-            part = slice(first, first + _LogProbabilities.SLICE)
-            found[part] = torch.exp(logits[part].float() - totals[part, None]).mul_(-weight[part, None])
-        found.index_put_((rows, tokens), grads[0].to(found.dtype), accumulate=True)
-        return found, None, None
 
 
 def _device(network: Any) -> torch.device:

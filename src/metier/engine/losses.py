@@ -6,6 +6,7 @@ from typing import Any
 import torch
 
 from metier.engine.batches import by_length
+from metier.engine.vocabulary import log_probabilities
 
 TOKENS_A_BATCH = 1024
 """The head runs on every token here, and one row of its output has 200 kB in float32."""
@@ -43,8 +44,7 @@ class LossScorer:
             ids[row, : len(tokens)], mask[row, : len(tokens)] = torch.tensor(tokens), 1
         ids, mask = ids.to(self.model.device), mask.to(self.model.device)
         logits = self.model(input_ids=ids, attention_mask=mask, use_cache=False).logits
-        losses = torch.nn.functional.cross_entropy(
-            logits[:, :-1].float().flatten(0, 1), ids[:, 1:].flatten(), reduction="none"
-        ).view(len(pieces), width - 1)
-        sums: list[float] = (losses.double() * mask[:, 1:]).sum(1).tolist()
-        return sums
+        predicting = (mask[:, 1:] == 1).flatten()
+        rows = (torch.arange(len(pieces))[:, None] * width + torch.arange(width - 1)).flatten().to(ids.device)
+        found = log_probabilities(logits.flatten(0, 1), rows[predicting], ids[:, 1:].flatten()[predicting])
+        return [-float(part.double().sum()) for part in found.split([len(tokens) - 1 for tokens in pieces])]

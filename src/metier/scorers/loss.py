@@ -13,7 +13,7 @@ from metier.scorers import Answer, Judgement, answered
 class Scorer:
     """Negative log-likelihood of the rendered text, in nats; `weight` is the number of predicted tokens."""
 
-    version = 2
+    version = 3
     chooses = False
 
     def ask(self, model: Any, benchmark: Any, questions: Sequence[Question], labels: Sequence[str]) -> "LossAsking":
