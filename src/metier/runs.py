@@ -82,13 +82,14 @@ def open_run(folder: Path, recipe: Recipe, progress: Progress) -> Run:
         if file.read_text(encoding="utf-8") != mine:
             changed = _difference(recipe, load_saved(folder))
             # Rows may be curated again and again; what was trained stands on the recipe that it was trained by.
-            if set(changed) != {"steps"} or (folder / "train").exists():
+            if changed and (set(changed) != {"steps"} or (folder / "train").exists()):
                 said = ", ".join(f"{key} is {ours!r}, there {theirs!r}" for key, (ours, theirs) in changed.items())
                 raise UserError(
-                    f"The folder {folder} holds a run of another recipe (different: {said or 'format'}). "
+                    f"The folder {folder} holds a run of another recipe (different: {said}). "
                     "Name another folder with `--out`, or remove this one if you do not need it."
                 )
-            progress.say("The steps were edited: those from the first edited one on are done again.")
+            if changed:
+                progress.say("The steps were edited: those from the first edited one on are done again.")
             write_text(file, mine)
     else:
         if folder.exists() and any(path.name != BUSY for path in folder.iterdir()):
