@@ -14,6 +14,7 @@ from metier.engine.adapters import Tuned
 from metier.engine.examples import Example
 from metier.engine.looks import Seen
 from metier.engine.model import load
+from metier.errors import UserError
 from metier.progress import Progress
 
 EXAMPLES = [Example([5, 6, 7], ([8, 0],)), Example([9, 10, 11, 12, 13], ([14, 15, 0],)), Example([16], ([17, 0],))]
@@ -231,3 +232,29 @@ def test_batches_are_the_same_for_a_seed_and_others_for_another():
     assert first == batches.shuffled(lengths, 64, seed=1, epoch=0)
     assert first != batches.shuffled(lengths, 64, seed=2, epoch=0)
     assert first != batches.shuffled(lengths, 64, seed=1, epoch=1)
+
+
+@pytest.mark.parametrize("error", [MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory: 12 bytes")])
+def test_a_full_memory_says_what_would_fit(error, tmp_path, monkeypatch):
+    def full(network, examples):
+        if torch.is_grad_enabled():
+            raise error
+        return answers.by_rows(network, examples)
+
+    monkeypatch.setattr(answers, "by_trees", full)
+    monkeypatch.setattr(answers, "fitting", lambda *_: full)
+    with pytest.raises(UserError, match="Set `batch_tokens` to"):
+        lora = LoraConfig(r=2, task_type="CAUSAL_LM")
+        trainer.train(load("fake"), SHARED, lora, SETTINGS, tmp_path, Progress())
+
+
+def test_an_adapter_of_another_model_is_refused(tmp_path):
+    lora = LoraConfig(r=2, task_type="CAUSAL_LM")
+    trainer.train(load("fake"), SHARED, lora, SETTINGS, tmp_path, Progress())
+    from metier.engine.fake import make
+
+    make(tmp_path / "larger", hidden=64)
+    with pytest.raises(UserError, match="does not fit"):
+        trainer.train(
+            load(str(tmp_path / "larger")), SHARED, lora, SETTINGS, tmp_path / "b", Progress(), tmp_path / "adapter"
+        )

@@ -64,7 +64,7 @@ def evaluated(folder: Path, recipe: Recipe, progress: Progress, base: Path | Non
 
 def tuned(run: Run, name: str, who: str = "tuned") -> Outcomes:
     """The answers to a benchmark, of the tuned model or of another."""
-    return outcomes(read_answers(run, who, name), run.result(f"evaluate/{who}/{name}")["labels"])
+    return outcomes(read_answers(run, who, name), run.result(f"evaluate/tuned/{name}")["labels"])
 
 
 def paired(metric: Any, before: list[Outcomes], after: list[Outcomes], seed: int) -> dict[str, Any]:
