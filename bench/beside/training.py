@@ -102,8 +102,9 @@ def measure(case: str, side: str, rows: int, model_name: str) -> dict[str, Any]:
 
 
 def _ours(case: str, side: str, model: Any, found: list[Example], lora: Any, folder: str) -> list[float]:
-    if side == "plain":  # one answer after another, each behind its prompt: how a loss over a label set is written
+    if side == "plain":
         answers.takes_trees = lambda network: False
+        answers.by_rows = partial(_one_by_one, answers.by_rows)
     settings = {
         "epochs": 1,
         "lr": LR,
@@ -121,6 +122,12 @@ def _ours(case: str, side: str, model: Any, found: list[Example], lora: Any, fol
         objective = partial(_preference, reference)
     trainer.train(model, found, lora, settings, Path(folder), Progress(), objective=objective)
     return [json.loads(line)["loss"] for line in (Path(folder) / "log.jsonl").read_text().splitlines()]
+
+
+def _one_by_one(read: Any, network: Any, batch: list[Example]) -> list[torch.Tensor]:
+    """One answer after another, each behind its prompt: how a loss over a label set is written without a tree."""
+    found = [[read(network, [Example(e.prompt, (answer,))])[0] for answer in e.answers] for e in batch]
+    return [torch.cat(scores) for scores in found]
 
 
 def batch_tokens(case: str, found: list[Example]) -> int:
