@@ -187,12 +187,13 @@ def _trl_pairs(case: str, side: str, model: Any, found: list[Example], lora: Any
     from trl import DPOConfig, DPOTrainer
 
     model.network.set_attn_implementation("sdpa")
-    tuned = {"precompute_ref_log_probs": True} if side == "trl_tuned" else {}
+    # DPOTrainer cannot group pairs by length; what its settings offer is to work the reference out once.
+    tuned = {"precompute_ref_log_probs": True, "train_sampling_strategy": "random"} if side == "trl_tuned" else {}
     texts = [[model.tokenizer.decode(tokens) for tokens in (e.prompt, *(a[:-1] for a in e.answers))] for e in found]
     rows = {name: [text[at] for text in texts] for at, name in enumerate(("prompt", "chosen", "rejected"))}
     theirs = DPOTrainer(
         model=model.network,
-        args=DPOConfig(**_settings(side, folder), **tuned, beta=BETA),
+        args=DPOConfig(**{**_settings(side, folder), **tuned}, beta=BETA),
         train_dataset=datasets.Dataset.from_dict(rows),
         processing_class=model.tokenizer,
         peft_config=lora,
