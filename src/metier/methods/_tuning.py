@@ -63,8 +63,9 @@ class Tuning:
 
         names = [name.strip() for name in self.targets.split(",")]
         targets = self.targets if self.targets == "all-linear" else names
-        shape = {"r": self.r, "lora_alpha": self.alpha, "use_dora": self.dora}
-        return LoraConfig(**shape, target_modules=targets, task_type="CAUSAL_LM")
+        return LoraConfig(
+            r=self.r, lora_alpha=self.alpha, use_dora=self.dora, target_modules=targets, task_type="CAUSAL_LM"
+        )
 
     def start_scores(self, model: Any, examples: Sequence[Any], lesson: Any) -> list[NDArray[np.float64]]:
         """For each example (answers,) log-probabilities, in nats, under the model that training starts from.
