@@ -62,7 +62,8 @@ def test_non_commercial_rows_pass_for_research_with_a_note_and_not_for_commerce(
 
 def test_every_named_source_is_under_a_licence_that_is_known():
     stopped = {name: refused(plugins.find("sources", name)().licence) for name in plugins.names("sources")}
-    assert {name: why for name, why in stopped.items() if why} == {}
+    # Its authors name none: whoever wants it has to tell the gate so.
+    assert {name: why for name, why in stopped.items() if why} == {"mediqa2019_pairs": "not a licence known here"}
 
 
 def test_the_run_stops_with_a_line_a_source_and_its_rows():

@@ -193,16 +193,17 @@ def test_an_answer_given_under_other_conditions_is_asked_again(change, finished,
     for who in () if finished else ("base", "tuned"):  # all answered, killed before the answers stood in their place
         place = folder / "evaluate" / who
         seal, answers = place / "triage.done.json", place / "triage.jsonl"
-        rows = [{"position": i} | json.loads(line) for i, line in enumerate(answers.read_text().splitlines())]
+        read = map(json.loads, answers.read_text().splitlines())
+        rows = [{"position": i, "seconds": 0.1, **row} for i, row in enumerate(read)]
         lines = [json.loads(seal.read_text())["inputs"], *map(json.dumps, rows)]
         (place / "triage.part.jsonl").write_text("\n".join(lines) + "\n")
         seal.unlink()
     real = evaluate._resume
 
     def resume(part, inputs, asking):
-        whole = real(part, inputs, asking)
+        whole, waited = real(part, inputs, asking)
         reused[part.parent.name] = len(whole)
-        return whole
+        return whole, waited
 
     monkeypatch.setattr(evaluate, "_resume", resume)
     change(folder, monkeypatch)

@@ -22,3 +22,5 @@ class Pack:
     """20 to 40 terms of the trade, by which the representativeness report asks whether the texts speak its language."""
     costs: dict[str, float] = field(default_factory=dict)
     """`right -> said`: what that mistake costs against an ordinary one, which costs 1."""
+    asks: list[str] = field(default_factory=list)
+    """Rows of the report's first page, by name (`highlights/`), or as the path of a file with a function `rows`."""

@@ -40,3 +40,13 @@ class Industry(Pack):
         "spelling mistakes and whole notes were not tested. A chapter is not a code. "
         "The text that checks for forgetting is by the same hand as the replay text, so it may look too kind."
     )
+    glossary: list[str] = field(
+        default_factory=lambda: [
+            *("fracture", "neoplasm", "malignant", "benign", "carcinoma", "infection", "sepsis", "pneumonia", "ulcer"),
+            *("tuberculosis", "hepatitis", "diabetes", "anemia", "hypertension", "asthma", "epilepsy", "dementia"),
+            *("arthritis", "stenosis", "edema", "lesion", "hemorrhage", "obstruction", "syndrome", "disorder"),
+            *("congenital", "acute", "chronic", "pregnancy", "newborn", "poisoning", "overdose", "prosthesis"),
+            *("screening", "renal", "cardiac"),
+        ]
+    )
+    asks: list[str] = field(default_factory=lambda: ["certain", "worst_group"])

@@ -68,3 +68,4 @@ class Industry(Pack):
             "Entailment -> Contradiction": 3,
         }
     )
+    asks: list[str] = field(default_factory=lambda: ["missed", "contracts", "cost"])

@@ -67,3 +67,4 @@ class Industry(Pack):
             "counterfactual -> not-counterfactual": 2,
         }
     )
+    asks: list[str] = field(default_factory=lambda: ["confusions", "cost", "speed"])

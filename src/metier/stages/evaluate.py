@@ -1,6 +1,7 @@
 """The same questions before and after: evaluate/{base,tuned,cheap}/BENCHMARK.jsonl, a line an answer."""
 
 import json
+import math
 import os
 import time
 from collections.abc import Sequence
@@ -52,8 +53,9 @@ def evaluate(run: Run) -> dict[str, Any]:
             if done is None:
                 began = time.monotonic()
                 asking = scorer.ask(model(), benchmark, asked, labels)
-                _answer_all(run, stage, inputs, asking, asked)
-                done = run.seal(stage, inputs, {"n": len(asked), "labels": labels, "seconds": _since(began)})
+                waits = _answer_all(run, stage, inputs, asking, asked)
+                result = {"n": len(asked), "labels": labels, "seconds": _since(began), "asking": waits}
+                done = run.seal(stage, inputs, result)
             seconds, memory = seconds + done["seconds"], max(memory, done["peak_memory_mb"])
     for benchmark in judged:
         seconds += _cheap(run, benchmark, rows)
@@ -79,47 +81,59 @@ def _answers(asking: Asking, batch: list[int], asked: Sequence[Question]) -> lis
         raise RuntimeError(f"The scorer stopped at question {shown}: {error}. No answer was counted.") from error
 
 
-def _answer_all(run: Run, stage: str, inputs: str, asking: Asking, asked: Sequence[Question]) -> None:
-    """Answer batch after batch into a part file; a killed run goes on behind its last whole batch, byte for byte."""
+def _answer_all(run: Run, stage: str, inputs: str, asking: Asking, asked: Sequence[Question]) -> dict[str, float]:
+    """Answer batch after batch into a part file; a killed run goes on behind its last whole batch, byte for byte.
+
+    Returns how long it took, without loading: `seconds`, `batches`, and `p95_s`, the wait of 95 in 100 questions.
+    """
     part = run.path(f"{stage}.part.jsonl")
-    answered, n = _resume(part, inputs, asking), len(asked)
+    (answered, waited), n = _resume(part, inputs, asking), len(asked)
     who, name = stage.split("/")[1:]
     run.progress.begin(f"evaluate: {who}, {name}", n, "questions", done=len(answered))
     with open(part, "a", encoding="utf-8") as stream:
         for batch in asking.batches:
             if batch[0] in answered:
                 continue
+            began = time.monotonic()
             answers = _answers(asking, batch, asked)
+            waited |= dict.fromkeys(batch, time.monotonic() - began)
             answered |= dict(zip(batch, answers, strict=True))
-            lines = [
-                json.dumps({"position": p, **a.to_json()}, ensure_ascii=False)
-                for p, a in zip(batch, answers, strict=True)
-            ]
-            stream.write("".join(line + "\n" for line in lines))
+            stream.write("".join(_part_line(p, waited[p], answered[p]) for p in batch))
             stream.flush()
             os.fsync(stream.fileno())
             run.progress.advance(len(batch))
     run.progress.end()
     _write_answers(run.path(f"{stage}.jsonl"), [answered[position] for position in range(n)])
     part.unlink()
+    return {
+        "seconds": round(sum(waited[batch[0]] for batch in asking.batches), 3),
+        "batches": len(asking.batches),
+        "p95_s": round(sorted(waited.values())[math.ceil(0.95 * n) - 1], 4),
+    }
 
 
-def _resume(part: Path, inputs: str, asking: Asking) -> dict[int, Answer]:
-    """The whole batches of an earlier try at the very same questions; anything else is cleared."""
+def _part_line(position: int, seconds: float, answer: Answer) -> str:
+    row = {"position": position, "seconds": seconds, **answer.to_json()}
+    return json.dumps(row, ensure_ascii=False) + "\n"
+
+
+def _resume(part: Path, inputs: str, asking: Asking) -> tuple[dict[int, Answer], dict[int, float]]:
+    """The whole batches of an earlier try at the very same questions, and how long each question waited; anything else
+    is cleared."""
     answered: dict[int, Answer] = {}
+    waited: dict[int, float] = {}
     lines = part.read_text(encoding="utf-8", errors="replace").split("\n") if part.is_file() else []
     if lines and lines[0] == inputs:
         for line in lines[1:]:
             try:
                 row = json.loads(line)
-            except ValueError:
-                break  # torn by the kill
-            position = row.pop("position")
-            answered[position] = Answer.from_json(row)
+                position, seconds = row.pop("position"), row.pop("seconds")
+            except (ValueError, KeyError):
+                break  # torn by the kill, or of a version that took no times
+            answered[position], waited[position] = Answer.from_json(row), seconds
     whole = {p: answered[p] for batch in asking.batches if all(p in answered for p in batch) for p in batch}
-    kept = [json.dumps({"position": p, **answer.to_json()}, ensure_ascii=False) for p, answer in whole.items()]
-    write_text(part, "".join(line + "\n" for line in [inputs, *kept]))
-    return whole
+    write_text(part, inputs + "\n" + "".join(_part_line(p, waited[p], answer) for p, answer in whole.items()))
+    return whole, {p: waited[p] for p in whole}
 
 
 def _cheap(run: Run, benchmark: Any, rows: Any) -> float:

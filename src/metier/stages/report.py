@@ -5,8 +5,12 @@ import random
 from collections.abc import Sequence
 from typing import Any
 
-from metier import plugins
+import pyarrow.compute as pc
+
+from metier import highlights, plugins
 from metier.baselines import TFIDF
+from metier.highlights import Asked, Highlight
+from metier.metrics import outcomes
 from metier.pages import section_page, template
 from metier.runs import Run, write_json, write_text
 from metier.scorers import Answer
@@ -56,6 +60,7 @@ def judge(run: Run) -> dict[str, Any]:
         "reasons": reasons,
         "benchmarks": entries,
         "keep": kept,
+        "asks": [row for benchmark in recipe.build_benchmarks() for row in _asks(run, benchmark)],
         "seconds": {stage: found["seconds"] for stage, found in stages.items()},
         "seconds_a_question": {entry["name"]: _speed(run, entry["name"], entry["n"]) for entry in entries},
         "peak_memory_mb": max(found["peak_memory_mb"] for found in stages.values()),
@@ -67,6 +72,64 @@ def judge(run: Run) -> dict[str, Any]:
 def _speed(run: Run, name: str, n: int) -> dict[str, float]:
     """Mean seconds a question, asked in batches on this machine."""
     return {who: round(run.result(f"evaluate/{who}/{name}")["seconds"] / n, 4) for who in ("base", "tuned")}
+
+
+def _asks(run: Run, benchmark: Any) -> list[dict[str, Any]]:
+    """What the recipe's trade asks of one benchmark: `benchmark`, `what`, `value`, `unit`, `note`."""
+    pack, name = _pack(run), benchmark.name
+    asks = [highlights.find(ask) for ask in pack.asks]
+    if not asks:
+        return []
+    sealed = run.result(f"evaluate/tuned/{name}")
+    base, tuned = (outcomes(read_answers(run, who, name), sealed["labels"]) for who in ("base", "tuned"))
+
+    asked = Asked(
+        benchmark,
+        base,
+        tuned,
+        costs=pack.costs,
+        seed=run.recipe.seed,
+        asking=sealed.get("asking"),
+        seeds=_seeds(run, name),
+        times=lambda: _times(benchmark),
+        learned_times=lambda: _learned_times(run, name),
+    )
+    return [{"benchmark": name, **row.to_json()} for rows in asks for row in rows(asked)]
+
+
+def _times(benchmark: Any) -> dict[str, str]:
+    """Id -> date of the questions that have one."""
+    rows = benchmark.data().rows()
+    asked = rows.filter(pc.equal(rows["split"], "test")) if benchmark.source else rows
+    found = zip(asked["id"].to_pylist(), asked["time"].to_pylist(), strict=True)
+    return {name: time for name, time in found if time}
+
+
+def _learned_times(run: Run, name: str) -> list[str]:
+    rows = run.table("curate", "train.parquet")
+    return [time for time in rows.filter(pc.equal(rows["task"], name))["time"].to_pylist() if time]
+
+
+def _seeds(run: Run, name: str) -> list[float]:
+    """The deciding metric of all runs that this one is a part of (`metier run --seeds`)."""
+    path = run.folder.parent / "seeds.json"
+    if run.folder.name != f"seed-{run.recipe.seed}" or not path.is_file():
+        return []
+    entries = json.loads(path.read_text(encoding="utf-8"))["benchmarks"]
+    return next((entry["values"] for entry in entries if entry["name"] == name), [])
+
+
+def _by_benchmark(asks: Sequence[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+    """Benchmark -> its rows, with the figure as it is shown."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for row in asks:
+        own = {key: value for key, value in row.items() if key != "benchmark"}
+        found.setdefault(row["benchmark"], []).append({**own, "shown": Highlight(**own).shown})
+    return found
+
+
+def _pack(run: Run) -> Any:
+    return plugins.find("industries", run.recipe.industry)()
 
 
 def _content(run: Run, verdict: dict[str, Any]) -> dict[str, Any]:
@@ -85,7 +148,8 @@ def _content(run: Run, verdict: dict[str, Any]) -> dict[str, Any]:
         "verdict": verdict,
         "meaning": MEANINGS[verdict["decision"]],
         "recipe": run.recipe,
-        "pack": plugins.find("industries", run.recipe.industry)(),
+        "pack": _pack(run),
+        "asks": _by_benchmark(verdict["asks"]),
         "lock": json.loads(run.path("lock.json").read_text(encoding="utf-8")),
         "steps": json.loads(run.path("curate", "steps.json").read_text(encoding="utf-8")),
         "curated": run.result("curate"),

@@ -3,13 +3,17 @@
 import json
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from metier import plugins
 from metier.errors import UserError
 from metier.represent import FEWEST, compare
 from metier.represent.decision import STATES, decide
+from metier.represent.measure import Draws
 from metier.represent.page import section
+from metier.represent.passages import LONGEST, MOST, side
 from metier.represent.reference import general_text
 from metier.runs import Run, write_json
 
@@ -22,10 +26,12 @@ def represent(run: Run, train: pa.Table, valid: pa.Table) -> dict[str, Any]:
     """Hold the training rows against examples of each benchmark's work; never against its test.
 
     The examples are the rows held out for it, else the training rows that its own source has where none of them is
-    learned from. Writes curate/representation.json. The state is the worst of all benchmarks.
+    learned from. Writes curate/representation.json. The state is the worst of all benchmarks. The terms that decide are
+    those of the examples; how many of the industry's glossary the rows have stands beside them.
     """
     found = []
     reference, what = general_text()
+    glossary = _glossary(run, train["text"].to_pylist(), reference)
     for benchmark in run.recipe.build_benchmarks():
         examples, where = _examples(benchmark, train, valid)
         entry = {"benchmark": benchmark.name, "examples": where, "reference": what}
@@ -47,12 +53,13 @@ def represent(run: Run, train: pa.Table, valid: pa.Table) -> dict[str, Any]:
             found.append(entry | {"state": UNKNOWN, "reasons": [str(error)]})
             continue
         decision = decide(measured)
-        entry |= {"state": decision.state, "reasons": decision.reasons, "section": section(measured, decision)}
+        page = {**section(measured, decision), "glossary": glossary}
+        entry |= {"state": decision.state, "reasons": decision.reasons, "section": page}
         found.append(entry | {"measured": measured.to_json()})
     states = [entry["state"] for entry in found]
     worst = max((state for state in states if state in STATES), key=STATES.index, default=UNKNOWN)
     reasons = [f"{entry['benchmark']}: {entry['reasons'][0]}" for entry in found]
-    write_json(run.path("curate", "representation.json"), {"state": worst, "benchmarks": found})
+    write_json(run.path("curate", "representation.json"), {"state": worst, "glossary": glossary, "benchmarks": found})
     return {"state": worst, "reasons": reasons}
 
 
@@ -61,6 +68,33 @@ def read_sections(run: Run) -> list[dict[str, Any]]:
     path = run.folder / "curate" / "representation.json"
     found = json.loads(path.read_text(encoding="utf-8"))["benchmarks"] if path.is_file() else []
     return [{**entry["section"], "benchmark": entry["benchmark"]} for entry in found if "section" in entry]
+
+
+def _glossary(run: Run, texts: list[str], reference: list[str]) -> dict[str, Any] | None:
+    """How many terms of the industry's glossary the rows have, and as much general text; None where there is none.
+
+    It decides nothing: a recipe may name the industry nearest to its work, or none, and its terms would be missing.
+    """
+    from metier.represent import language
+
+    industry = run.recipe.industry
+    terms, distinct = plugins.find("industries", industry)().glossary, list(dict.fromkeys(texts))
+    if not terms or len(distinct) < FEWEST:
+        return None
+    generators = [np.random.default_rng([run.recipe.seed, number]) for number in range(4)]
+    sides = [side(own, LONGEST, generators[n]) for n, own in enumerate((distinct, reference))]
+    words = min(one.words for one in sides)
+    rows, general = (one.draw(MOST, generators[2 + n], words) for n, one in enumerate(sides))
+    # Target, reference and draws are for terms that have to be found first.
+    measure = language.domain_terms(rows, rows, general, general, Draws.of(rows.document, 0), terms)
+    return {
+        "industry": industry,
+        "terms": len(measure.further["terms"]),
+        "found": measure.candidate,
+        "general": measure.baseline,
+        "missing": measure.further["missing"],
+        "often": language.OFTEN,
+    }
 
 
 def _examples(benchmark: Any, train: pa.Table, valid: pa.Table) -> tuple[list[str], str]:

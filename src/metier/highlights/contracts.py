@@ -1,0 +1,27 @@
+"""In how many contracts was anything missed? A reader of one contract does not feel a mean over clauses."""
+
+from collections import defaultdict
+
+from metier import stats
+from metier.highlights import NO_LABELS, Asked, Highlight, within
+from metier.highlights.missed import contract, positives
+
+WHAT = "Contracts with a miss"
+
+
+def rows(asked: Asked) -> list[Highlight]:
+    """The share of contracts (groups, services, documents) that have a miss of a label that matters."""
+    if not asked.labels:
+        return [Highlight(WHAT, None, NO_LABELS)]
+    wanted = set(positives(asked))
+    missed: dict[str, int] = defaultdict(int)
+    for answer, right in zip(asked.tuned.answers, asked.tuned.right, strict=True):
+        if (name := contract(answer)) and answer.gold in wanted:
+            missed[name] += not right
+    if not missed:
+        return [Highlight(WHAT, None, "These rows do not say which contract they are from.")]
+    n, hit = len(missed), sum(count > 0 for count in missed.values())
+    most = max(missed, key=lambda name: (missed[name], name))
+    worst = f"; the most, {missed[most]:,}, in {most}" if hit else ""
+    of = f"{hit:,} of {n:,} with something to find"
+    return [Highlight(WHAT, hit / n, f"{of}, {within(stats.wilson(hit, n), 'share')}{worst}.", "share")]

@@ -1,0 +1,319 @@
+"""What a trade asks first: each row against a second way, and on the page of a run."""
+
+import json
+from collections import Counter
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from sklearn.metrics import f1_score, matthews_corrcoef
+
+from metier import highlights, plugins
+from metier.benchmarks import Declared
+from metier.errors import UserError
+from metier.highlights import Asked, Highlight, find, number
+from metier.metrics import outcomes
+from metier.progress import Progress
+from metier.recipe import load
+from metier.runs import Run, write_json
+from metier.scorers import Answer
+from metier.sources._dataset import MIRROR
+from metier.stages import evaluate as evaluating
+from metier.stages import report as reporting
+from metier.stages.representation import _glossary
+from tests.test_datasets import write_mirror
+from tests.test_runs import go
+from tests.tiny import write_triage
+
+LABELS = ["fair", "unfair", "void"]
+BENCHMARK = Declared("terms", path="unused.jsonl", metrics=["accuracy"], labels=LABELS)
+
+
+def answer(number, gold, said, p=None, **more):
+    """`p`: the probability of what is said; the rest goes to the other labels alike."""
+    others = (1 - p) / (len(LABELS) - 1) if p else 0
+    probabilities = tuple(p if label == said else others for label in LABELS) if p else None
+    return Answer(str(number), "", "", said, gold, float(said == gold), probabilities=probabilities, **more)
+
+
+def asked(answers, base=None, labels=tuple(LABELS), **more):
+    return Asked(BENCHMARK, outcomes(base or answers, labels), outcomes(answers, labels), **more)
+
+
+def drawn(n=200, seed=0):
+    generator = np.random.default_rng(seed)
+    golds, saids = generator.choice(LABELS, n), generator.choice(LABELS, n)
+    saids = np.where(generator.random(n) < 0.6, golds, saids)
+    return [answer(i, str(g), str(s), 0.4 + 0.5 * i / n) for i, (g, s) in enumerate(zip(golds, saids, strict=True))]
+
+
+def rows(name, it):
+    return find(name)(it)
+
+
+def test_the_surest_four_fifths_are_counted_by_hand():
+    given = drawn()
+    surest = sorted(given, key=lambda a: -max(a.probabilities))
+    kept, others = surest[:160], surest[160:]
+    accuracy, person = rows("certain", asked(given))
+    assert accuracy.value == pytest.approx(np.mean([a.value for a in kept])) and accuracy.unit == "share"
+    assert person.value == pytest.approx(0.2)
+    wrong, among = sum(a.value == 0 for a in given), sum(a.value == 0 for a in others)
+    assert f"40 of 200: those of which it is less sure than {max(kept[-1].probabilities):.3f}" in person.note
+    assert f"{100 * among / wrong:.0f} % of its mistakes" in person.note
+
+
+def test_without_probabilities_nobody_knows_the_sure_ones():
+    (row,) = rows("certain", asked([answer(n, "fair", "fair") for n in range(30)]))
+    assert row.value is None and "no probabilities" in row.note and row.shown == "–"
+
+
+def test_the_worst_subgroup_has_twenty_questions_and_a_widened_interval():
+    wards = {"big": (60, 50), "bad": (30, 12), "tiny": (19, 0)}
+    given = [
+        answer(f"{ward}{n}", "fair", "fair" if n < right else "void", slices={"ward": ward})
+        for ward, (size, right) in wards.items()
+        for n in range(size)
+    ]
+    subgroup, by_answer = rows("worst_group", asked(given))
+    assert subgroup.value == pytest.approx(12 / 30) and "ward: bad; 30 questions" in subgroup.note
+    assert "lowest of 2" in subgroup.note
+    # Wilson at 97.5 %, by its textbook formula.
+    z, p, n = 2.241402727604947, 0.4, 30
+    middle, half = p + z * z / (2 * n), z * np.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
+    low, high = ((middle + sign * half) / (1 + z * z / n) for sign in (-1, 1))
+    assert f"{100 * low:.1f} % to {100 * high:.1f} %" in subgroup.note
+    assert by_answer.value == pytest.approx(62 / 109) and "fair; 109 questions" in by_answer.note
+
+
+def test_a_group_is_a_subgroup_and_none_is_said_to_be_missing():
+    given = [answer(n, "fair", "fair" if n % 2 else "void", group="ABC"[n // 25]) for n in range(75)]
+    subgroup, _ = rows("worst_group", asked(given))
+    assert "group: A; 25 questions" in subgroup.note and subgroup.value == pytest.approx(12 / 25)
+    (lone, _) = rows("worst_group", asked([answer(n, "fair", "fair") for n in range(30)]))
+    assert lone.value is None and "no slices" in lone.note
+
+
+def test_all_wrong_in_clusters_is_not_an_interval_of_nothing():
+    given = [answer(n, "fair", "void", slices={"ward": "a"}, group=str(n // 3)) for n in range(30)]
+    subgroup = rows("worst_group", asked(given))[0]
+    assert "0.0 % to 27.8 %" in subgroup.note  # Wilson's for 0 of 10 clusters: z² / (n + z²)
+
+
+def test_macro_f1_and_mcc_are_scikit_learns():
+    given = drawn(seed=1)
+    gold, said = [a.gold for a in given], [a.answer for a in given]
+    f1, mcc = rows("balanced", asked(given))
+    assert f1.value == pytest.approx(f1_score(gold, said, average="macro"))
+    assert mcc.value == pytest.approx(matthews_corrcoef(gold, said))
+
+
+def dated(years, right_from=0):
+    return [
+        answer(n, "fair", "fair" if year >= right_from else "void", slices={"year": str(year)}) for n, year in years
+    ]
+
+
+def test_the_latest_years_hold_a_fifth_and_say_whether_they_were_learned_from():
+    years = list(enumerate([*[2018] * 60, *[2019] * 60, *[2020] * 15, *[2021] * 20]))
+    (row,) = rows("out_of_time", asked(dated(years, 2020), learned_times=lambda: ["2019-12-31", "2018"]))
+    assert row.value == 1.0 and "2020 to 2021, 35 questions" in row.note and "earlier ones 0.0 %" in row.note
+    assert "Out of time: training rows end in 2019." in row.note
+    (row,) = rows("out_of_time", asked(dated(years, 2020), learned_times=lambda: ["2020-01-01"]))
+    assert "Not out of time: training rows reach 2020." in row.note
+
+
+def test_dates_come_from_the_rows_where_no_slice_has_them():
+    given, times = (
+        [answer(n, "fair", "fair") for n in range(60)],
+        {str(n): f"20{10 + n // 30}-05-01" for n in range(60)},
+    )
+    (row,) = rows("out_of_time", asked(given, times=lambda: times))
+    assert row.value == 1.0 and "in 2011, 30 questions" in row.note and "no dates" in row.note
+    (row,) = rows("out_of_time", asked(given))
+    assert row.value is None and row.note.startswith("No dates in this benchmark")
+    (row,) = rows("out_of_time", asked(given, times=lambda: {str(n): "2010" for n in range(60)}))
+    assert row.value is None and "cannot be parted" in row.note
+
+
+def test_one_training_run_is_called_one():
+    (row,) = rows("training_runs", asked(drawn(), seed=7))
+    assert row.value == 1 and "Seed 7 alone" in row.note
+    (row,) = rows("training_runs", asked(drawn(), seeds=[0.7, 0.8, 0.9]))
+    assert row.value == 3 and "80.0 % in the mean, 70.0 % to 90.0 %" in row.note
+
+
+def test_misses_are_counted_by_label_and_by_type():
+    given = [
+        answer(n, gold, said, slices={"kind": "ab"[n % 2], "service": "S"})
+        for n, (gold, said) in enumerate(
+            [("unfair", "fair")] * 6 + [("unfair", "unfair")] * 14 + [("fair", "unfair")] * 2
+        )
+    ]
+    first, label, *types = rows("missed", asked(given, costs={"unfair -> fair": 10, "Yes -> No": 10}))
+    assert first.value is None and "No threshold" in first.note
+    assert (label.what, label.value) == ("Missed: unfair", 0.3)
+    assert label.note == "6 of 20; of 16 that it marks so 88 % are right."
+    assert [(row.what, row.value) for row in types] == [("Missed: a (kind)", 0.3), ("Missed: b (kind)", 0.3)]
+
+
+def test_without_prices_every_label_can_be_missed():
+    given = drawn()
+    _, *found = rows("missed", asked(given))
+    missed, every = Counter(a.gold for a in given if not a.value), Counter(a.gold for a in given)
+    assert {row.what: row.value for row in found} == {f"Missed: {w}": missed[w] / every[w] for w in LABELS}
+    assert found[0].what == f"Missed: {missed.most_common(1)[0][0]}"
+
+
+def test_a_contract_counts_once_however_much_was_missed_in_it():
+    told = [("c1", "unfair", "fair")] * 3 + [("c1", "fair", "fair"), ("c2", "unfair", "unfair"), ("c3", "fair", "void")]
+    given = [answer(n, gold, said, group=contract) for n, (contract, gold, said) in enumerate(told)]
+    (row,) = rows("contracts", asked(given, costs={"unfair -> fair": 10}))
+    assert row.value == 0.5 and "1 of 2 with something to find" in row.note and "the most, 3, in c1" in row.note
+    by_slice = [answer(n, g, s, slices={"service": c}) for n, (c, g, s) in enumerate(told)]
+    assert rows("contracts", asked(by_slice, costs={"unfair -> fair": 10})) == [row]
+    assert rows("contracts", asked(drawn()))[0].value is None
+
+
+def test_a_thousand_answers_cost_what_their_mistakes_do():
+    given, prices = drawn(), {"unfair -> fair": 10, "fair -> void": 0.5, "Yes -> No": 99}
+    (row,) = rows("cost", asked(given, costs=prices))
+    paid = [0 if a.value else prices.get(f"{a.gold} -> {a.answer}", 1) for a in given]
+    assert row.value == pytest.approx(1000 * np.mean(paid), abs=0.05)
+    assert "unfair -> fair 10, fair -> void 0.500, any other 1" in row.note and "Yes" not in row.note
+    assert "prices none" in rows("cost", asked(given))[0].note
+
+
+def test_the_dearest_confusions_come_first():
+    given, prices = drawn(), {"unfair -> fair": 10}
+    found = rows("confusions", asked(given, costs=prices))
+    made = Counter(f"Cost of {a.gold} → {a.answer}" for a in given if not a.value)
+    assert found[0].what == "Cost of unfair → fair" and len(found) == min(5, len(made))
+    for row in found:
+        assert row.value == made[row.what] * (10 if row.what == "Cost of unfair → fair" else 1)
+    assert rows("confusions", asked([answer(1, "fair", "fair")]))[0].value == 0
+
+
+def test_waits_are_of_whole_batches():
+    wait, minutes = rows("speed", asked(drawn(), asking={"seconds": 60.0, "batches": 20, "p95_s": 4.5}))
+    assert wait.value == 4.5 and "batches of 10.0" in wait.note
+    assert minutes.value == pytest.approx(60 / 200 * 1000 / 60)
+    assert rows("speed", asked(drawn()))[0].value is None
+
+
+LOSSES = [Answer(str(n), "", "", None, "", 200.0 + n, weight=90.0) for n in range(30)]
+
+
+@pytest.mark.parametrize("name", plugins.names("highlights"))
+@pytest.mark.parametrize("given", [LOSSES, drawn(3), [answer(1, "fair", None)]], ids=["losses", "three", "unjudged"])
+def test_every_row_says_something_of_any_answers(name, given):
+    labels = () if given is LOSSES else tuple(LABELS)
+    found = rows(name, asked(given, labels=labels, costs={"unfair -> fair": 10}))
+    assert found and all(row.what and row.note.endswith((".", ")")) for row in found)
+    json.dumps([row.to_json() for row in found], allow_nan=False)
+    assert all(isinstance(row.shown, str) for row in found)
+
+
+def test_a_figure_reads_as_people_write_it():
+    assert [number(v, u) for v, u in ((0.8123, "share"), (1234.5, ""), (12.34, "minutes"), (0.0259, "s"), (3, ""))] == [
+        "81.2 %",
+        "1,234",
+        "12.3 minutes",
+        "0.026 s",
+        "3",
+    ]
+    assert Highlight("w", float("nan"), "n").to_json()["value"] is None
+
+
+@pytest.mark.parametrize("industry", plugins.names("industries"))
+def test_every_pack_asks_for_rows_that_there_are(industry):
+    pack = plugins.find("industries", industry)()
+    assert pack.asks and all(callable(find(ask)) for ask in pack.asks)
+    assert 20 <= len(set(pack.glossary)) <= 40
+
+
+def test_a_row_that_is_not_there_is_named_with_the_nearest(tmp_path):
+    with pytest.raises(UserError, match=r"'certian', which there is not\. Did you mean 'certain'"):
+        find("certian")
+    own = tmp_path / "own.py"
+    own.write_text(
+        "from metier.highlights import Highlight\n\n\ndef rows(asked):\n    return [Highlight('n', 1, '')]\n"
+    )
+    assert find(str(own))(asked(drawn()))[0].value == 1
+    own.write_text("")
+    with pytest.raises(UserError, match="no function `rows`"):
+        find(str(own))
+    assert highlights.FEWEST == 20
+
+
+@pytest.fixture(scope="module")
+def retail(tmp_path_factory):
+    """A shop's run, whose labels are written by somebody who would like to write our page."""
+    home = tmp_path_factory.mktemp("retail")
+    recipe = write_triage(home)
+    recipe.write_text(recipe.read_text().replace("industry: healthcare", "industry: retail"))
+    for name in ("train", "test"):
+        rows = (home / f"{name}.jsonl").read_text()
+        (home / f"{name}.jsonl").write_text(rows.replace('"dermatology"', '"<b>dermatology"'))
+    go(recipe, home / "run")
+    return home / "run"
+
+
+def test_the_verdict_and_the_first_page_say_what_the_trade_asks(retail):
+    asks = json.loads((retail / "verdict.json").read_text())["asks"]
+    assert {row["benchmark"] for row in asks} == {"triage"}
+    assert [row["what"] for row in asks][-3:] == [
+        "Cost of mistakes in 1,000 answers",
+        "Wait for an answer, p95",
+        "Minutes for 1,000 questions",
+    ]
+    page = (retail / "report.html").read_text()
+    section = page[page.index("What your trade asks") : page.index("Before and after")]
+    for row in asks:
+        assert row["what"].replace("<", "&lt;").replace(">", "&gt;") in section
+    rendered = reporting._by_benchmark([{"benchmark": "b", **Highlight("<b>w", 1, "<i>n").to_json()}])
+    assert rendered == {"b": [{"what": "<b>w", "value": 1, "note": "<i>n", "unit": "", "shown": "1"}]}
+    assert "<b>dermatology" not in page and "&lt;b&gt;dermatology" in section
+
+
+def test_waits_are_sealed_with_the_answers(retail):
+    sealed = json.loads((retail / "evaluate" / "tuned" / "triage.done.json").read_text())["result"]
+    asking = sealed["asking"]
+    assert asking["batches"] >= 1 and 0 < asking["p95_s"] <= asking["seconds"] + 1e-3
+    assert asking["seconds"] <= sealed["seconds"] + 0.1
+    assert "position" not in (retail / "evaluate" / "tuned" / "triage.jsonl").read_text()
+
+
+def test_a_batch_keeps_its_time_over_a_kill_and_one_without_is_asked_again(tmp_path):
+    part, given = tmp_path / "part.jsonl", drawn(4)
+    lines = [evaluating._part_line(n, 2.5, given[n]) for n in (0, 1)]
+    old = json.dumps({"position": 2, **given[2].to_json()}) + "\n"
+    part.write_text("inputs\n" + "".join(lines) + old)
+    asking = SimpleNamespace(batches=[[0, 1], [2], [3]])
+    assert evaluating._resume(part, "inputs", asking) == ({0: given[0], 1: given[1]}, {0: 2.5, 1: 2.5})
+    assert part.read_text() == "inputs\n" + "".join(lines)
+
+
+def test_seeds_are_those_of_the_runs_beside_it(retail, tmp_path):
+    write_json(tmp_path / "seeds.json", {"benchmarks": [{"name": "triage", "values": [0.5, 0.75]}]})
+    recipe = load(retail / "recipe.yaml")
+    assert reporting._seeds(Run(tmp_path / "seed-0", recipe, Progress()), "triage") == [0.5, 0.75]
+    assert reporting._seeds(Run(tmp_path / "seed-0", recipe, Progress()), "another") == []
+    assert reporting._seeds(Run(tmp_path / "other", recipe, Progress()), "triage") == []
+
+
+def test_dates_of_questions_are_those_of_the_test_rows(tmp_path, monkeypatch):
+    write_mirror(tmp_path)
+    monkeypatch.setenv(MIRROR, str(tmp_path))
+    benchmark = plugins.build("benchmarks", "fomc_stance", {})
+    tests = [row for row in benchmark.data().rows().to_pylist() if row["split"] == "test"]
+    assert tests and reporting._times(benchmark) == {row["id"]: row["time"] for row in tests}
+
+
+def test_the_glossary_stands_beside_the_state_and_does_not_make_it(retail):
+    run = Run(retail, load(retail / "recipe.yaml", None, ["industry=healthcare"]), Progress())
+    texts = [f"Case {n} of the day" for n in range(60)]
+    said = ["a fracture", "the fracture again", "Fracture", "sepsis", "sepsis twice"]
+    found = _glossary(run, texts + said, ["plain words of nobody " * 50] * 60)
+    assert found["found"] == pytest.approx(1 / 36) and found["general"] == 0 and "sepsis" in found["missing"]
+    assert _glossary(run, texts[:20], texts) is None
