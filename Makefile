@@ -37,7 +37,7 @@ bench: .venv
 	$(BIN)/python bench/represent.py --check
 
 results: .venv
-	$(BIN)/metier run --out runs/results
+	$(BIN)/python bench/results.py
 
 clean:
 	rm -rf .venv

@@ -35,7 +35,7 @@ def seeds(recipe: Recipe, out: Path, count: int) -> dict[str, Any]:
         with runs.alone(run.folder):
             report(run)
         done.append(run)
-    found = [_judged(benchmark, done, recipe) for benchmark in recipe.build_benchmarks()]
+    found = [judged(benchmark, done, recipe) for benchmark in recipe.build_benchmarks()]
     for entry, adjusted in zip(found, stats.holm([entry["p"] for entry in found]), strict=True):
         entry["p_holm"] = adjusted
     result = {"seeds": count, "benchmarks": found, "sentences": [_sentence(entry) for entry in found]}
@@ -88,8 +88,9 @@ def paired(metric: Any, before: list[Outcomes], after: list[Outcomes], seed: int
     return {"gain": {"value": gain, "low": interval.low, "high": interval.high}, "p": p}
 
 
-def _judged(benchmark: Any, done: list[Run], recipe: Recipe) -> dict[str, Any]:
-    """One benchmark over all seeds: against the base model, and against the cheap baseline where there is one."""
+def judged(benchmark: Any, done: list[Run], recipe: Recipe) -> dict[str, Any]:
+    """One benchmark over all seeds: against the base model, and against the cheap baseline where there is one. A single
+    seed has no spread (null)."""
     title, metric = next(iter(benchmark.build_metrics().items()))
     after = [tuned(run, benchmark.name) for run in done]
     before = [tuned(run, benchmark.name, "base") for run in done]
@@ -101,7 +102,7 @@ def _judged(benchmark: Any, done: list[Run], recipe: Recipe) -> dict[str, Any]:
         "base": float(metric.value(metric.statistics(before[0]).sum(0))),
         "values": values,
         "mean": float(np.mean(values)),
-        "spread": float(np.std(values, ddof=1)),
+        "spread": float(np.std(values, ddof=1)) if len(values) > 1 else None,
         **paired(metric, before, after, recipe.seed),
     }
     if (done[0].folder / "evaluate" / "cheap" / f"{benchmark.name}.jsonl").is_file():

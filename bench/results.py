@@ -1,0 +1,184 @@
+"""The table of docs/results.md: every recipe in recipes/, seed after seed, on one machine.
+
+Reads METIER_DATA. Goes on where it stopped; the page is written anew after every run, so a call that is cut off leaves
+what is finished. Settings are those of the recipes, which were chosen on held-out training rows.
+"""
+
+import argparse
+import json
+import os
+import platform
+import sys
+import tempfile
+from collections.abc import Iterable
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from metier import recipe as recipes
+from metier import runs, stats
+from metier.progress import Progress
+from metier.recipe import Recipe
+from metier.runs import Run
+from metier.stages.report import report
+from metier.stages.seeds import evaluated, judged
+from metier.verdict import say_p
+
+ROOT = Path(__file__).parent.parent
+PAGE, FIGURES = ROOT / "docs" / "results.md", ROOT / "docs" / "results.json"
+BEGIN, END = "<!-- the table: make results -->", "<!-- the end of the table -->"
+HEAD = (
+    "| benchmark | metric | questions (clusters) | zero-shot | majority | TF-IDF | tuned, mean (by seed) | "
+    "over TF-IDF, 95 % interval | Holm p | verdict | training rows taken out as near the test | published | "
+    "minutes, GB |\n" + "|---" * 13 + "|"
+)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", nargs="+", default=[], metavar="NAME", help="recipes by name; left out: all")
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--out", type=Path, default=Path("runs/results"), help="where the runs stand")
+    parser.add_argument("--page", action="store_true", help="train nothing: write the page from the runs that are done")
+    parser.add_argument("--quick", action="store_true", help="one made-up benchmark on the fake model, no page")
+    parser.add_argument("--json", action="store_true")
+    arguments = parser.parse_args()
+    if arguments.quick:
+        with tempfile.TemporaryDirectory() as scratch:
+            known = {"colours": made_up(Path(scratch))}
+            figures = table(run_all(known, 1, Path(scratch) / "out"))
+            print(json.dumps(figures) if arguments.json else markdown(figures))
+        return
+    known = {path.stem: recipes.load(path) for path in sorted((ROOT / "recipes").glob("*.yaml"))}
+    if unknown := set(arguments.only) - set(known):
+        sys.exit(f"There is no recipe {', '.join(sorted(unknown))}. There are: {', '.join(known)}.")
+    wanted = {name: recipe for name, recipe in known.items() if not arguments.only or name in arguments.only}
+    if not arguments.page:
+        for _ in run_each(wanted, arguments.seeds, arguments.out):
+            write_page(finished(known, arguments.out))
+    figures = write_page(finished(known, arguments.out))
+    print(json.dumps(figures) if arguments.json else markdown(figures))
+
+
+def run_each(wanted: dict[str, Recipe], seeds: int, out: Path) -> Iterable[Run]:
+    """All recipes with the first seed, then all with the next: the table is broad before it is deep."""
+    for number in range(seeds):
+        for name, recipe in wanted.items():
+            seeded = recipe.model_copy(update={"seed": recipe.seed + number})
+            first = out / name / f"seed-{recipe.seed}"
+            base = first / "evaluate" / "base" if number else None
+            run = evaluated(out / name / f"seed-{seeded.seed}", seeded, Progress(), base)
+            with runs.alone(run.folder):
+                report(run)
+            yield run
+
+
+def run_all(wanted: dict[str, Recipe], seeds: int, out: Path) -> dict[str, list[Run]]:
+    for _ in run_each(wanted, seeds, out):
+        pass
+    return finished(wanted, out)
+
+
+def finished(known: dict[str, Recipe], out: Path) -> dict[str, list[Run]]:
+    """Recipe -> its runs that have a verdict, by seed."""
+    found: dict[str, list[Run]] = {}
+    for name, recipe in known.items():
+        for path in sorted((out / name).glob("seed-*/verdict.json")):
+            seed = int(path.parent.name.removeprefix("seed-"))
+            found.setdefault(name, []).append(Run(path.parent, recipe.model_copy(update={"seed": seed}), Progress()))
+    return found
+
+
+def table(done: dict[str, list[Run]]) -> dict[str, Any]:
+    """Figures of all rows; Holm's correction is over all of the table's tests against the cheap baseline."""
+    rows = [row(name, several) for name, several in done.items()]
+    tested = [entry for entry in rows if "over_cheap" in entry]
+    for entry, p in zip(tested, stats.holm([entry["over_cheap"]["p"] for entry in tested]), strict=True):
+        entry["over_cheap"]["p_holm"] = p
+    versions = {name: version(name) for name in ("metier", "torch", "transformers", "peft")}
+    machine = f"{os.cpu_count()} cores, {os.environ.get('PROCESSOR') or platform.processor() or platform.machine()}"
+    return {"rows": rows, "versions": versions, "machine": machine}
+
+
+def row(name: str, done: list[Run]) -> dict[str, Any]:
+    """One recipe over its seeds."""
+    verdicts = [json.loads((run.folder / "verdict.json").read_text(encoding="utf-8")) for run in done]
+    benchmark = done[0].recipe.build_benchmarks()[0]
+    entry = verdicts[0]["benchmarks"][0]
+    published = [r for r in benchmark.references if r.metric == entry["metric"] and r.how != "recomputed"]
+    steps = json.loads((done[0].folder / "curate" / "steps.json").read_text(encoding="utf-8"))
+    return {
+        "recipe": name,
+        **judged(benchmark, done, done[0].recipe),
+        "seeds": [run.recipe.seed for run in done],
+        "clusters": entry["clusters"],
+        "majority": entry["majority"],
+        "decisions": [verdict["decision"] for verdict in verdicts],
+        "published": [f"{reference.system} {reference.value:.3f} ({reference.source})" for reference in published],
+        "minutes": round(float(np.mean([sum(v["seconds"].values()) / 60 for v in verdicts])), 1),
+        "peak_gb": round(max(verdict["peak_memory_mb"] for verdict in verdicts) / 1000, 1),
+        "kept": {
+            kept["name"]: [round(v["keep"][at]["change"]["value"], 4) for v in verdicts]
+            for at, kept in enumerate(verdicts[0]["keep"])
+        },
+        "decontaminated": next((s["dropped"] for s in steps if s["step"] == "decontaminate"), None),
+    }
+
+
+def markdown(figures: dict[str, Any]) -> str:
+    lines = [HEAD]
+    for entry in figures["rows"]:
+        over = entry.get("over_cheap")
+        gain = over["gain"] if over else None
+        by_seed = ", ".join(f"{value:.3f}" for value in entry["values"])
+        cells = [
+            f"[{entry['recipe']}](../recipes/{entry['recipe']}.yaml)",
+            entry["metric"],
+            f"{entry['n']:,} ({entry['clusters']:,})",
+            f"{entry['base']:.3f}",
+            "" if entry["majority"] is None else f"{entry['majority']:.3f}",
+            f"{entry['cheap']:.3f}" if over else "",
+            f"**{entry['mean']:.3f}** ({by_seed})",
+            f"{gain['value']:+.3f} ({gain['low']:+.3f} to {gain['high']:+.3f})" if gain else "",
+            say_p(over["p_holm"]).removeprefix("p = ").removeprefix("p ") if over else "",
+            ", ".join(dict.fromkeys(entry["decisions"])),
+            "" if entry["decontaminated"] is None else f"{entry['decontaminated']:,}",
+            "; ".join(entry["published"]),
+            f"{entry['minutes']:.0f}, {entry['peak_gb']}",
+        ]
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def write_page(done: dict[str, list[Run]]) -> dict[str, Any]:
+    """docs/results.json, and the table between the marks of docs/results.md."""
+    figures = table(done)
+    runs.write_json(FIGURES, figures)
+    page = PAGE.read_text(encoding="utf-8")
+    before, rest = page.split(BEGIN)
+    runs.write_text(PAGE, before + BEGIN + "\n" + markdown(figures) + "\n" + END + rest.split(END)[1])
+    return figures
+
+
+def made_up(folder: Path) -> Recipe:
+    """Fruit by colour: enough to walk the path on the fake model."""
+    words = {"red": ("cherry", "strawberry"), "yellow": ("lemon", "banana")}
+    for name, numbers in (("train", range(40)), ("test", range(100, 120))):
+        rows = [{"text": f"{words[label][n % 2]} {n}", "label": label} for n in numbers for label in words]
+        (folder / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    source = {"path": str(folder / "train.jsonl"), "text": "text", "label": "label", "licence": "Apache-2.0"}
+    asked = {"name": "colours", "path": str(folder / "test.jsonl"), "prompt": "{text}\nColour:"}
+    return Recipe(
+        model="fake",
+        sources=[source],
+        steps=["normalise", "decontaminate", "split"],
+        methods=[{"sft": {"lr": 0.01}}],
+        benchmarks=[asked],
+        keep={},
+    )
+
+
+if __name__ == "__main__":
+    main()

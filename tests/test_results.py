@@ -1,0 +1,64 @@
+"""The recipes of the results page, and the page itself."""
+
+import importlib.util
+import json
+from pathlib import Path
+
+import pytest
+
+from metier.recipe import check, load
+from metier.sources._dataset import MIRROR
+from tests.test_datasets import write_mirror
+
+ROOT = Path(__file__).parent.parent
+RECIPES = sorted((ROOT / "recipes").glob("*.yaml"))
+
+
+@pytest.fixture(scope="module")
+def results():
+    spec = importlib.util.spec_from_file_location("results", ROOT / "bench" / "results.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
+def test_a_recipe_of_the_table_is_good_and_named_after_its_benchmark(path, tmp_path, monkeypatch):
+    write_mirror(tmp_path)
+    monkeypatch.setenv(MIRROR, str(tmp_path))
+    recipe = load(path)
+    assert check(recipe) == [] and recipe.benchmarks == [path.stem]
+    assert {"licence", "dedup", "decontaminate", "split"} <= {step for step in recipe.steps if isinstance(step, str)}
+    # No choice may look at the test: the best adapter is that of held-out rows, or the last.
+    assert recipe.seed == 0 and recipe.keep == {"general": 0.02}
+
+
+def test_the_page_shows_the_figures_of_its_file(results):
+    page = (ROOT / "docs" / "results.md").read_text()
+    shown = page.split(results.BEGIN)[1].split(results.END)[0].strip()
+    figures = json.loads((ROOT / "docs" / "results.json").read_text())
+    assert shown == results.markdown(figures)
+    for entry in figures["rows"]:
+        assert (ROOT / "recipes" / f"{entry['recipe']}.yaml").is_file()
+        assert entry["mean"] == pytest.approx(sum(entry["values"]) / len(entry["values"]))
+        assert len(entry["values"]) == len(entry["seeds"]) == len(entry["decisions"])
+
+
+def test_the_table_is_corrected_for_all_its_tests(results, tmp_path, monkeypatch):
+    p = {"a": 0.01, "b": 0.02, "c": 0.5}
+    monkeypatch.setattr(results, "row", lambda name, done: {"recipe": name, "over_cheap": {"p": p[name]}})
+    found = results.table(dict.fromkeys(p, []))["rows"]
+    assert [entry["over_cheap"]["p_holm"] for entry in found] == pytest.approx([0.03, 0.04, 0.5])
+
+
+def test_a_second_seed_joins_the_row_and_the_base_model_is_asked_once(results, tmp_path):
+    (tmp_path / "data").mkdir()
+    recipe = results.made_up(tmp_path / "data")
+    out = tmp_path / "out"
+    first = results.run_all({"colours": recipe}, 1, out)
+    alone = results.row("colours", first["colours"])
+    assert alone["spread"] is None and alone["seeds"] == [0] and alone["decontaminated"] == 0
+    both = results.row("colours", results.run_all({"colours": recipe}, 2, out)["colours"])
+    assert both["seeds"] == [0, 1] and both["values"][0] == alone["values"][0] and both["spread"] is not None
+    base = [out / "colours" / f"seed-{n}" / "evaluate" / "base" / "colours.done.json" for n in (0, 1)]
+    assert base[0].read_bytes() == base[1].read_bytes()
