@@ -75,6 +75,12 @@ def test_the_targets_own_language_is_go(own):
     assert own.measures["terms"].candidate > 0.9 > own.measures["terms"].baseline
 
 
+def test_a_mirror_without_articles_leaves_the_projects_own_text(tmp_path, monkeypatch):
+    monkeypatch.setenv("METIER_DATA", str(tmp_path))
+    found, said = general_text()
+    assert len(found) == 160 and "no articles of Wikipedia: " in said and "wikitext2 is not here" in said
+
+
 def test_another_language_is_no_go(target, reference):
     decision = decide(compare(texts(OTHER, 1500, 300), target, reference))
     assert decision.state == "NO-GO"

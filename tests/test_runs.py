@@ -14,6 +14,7 @@ from metier.engine import checkpoints, trainer, weights
 from metier.errors import UserError
 from metier.progress import Progress
 from metier.recipe import load
+from metier.records import rows_to_table
 from metier.scorers import choice, label
 from metier.stages import curate, evaluate, report, train
 
@@ -250,6 +251,16 @@ def test_a_label_with_one_example_is_said_before_training(tmp_path, triage):
         stream.write(json.dumps({"note": "odd", "department": "oncology", "patient": "z"}) + "\n")
     with pytest.raises(UserError, match=r"'oncology' has one example \(train.jsonl:61\)"):
         go(triage, tmp_path / "run")
+
+
+def test_an_answer_in_words_of_its_own_may_stand_once():
+    from metier.stages.curate import _check_labels
+
+    rows = rows_to_table([{"id": "1", "text": "t", "label": "only here", "task": "free", "origin": "a:1"}])
+    free, closed = (Declared("free", path="x.jsonl", scorer=scorer) for scorer in ("generate", "label"))
+    _check_labels(rows, [free])
+    with pytest.raises(UserError, match="'only here' has one example"):
+        _check_labels(rows, [closed])
 
 
 def test_test_questions_in_the_training_rows_are_refused_without_the_step(tmp_path, triage):

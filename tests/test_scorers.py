@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from metier.benchmarks import Declared, draw
+from metier.benchmarks import Declared, draw, drawn_positions
 from metier.records import Question
 from metier.scorers import Answer, choice, label
 from tests.tiny import ScriptedModel
@@ -62,6 +62,12 @@ def test_braces_in_data_stay_text():
     assert Question("1", "{0.__class__} {ward}", "x", fields={"ward": "{text}"}).render("{text} {ward} {else}") == (
         "{0.__class__} {ward} {text} {else}"
     )
+
+
+def test_where_every_answer_differs_a_draw_is_not_the_start_of_the_alphabet():
+    answers = [f"{number:03d}" for number in range(200)]
+    drawn = drawn_positions(answers, 40, "s")
+    assert len(drawn) == 40 and 60 < sum(drawn) / 40 < 140 and drawn == drawn_positions(answers, 40, "s")
 
 
 def test_a_draw_keeps_the_labels_shares_and_is_seeded():

@@ -330,10 +330,17 @@ def _check_text(found: dict[str, Any]) -> str:
     for example in found["examples"]:
         lines += [
             f"A row of '{example['task']}' as the model reads it; the loss is on what stands between [[ and ]]:",
-            f"{example['prompt']}[[{example['target']}]]",
+            f"{_shortened(example['prompt'])}[[{_shortened(example['target'])}]]",
             "",
         ]
     return "\n".join(lines).rstrip()
+
+
+def _shortened(text: str, most: int = 800) -> str:
+    """A long text by its two ends; the JSON has the whole."""
+    left_out = len(text) - most
+    half = most // 2
+    return text if left_out <= 0 else f"{text[:half]} [... {left_out:,} characters, --json has them ...] {text[-half:]}"
 
 
 def _kind(kind: str) -> str:

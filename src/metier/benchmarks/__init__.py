@@ -221,7 +221,10 @@ def drawn_positions(answers: Sequence[str], rows: int, seed: str) -> list[int]:
         by_answer[answer].append(position)
     exact = {answer: rows * len(group) / len(answers) for answer, group in by_answer.items()}
     quota = {answer: int(share) for answer, share in exact.items()}
-    for answer in sorted(exact, key=lambda name: (quota[name] - exact[name], name))[: rows - sum(quota.values())]:
+    # Where every answer differs all remainders are alike: names must not decide, or the draw is the alphabet's start.
+    chance = random.Random(f"metier:{seed}:remainders")
+    lots = {answer: chance.random() for answer in sorted(exact)}
+    for answer in sorted(exact, key=lambda name: (quota[name] - exact[name], lots[name]))[: rows - sum(quota.values())]:
         quota[answer] += 1
     generator = random.Random(f"metier:{seed}")
     return sorted(p for answer in sorted(quota) for p in generator.sample(by_answer[answer], quota[answer]))

@@ -6,6 +6,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from metier import plugins
+from metier.errors import UserError
 from metier.sources._dataset import MIRROR
 
 
@@ -14,7 +15,10 @@ def general_text() -> tuple[list[str], str]:
     texts = _texts("general", None)
     if not os.environ.get(MIRROR):
         return texts, f"{len(texts)} general paragraphs of the project ({MIRROR} is not set: no articles of Wikipedia)"
-    articles = _texts("wikitext2", "valid")
+    try:
+        articles = _texts("wikitext2", "valid")
+    except UserError as error:
+        return texts, f"{len(texts)} general paragraphs of the project (no articles of Wikipedia: {error})"
     return texts + articles, f"{len(texts)} general paragraphs of the project and {len(articles)} articles (WikiText-2)"
 
 

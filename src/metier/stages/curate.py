@@ -40,7 +40,7 @@ def curate(run: Run, mapper: Mapper = in_batches) -> dict[str, Any]:
     started = time.monotonic()
     made_from = fingerprint(VERSION, recipe.sources, recipe.benchmarks, prints)
     rows, set_aside = _read(run, sources, benchmarks, made_from)
-    _check_labels(rows)
+    _check_labels(rows, benchmarks)
     steps = [*recipe.build_steps(), *([("quick", Select(QUICK_ROWS))] if recipe.quick else [])]
     around = Surroundings(recipe.seed, judging, fingerprint(asked))
     kept, dropped, journal = sift_through(run, rows, steps, around, made_from, mapper)
@@ -104,10 +104,14 @@ def _with_task(rows: pa.Table, source: Any, benchmarks: list[Any]) -> pa.Table:
     return rows.set_column(at, SCHEMA.field(at), pa.array([task.name if task else None] * len(rows), pa.string()))
 
 
-def _check_labels(rows: pa.Table) -> None:
-    """A label with one example cannot be learned and tested: better said now than seen as a zero later."""
+def _check_labels(rows: pa.Table, benchmarks: list[Any]) -> None:
+    """A label with one example cannot be learned and tested: better said now than seen as a zero later. Answers in
+    words of their own may well stand once."""
+    chosen = {benchmark.name for benchmark in benchmarks if benchmark.build_scorer().chooses}
     pairs = [
-        (task, label) for task, label in zip(rows["task"].to_pylist(), rows["label"].to_pylist(), strict=True) if label
+        (task, label)
+        for task, label in zip(rows["task"].to_pylist(), rows["label"].to_pylist(), strict=True)
+        if label and task in chosen
     ]
     lonely = {label for (_, label), count in Counter(pairs).items() if count == 1}
     if lonely:
