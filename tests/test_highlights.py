@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -157,6 +158,45 @@ def test_misses_are_counted_by_label_and_by_type():
     assert [(row.what, row.value) for row in types] == [("Missed: a (kind)", 0.3), ("Missed: b (kind)", 0.3)]
 
 
+def test_a_threshold_is_chosen_on_held_out_rows_and_keeps_its_precision_there():
+    generator = np.random.default_rng(5)
+
+    def drawn_answers(n):
+        found = []
+        for place in range(n):
+            gold = "unfair" if generator.random() < 0.3 else "fair"
+            p = generator.beta(5, 2) if gold == "unfair" else generator.beta(2, 5)
+            said = "unfair" if p > 0.5 else "fair"
+            one = answer(place, gold, said, slices={"kind": "ab"[place % 2]})
+            found.append(replace(one, probabilities=(1 - p, p, 0.0)))
+        return found
+
+    held, test = drawn_answers(400), drawn_answers(300)
+    it = asked(test, costs={"unfair -> fair": 10}, held_out=outcomes(held, LABELS))
+    overall, label, *types = rows("missed", it)
+    # By hand: every probability tried as a threshold, the lowest that keeps nine marks in ten right and marks 20.
+    known = [(a.probabilities[1], a.gold == "unfair") for a in held]
+    good = [
+        t
+        for t, _ in known
+        if sum(p >= t for p, _ in known) >= 20
+        and sum(right for p, right in known if p >= t) >= 0.9 * sum(p >= t for p, _ in known)
+    ]
+    gold = [a for a in test if a.gold == "unfair"]
+    missed = [a for a in gold if a.probabilities[1] < min(good)]
+    assert overall.value == label.value == pytest.approx(len(missed) / len(gold)) and 0 < overall.value < 1
+    assert f"from a probability of {min(good):.3f} on" in overall.note and len(types) == 2
+    marked = [a for a in test if a.probabilities[1] >= min(good)]
+    share = 100 * sum(a.gold == "unfair" for a in marked) / len(marked)
+    assert f"of the {len(marked)} marks here {share:.0f} % are right" in overall.note
+
+
+def test_no_threshold_is_made_up_where_none_is_precise():
+    held = [answer(n, "fair", "unfair", 0.9) for n in range(50)]
+    first, *_ = rows("missed", asked(drawn(), held_out=outcomes(held, LABELS)))
+    assert first.value is None and "on 50 held-out rows none marks 20 rows so precisely" in first.note
+
+
 def test_without_prices_every_label_can_be_missed():
     given = drawn()
     _, *found = rows("missed", asked(given))
@@ -274,6 +314,19 @@ def test_the_verdict_and_the_first_page_say_what_the_trade_asks(retail):
     rendered = reporting._by_benchmark([{"benchmark": "b", **Highlight("<b>w", 1, "<i>n").to_json()}])
     assert rendered == {"b": [{"what": "<b>w", "value": 1, "note": "<i>n", "unit": "", "shown": "1"}]}
     assert "<b>dermatology" not in page and "&lt;b&gt;dermatology" in section
+
+
+def test_held_out_rows_are_answered_where_the_trade_needs_a_threshold(retail, tmp_path):
+    assert not (retail / "evaluate" / "held-out").exists()
+    recipe = write_triage(tmp_path)
+    recipe.write_text(recipe.read_text().replace("industry: healthcare", "industry: legal"))
+    go(recipe, tmp_path / "run")
+    run = Run(tmp_path / "run", load(recipe), Progress())
+    held = run.table("curate", "valid.parquet")
+    answers = evaluating.read_answers(run, "held-out", "triage")
+    assert {a.id for a in answers} == set(held["id"].to_pylist()) and all(a.probabilities for a in answers)
+    asks = json.loads((tmp_path / "run" / "verdict.json").read_text())["asks"]
+    assert "held-out rows" in asks[0]["note"]
 
 
 def test_waits_are_sealed_with_the_answers(retail):

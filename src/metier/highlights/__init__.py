@@ -53,6 +53,9 @@ class Asked:
     seed: int = 0
     asking: Mapping[str, float] | None = None
     """`seconds` that the tuned model took for all answers, `batches`, and `p95_s`: the wait of 95 in 100 questions."""
+    held_out: Outcomes | None = None
+    """The tuned model's answers to held-out training rows, on which a threshold may be chosen; given to files of rows
+    that say `READS_HELD_OUT = True`."""
     seeds: Sequence[float] = ()
     """The deciding metric of each training run, where the recipe was run with several seeds."""
     times: Callable[[], Mapping[str, str]] = dict
@@ -93,16 +96,24 @@ def find(name: str) -> Callable[[Asked], list[Highlight]]:
 
     Raises `UserError` where there is none.
     """
-    if name.endswith(".py"):
-        module = plugins._from_file(Path(name))
-    elif name in (known := plugins.names("highlights")):
-        module = import_module(f"metier.highlights.{name}")
-    else:
-        raise UserError(f"An industry asks for '{name}', which there is not.{nearest(name, known)}")
+    module = _module(name)
     if not hasattr(module, "rows"):
         raise UserError(f"An industry asks for '{name}', which has no function `rows`.")
     rows: Callable[[Asked], list[Highlight]] = module.rows
     return rows
+
+
+def reads_held_out(name: str) -> bool:
+    """Whether these rows need answers to held-out training rows. Raises `UserError` where there are no such rows."""
+    return bool(getattr(_module(name), "READS_HELD_OUT", False))
+
+
+def _module(name: str) -> Any:
+    if name.endswith(".py"):
+        return plugins._from_file(Path(name))
+    if name in (known := plugins.names("highlights")):
+        return import_module(f"metier.highlights.{name}")
+    raise UserError(f"An industry asks for '{name}', which there is not.{nearest(name, known)}")
 
 
 def measured(metric: MetricLike, table: Outcomes, seed: int, level: float = 0.95) -> Interval:
@@ -136,4 +147,4 @@ def within(interval: Interval, unit: str = "", times: float = 1.0) -> str:
     return f"95 % interval {number(times * interval.low, unit)} to {number(times * interval.high, unit)}"
 
 
-__all__ = ["FEWEST", "NO_LABELS", "Asked", "Highlight", "find", "measured", "number", "within"]
+__all__ = ["FEWEST", "NO_LABELS", "Asked", "Highlight", "find", "measured", "number", "reads_held_out", "within"]

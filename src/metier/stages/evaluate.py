@@ -1,16 +1,17 @@
-"""The same questions before and after: evaluate/{base,tuned,cheap}/BENCHMARK.jsonl, a line an answer."""
+"""The same questions before and after: evaluate/{base,tuned,cheap,held-out}/BENCHMARK.jsonl, a line an answer."""
 
 import json
 import math
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pyarrow.compute as pc
 
-from metier import baselines
+from metier import baselines, highlights, plugins
+from metier.benchmarks import draw
 from metier.engine import weights
 from metier.errors import UserError
 from metier.recipe import QUICK_QUESTIONS
@@ -19,6 +20,9 @@ from metier.runs import Run, file_sha256, fingerprint, write_text
 from metier.scorers import Answer, Asking
 
 VERSION = 3
+HELD_OUT = "held-out"
+"""The tuned model on held-out training rows: what a threshold is chosen on."""
+HELD_OUT_QUESTIONS = 500
 
 
 def evaluate(run: Run) -> dict[str, Any]:
@@ -37,29 +41,53 @@ def evaluate(run: Run) -> dict[str, Any]:
         for benchmark in judged:
             asked = benchmark.questions(QUICK_QUESTIONS if run.recipe.quick else 0)
             labels = benchmark.label_set(rows)
-            scorer = benchmark.build_scorer()
-            inputs = fingerprint(
-                VERSION,
-                scorer.version,
-                dtype,
-                model_sha256,
-                adapter_sha256,
-                [benchmark.scorer, benchmark.template, vars(scorer)],
-                labels,
-                _print(asked, benchmark),
-            )
-            stage = f"evaluate/{who}/{benchmark.name}"
-            done = run.done(stage, inputs, f"{stage}.jsonl")
-            if done is None:
-                began = time.monotonic()
-                asking = scorer.ask(model(), benchmark, asked, labels)
-                waits = _answer_all(run, stage, inputs, asking, asked)
-                result = {"n": len(asked), "labels": labels, "seconds": _since(began), "asking": waits}
-                done = run.seal(stage, inputs, result)
+            done = _asked(run, who, benchmark, asked, labels, model, [dtype, model_sha256, adapter_sha256])
+            seconds, memory = seconds + done["seconds"], max(memory, done["peak_memory_mb"])
+    for benchmark in _to_be_held_out(run):
+        if held := _held_out(run, benchmark):
+            labels = benchmark.label_set(rows)
+            done = _asked(run, HELD_OUT, benchmark, held, labels, model, [dtype, model_sha256, adapter_sha256])
             seconds, memory = seconds + done["seconds"], max(memory, done["peak_memory_mb"])
     for benchmark in judged:
         seconds += _cheap(run, benchmark, rows)
     return run.seal("evaluate", "", {"seconds": round(seconds, 1), "peak_memory_mb": memory})
+
+
+def _asked(
+    run: Run,
+    who: str,
+    benchmark: Any,
+    asked: Sequence[Question],
+    labels: list[str],
+    model: Callable[[], Any],
+    made_by: list[Any],
+) -> dict[str, Any]:
+    """Answer the questions, or find them answered by the same model under the same conditions; returns the seal."""
+    scorer, stage = benchmark.build_scorer(), f"evaluate/{who}/{benchmark.name}"
+    conditions = [[benchmark.scorer, benchmark.template, vars(scorer)], labels, _print(asked, benchmark)]
+    inputs = fingerprint(VERSION, scorer.version, *made_by, *conditions)
+    done = run.done(stage, inputs, f"{stage}.jsonl")
+    if done is None:
+        began = time.monotonic()
+        asking = scorer.ask(model(), benchmark, asked, labels)
+        waits = _answer_all(run, stage, inputs, asking, asked)
+        done = run.seal(stage, inputs, {"n": len(asked), "labels": labels, "seconds": _since(began), "asking": waits})
+    return done
+
+
+def _to_be_held_out(run: Run) -> list[Any]:
+    """The benchmarks whose held-out training rows are asked as well: those of an industry that wants a threshold."""
+    asks = plugins.find("industries", run.recipe.industry)().asks
+    return run.recipe.build_benchmarks() if any(highlights.reads_held_out(ask) for ask in asks) else []
+
+
+def _held_out(run: Run, benchmark: Any) -> list[Question]:
+    """At most 500 held-out training rows of a benchmark that chooses among labels."""
+    if not benchmark.build_scorer().chooses:
+        return []
+    rows = run.table("curate", "valid.parquet")
+    held = questions(rows.filter(pc.equal(rows["task"], benchmark.name)))
+    return draw(held, QUICK_QUESTIONS if run.recipe.quick else HELD_OUT_QUESTIONS, f"{benchmark.name}:held-out")
 
 
 def read_answers(run: Run, who: str, benchmark: str) -> list[Answer]:

@@ -14,7 +14,7 @@ from metier.metrics import outcomes
 from metier.pages import section_page, template
 from metier.runs import Run, write_json, write_text
 from metier.scorers import Answer
-from metier.stages.evaluate import read_answers
+from metier.stages.evaluate import HELD_OUT, read_answers
 from metier.stages.representation import read_sections
 from metier.verdict import confusion, decide, judge_benchmark, judge_kept, say_p
 
@@ -81,12 +81,13 @@ def _asks(run: Run, benchmark: Any) -> list[dict[str, Any]]:
     if not asks:
         return []
     sealed = run.result(f"evaluate/tuned/{name}")
-    base, tuned = (outcomes(read_answers(run, who, name), sealed["labels"]) for who in ("base", "tuned"))
-
+    read = {who: read_answers(run, who, name) for who in ("base", "tuned", HELD_OUT)}
+    base, tuned, held_out = (outcomes(answers, sealed["labels"]) for answers in read.values())
     asked = Asked(
         benchmark,
         base,
         tuned,
+        held_out=held_out if read[HELD_OUT] else None,
         costs=pack.costs,
         seed=run.recipe.seed,
         asking=sealed.get("asking"),
