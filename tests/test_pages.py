@@ -1,0 +1,112 @@
+"""The report of each industry as a reader sees it: in Chromium, on a desk and on a phone."""
+
+import random
+
+import pytest
+
+from metier import plugins
+from metier.sources._dataset import MIRROR
+from tests.browser import CHROMIUM, Browser
+from tests.test_cli import inside
+from tests.test_datasets import RAW, write_mirror
+from tests.tiny import write_lines
+
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on PATH: the pages are not looked at")
+WIDTHS = {"desk": 1280, "phone": 390}
+LABELS = {
+    "banking77": ["card_arrival", "age_limit", "lost_or_stolen_card"],
+    "fomc_stance": ["hawkish", "dovish", "neutral"],
+    "fed_rate_moves": ["up", "down"],
+    "cuad_clause_type": ["cap_on_liability", "audit_rights", "renewal_term"],
+    "legalbench_cuad_yesno": ["Yes", "No"],
+    "unfair_tos": ["fair", "unfair"],
+    "contract_nli": ["Entailment", "Contradiction"],
+    "product_matching": ["match", "no match"],
+    "epqa_product_qa": ["answers", "partial", "irrelevant"],
+    "amazon_counterfactual": ["counterfactual", "not-counterfactual"],
+}
+WORDS = [
+    "<b>bold</b>",
+    "&",
+    "late",
+    "Donaudampfschifffahrtsgesellschaftskapitaensmuetzenfabrik",
+    "card",
+    "clause",
+    "may",
+]
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    found = Browser(tmp_path_factory.mktemp("chromium"))
+    yield found
+    found.close()
+
+
+def fill(home):
+    """A mirror whose datasets have some dozens of made-up rows, with words that break lines and pages."""
+    write_mirror(home)
+    generator = random.Random(0)
+    for name, labels in LABELS.items():
+        folder = home / plugins.find("sources", name)().folder
+        for split, count in (("train", 60), ("dev", 12), ("test", 30)):
+            rows = []
+            for number in range(count):
+                raw = {**RAW[name], "id": f"{split}-{number}", "label": labels[number % len(labels)]}
+                for key in {"text", "sentence", "question", "evidence"} & raw.keys():
+                    said = " ".join(generator.choices(WORDS, k=12)) + f" {split} {number}"
+                    raw[key] = [said] if isinstance(raw[key], list) else said
+                for side in {"left", "right"} & raw.keys():
+                    raw[side] = {"title": " ".join(generator.choices(WORDS, k=5)) + f" {side} {split} {number}"}
+                raw |= {key: f"{split}{number // 3}" for key in ("service", "doc_id", "asin") if key in raw}
+                raw |= {"qa_pair_id": f"{split}-{number}"} if "qa_pair_id" in raw else {}
+                rows.append(raw)
+            write_lines(folder / f"{split}.jsonl", rows)
+
+
+@pytest.fixture(scope="module")
+def reports(tmp_path_factory):
+    """Industry -> the report of a smoke run; each is made when it is first asked for."""
+    home = tmp_path_factory.mktemp("reports")
+    fill(home / "mirror")
+
+    def made(name, monkeypatch, capsys):
+        page = home / name / "report.html"
+        if not page.is_file():
+            monkeypatch.setenv(MIRROR, str(home / "mirror"))
+            words = ("run", "--industry", name, "--set", "model=fake", "--quick", "--out", home / name)
+            code, _, said = inside(monkeypatch, capsys, *words)
+            assert code == 0, said
+        return page
+
+    return made
+
+
+@pytest.mark.parametrize("width", WIDTHS.values(), ids=WIDTHS)
+@pytest.mark.parametrize("industry", plugins.names("industries"))
+def test_a_report_fits_asks_nobody_and_logs_nothing(industry, width, browser, reports, monkeypatch, capsys):
+    page = reports(industry, monkeypatch, capsys)
+    browser.open(page, width)
+    assert browser.complaints(page) == []
+    asks = browser.ask("[...document.querySelectorAll('.asks tr')].map(row => row.innerText)")
+    assert len(asks) > 3 and browser.ask("innerWidth") == width
+    assert browser.ask("document.querySelectorAll('svg').length") > 0
+    assert browser.ask("document.body.innerText").count("SMOKE") > 0
+
+
+BAD = {
+    "wide": ("<table><tr><td style='min-width: 2000px'>wide</td></tr></table>", "wider than the window"),
+    "sideways": ("<div style='position: absolute; left: 3000px'>far</div>", "scrolls sideways"),
+    "console": ("<script>console.error('no')</script>", "console error"),
+    "thrown": ("<script>throw new Error('no')</script>", "exceptionThrown"),
+    "request": ("<img src='http://127.0.0.1:9/x.png'>", "request: http://127.0.0.1:9/x.png"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_bad_page_is_complained_of(name, browser, tmp_path):
+    body, complaint = BAD[name]
+    page = tmp_path / "bad.html"
+    page.write_text(f"<!doctype html><meta name=viewport content='width=device-width'><body>{body}</body>")
+    browser.open(page, 390)
+    assert any(complaint in said for said in browser.complaints(page))
