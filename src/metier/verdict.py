@@ -192,10 +192,9 @@ def _judge(entry: dict[str, Any], min_gain: float, alpha: float) -> tuple[str, s
     if entry["p"] < alpha and gain["value"] < 0:  # unadjusted: more benchmarks must not make a harm harder to see
         return "worse", f"{seen}: worse than before."
     if not entry["p_holm"] < alpha:
-        return (
-            "none",
-            f"{seen}: no gain beyond chance; the test could have shown {entry['smallest_visible']:.3f}.",
-        )
+        visible = entry["smallest_visible"]
+        could = f"the test could have shown {visible:.3f}" if visible else "no draw of questions tells the two apart"
+        return "none", f"{seen}: no gain beyond chance; {could}."
     if not (gain["value"] >= min_gain and gain["low"] > 0):
         return "none", f"{seen}: less than the {min_gain:g} that the recipe asks for."
     cheap = entry["gain_over_cheap"]
