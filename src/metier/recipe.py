@@ -180,7 +180,7 @@ def chain_problems(methods: list[tuple[str, Any]]) -> list[str]:
         first_name, first = methods[0]
         other = [
             f"{key}: {getattr(method, key)!r} (there {getattr(first, key)!r})"
-            for key in ("r", "alpha", "targets", "dora")
+            for key in ("tune", "r", "alpha", "targets", "dora")
             if getattr(method, key) not in (getattr(first, key), type(method).__dataclass_fields__[key].default)
         ]
         if other:

@@ -7,11 +7,13 @@ from typing import Any
 
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
+from safetensors.torch import load_file
 
 from metier.engine import answers, fused_lora, tree_attention
 from metier.engine.answers import Reader
 from metier.engine.examples import Example
-from metier.engine.model import LanguageModel
+from metier.engine.model import LanguageModel, default_dtype
+from metier.engine.weights import adapter_file, is_whole
 from metier.errors import UserError
 
 
@@ -22,7 +24,8 @@ class Tuned:
     network: Any
     read: Reader
     low_precision: bool
-    """Whether autocast is needed: bfloat16 weights below an adapter that does not cast by itself."""
+    """Whether autocast is needed: bfloat16 weights below an adapter that does not cast by itself, or float32 weights
+    that are all trained where the hardware multiplies bfloat16."""
     attention: str = "sdpa"
     """The network's own attention, as it was: what answers are scored with."""
 
@@ -32,15 +35,25 @@ class Tuned:
         network.set_attn_implementation(self.attention)
 
 
-def tuned(model: LanguageModel, lora: LoraConfig | None, start: Path | None, examples: Sequence[Example]) -> Tuned:
-    """The model with the adapter in `start`, with a new one, or bare where both are None."""
+def tuned(
+    model: LanguageModel,
+    lora: LoraConfig | None,
+    start: Path | None,
+    examples: Sequence[Example],
+    whole: bool = False,
+) -> Tuned:
+    """The model with the adapter or all the weights in `start`, with a new adapter, or bare where both are None.
+
+    `whole`: all weights are to be trained.
+    """
     attention = model.network.config._attn_implementation
     read = answers.fitting(model.network, examples, model.warn)
     set_attention(model.network, read)
     network = with_adapter(model.network, lora, start)
     layers = fused_lora.fuse(network)
     adapted = sum(hasattr(module, "lora_A") for module in network.modules())
-    return Tuned(network, read, model.network.dtype == torch.bfloat16 and layers < adapted, attention)
+    low = default_dtype() if whole else model.network.dtype if layers < adapted else torch.float32
+    return Tuned(network, read, low == torch.bfloat16, attention)
 
 
 def set_attention(network: Any, read: Reader) -> None:
@@ -53,9 +66,14 @@ def set_attention(network: Any, read: Reader) -> None:
 
 
 def with_adapter(network: Any, lora: LoraConfig | None, start: Path | None) -> Any:
-    """The network with a new adapter, or with the one in `start`. Raises `UserError` where it has no such layers, and
+    """The network with a new adapter, or with what is in `start`. Raises `UserError` where it has no such layers, and
     where the adapter was made for another model."""
     try:
+        if start and is_whole(start):
+            found = network.load_state_dict(load_file(adapter_file(start)), strict=False)
+            if found.unexpected_keys:
+                raise ValueError(f"there is no weight {found.unexpected_keys[0]}.")
+            return network
         if start:
             return PeftModel.from_pretrained(network, start, is_trainable=True)
         return get_peft_model(network, lora) if lora else network

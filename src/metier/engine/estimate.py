@@ -21,7 +21,7 @@ def training_seconds(
 
     `settings`: batch_tokens, epochs, and tokens where the method has that.
     """
-    network = tuned(model, lora, None, examples)
+    network = tuned(model, lora, None, examples, whole=lora is None)
     plan = batches.plan(examples, settings.batch_tokens, seed=0, epochs=1)
     chosen = sorted(plan, key=lambda batch: sum(len(examples[p]) for p in batch))
     middle = chosen[len(chosen) // 2 :][:STEPS] or chosen

@@ -82,23 +82,40 @@ class LanguageModel:
 
 
 def load(
-    name: str, adapter: Path | None = None, warn: Callable[[str], None] = print, dtype: torch.dtype | None = None
+    name: str,
+    adapter: Path | None = None,
+    warn: Callable[[str], None] = print,
+    dtype: torch.dtype | None = None,
+    in_4_bit: bool = False,
 ) -> LanguageModel:
-    """The model of this name, ready to answer; an adapter is merged in float32 before the cast to `dtype`."""
-    from transformers import AutoModelForCausalLM, AutoTokenizer
+    """The model of this name, ready to answer; an adapter is merged in float32 before the cast to `dtype`.
+
+    `adapter` may also be a folder of all weights. `in_4_bit`: NF4 by bitsandbytes, to train an adapter over it.
+    """
+    from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
     from transformers.utils import logging
 
     keep_freed_memory()
     folder = weights.folder(name, warn)
+    whole = adapter if adapter is not None and weights.is_whole(adapter) else None
+    nf4 = BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=torch.bfloat16,
+    )
+    packed: dict[str, Any] = {"quantization_config": nf4, "device_map": {"": 0}} if in_4_bit else {}
     logging.disable_progress_bar()  # loading takes a second, and its bar would tear ours
     try:
         network = AutoModelForCausalLM.from_pretrained(
-            folder, dtype=torch.float32, use_safetensors=True, trust_remote_code=False
+            whole or folder, dtype=torch.float32, use_safetensors=True, trust_remote_code=False, **packed
         )
         tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
     except (OSError, ValueError) as error:
         raise UserError(f"The model in {folder} cannot be loaded: {error}") from error
-    if adapter is not None:
+    if in_4_bit:
+        return LanguageModel(folder, network.eval(), tokenizer, warn)
+    if adapter is not None and not whole:
         from peft import PeftModel
 
         try:

@@ -79,7 +79,7 @@ class AnswerTrainer(Trainer):
 def train(
     model: LanguageModel,
     examples: Sequence[Example],
-    lora: LoraConfig,
+    lora: LoraConfig | None,
     settings: dict,
     folder: Path,
     progress: Progress,
@@ -87,7 +87,8 @@ def train(
     objective: Objective | None = None,
     look: Look | None = None,
 ) -> dict[str, Any]:
-    """Train an adapter into `folder`/adapter, from scratch or from the adapter `start`; returns what it cost.
+    """Train an adapter into `folder`/adapter, from scratch or from the adapter `start`; returns what it cost. Without
+    `lora` all weights are trained, and saved there.
 
     `settings`: epochs, tokens, lr, batch_tokens, warmup, schedule, weight_decay, max_grad_norm, checkpoint_every, seed.
     `objective`: left out, the mean negative log-likelihood of a learned token. `look`: asked now and then how good the
@@ -95,7 +96,7 @@ def train(
     `UserError` on a loss that is not a number, and where memory does not do.
     """
     torch.manual_seed(settings["seed"])  # before the adapter exists: its weights start at random
-    network = tuned(model, lora, start, examples)
+    network = tuned(model, lora, start, examples, whole=lora is None)
     # All epochs as one list of batches: the order is a function of the seed alone, and going on after a kill is
     # skipping its beginning. The trainer sees a single epoch.
     plan = batches.plan(

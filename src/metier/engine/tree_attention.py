@@ -32,7 +32,8 @@ def attend(
     heads, size)."""
     if attention_mask is not None or dropout:
         raise ValueError("tree attention takes no further mask and no dropout")
-    flat = [states[0].transpose(0, 1) for states in (query, key, value)]
+    # Under autocast the rotation leaves queries and keys in float32 beside values in bfloat16.
+    flat = [states[0].transpose(0, 1).to(value.dtype) for states in (query, key, value)]
     return _Attention.apply(flat[0] * scaling, flat[1], flat[2], forest)[None], None
 
 

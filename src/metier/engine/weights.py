@@ -202,3 +202,13 @@ def _quiet() -> Iterator[None]:
     finally:
         if was_on:
             logging.enable_progress_bar()
+
+
+def is_whole(tuned: Path) -> bool:
+    """Whether what was tuned is all weights, in a folder as transformers writes it, and not an adapter."""
+    return (tuned / "model.safetensors").is_file()
+
+
+def adapter_file(tuned: Path) -> Path:
+    """The weights that a method has tuned: peft's file, or the model's where all were."""
+    return tuned / ("model.safetensors" if is_whole(tuned) else "adapter_model.safetensors")

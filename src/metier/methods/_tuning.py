@@ -13,6 +13,7 @@ from metier import processes
 from metier.errors import UserError, nearest
 from metier.records import Question
 
+TUNES = ("lora", "full", "qlora")
 TRACKERS = ("mlflow", "tensorboard", "trackio", "wandb")
 ABOVE_ZERO = ("epochs", "lr", "r", "alpha", "batch_tokens", "max_length", "checkpoint_every", "max_grad_norm")
 
@@ -27,6 +28,9 @@ class Tuning:
     """How often each row is seen."""
     lr: float = 1e-3
     """Highest learning rate; reached after the warm-up, then down to zero in a straight line."""
+    tune: str = "lora"
+    """What is trained: `lora`, an adapter; `full`, all weights (start at an lr of 2e-5); `qlora`, an adapter over
+    weights in 4 bit (Dettmers et al. 2023, NeurIPS), which needs a GPU and bitsandbytes."""
     r: int = 16
     """Rank of the adapter. Higher can learn more, and costs memory and time."""
     alpha: int = 32
@@ -57,10 +61,22 @@ class Tuning:
         """Names of all sources whose rows the method wants; none: all."""
         return self.sources
 
+    def load(self, lesson: Any) -> Any:
+        """The model that training starts from. All weights are trained in float32: in bfloat16, with three digits, most
+        of AdamW's small steps would be rounded away."""
+        import torch
+
+        from metier.engine.model import load
+
+        dtype = torch.float32 if self.tune == "full" else None
+        return load(lesson.model, warn=lesson.progress.say, dtype=dtype, in_4_bit=self.tune == "qlora")
+
     def lora(self) -> Any:
-        """peft's configuration of the adapter."""
+        """peft's configuration of the adapter; None where all weights are trained."""
         from peft import LoraConfig
 
+        if self.tune == "full":
+            return None
         names = [name.strip() for name in self.targets.split(",")]
         targets = self.targets if self.targets == "all-linear" else names
         return LoraConfig(
@@ -73,9 +89,10 @@ class Tuning:
         Worked out once: a run that goes on reads them from `lesson.folder`/start.json.
         """
         from metier.engine import trainer
+        from metier.engine.weights import adapter_file
         from metier.runs import file_sha256, fingerprint, write_json
 
-        start = lesson.adapter and file_sha256(lesson.adapter / "adapter_model.safetensors")
+        start = lesson.adapter and file_sha256(adapter_file(lesson.adapter))
         key = fingerprint(lesson.model, str(model.network.dtype), start, [(e.prompt, e.answers) for e in examples])
         path = lesson.folder / "start.json"
         if path.is_file() and (known := json.loads(path.read_text(encoding="utf-8")))["key"] == key:
@@ -89,6 +106,7 @@ class Tuning:
         """Estimated time of training on `rows` rows like those of the lesson."""
         from metier.engine.estimate import training_seconds
 
+        model = model if self.tune == "lora" else self.load(lesson)
         return training_seconds(model, self.examples(model, lesson), self.lora(), self, rows / len(lesson.rows))
 
     def examples(self, model: Any, lesson: Any) -> list[Any]:
@@ -101,6 +119,12 @@ class Tuning:
             for name in ABOVE_ZERO
             if getattr(self, name) <= 0
         ]
+        if self.tune not in TUNES:
+            found.append(f"tune: use {', '.join(TUNES)}, not {self.tune}.{nearest(self.tune, TUNES)}")
+        if self.tune == "full" and self.dora:
+            found.append("dora: it shapes an adapter, and `tune: full` has none. Leave one of them out.")
+        if self.tune == "qlora" and (missing := _missing_for_4_bit()):
+            found.append(f"tune: qlora needs {missing}. Use lora: here the weights stay as they are.")
         if self.schedule not in ("linear", "cosine", "constant_with_warmup"):
             found.append(f"schedule: use linear, cosine or constant_with_warmup, not {self.schedule}.")
         if self.track and self.track not in TRACKERS:
@@ -126,3 +150,12 @@ class Tuning:
                 "Raise `max_length`; an answer is never cut."
             )
         return Example(asked[-room:], learned), len(asked) > room
+
+
+def _missing_for_4_bit() -> str:
+    """What weights in 4 bit need and this machine lacks; nothing where all is there."""
+    if not find_spec("bitsandbytes"):
+        return "bitsandbytes (pip install bitsandbytes) and a GPU"
+    import torch
+
+    return "" if torch.cuda.is_available() else "a GPU"

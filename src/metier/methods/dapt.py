@@ -55,9 +55,8 @@ class Method(Tuning):
 
     def train(self, lesson: Lesson) -> dict[str, Any]:
         from metier.engine import trainer
-        from metier.engine.model import load
 
-        model = load(lesson.model, warn=lesson.progress.say)
+        model = self.load(lesson)
         examples = self.examples(model, lesson)
         settings = {**vars(self), "seed": lesson.seed}
         # Replay stands among the examples already: a budget of tokens cuts both alike.

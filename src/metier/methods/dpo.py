@@ -41,9 +41,8 @@ class Method(Tuning):
 
     def train(self, lesson: Lesson) -> dict[str, Any]:
         from metier.engine import trainer
-        from metier.engine.model import load
 
-        model = load(lesson.model, warn=lesson.progress.say)
+        model = self.load(lesson)
         examples = self.examples(model, lesson)
         before = self.start_scores(model, examples, lesson) if self.reference == "start" else None
         objective = self.objective(examples, before)

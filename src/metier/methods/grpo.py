@@ -51,9 +51,8 @@ class Method(Tuning):
 
     def train(self, lesson: Lesson) -> dict[str, Any]:
         from metier.engine import rollouts
-        from metier.engine.model import load
 
-        model = load(lesson.model, warn=lesson.progress.say)
+        model = self.load(lesson)
         asked = self.asked(lesson)
         kinds = {task: lesson.benchmarks[task] for task, _ in asked}
         self._advise(kinds, lesson)
@@ -175,6 +174,8 @@ class Method(Tuning):
 
     def problems(self) -> list[str]:
         found = super().problems()
+        if self.tune == "full":
+            found.append("tune: grpo trains an adapter, not all weights. Use lora or qlora.")
         for name, least in (("prompts", 1), ("group", 2), ("steps", 0), ("max_tokens", 0)):
             if getattr(self, name) < least:
                 found.append(f"{name}: use {least} or a number above it, not {getattr(self, name)}.")

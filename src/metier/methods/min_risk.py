@@ -31,11 +31,10 @@ class Method(Tuning):
 
     def train(self, lesson: Lesson) -> dict[str, Any]:
         from metier.engine import trainer
-        from metier.engine.model import load
 
         if lesson.adapter is None:
             lesson.progress.say("  min_risk starts from the bare model; it learns faster behind sft")
-        model = load(lesson.model, warn=lesson.progress.say)
+        model = self.load(lesson)
         examples = self.examples(model, lesson)
         before = self.start_scores(model, examples, lesson) if self.kl else None
         objective = self.objective(self.prices(lesson), before)

@@ -33,9 +33,8 @@ class Method(Tuning):
 
     def train(self, lesson: Lesson) -> dict[str, Any]:
         from metier.engine import trainer
-        from metier.engine.model import load
 
-        model = load(lesson.model, warn=lesson.progress.say)
+        model = self.load(lesson)
         examples = self.examples(model, lesson)
         settings = {**vars(self), "seed": lesson.seed}
         look = DevSet.of(model, lesson, self.look_every, self.patience, self.look_rows) if self.look_every else None

@@ -92,7 +92,10 @@ def _task(name: str, out: Path) -> dict[str, Any]:
 def _commands(tasks: list[str], base: Path, adapter: Path, out: Path) -> dict[str, str]:
     """What to type for the base model and for the adapter. No `--limit`: it would take the first questions."""
     shared = f"--tasks {','.join(tasks)} --include_path {out} --batch_size 8 --log_samples"
+    tuned = f"{base},peft={adapter.resolve()}"
+    if weights.is_whole(adapter):
+        tuned = f"{adapter.resolve()},tokenizer={base}"
     return {
-        who: f"lm_eval --model hf --model_args pretrained={base},dtype=float32{peft} {shared} --output_path {out / who}"
-        for who, peft in (("base", ""), ("tuned", f",peft={adapter.resolve()}"))
+        who: f"lm_eval --model hf --model_args pretrained={model},dtype=float32 {shared} --output_path {out / who}"
+        for who, model in (("base", str(base)), ("tuned", tuned))
     }

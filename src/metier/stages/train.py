@@ -12,7 +12,6 @@ from metier.methods import Lesson, of_sources
 from metier.runs import Run, file_sha256, fingerprint
 
 VERSION = 1
-ADAPTER_FILE = "adapter_model.safetensors"
 
 
 def train(run: Run) -> dict[str, Any]:
@@ -34,7 +33,7 @@ def train(run: Run) -> dict[str, Any]:
         earlier = result.get("adapter_sha256")
         inputs = fingerprint(VERSION, vars(method), run.recipe.seed, rows_sha256, asking, model_sha256, earlier)
         folder = run.path(stage)
-        if done := run.done(stage, inputs, f"{stage}/adapter/{ADAPTER_FILE}"):
+        if done := run.done(stage, inputs, str(weights.adapter_file(folder / "adapter").relative_to(run.folder))):
             run.progress.say(f"train: {name} done before")
         else:
             started = time.monotonic()
@@ -51,7 +50,7 @@ def train(run: Run) -> dict[str, Any]:
                 Lesson(mine, held_out, benchmarks, run.recipe.model, adapter, folder, run.recipe.seed, run.progress)
             )
             processes.wait()
-            sha256 = file_sha256(folder / "adapter" / ADAPTER_FILE)
+            sha256 = file_sha256(weights.adapter_file(folder / "adapter"))
             done = {**cost, "adapter_sha256": sha256, "seconds": round(time.monotonic() - started, 1)}
             run.seal(stage, inputs, done)
         # Only now: a kill between the seal and here leaves checkpoints behind, and the next call removes them.
