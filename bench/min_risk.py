@@ -105,9 +105,8 @@ def one_seed(shape: dict[str, Any], out: Path, seed: int) -> dict[str, list[Answ
         found |= {way: test, f"{way}, dev threshold": by_threshold(test, dev)}
     train, held = (sft.table("curate", f"{side}.parquet") for side in ("train", "valid"))
     known = questions(train)
-    rendered = [question.render(named.prompt) for question in known]
     asked = [*questions(held), *named.questions()]
-    cheap = baselines.tfidf(rendered, [q.answer for q in known], asked, named.prompt, LABELS, seed)
+    cheap = baselines.tfidf(known, asked, named.prompt, LABELS, seed)
     cut = len(asked) - len(found["sft"])
     return found | {"TF-IDF, dev threshold": by_threshold(cheap[cut:], cheap[:cut])}
 

@@ -171,7 +171,8 @@ def _cheap(run: Run, benchmark: Any, rows: Any) -> float:
     if not own or not (scorer.chooses or hasattr(scorer, "cheap")):
         return 0.0
     asked, stage = benchmark.questions(QUICK_QUESTIONS if run.recipe.quick else 0), f"evaluate/cheap/{benchmark.name}"
-    inputs = fingerprint(VERSION, scorer.version, _print(own, benchmark), _print(asked, benchmark), run.recipe.seed)
+    made_by = [VERSION, baselines.VERSION, scorer.version]
+    inputs = fingerprint(made_by, _print(own, benchmark), _print(asked, benchmark), run.recipe.seed)
     done = run.done(stage, inputs, f"{stage}.jsonl")
     if done is None:
         started = time.monotonic()
@@ -179,10 +180,8 @@ def _cheap(run: Run, benchmark: Any, rows: Any) -> float:
         if hasattr(scorer, "cheap"):
             by, answers = scorer.cheap(benchmark, asked, own)
         else:
-            # The rendered prompt, so that the cheap side reads every column that the model reads.
-            texts, gold = [row.render(benchmark.prompt) for row in own], [row.answer for row in own]
-            by, majority = baselines.TFIDF, baselines.majority(gold)
-            answers = baselines.tfidf(texts, gold, asked, benchmark.prompt, benchmark.label_set(rows), run.recipe.seed)
+            by, majority = baselines.TFIDF, baselines.majority([row.answer for row in own])
+            answers = baselines.tfidf(own, asked, benchmark.prompt, benchmark.label_set(rows), run.recipe.seed)
         _write_answers(run.path(f"{stage}.jsonl"), answers)
         result = {"by": by, "majority": majority, "rows": len(own), "seconds": _since(started)}
         run.progress.say(f"  evaluate: cheap, {benchmark.name}: {by} in {result['seconds']} s")

@@ -1,0 +1,60 @@
+"""The cheap side is made as strong as cheap can be: a weak rival proves nothing."""
+
+import random
+
+import numpy as np
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline, make_union
+
+from metier.baselines import majority, tfidf
+from metier.records import Question
+
+PROMPT = "{text}\nIs it about {category}?"
+WORDS = {"audit": ["inspect", "books"], "payment": ["invoice", "fee"], "term": ["renew", "expire"]}
+
+
+def clauses(n, seed):
+    """Whether a clause is of the category that is asked about: no word means Yes by itself."""
+    generator = random.Random(seed)
+    found = []
+    for number in range(n):
+        about, asked = generator.choice(sorted(WORDS)), generator.choice(sorted(WORDS))
+        text = f"The party may {generator.choice(WORDS[about])} number {number}"
+        answer = "Yes" if about == asked else "No"
+        found.append(Question(f"{seed}-{number}", text, answer, fields={"category": asked}))
+    return found
+
+
+def right(answers):
+    return np.mean([answer.value for answer in answers])
+
+
+def test_words_are_counted_by_the_category_that_is_asked_about():
+    known, asked = clauses(300, 1), clauses(100, 2)
+    assert right(tfidf(known, asked, PROMPT, ["Yes", "No"], 0)) > 0.95
+    commonest = majority([q.answer for q in known])
+    blind = right(tfidf(known, asked, "{text}\nIs it about it?", ["Yes", "No"], 0))
+    assert blind <= np.mean([q.answer == commonest for q in asked]) + 0.1
+
+
+def test_without_such_a_column_it_is_the_librarys_own_pipeline():
+    prompt = "{text}\nBy {author}:"  # an author a row sets no question
+    known, asked = (
+        [Question(q.id, q.text, q.answer, fields={"author": f"A{n}"}) for n, q in enumerate(clauses(size, seed))]
+        for size, seed in ((120, 3), (30, 4))
+    )
+    words = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, token_pattern=r"(?u)\b\w+\b")
+    characters = TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 5), sublinear_tf=True)
+    classifier = LogisticRegression(C=10.0, max_iter=300, random_state=0)
+    pipeline = make_pipeline(make_union(words, characters), classifier)
+    pipeline.fit([q.render(prompt) for q in known], [q.answer for q in known])
+    theirs = pipeline.predict_proba([q.render(prompt) for q in asked])
+    ours = [answer.probabilities for answer in tfidf(known, asked, prompt, ["No", "Yes"], 0)]
+    np.testing.assert_allclose(ours, theirs, atol=1e-5)
+
+
+def test_one_label_is_answered_without_a_classifier():
+    known = [Question("1", "a", "Yes", fields={"category": "audit"})]
+    (answer,) = tfidf(known, clauses(1, 5), PROMPT, ["Yes", "No"], 0)
+    assert answer.answer == "Yes" and answer.probabilities is None
