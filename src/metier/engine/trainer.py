@@ -180,6 +180,7 @@ def config(settings: dict, folder: Path, steps: int) -> TrainingArguments:
         logging_nan_inf_filter=False,  # a loss that is not a number must be seen
         report_to=settings.get("track") or "none",
         disable_tqdm=True,
+        ddp_find_unused_parameters=False,  # every trained weight is in every batch's loss
         remove_unused_columns=False,
     )
 
