@@ -109,3 +109,15 @@ class Browser:
         self.process.wait(timeout=10)
         os.close(self.down)
         os.close(self.up)
+
+
+if __name__ == "__main__":  # python -m tests.browser REPORT.html PICTURE.png WIDTH [HEIGHT]: the pictures of the docs
+    import sys
+    import tempfile
+
+    report, picture, width, *height = sys.argv[1:]
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as home:
+        browser = Browser(Path(home))
+        browser.open(Path(report), int(width))
+        browser.picture(Path(picture), int(height[0]) if height else None)
+        browser.close()
