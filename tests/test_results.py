@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from metier import plugins
 from metier.recipe import check, load
 from metier.sources._dataset import MIRROR
 from tests.test_datasets import write_mirror
@@ -28,9 +29,15 @@ def test_a_recipe_of_the_table_is_good_and_named_after_its_benchmark(path, tmp_p
     monkeypatch.setenv(MIRROR, str(tmp_path))
     recipe = load(path)
     assert check(recipe) == [] and recipe.benchmarks == [path.stem]
-    assert {"licence", "dedup", "decontaminate", "split"} <= {step for step in recipe.steps if isinstance(step, str)}
+    assert {"licence", "dedup", "decontaminate", "split"} <= {plugins.named(step)[0] for step in recipe.steps}
     # No choice may look at the test: the best adapter is that of held-out rows, or the last.
     assert recipe.seed == 0 and recipe.keep == {"general": 0.02}
+
+
+def test_the_default_run_is_one_of_them():
+    written, default = load(ROOT / "recipes" / "icd10cm_chapter.yaml"), load()
+    assert (written.sources, written.steps, written.methods) == (default.sources, default.steps, default.methods)
+    assert (written.benchmarks, written.keep, written.ship) == (default.benchmarks, default.keep, default.ship)
 
 
 def test_the_page_shows_the_figures_of_its_file(results):

@@ -144,7 +144,8 @@ def _content(run: Run, verdict: dict[str, Any]) -> dict[str, Any]:
         if rows:
             curves.append(Markup(pictures.loss_curve(rows, f"Training loss, {log.parent.name}")))
     return {
-        "name": run.folder.name,
+        # A run of several seeds has a folder above its own.
+        "name": "/".join(run.folder.resolve().parts[-2 if run.folder.name.startswith("seed-") else -1 :]),
         "run_folder": run.folder,
         "verdict": verdict,
         "meaning": MEANINGS[verdict["decision"]],
