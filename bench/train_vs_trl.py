@@ -21,8 +21,8 @@ SIDES = ["trl", "trl_tuned", "ours"]
 CASES = {  # rows, times TRL as it comes, times TRL tuned (or the plain way), most of its memory, share of matrix rate
     "terms": (256, 3.0, 2.0, None, None),
     "pubmedqa": (32, 3.5, 2.5, 0.6, 0.4),
-    "banking77": (240, 3.0, 2.0, None, None),
-    "unfair_tos": (64, None, 8.0, None, None),
+    "banking77": (480, 3.0, 2.0, None, None),
+    "unfair_tos": (128, None, 8.0, None, None),
     "medquad": (24, 2.0, 1.3, None, None),
     "epqa": (40, 2.5, 1.8, None, None),
     "risk": (48, None, 8.0, None, None),
