@@ -161,7 +161,9 @@ def dequantise(file: Path, target: Path) -> None:
         )
         model.config._name_or_path = file.stem
         model.save_pretrained(target)
-        AutoTokenizer.from_pretrained(file.parent, gguf_file=file.name).save_pretrained(target)
+        # What is saved says whether it was read without a network: the model's hash must not depend on that.
+        local = {"local_files_only": True}
+        AutoTokenizer.from_pretrained(file.parent, gguf_file=file.name, **local).save_pretrained(target)
 
 
 def _from_hub(model: str) -> Path:
