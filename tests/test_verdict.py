@@ -69,7 +69,12 @@ def test_a_gain_that_chance_explains_is_held():
 def test_a_cheap_classifier_that_is_as_good_holds():
     decision, reasons = verdict(entry(60, 160, 159))
     assert decision == "HOLD"
-    assert "cheap baseline is as good" in reasons[0]
+    assert "nothing shows that it beats the cheap baseline" in reasons[0]
+
+
+def test_a_cheap_classifier_that_is_better_is_called_so():
+    decision, reasons = verdict(entry(60, 160, 190))
+    assert decision == "HOLD" and "the cheap baseline is better" in reasons[0]
 
 
 @pytest.mark.parametrize("state", ["lost", "inconclusive"])

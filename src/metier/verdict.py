@@ -205,7 +205,9 @@ def _judge(entry: dict[str, Any], min_gain: float, alpha: float) -> tuple[str, s
         f"95 % interval {cheap['low']:+.3f} to {cheap['high']:+.3f}, {say_p(cheap['p'])}"
     )
     if not (cheap["p"] < alpha and cheap["value"] > 0):
-        return "none", f"{seen}, but the cheap baseline is as good: {against}."
+        better = cheap["p"] < alpha
+        rival = "the cheap baseline is better" if better else "nothing shows that it beats the cheap baseline"
+        return "none", f"{seen}, but {rival}: {against}."
     return "gain", f"{seen}; {against}."
 
 
