@@ -12,7 +12,7 @@ from metier.sources._dataset import MIRROR
 from tests.test_cli import inside
 from tests.test_datasets import write_mirror
 
-PUBLISHED = ["finance", "legal", "retail"]
+PUBLISHED = ["healthcare", "finance", "legal", "retail"]
 INSURANCE = Path(__file__).parent.parent / "examples" / "insurance.py"
 
 

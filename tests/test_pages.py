@@ -14,6 +14,8 @@ from tests.tiny import write_lines
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on PATH: the pages are not looked at")
 WIDTHS = {"desk": 1280, "phone": 390}
 LABELS = {
+    "ddi2013": ["mechanism", "effect", "advise", "int"],
+    "mts_dialog": ["GENHX", "ALLERGY", "PLAN"],
     "banking77": ["card_arrival", "age_limit", "lost_or_stolen_card"],
     "fomc_stance": ["hawkish", "dovish", "neutral"],
     "fed_rate_moves": ["up", "down"],
@@ -52,8 +54,10 @@ def fill(home):
         for split, count in (("train", 60), ("dev", 12), ("test", 30)):
             rows = []
             for number in range(count):
-                raw = {**RAW[name], "id": f"{split}-{number}", "label": labels[number % len(labels)]}
-                for key in {"text", "sentence", "question", "evidence"} & raw.keys():
+                label = "section_header" if name == "mts_dialog" else "label"
+                raw = {**RAW[name], "id": f"{split}-{number}", label: labels[number % len(labels)]}
+                raw |= {"pair_id": f"{split}.d{number // 3}.s1.p{number}"} if "pair_id" in raw else {}
+                for key in {"text", "sentence", "question", "evidence", "dialogue"} & raw.keys():
                     said = " ".join(generator.choices(WORDS, k=12)) + f" {split} {number}"
                     raw[key] = [said] if isinstance(raw[key], list) else said
                 for side in {"left", "right"} & raw.keys():

@@ -67,13 +67,25 @@ def test_rows_without_any_label_are_not_enough():
 
 
 def test_rare_labels_are_repeated_and_none_is_lost():
-    labels = ["common"] * 80 + ["rare"] * 20 + ["odd"] * 3
+    names = ["common"] * 80 + ["rare"] * 20 + ["odd"] * 3
+    labels = [("triage", name) for name in names]
     assert balanced(labels, 0.0, 0) == list(range(103))
-    found = Counter(labels[at] for at in balanced(labels, 1.0, 0))
+    found = Counter(names[at] for at in balanced(labels, 1.0, 0))
     assert found["common"] == 80 == found["rare"] and abs(found["odd"] - 80) <= 3
-    half = Counter(labels[at] for at in balanced(labels, 0.5, 0))
+    half = Counter(names[at] for at in balanced(labels, 0.5, 0))
     assert half["common"] == 80 and half["rare"] == pytest.approx(40, abs=4)
     assert set(balanced(labels, 1.0, 0)) == set(range(103))
+    two = balanced([*labels, ("intent", "x"), ("intent", "y")], 1.0, 0)
+    assert two[-2:] == [103, 104] and len(two) == len(balanced(labels, 1.0, 0)) + 2  # a task's own commonest counts
+
+
+def test_rows_of_a_small_source_are_seen_several_times_an_epoch():
+    rows = [{"text": "itch", "label": "skin"}, {"text": "cough", "label": "lung", "source": "small"}]
+    found, _ = examples(rows, repeat={"small": 3})
+    assert Counter(text(example.prompt).split("\n")[0] for example in found) == {"itch": 1, "cough": 3}
+    found, said = examples(rows, repeat={"smal": 3})
+    assert len(found) == 2 and "no labelled rows come from a source 'smal'. Did you mean 'small'" in said[0]
+    assert Method(repeat={"small": 0}).problems() == ["repeat: use 1 or more times for small, not 0."]
 
 
 def test_the_adapter_that_answers_held_out_rows_best_is_kept(tmp_path):

@@ -18,15 +18,16 @@ class Progress:
         # Of several processes that train together one speaks.
         self.console = Console(stderr=True, highlight=False, quiet=not processes.first())
         self.bar: Bar | None = None
-        self.what, self.unit, self.total, self.done, self.start = "", "", 0, 0, 0
+        self.what, self.unit, self.total, self.done = "", "", 0, 0
         self.began = self.spoke = 0.0
+        self.warm: tuple[float, int] | None = None
 
     def say(self, line: str) -> None:
         """A line of its own, above the bar where there is one."""
         (self.bar.console if self.bar else self.console).print(line, markup=False, soft_wrap=True)
 
     def begin(self, what: str, total: int, unit: str, done: int = 0) -> None:
-        self.what, self.unit, self.total, self.done, self.start = what, unit, total, done, done
+        self.what, self.unit, self.total, self.done, self.warm = what, unit, total, done, None
         self.began = self.spoke = time.monotonic()
         if self.console.is_terminal:
             self.bar = Bar(
@@ -42,6 +43,8 @@ class Progress:
     def advance(self, by: int = 1) -> None:
         self.done += by
         now = time.monotonic()
+        # The first piece also loads and compiles: a first training step of 30 s among steps of 2 s promised hours.
+        self.warm = self.warm or (now, self.done)
         if self.bar:
             self.bar.update(self.bar.task_ids[0], completed=self.done, line=self._line(now))
         elif now - self.spoke >= LINE_EVERY_S:
@@ -56,9 +59,12 @@ class Progress:
         self.say(f"  {self.what}: {self.done:,} {self.unit} in {_clock(now - self.began)}")
 
     def _line(self, now: float) -> str:
-        rate = (self.done - self.start) / max(now - self.began, 1e-9)
-        left = (self.total - self.done) / rate if rate else 0.0
-        return f"{self.done:,} of {self.total:,} {self.unit}, {rate:.3g}/s, {_clock(left)} left"
+        line = f"{self.done:,} of {self.total:,} {self.unit}"
+        since, counted = self.warm or (now, self.done)
+        if self.done == counted or now == since:
+            return line
+        rate = (self.done - counted) / (now - since)
+        return f"{line}, {rate:.3g}/s, {_clock((self.total - self.done) / rate)} left"
 
 
 def _clock(seconds: float) -> str:

@@ -13,7 +13,7 @@ from metier.benchmarks import Declared
 from metier.errors import Problems, UserError, nearest
 from metier.reading import FileSource
 
-DEFAULT_INDUSTRY = "healthcare"
+DEFAULT_INDUSTRY = "clinical_coding"
 QUICK_ROWS, QUICK_QUESTIONS = 512, 150
 
 

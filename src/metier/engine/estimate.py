@@ -17,7 +17,8 @@ STEPS = 3
 def training_seconds(
     model: LanguageModel, examples: Sequence[Example], lora: Any, settings: Any, times: float
 ) -> float:
-    """Training on `times` as many examples as these few, from some of their batches (and one to warm up).
+    """Training on `times` as many examples as these few, from some of their batches, and the largest to warm up: what
+    it takes in memory is then taken here.
 
     `settings`: batch_tokens, epochs, and tokens where the method has that.
     """
@@ -27,7 +28,7 @@ def training_seconds(
     middle = chosen[len(chosen) // 2 :][:STEPS] or chosen
     parameters = [parameter for parameter in network.network.parameters() if parameter.requires_grad]
     optimiser = torch.optim.AdamW(parameters, fused=True)
-    for step, batch in enumerate([middle[0], *middle]):
+    for step, batch in enumerate([chosen[-1], *middle]):
         if step == 1:
             started = time.monotonic()
         with torch.autocast(model.network.device.type, torch.bfloat16, enabled=network.low_precision):
@@ -43,10 +44,11 @@ def training_seconds(
 
 
 def asking_seconds(model: LanguageModel, benchmark: Any, found: Sequence[Any]) -> float:
-    """All questions of a benchmark before one model, from one batch of middling length."""
+    """All questions of a benchmark before one model, from one batch of middling length; the longest is asked first,
+    for its memory."""
     asking = benchmark.build_scorer().ask(model, benchmark, found, benchmark.label_set())
     middle = asking.batches[len(asking.batches) // 2]
-    asking.answer(middle[:1])
+    asking.answer(asking.batches[0])
     started = time.monotonic()
     asking.answer(middle)
     return (time.monotonic() - started) * len(asking.batches)

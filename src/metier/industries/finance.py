@@ -24,10 +24,18 @@ class Industry(Pack):
             {"select": {"rows": 17000}},
         ]
     )
-    # Two epochs: with 77 intents a class has but 130 messages.
+    # With 77 intents a class has but 130 messages, and there are 2,000 sentences of stance; the documents of the
+    # control are long and foretell nothing.
     methods: list[Any] = field(
         default_factory=lambda: [
-            {"sft": {"lr": 1.5e-3, "epochs": 2, "batch_tokens": 2048, "targets": "q_proj,v_proj,o_proj,down_proj"}}
+            {
+                "sft": {
+                    "lr": 1.5e-3,
+                    "batch_tokens": 2048,
+                    "targets": "q_proj,v_proj,o_proj,down_proj",
+                    "repeat": {"banking77": 2, "fomc_stance": 2},
+                }
+            }
         ]
     )
     benchmarks: list[Any] = field(default_factory=lambda: ["banking77", "fomc_stance", "fed_rate_moves"])

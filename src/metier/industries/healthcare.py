@@ -1,4 +1,4 @@
-"""Healthcare: the embedded default is ICD-10-CM coding, which needs no data of one's own and no download."""
+"""Healthcare: which chapter is a term, how do two drugs interact, where does a piece of dialogue go in the note?"""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -8,45 +8,70 @@ from metier.industries import Pack
 
 @dataclass
 class Industry(Pack):
-    """Clinical terminology: from a clinician's words to the chapter of ICD-10-CM."""
+    """Records and literature: clinical terms, drug interactions, and sections of a patient's note."""
 
     name: str = "healthcare"
-    sources: list[Any] = field(default_factory=lambda: ["icd10cm", "general"])
+    sources: list[Any] = field(
+        default_factory=lambda: ["icd10cm", {"ddi2013": {"types_only": True}}, "mts_dialog", "general"]
+    )
     # Exact copies only: terms that differ in one word ("left", "initial encounter") are different terms.
     steps: list[Any] = field(
         default_factory=lambda: [
             "licence",
             "normalise",
+            {"redact": {"profile": "healthcare", "labels": "keep"}},
             {"dedup": {"threshold": 1}},
             "decontaminate",
-            "split",
-            {"select": {"rows": 17000}},
+            {"split": {"by": "group"}},
         ]
     )
-    # Chosen on dev rows; docs/log.md has what else was tried and what it gave.
+    # 1,200 dialogues beside 18,000 terms would be learned from hardly at all.
     methods: list[Any] = field(
         default_factory=lambda: [
-            {"sft": {"lr": 1.5e-3, "batch_tokens": 1024, "targets": "q_proj,v_proj,o_proj,down_proj"}}
+            {
+                "sft": {
+                    "lr": 1.5e-3,
+                    "batch_tokens": 1024,
+                    "targets": "q_proj,v_proj,o_proj,down_proj",
+                    "repeat": {"mts_dialog": 2},
+                }
+            }
         ]
     )
-    benchmarks: list[Any] = field(default_factory=lambda: ["icd10cm_chapter"])
+    benchmarks: list[Any] = field(default_factory=lambda: ["icd10cm_chapter", "ddi2013_types", "mts_dialog"])
     keep: dict[str, float] = field(default_factory=lambda: {"general": 0.02})
+    ship: dict[str, float] = field(default_factory=lambda: {"min_gain": 0.02, "alpha": 0.05})
     intended_use: str = (
-        "Suggesting the ICD-10-CM chapter of a clinical term to a trained coder, who decides. Not for diagnosis, "
-        "treatment, billing without review, or any use on patients."
+        "Suggesting the ICD-10-CM chapter of a term to a trained coder, the kind of an interaction that a sentence "
+        "states to a pharmacist, and the section of a note to a clinician; each of them decides. Not for diagnosis, "
+        "prescribing, treatment, billing without review, or any use on patients."
     )
     limits: str = (
-        "English only. Terms come from the official list, which is tidier than what clinicians type: abbreviations, "
-        "spelling mistakes and whole notes were not tested. A chapter is not a code. "
-        "The text that checks for forgetting is by the same hand as the replay text, so it may look too kind."
+        "English only. Terms come from the official list, which is tidier than what clinicians type; a chapter is not "
+        "a code. The sentences on drugs are from DrugBank and Medline and are known to state an interaction: finding "
+        "those that do is a harder task (benchmark ddi2013) and not part of this pack. The dialogues are written for "
+        "research and short: recordings, several speakers and whole visits were not tested. Research questions "
+        "(pubmedqa) and exam questions (medqa_usmle) are benchmarks of their own: a model of this size learns no "
+        "knowledge from their few rows. ddi2013 is CC-BY-NC-4.0: research only. For a commercial model take it out "
+        "of `sources` and set {licence: {intended_use: commercial}}. The text that checks for forgetting is by the "
+        "same hand as the replay text, so it may look too kind."
     )
     glossary: list[str] = field(
         default_factory=lambda: [
-            *("fracture", "neoplasm", "malignant", "benign", "carcinoma", "infection", "sepsis", "pneumonia", "ulcer"),
-            *("tuberculosis", "hepatitis", "diabetes", "anemia", "hypertension", "asthma", "epilepsy", "dementia"),
-            *("arthritis", "stenosis", "edema", "lesion", "hemorrhage", "obstruction", "syndrome", "disorder"),
-            *("congenital", "acute", "chronic", "pregnancy", "newborn", "poisoning", "overdose", "prosthesis"),
-            *("screening", "renal", "cardiac"),
+            *("fracture", "neoplasm", "malignant", "carcinoma", "infection", "sepsis", "pneumonia", "ulcer", "pain"),
+            *("diabetes", "hypertension", "asthma", "epilepsy", "arthritis", "stenosis", "edema", "lesion", "syndrome"),
+            *("acute", "chronic", "pregnancy", "newborn", "renal", "cardiac", "patient", "symptom", "allergy", "dose"),
+            *("medication", "surgery", "plasma concentration", "inhibitor", "interaction", "toxicity"),
         ]
     )
-    asks: list[str] = field(default_factory=lambda: ["certain", "worst_group"])
+    # Advice that is taken for a mere statement is advice not followed; an allergy in the wrong place is not seen.
+    costs: dict[str, float] = field(
+        default_factory=lambda: {
+            "advise -> mechanism": 5,
+            "advise -> effect": 5,
+            "advise -> int": 5,
+            "Allergy -> Past medical history": 10,
+            "Allergy -> Medications": 10,
+        }
+    )
+    asks: list[str] = field(default_factory=lambda: ["certain", "worst_group", "cost"])

@@ -3,10 +3,10 @@
 import random
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from metier.errors import UserError
+from metier.errors import UserError, nearest
 from metier.methods import Lesson
 from metier.methods._devset import DevSet
 from metier.methods._tuning import Tuning
@@ -23,7 +23,9 @@ class Method(Tuning):
     tokens: int = 0
     """Stop after so many tokens, prompts included, however many epochs that takes (0: `epochs` decides)."""
     balance: float = 0.0
-    """Repeat rows of rare labels: 0 leaves each label its share, 1 makes all as frequent as the commonest."""
+    """Repeat rows of rare labels: 0 leaves each label its share, 1 makes all as frequent as their task's commonest."""
+    repeat: dict[str, int] = field(default_factory=dict)
+    """Source -> how often an epoch sees its rows: a small task beside a large one needs several times."""
     look_every: int = 0
     """Steps between two looks at held-out rows, of which the best adapter is kept (0: none, the last is kept)."""
     look_rows: int = 200
@@ -58,8 +60,18 @@ class Method(Tuning):
             lesson.progress.say(f"  {cut:,} of {len(found):,} prompts lost their beginning at {self.max_length} tokens")
         if not found:
             raise UserError("There are no labelled rows to learn from. Name a source with a `label` column.")
-        found = [found[at] for at in balanced(labelled["label"].to_pylist(), self.balance, lesson.seed)]
+        found = [found[at] for at in self._order(labelled, lesson)]
         return found + [block for document in documents(raw) for block in self._read(model, document)]
+
+    def _order(self, labelled: Any, lesson: Lesson) -> list[int]:
+        """Positions of the labelled rows, some of them again."""
+        sources, tasks = labelled["source"].to_pylist(), labelled["task"].to_pylist()
+        known = set(sources)
+        for name in sorted(set(self.repeat) - known):  # no error: a pack's method may meet the user's own sources
+            lesson.progress.say(f"  repeat: no labelled rows come from a source '{name}'.{nearest(name, known)}")
+        labels = list(zip(tasks, labelled["label"].to_pylist(), strict=True))
+        order = balanced(labels, self.balance, lesson.seed)
+        return [at for at in order for _ in range(self.repeat.get(sources[at], 1))]
 
     def _read(self, model: Any, document: Document) -> list[Any]:
         """Raw text in blocks of `max_length`; the first token of a block is only read."""
@@ -73,6 +85,7 @@ class Method(Tuning):
         found = super().problems()
         if not 0 <= self.balance <= 1:
             found.append(f"balance: use a number from 0 to 1, not {self.balance}.")
+        found += [f"repeat: use 1 or more times for {name}, not {n}." for name, n in self.repeat.items() if n < 1]
         return found + [
             f"{name}: use 0 or a number above it, not {getattr(self, name)}."
             for name in ("tokens", "look_every", "patience")
@@ -80,18 +93,21 @@ class Method(Tuning):
         ]
 
 
-def balanced(labels: Sequence[str], balance: float, seed: int) -> list[int]:
+def balanced(labels: Sequence[tuple[str, str]], balance: float, seed: int) -> list[int]:
     """Positions of all rows, those of a rare label again: (most / its own number) to the power `balance` times.
 
-    The part of a time is drawn with the seed. At 1 all labels stand equally often; a half is the square root that
-    long-tailed classification commonly takes (Mahajan et al. 2018, ECCV).
+    `labels`: (task, label) of each row; `most` is counted within the task. The part of a time is drawn with the seed.
+    At 1 all labels of a task stand equally often; a half is the square root that long-tailed classification commonly
+    takes (Mahajan et al. 2018, ECCV).
     """
     if not balance:
         return list(range(len(labels)))
     counts, generator = Counter(labels), random.Random(f"balance:{seed}")
-    most = max(counts.values())
+    most: Counter[str] = Counter()
+    for (task, _), count in counts.items():
+        most[task] = max(most[task], count)
     found: list[int] = []
     for position, label in enumerate(labels):
-        times = (most / counts[label]) ** balance
+        times = (most[label[0]] / counts[label]) ** balance
         found += [position] * (int(times) + (generator.random() < times % 1))
     return found
