@@ -4,6 +4,8 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 GROW = """
 import os
 from metier.engine.model import load
@@ -20,3 +22,34 @@ def printed(**more):
 def test_few_compiled_products_are_kept_and_a_users_own_number_stands():
     assert printed() == "64\n"
     assert printed(ONEDNN_PRIMITIVE_CACHE_CAPACITY="7") == "7\n"
+
+
+LEAVE = """
+import torch
+from pathlib import Path
+from metier.engine.model import load
+
+
+class Knot:
+    pass
+
+
+def resident():
+    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
+
+
+load("fake")
+knot = Knot()
+knot.itself, knot.tensors = knot, [torch.ones(1 << 20) for _ in range(64)]
+pins = [torch.ones(8) for _ in range(8)]
+del knot
+held = resident()
+load("fake")
+print((held - resident()) >> 20)
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="asks /proc")
+def test_a_new_model_begins_by_giving_back_what_the_last_one_left():
+    said = subprocess.run([sys.executable, "-c", LEAVE], capture_output=True, text=True, check=True).stdout
+    assert int(said) > 200  # of 256 MB

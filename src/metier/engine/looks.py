@@ -8,6 +8,8 @@ from typing import Any, Protocol
 
 from transformers import TrainerCallback
 
+from metier.engine.memory import give_freed_back
+
 FILE, BEST = "looks.jsonl", "best"
 
 
@@ -60,8 +62,10 @@ class Looks(TrainerCallback):
         training = network.config._attn_implementation
         network.set_attn_implementation(self.attention)
         network.eval()
+        give_freed_back()  # a step's freed pieces are of other sizes: a look took 2 GB beside them
         with torch.no_grad():
             seen = self.look(state.global_step, network, before)
+        give_freed_back()
         network.train()
         network.set_attn_implementation(training)
         control.should_training_stop = control.should_training_stop or seen.stop

@@ -1,6 +1,7 @@
 """What memory is kept for: freed tensors, yes, since a new one would be zeroed again; kernels for old shapes, no."""
 
 import ctypes
+import gc
 import os
 import platform
 
@@ -33,3 +34,13 @@ def keep_freed_memory() -> bool:
     mallopt = ctypes.CDLL(None).mallopt
     settings = ((ARENA_MAX, 1), (MMAP_MAX, 0), (TRIM_THRESHOLD, 2**31 - 1), (TOP_PAD, 64 << 20))
     return all(bool(mallopt(name, value)) for name, value in settings)
+
+
+def give_freed_back() -> None:
+    """Give the system back what an earlier model or other work in this process left, reference cycles included.
+
+    Without it the default run's evaluation, in the process that had trained, took 2 GB on top of training's 2.7.
+    """
+    gc.collect()
+    if platform.libc_ver()[0] == "glibc":
+        ctypes.CDLL(None).malloc_trim(0)
