@@ -48,6 +48,16 @@ def test_a_clear_gain_over_base_and_cheap_ships():
     assert "0.300 to 0.800" in reasons[0]
 
 
+def test_a_close_test_asks_for_more_trainings_on_both_sides_of_alpha():
+    for cheap, decision in ((140, "SHIP"), (145, "HOLD")):
+        found = entry(60, 160, cheap)
+        found["gain_over_cheap"]["p"] = 0.03 if decision == "SHIP" else 0.08
+        assert verdict(found)[0] == decision and "--seeds 3" in verdict(found)[1][-1]
+    for p in (0.001, 0.5):
+        found["gain_over_cheap"]["p"] = p
+        assert not any("--seeds" in reason for reason in verdict(found)[1])
+
+
 def test_the_majority_answer_has_a_figure_for_every_metric():
     found = entry(60, 160, 110)
     golds = [answer.gold for answer in answers(range(60))]
