@@ -20,7 +20,7 @@ def printed(**more):
 
 
 def test_few_compiled_products_are_kept_and_a_users_own_number_stands():
-    assert printed() == "64\n"
+    assert printed() == "512\n"
     assert printed(ONEDNN_PRIMITIVE_CACHE_CAPACITY="7") == "7\n"
 
 

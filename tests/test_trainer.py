@@ -12,6 +12,7 @@ from trl import SFTConfig, SFTTrainer
 from metier.engine import answers, batches, fused_lora, trainer, tree_attention, trees, vocabulary, weights
 from metier.engine.adapters import Tuned
 from metier.engine.examples import Example
+from metier.engine.forest import rounded
 from metier.engine.looks import Seen
 from metier.engine.model import load
 from metier.errors import UserError
@@ -148,7 +149,22 @@ def test_what_prompts_share_stands_in_a_batch_once():
     forest = answers.plant(SHARED)
     assert forest.prefix == len(INSTRUCTION) + 1
     # Of [n, 0], [8, n, 0] and [8, 9] behind the question's last token only n, 8 and the n behind 8 are read.
-    assert forest.ids.numel() == forest.prefix + len(SHARED) * (1 + 3)
+    needed = forest.prefix + len(SHARED) * (1 + 3)
+    assert forest.ids.numel() == rounded(needed)
+
+
+def test_batches_of_other_lengths_have_the_same_sizes_so_that_compiled_products_serve_again():
+    def sizes(numbers):
+        forest = answers.plant([Example(list(range(100 * i, 100 * i + n)), ([7, 0],)) for i, n in enumerate(numbers)])
+        return forest.ids.shape, forest.cells.shape, int(forest.keep.sum()), len(forest.predictor)
+
+    assert sizes([30] * 33) == sizes([30] * 32 + [20]) == ((1, 1024), (34, 32), 72, 66)
+    # Padding stands behind shorter trees where there is room, and is seen by nothing but itself.
+    forest = answers.plant([Example([1, 2, 3, 4, 5], ([6, 0],)), Example([7, 8], ([9, 0],))])
+    assert forest.ids[0].tolist() == [1, 2, 3, 4, 5, 6, 0, 0, 7, 8, 9, *[0] * 5] and len(forest.answers) == 2
+    assert forest.cells.shape == (2, 8) and not forest.hidden[0, 6:, :6].logical_not().any()
+    assert [rounded(n) for n in (1, 8, 9, 127, 129, 1024, 1025)] == [8, 8, 16, 128, 136, 1024, 1088]
+    assert [rounded(n, least=1) for n in (1, 5, 31, 33)] == [1, 5, 31, 34]
 
 
 def test_an_objective_is_the_mean_over_the_batch(tmp_path):
@@ -213,8 +229,12 @@ def test_batches_keep_to_the_budget_and_hold_every_row_once():
     lengths = [3, 50, 7, 7, 12, 100, 1, 40]
     for plan in (batches.by_length(lengths, 60), batches.shuffled(lengths, 60, seed=1, epoch=0, pool=4)):
         assert sorted(position for batch in plan for position in batch) == list(range(8))
-        for batch in plan:
-            assert len(batch) == 1 or len(batch) * max(lengths[p] for p in batch) <= 60
+    for batch in batches.by_length(lengths, 60):  # padded
+        assert len(batch) == 1 or len(batch) * max(lengths[p] for p in batch) <= 60
+    # One behind the other: 25, 20 and 15 fill a step of 60.
+    assert batches.by_sum([15, 25, 20, 3], 60) == [[1, 2, 0], [3]]
+    # But where one is long and others are short, attention would pad them all to the long one.
+    assert batches.by_sum([50] + [1] * 10, 60) == [[0], list(range(1, 11))]
 
 
 def test_examples_that_share_an_instruction_are_read_together_and_it_counts_once():

@@ -1,7 +1,11 @@
 """A training batch as token trees in one flat row: what its examples share stands in it once.
 
 All prompts' common beginning comes first, then each example's own tree: the rest of its prompt, its answers as a trie.
-Linear layers see a row without padding; `tree_attention` gives every token its own ancestors and nothing else.
+Linear layers see a row with hardly any padding; `tree_attention` gives every token its own ancestors and nothing else.
+
+Sizes are rounded up (`rounded`), because oneDNN compiles a product for each size that it has not seen, 2 to 4 ms each,
+and a step has 40 kinds of products: where no two batches are alike, a short step spends more time on that than on
+multiplying.
 """
 
 from collections.abc import Sequence
@@ -13,12 +17,15 @@ import torch
 
 from metier.engine import trees
 from metier.engine.examples import Example
-from metier.engine.trees import Options, Step
+from metier.engine.trees import Options, Step, TokenTree
+
+PADDING = 0
+"""The token that fills up; nothing sees it but itself."""
 
 
 @dataclass(frozen=True)
 class Forest:
-    """A batch of `items` trees behind a common prefix, `tokens` in all."""
+    """A batch of `items` trees behind a common prefix, `tokens` in all, some of them padding."""
 
     ids: torch.Tensor
     """(1, tokens)"""
@@ -35,7 +42,7 @@ class Forest:
     hidden: torch.Tensor
     """(items, width, width) True where a token (second axis) must not see another (third axis)."""
     keep: torch.Tensor
-    """(1, tokens) bool: the tokens that predict a learned one, for which the head runs."""
+    """(1, tokens) bool: the tokens for which the head runs: those that predict a learned one, and a few more."""
     predictor: torch.Tensor
     """(steps,) for each learned token of each answer, which kept row predicts it."""
     learned: torch.Tensor
@@ -43,7 +50,7 @@ class Forest:
     answer: torch.Tensor
     """(steps,) the answer each belongs to, counted through the batch."""
     answers: tuple[int, ...]
-    """(items,) answers of each example."""
+    """Answers of each example."""
 
     def to(self, device: Any) -> "Forest":
         moved: dict[str, Any] = {key: x.to(device) for key, x in vars(self).items() if isinstance(x, torch.Tensor)}
@@ -51,20 +58,19 @@ class Forest:
 
 
 def plant(examples: Sequence[Example]) -> Forest:
-    """The forest of a batch's examples."""
+    """The forest of a batch's examples, in `rounded` sizes."""
     prompts = [example.prompt for example in examples]
     prefix = trees.common_prefix(prompts)
     grown = [trees.row_of([(e.prompt[prefix:], Options.of(e.answers))]) for e in examples]
-    sizes = np.array([len(tree) for tree, _ in grown])
-    starts, width = np.concatenate([[0], np.cumsum(sizes)[:-1]]), int(sizes.max())
+    rows = _padded([tree for tree, _ in grown], prefix)
+    sizes = np.array([len(tree) for tree in rows])
+    starts, width = np.concatenate([[0], np.cumsum(sizes)[:-1]]), rounded(int(sizes.max()))
     column = np.arange(width)
     real = column[None] < sizes[:, None]
-    rows = [tree for tree, _ in grown]
-    keep = np.zeros(prefix + int(sizes.sum()), dtype=bool)
-    for start, (_, steps) in zip(starts, grown, strict=True):
-        keep[[prefix + start + step.node for step in steps]] = True
-    place = np.cumsum(keep) - 1
     flat = [(number, step) for number, (_, steps) in enumerate(grown) for step in steps]
+    predicting = [prefix + starts[number] + step.node for number, step in flat]
+    keep = _kept(predicting, prefix + int(sizes.sum()))
+    place = np.cumsum(keep) - 1
     answers = tuple(len(example.answers) for example in examples)
     return Forest(
         ids=_row([*examples[0].prompt[:prefix], *(token for tree in rows for token in tree.tokens)]),
@@ -75,11 +81,43 @@ def plant(examples: Sequence[Example]) -> Forest:
         home=torch.from_numpy(np.flatnonzero(real)),
         hidden=~torch.from_numpy(trees.sees(rows, width)),
         keep=torch.from_numpy(keep)[None],
-        predictor=torch.tensor([place[prefix + starts[number] + step.node] for number, step in flat]),
+        predictor=torch.from_numpy(place[predicting]),
         learned=torch.tensor([step.token for _, step in flat]),
         answer=torch.tensor(_counted(flat, answers)),
         answers=answers,
     )
+
+
+def rounded(size: int, least: int = 8) -> int:
+    """The next multiple of `least`, or of a sixteenth of the power of two below: then 6 % more at most."""
+    grain = max(least, 1 << max(size.bit_length() - 5, 0))
+    return -(-size // grain) * grain
+
+
+def _padded(rows: list[TokenTree], prefix: int) -> list[TokenTree]:
+    """The trees with padding up to a rounded number of tokens and of trees: behind trees that are shorter than the
+    widest, as roots of their own, and only then in trees of its own."""
+    tokens, width = sum(map(len, rows)), rounded(max(map(len, rows)))
+    missing = rounded(prefix + tokens) - prefix - tokens
+    found = list(rows)
+    for row in rows:
+        taken = min(width - len(row), missing)
+        row.grow([PADDING] * taken)
+        missing -= taken
+    while missing:
+        found.append(TokenTree())
+        found[-1].grow([PADDING] * min(width, missing))
+        missing -= len(found[-1])
+    return found + [TokenTree() for _ in range(rounded(len(found), least=1) - len(found))]
+
+
+def _kept(predicting: list[int], tokens: int) -> np.ndarray:
+    """(tokens,) bool: for which tokens the head runs; some more than needed, up to a rounded number."""
+    keep = np.zeros(tokens, dtype=bool)
+    keep[predicting] = True
+    needed = int(keep.sum())
+    keep[np.flatnonzero(~keep)[: rounded(needed) - needed]] = True
+    return keep
 
 
 def _counted(flat: list[tuple[int, Step]], answers: tuple[int, ...]) -> list[int]:

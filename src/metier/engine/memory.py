@@ -10,10 +10,10 @@ import platform
 TRIM_THRESHOLD, TOP_PAD, MMAP_MAX, ARENA_MAX = -1, -2, -4, -8
 
 
-KERNELS = "64"
-"""Products that oneDNN keeps compiled. A step has some 60 kinds, and the next step others: batches are of all lengths.
-With oneDNN's own 1,024 a training of 2,048 tokens a step grew by 15 MB a step, to 9.1 GB after 383 steps; with 64 it
-stayed at 3.2 GB and was no slower (25 steps in 130 s against 136 s, other work beside both)."""
+KERNELS = "512"
+"""Products that oneDNN keeps compiled, .7 MB each. A step has some 40 kinds, and sizes are rounded (`forest.rounded`)
+so that the next step has the same. With oneDNN's own 1,024, and where no two sizes were alike, a training of 2,048
+tokens a step grew from 3 to 9.1 GB."""
 
 
 def keep_few_kernels() -> None:

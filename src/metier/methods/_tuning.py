@@ -40,7 +40,7 @@ class Tuning:
     dora: bool = False
     """Learn each weight's length beside its direction (DoRA, Liu et al. 2024, ICML): slower, sometimes better."""
     batch_tokens: int = 512
-    """Tokens a step, padding included. Rows of like length share a step."""
+    """Tokens a step. Rows of like length share a step; what they begin with together counts once."""
     warmup: float = 0.1
     """Share of the steps in which the learning rate rises."""
     schedule: str = "linear"
