@@ -28,7 +28,7 @@ class Method(Tuning):
     lr: float = 5e-4
     """Highest learning rate; reached after the warm-up, then down to zero in a straight line."""
     batch_tokens: int = 2048
-    """Tokens a step, padding included. Rows of like length share a step."""
+    """Tokens a step. Rows of like length share a step."""
     tokens: int = 0
     """Stop after so many tokens, replay included (0: after one pass over the text, or `epochs`)."""
     block: int = 512
