@@ -82,12 +82,15 @@ def run_all(wanted: dict[str, Recipe], seeds: int, out: Path) -> dict[str, list[
 
 
 def finished(known: dict[str, Recipe], out: Path) -> dict[str, list[Run]]:
-    """Recipe -> its runs that have a verdict, by seed."""
+    """Recipe -> its runs that have a verdict, by seed; a run of settings that the recipe no longer has is left off."""
     found: dict[str, list[Run]] = {}
     for name, recipe in known.items():
         for path in sorted((out / name).glob("seed-*/verdict.json")):
-            seed = int(path.parent.name.removeprefix("seed-"))
-            found.setdefault(name, []).append(Run(path.parent, recipe.model_copy(update={"seed": seed}), Progress()))
+            seeded = recipe.model_copy(update={"seed": int(path.parent.name.removeprefix("seed-"))})
+            if recipes.load(path.parent / "recipe.yaml") != seeded:
+                print(f"{path.parent}: made with other settings than the recipe has now; left off", file=sys.stderr)
+                continue
+            found.setdefault(name, []).append(Run(path.parent, seeded, Progress()))
     return found
 
 
