@@ -69,3 +69,6 @@ def test_a_second_seed_joins_the_row_and_the_base_model_is_asked_once(results, t
     assert both["seeds"] == [0, 1] and both["values"][0] == alone["values"][0] and both["spread"] is not None
     base = [out / "colours" / f"seed-{n}" / "evaluate" / "base" / "colours.done.json" for n in (0, 1)]
     assert base[0].read_bytes() == base[1].read_bytes()
+    assert len(results.finished({"colours": recipe}, out)["colours"]) == 2
+    other = recipe.model_copy(update={"methods": [{"sft": {"lr": 0.02}}]})
+    assert results.finished({"colours": other}, out) == {}, "runs of other settings are no rows of this recipe"
