@@ -33,7 +33,7 @@ class Industry(Pack):
             {
                 "sft": {
                     "lr": 1.5e-3,
-                    "batch_tokens": 2048,
+                    "batch_tokens": 1024,
                     "targets": "q_proj,v_proj,o_proj,down_proj",
                     "balance": 0.3,
                     "repeat": {"cuad_clause_type": 4, "legalbench_cuad_yesno": 2, "contract_nli": 2},
