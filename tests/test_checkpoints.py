@@ -1,18 +1,30 @@
 """A checkpoint is whole or it does not count."""
 
 import json
+from types import SimpleNamespace
 
 import pytest
 
 from metier.engine import checkpoints
 
 
-def checkpoint(folder, step):
+def checkpoint(folder, step, after=0):
+    """As a training that went on at step `after` writes it."""
     made = folder / f"checkpoint-{step}"
     made.mkdir(parents=True)
     (made / "weights").write_bytes(b"w" * step)
-    (made / checkpoints.SEAL).write_text(json.dumps(checkpoints._hashes(made)))
+    args, seal = SimpleNamespace(output_dir=str(folder)), checkpoints.Seal()
+    seal.on_train_begin(args, SimpleNamespace(global_step=after), None)
+    seal.on_save(args, SimpleNamespace(global_step=step), None)
     return made
+
+
+def test_the_seconds_of_killed_attempts_are_kept(tmp_path):
+    first = checkpoint(tmp_path, 4)
+    sealed = json.loads((first / checkpoints.SEAL).read_text())
+    (first / checkpoints.SEAL).write_text(json.dumps(sealed | {"seconds": 60}))
+    assert 60 <= checkpoints.seconds(checkpoint(tmp_path, 8, after=4)) < 70
+    assert checkpoints.seconds(tmp_path / "absent") == 0
 
 
 def test_the_newest_whole_checkpoint_is_found_by_number(tmp_path):

@@ -346,7 +346,9 @@ def test_a_killed_training_goes_on_at_its_checkpoint_and_not_from_the_start(undi
         die_on_call(*POINTS["train, a few steps behind a checkpoint"], patch)
         killed(lambda: go(recipe, tmp_path / "run"))
     go(recipe, tmp_path / "run")
-    assert json.loads((tmp_path / "run/train.done.json").read_text())["result"]["resumed_at_step"] == 4
+    result = json.loads((tmp_path / "run/train.done.json").read_text())["result"]
+    assert result["resumed_at_step"] == 4
+    assert result["seconds"] > result["seconds_before"] > 0, "the time of the killed attempt counts"
 
 
 def test_a_killed_evaluation_asks_only_what_is_still_open(undisturbed, tmp_path, monkeypatch):

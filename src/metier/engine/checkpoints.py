@@ -3,6 +3,7 @@
 import hashlib
 import json
 import shutil
+import time
 from pathlib import Path
 from typing import Any
 
@@ -14,32 +15,45 @@ SEAL = "seal.json"
 
 
 class Seal(TrainerCallback):
-    """Writes the hashes of a checkpoint's files once all are on disk; an unsealed one is a half-written one."""
+    """Writes the hashes of a checkpoint's files once all are on disk; an unsealed one is a half-written one. Beside
+    them stand the seconds that training took to come there, those of killed attempts included."""
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        self.began = time.monotonic() - seconds(_folder(args, state))
 
     def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         processes.wait()  # each process writes the state of its random numbers
         if not processes.first():
             return
-        folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
+        folder = _folder(args, state)
         scratch = folder / f".{SEAL}"
-        scratch.write_text(json.dumps(_hashes(folder)))
+        scratch.write_text(json.dumps({"files": _hashes(folder), "seconds": time.monotonic() - self.began}))
         scratch.replace(folder / SEAL)
 
 
 def newest(folder: Path) -> Path | None:
     """The newest checkpoint that is whole; broken ones (a kill in the middle of writing) are removed."""
     for checkpoint in sorted(folder.glob("checkpoint-*"), key=lambda path: -int(path.name.split("-")[1])):
-        if _sealed(checkpoint) == _hashes(checkpoint):
+        if _sealed(checkpoint).get("files") == _hashes(checkpoint):
             return checkpoint
         shutil.rmtree(checkpoint)
     return None
 
 
-def _sealed(checkpoint: Path) -> dict[str, str] | None:
+def seconds(checkpoint: Path) -> float:
+    """What training had taken up to a checkpoint; 0 where there is none."""
+    return float(_sealed(checkpoint).get("seconds", 0.0))
+
+
+def _folder(args: Any, state: Any) -> Path:
+    return Path(args.output_dir) / f"checkpoint-{state.global_step}"
+
+
+def _sealed(checkpoint: Path) -> dict[str, Any]:
     try:
-        found: dict[str, str] = json.loads((checkpoint / SEAL).read_text())
+        found: dict[str, Any] = json.loads((checkpoint / SEAL).read_text())
     except (OSError, ValueError):
-        return None
+        return {}
     return found
 
 

@@ -3,7 +3,6 @@
 The loss is any function of the answers' log-probabilities, so tuning, preferences and risk share all that is here.
 """
 
-import time
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from pathlib import Path
@@ -123,7 +122,7 @@ def finish(trainer: Any, folder: Path) -> dict[str, Any]:
         checkpoints.newest(folder / "checkpoints")  # broken ones are removed
     processes.wait()
     resume = checkpoints.newest(folder / "checkpoints")
-    started = time.monotonic()
+    before = checkpoints.seconds(resume) if resume else 0.0
     trainer.train(resume_from_checkpoint=str(resume) if resume else None)
     if trainer.is_world_process_zero():
         trainer.accelerator.unwrap_model(trainer.model).save_pretrained(
@@ -133,7 +132,7 @@ def finish(trainer: Any, folder: Path) -> dict[str, Any]:
     return {
         "steps": trainer.state.global_step,
         "resumed_at_step": int(resume.name.split("-")[1]) if resume else 0,
-        "seconds_this_time": round(time.monotonic() - started, 1),
+        "seconds_before": round(before, 1),
     }
 
 

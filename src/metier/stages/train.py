@@ -51,7 +51,8 @@ def train(run: Run) -> dict[str, Any]:
             )
             processes.wait()
             sha256 = file_sha256(weights.adapter_file(folder / "adapter"))
-            done = {**cost, "adapter_sha256": sha256, "seconds": round(time.monotonic() - started, 1)}
+            took = cost.get("seconds_before", 0.0) + time.monotonic() - started
+            done = {**cost, "adapter_sha256": sha256, "seconds": round(took, 1)}
             run.seal(stage, inputs, done)
         # Only now: a kill between the seal and here leaves checkpoints behind, and the next call removes them.
         if processes.first():
