@@ -53,3 +53,33 @@ print((held - resident()) >> 20)
 def test_a_new_model_begins_by_giving_back_what_the_last_one_left():
     said = subprocess.run([sys.executable, "-c", LEAVE], capture_output=True, text=True, check=True).stdout
     assert int(said) > 200  # of 256 MB
+
+
+KEPT = """
+import torch
+from pathlib import Path
+from metier.engine import memory
+
+
+def freed():
+    large = torch.ones(16 << 20)
+    pin, held = torch.ones(8), resident()
+    del large
+    return (held - resident()) >> 20
+
+
+def resident():
+    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
+
+
+for mode in (memory.for_answering, memory.for_training, memory.for_answering):
+    mode()
+    print(freed())
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="asks /proc")
+def test_a_large_tensor_is_given_back_when_answering_and_kept_when_training():
+    said = subprocess.run([sys.executable, "-c", KEPT], capture_output=True, text=True, check=True).stdout
+    answering, training, again = map(int, said.split())
+    assert min(answering, again) > 60 and training < 4  # of 64 MB

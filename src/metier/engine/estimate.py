@@ -9,6 +9,7 @@ import torch
 from metier.engine import batches
 from metier.engine.adapters import tuned
 from metier.engine.examples import Example
+from metier.engine.memory import for_training
 from metier.engine.model import LanguageModel
 
 STEPS = 3
@@ -28,6 +29,7 @@ def training_seconds(
     middle = chosen[len(chosen) // 2 :][:STEPS] or chosen
     parameters = [parameter for parameter in network.network.parameters() if parameter.requires_grad]
     optimiser = torch.optim.AdamW(parameters, fused=True)
+    for_training()
     for step, batch in enumerate([chosen[-1], *middle]):
         if step == 1:
             started = time.monotonic()

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from metier.engine import trees
 from metier.engine.batches import by_length
 from metier.engine.trees import Options, TokenTree
+from metier.engine.vocabulary import log_probabilities
 
 Floats = NDArray[np.float64]
 Tokens = Sequence[int]
@@ -151,7 +152,9 @@ class TreeScorer(OptionScorer):
             tokens += [step.token for step in steps]
             at += [(first + step.question, step.option) for step in steps]
             first += len(row)
-        for (question, option), value in zip(at, _log_probabilities(logits, nodes, tokens), strict=True):
+        on = self.model.device
+        values = log_probabilities(logits, torch.tensor(nodes, device=on), torch.tensor(tokens, device=on))
+        for (question, option), value in zip(at, values.double().tolist(), strict=True):
             found[question][option] += value
         return found
 
@@ -298,12 +301,3 @@ def _differs(fast: OptionScorer) -> str | None:
 
 def _in_batches(scorer: OptionScorer) -> list[int]:
     return [position for batch in scorer.batches for position in batch]
-
-
-def _log_probabilities(logits: torch.Tensor, nodes: Sequence[int], tokens: Sequence[int]) -> list[float]:
-    """Log-probability of each token behind its node. In slices: a row of the head's output has 200 kB in float32."""
-    totals = torch.cat([torch.logsumexp(part.float(), -1) for part in logits.split(256)])
-    at = torch.tensor(nodes, device=logits.device)
-    chosen = logits[at, torch.tensor(tokens, device=logits.device)].float()
-    found: list[float] = (chosen.double() - totals[at].double()).tolist()
-    return found

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from transformers import TrainerCallback
 
-from metier.engine.memory import give_freed_back
+from metier.engine.memory import for_answering, for_training
 
 FILE, BEST = "looks.jsonl", "best"
 
@@ -62,10 +62,10 @@ class Looks(TrainerCallback):
         training = network.config._attn_implementation
         network.set_attn_implementation(self.attention)
         network.eval()
-        give_freed_back()  # a step's freed pieces are of other sizes: a look took 2 GB beside them
+        for_answering()
         with torch.no_grad():
             seen = self.look(state.global_step, network, before)
-        give_freed_back()
+        for_training()
         network.train()
         network.set_attn_implementation(training)
         control.should_training_stop = control.should_training_stop or seen.stop

@@ -10,7 +10,7 @@ from metier.engine import weights
 from metier.engine.generation import Generator
 from metier.engine.likelihood import CopyScorer, OptionScorer, PlainScorer, TreeScorer, cast_weights, gate, takes_trees
 from metier.engine.losses import LossScorer
-from metier.engine.memory import give_freed_back, keep_few_kernels, keep_freed_memory
+from metier.engine.memory import for_answering, keep_few_kernels
 from metier.engine.trees import Options
 from metier.errors import UserError
 
@@ -95,8 +95,7 @@ def load(
     from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
     from transformers.utils import logging
 
-    give_freed_back()
-    keep_freed_memory()
+    for_answering()
     keep_few_kernels()
     folder = weights.folder(name, warn)
     whole = adapter if adapter is not None and weights.is_whole(adapter) else None

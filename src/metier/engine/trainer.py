@@ -22,6 +22,7 @@ from metier.engine.answers import Scores
 from metier.engine.examples import Example
 from metier.engine.journal import Journal
 from metier.engine.looks import Look, Looks
+from metier.engine.memory import for_training
 from metier.engine.model import LanguageModel
 from metier.errors import UserError
 from metier.progress import Progress
@@ -123,6 +124,7 @@ def finish(trainer: Any, folder: Path) -> dict[str, Any]:
     processes.wait()
     resume = checkpoints.newest(folder / "checkpoints")
     before = checkpoints.seconds(resume) if resume else 0.0
+    for_training()
     trainer.train(resume_from_checkpoint=str(resume) if resume else None)
     if trainer.is_world_process_zero():
         trainer.accelerator.unwrap_model(trainer.model).save_pretrained(

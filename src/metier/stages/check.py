@@ -31,6 +31,7 @@ def check(recipe: Recipe) -> dict[str, Any]:
     if problems := problems_of(recipe):
         raise Problems(problems)
     from metier.engine.estimate import asking_seconds
+    from metier.engine.memory import kernels_mb
     from metier.engine.model import load
 
     benchmarks = recipe.build_benchmarks()
@@ -66,7 +67,7 @@ def check(recipe: Recipe) -> dict[str, Any]:
         },
         "examples": examples,
         "minutes": round((training + 2 * asking) / 60, 1),
-        "memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
+        "memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024 + kernels_mb()),
         "seconds_to_estimate": round(time.monotonic() - started, 1),
     }
 
