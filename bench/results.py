@@ -97,9 +97,9 @@ def finished(known: dict[str, Recipe], out: Path) -> dict[str, list[Run]]:
 def table(done: dict[str, list[Run]]) -> dict[str, Any]:
     """Figures of all rows; Holm's correction is over all of the table's tests against the cheap baseline."""
     rows = [row(name, several) for name, several in done.items()]
-    tested = [entry for entry in rows if "over_cheap" in entry]
-    for entry, p in zip(tested, stats.holm([entry["over_cheap"]["p"] for entry in tested]), strict=True):
-        entry["over_cheap"]["p_holm"] = p
+    tested = [entry["gain_over_cheap"] for entry in rows if entry["gain_over_cheap"]]
+    for over, p in zip(tested, stats.holm([over["p"] for over in tested]), strict=True):
+        over["p_holm"] = p
     versions = {name: version(name) for name in ("metier", "torch", "transformers", "peft")}
     machine = f"{os.cpu_count()} cores, {os.environ.get('PROCESSOR') or platform.processor() or platform.machine()}"
     return {"rows": rows, "versions": versions, "machine": machine}
@@ -116,7 +116,6 @@ def row(name: str, done: list[Run]) -> dict[str, Any]:
         "recipe": name,
         **judged(benchmark, done, done[0].recipe),
         "seeds": [run.recipe.seed for run in done],
-        "clusters": entry["clusters"],
         "majority": entry["majority"],
         "decisions": [verdict["decision"] for verdict in verdicts],
         "published": [f"{reference.system} {reference.value:.3f} ({reference.source})" for reference in published],
@@ -133,18 +132,17 @@ def row(name: str, done: list[Run]) -> dict[str, Any]:
 def markdown(figures: dict[str, Any]) -> str:
     lines = [HEAD]
     for entry in figures["rows"]:
-        over = entry.get("over_cheap")
-        gain = over["gain"] if over else None
+        over = entry["gain_over_cheap"]
         by_seed = ", ".join(f"{value:.3f}" for value in entry["values"])
         cells = [
             f"[{entry['recipe']}](../recipes/{entry['recipe']}.yaml)",
             entry["metric"],
             f"{entry['n']:,} ({entry['clusters']:,})",
-            f"{entry['base']:.3f}",
+            f"{entry['base']['value']:.3f}",
             "" if entry["majority"] is None else f"{entry['majority']:.3f}",
-            f"{entry['cheap']:.3f}" if over else "",
-            f"**{entry['mean']:.3f}** ({by_seed})",
-            f"{gain['value']:+.3f} ({gain['low']:+.3f} to {gain['high']:+.3f})" if gain else "",
+            f"{entry['cheap']['value']:.3f}" if over else "",
+            f"**{entry['tuned']['value']:.3f}** ({by_seed})",
+            f"{over['value']:+.3f} ({over['low']:+.3f} to {over['high']:+.3f})" if over else "",
             say_p(over["p_holm"]).removeprefix("p = ").removeprefix("p ") if over else "",
             ", ".join(dict.fromkeys(entry["decisions"])),
             "" if entry["decontaminated"] is None else f"{entry['decontaminated']:,}",

@@ -98,6 +98,16 @@ def test_a_report_fits_asks_nobody_and_logs_nothing(industry, width, browser, re
     assert browser.ask("document.body.innerText").count("SMOKE") > 0
 
 
+def test_the_page_of_several_trainings_fits_as_well(browser, tmp_path, monkeypatch, capsys):
+    words = ("run", "--set", "model=fake", "--quick", "--seeds", "2", "--out", tmp_path / "run")
+    code, out, said = inside(monkeypatch, capsys, *words)
+    assert code == 0 and "SMOKE" in out and str(tmp_path / "run" / "report.html") in out, said
+    for width in WIDTHS.values():
+        browser.open(tmp_path / "run" / "report.html", width)
+        assert browser.complaints(tmp_path / "run" / "report.html") == []
+    assert browser.ask("document.body.innerText").count("SMOKE") > 0
+
+
 BAD = {
     "wide": ("<table><tr><td style='min-width: 2000px'>wide</td></tr></table>", "wider than the window"),
     "sideways": ("<div style='position: absolute; left: 3000px'>far</div>", "scrolls sideways"),

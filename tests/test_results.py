@@ -47,15 +47,15 @@ def test_the_page_shows_the_figures_of_its_file(results):
     assert shown == results.markdown(figures)
     for entry in figures["rows"]:
         assert (ROOT / "recipes" / f"{entry['recipe']}.yaml").is_file()
-        assert entry["mean"] == pytest.approx(sum(entry["values"]) / len(entry["values"]))
+        assert entry["tuned"]["value"] == pytest.approx(sum(entry["values"]) / len(entry["values"]))
         assert len(entry["values"]) == len(entry["seeds"]) == len(entry["decisions"])
 
 
 def test_the_table_is_corrected_for_all_its_tests(results, tmp_path, monkeypatch):
     p = {"a": 0.01, "b": 0.02, "c": 0.5}
-    monkeypatch.setattr(results, "row", lambda name, done: {"recipe": name, "over_cheap": {"p": p[name]}})
+    monkeypatch.setattr(results, "row", lambda name, done: {"recipe": name, "gain_over_cheap": {"p": p[name]}})
     found = results.table(dict.fromkeys(p, []))["rows"]
-    assert [entry["over_cheap"]["p_holm"] for entry in found] == pytest.approx([0.03, 0.04, 0.5])
+    assert [entry["gain_over_cheap"]["p_holm"] for entry in found] == pytest.approx([0.03, 0.04, 0.5])
 
 
 def test_a_second_seed_joins_the_row_and_the_base_model_is_asked_once(results, tmp_path):

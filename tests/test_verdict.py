@@ -53,6 +53,9 @@ def test_a_close_test_asks_for_more_trainings_on_both_sides_of_alpha():
         found = entry(60, 160, cheap)
         found["gain_over_cheap"]["p"] = 0.03 if decision == "SHIP" else 0.08
         assert verdict(found)[0] == decision and "--seeds 3" in verdict(found)[1][-1]
+    mean_of_three = {**found, "values": [0.7, 0.8, 0.9]}
+    assert "0.700 to 0.900 over 3 seeds" in verdict(mean_of_three)[1][0]
+    assert "more seeds, or more questions" in verdict(mean_of_three)[1][-1]
     for p in (0.001, 0.5):
         found["gain_over_cheap"]["p"] = p
         assert not any("--seeds" in reason for reason in verdict(found)[1])

@@ -48,8 +48,7 @@ def run(
 
         folder, loaded = _recipe_target(recipe, industry, set_, out, quick)
         _checked(loaded)
-        found = run_seeds(loaded, folder, seeds)
-        print(json.dumps(found) if json_ else "\n".join(found["sentences"]))
+        _finish((folder, run_seeds(loaded, folder, seeds)), json_)
         return
     _finish(
         _stages(_recipe_target(recipe, industry, set_, out, quick), ["curate", "train", "evaluate", "report"]), json_

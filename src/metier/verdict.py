@@ -141,21 +141,30 @@ def judge_kept(
     benchmark: Any, margin: float, before: Sequence[Answer], after: Sequence[Answer], labels: Sequence[str], seed: int
 ) -> dict[str, Any]:
     """One entry of verdict.json's `keep`: a change above zero is a loss, in the unit of the benchmark's metric."""
+    _, metric = next(iter(benchmark.build_metrics().items()))
+    tables = outcomes(before, labels), outcomes(after, labels)
+    paired = compare(metric, *tables, seed, 0.05)
+    return kept(benchmark, margin, paired.before.value, paired.after.value, paired.gain, tables[0].groups)
+
+
+def kept(
+    benchmark: Any, margin: float, base: float, tuned: float, gain: Interval, groups: Sequence[str]
+) -> dict[str, Any]:
+    """Whether a gain that should not be a loss stays inside the margin. `groups`: the cluster of each item."""
     title, metric = next(iter(benchmark.build_metrics().items()))
-    paired = compare(metric, outcomes(before, labels), outcomes(after, labels), seed, 0.05)
-    too_few = len({answer.group or answer.id for answer in before}) < stats.FEWEST_CLUSTERS
-    worse = Interval(-paired.gain.value, -paired.gain.high, -paired.gain.low)
+    worse = Interval(-gain.value, -gain.high, -gain.low)
+    too_few = len(set(groups)) < stats.FEWEST_CLUSTERS
     return {
         "name": benchmark.name,
         "metric": title,
         "unit": metric.unit,
-        "n": len(before),
-        "base": paired.before.value,
-        "tuned": paired.after.value,
+        "n": len(groups),
+        "base": base,
+        "tuned": tuned,
         "change": asdict(worse),
         "margin": margin,
         "state": "inconclusive" if too_few else stats.non_inferiority(worse, margin),
-        "decisive_n": stats.decisive_n(worse, margin, len(before)),
+        "decisive_n": stats.decisive_n(worse, margin, len(groups)),
     }
 
 
@@ -165,7 +174,8 @@ def decide(
     """The decision and its reasons, in sentences. Fills in `p_holm`.
 
     SHIP: at least one benchmark gains (adjusted p below alpha, interval above zero, at least `min_gain`) and beats the
-    cheap classifier, none gets worse, and everything to be kept is kept.
+    cheap classifier, none gets worse, and everything to be kept is kept. An entry with `values` is the mean of several
+    trainings (`stages/seeds.py`).
     """
     for entry, adjusted in zip(benchmarks, stats.holm([entry["p"] for entry in benchmarks]), strict=True):
         entry["p_holm"] = adjusted
@@ -173,10 +183,12 @@ def decide(
     reasons = [reason for _, reason in judged] + [_kept_sentence(entry) for entry in keep]
     states = [state for state, _ in judged]
     if close := [entry["name"] for entry in benchmarks if _close(entry, alpha)]:
-        reasons.append(
-            f"The test of {', '.join(close)} is close, and another training seed may fall on the other side of it: "
-            "`metier run RECIPE --seeds 3` tests the mean of three."
+        what = (
+            "more seeds, or more questions, would settle it."
+            if "values" in benchmarks[0]
+            else "another seed may end on the other side, and `metier run RECIPE --seeds 3` tests the mean of three."
         )
+        reasons.append(f"The test of {', '.join(close)} is close: {what}")
     good = "gain" in states and "worse" not in states and all(entry["state"] == "kept" for entry in keep)
     if quick:
         return "SMOKE", [
@@ -188,10 +200,11 @@ def decide(
 
 def _judge(entry: dict[str, Any], min_gain: float, alpha: float) -> tuple[str, str]:
     """(gain | none | worse, sentence) of one benchmark."""
-    gain, name = entry["gain"], entry["name"]
+    gain, name, values = entry["gain"], entry["name"], entry.get("values")
+    spread = f"{min(values):.3f} to {max(values):.3f} over {len(values)} seeds; " if values else ""
     seen = (
         f"{entry['metric']} on {name} went from {entry['base']['value']:.3f} to {entry['tuned']['value']:.3f} "
-        f"(gain {gain['value']:+.3f}, 95 % interval {gain['low']:+.3f} to {gain['high']:+.3f}, "
+        f"({spread}gain {gain['value']:+.3f}, 95 % interval {gain['low']:+.3f} to {gain['high']:+.3f}, "
         f"{say_p(entry['p_holm'])})"
     )
     if entry["p"] < alpha and gain["value"] < 0:  # unadjusted: more benchmarks must not make a harm harder to see

@@ -1,15 +1,19 @@
 """Pages that people read: templates and their pictures."""
 
-from importlib.resources import files
 from typing import Any
 
 
 def template(name: str) -> Any:
-    from jinja2 import Environment, StrictUndefined
+    from jinja2 import Environment, PackageLoader, StrictUndefined
 
     # Everything is escaped: rows, labels and names come from data. Only our own pictures are marked as safe.
-    environment = Environment(autoescape=name.endswith(".html"), undefined=StrictUndefined, trim_blocks=True)
-    return environment.from_string((files("metier") / "pages" / name).read_text(encoding="utf-8"))
+    environment = Environment(
+        loader=PackageLoader("metier", "pages"),
+        autoescape=name.endswith(".html"),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+    )
+    return environment.get_template(name)
 
 
 def section_page(found: dict[str, Any]) -> Any:

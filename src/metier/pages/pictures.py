@@ -28,12 +28,12 @@ STYLE: Any = {
 
 
 def intervals(rows: Sequence[tuple[str, dict[str, float] | None]], title: str, share: bool = True) -> str:
-    """A dot and its 95 % interval for each model; the tuned model stands out. A `share` is drawn between 0 and 1."""
+    """A dot and its 95 % interval for each model; tuned models stand out. A `share` is drawn between 0 and 1."""
     shown = [(name, interval) for name, interval in rows if interval]
     with plt.rc_context(STYLE):
         figure, axes = plt.subplots(figsize=(7, 0.5 + 0.5 * len(shown)))
         for place, (name, interval) in enumerate(reversed(shown)):
-            colour = AFTER if name == "tuned" else BEFORE
+            colour = AFTER if name.startswith("tuned") else BEFORE
             axes.plot([interval["low"], interval["high"]], [place, place], color=colour, lw=3, solid_capstyle="round")
             axes.plot([interval["value"]], [place], "o", color=colour, ms=9)
             axes.annotate(

@@ -1,6 +1,7 @@
 """The same recipe with several seeds: what training makes of chance, and whether the gain outlives it."""
 
 import shutil
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -9,20 +10,22 @@ import numpy as np
 from metier import runs, stats
 from metier.errors import UserError
 from metier.metrics import Outcomes, outcomes
+from metier.pages import template
 from metier.progress import Progress
 from metier.recipe import Recipe
-from metier.runs import Run, write_json
+from metier.runs import Run, write_json, write_text
 from metier.stages.curate import curate
 from metier.stages.evaluate import evaluate, read_answers
-from metier.stages.report import report
+from metier.stages.report import MEANINGS, report
 from metier.stages.train import train
-from metier.verdict import say_p
+from metier.stats import Interval
+from metier.verdict import decide, kept, say_p
 
 
 def seeds(recipe: Recipe, out: Path, count: int) -> dict[str, Any]:
     """Run the recipe with `count` seeds, from its own on, each in `out`/seed-N; a killed call goes on.
 
-    The base model answers once for all. Writes seeds.json.
+    The base model answers once for all. The decision is by the mean over the seeds, in seeds.json and report.html.
     """
     if count < 2:
         raise UserError(f"--seeds {count}: with one training there is no spread. Use 2 or more, or leave it out.")
@@ -31,16 +34,41 @@ def seeds(recipe: Recipe, out: Path, count: int) -> dict[str, Any]:
     for seed in range(recipe.seed, recipe.seed + count):
         progress.say(f"seed {seed}")
         base = done[0].folder / "evaluate" / "base" if done else None
-        run = evaluated(out / f"seed-{seed}", recipe.model_copy(update={"seed": seed}), progress, base)
-        with runs.alone(run.folder):
-            report(run)
-        done.append(run)
+        done.append(evaluated(out / f"seed-{seed}", recipe.model_copy(update={"seed": seed}), progress, base))
+        _report(done[-1])
     found = [judged(benchmark, done, recipe) for benchmark in recipe.build_benchmarks()]
-    for entry, adjusted in zip(found, stats.holm([entry["p"] for entry in found]), strict=True):
-        entry["p_holm"] = adjusted
-    result = {"seeds": count, "benchmarks": found, "sentences": [_sentence(entry) for entry in found]}
+    keep = [_kept(benchmark, margin, done) for benchmark, margin in recipe.build_keep()]
+    decision, reasons = decide(found, keep, recipe.ship.min_gain, recipe.ship.alpha, recipe.quick)
+    numbers = [run.recipe.seed for run in done]
+    result = {"decision": decision, "reasons": reasons, "seeds": numbers, "benchmarks": found, "keep": keep}
     write_json(out / "seeds.json", result)
+    verdicts = [_report(run) for run in done]  # once more, now that each can tell how far the others are
+    write_text(out / "report.html", _page(out.resolve().name, recipe, result, verdicts))
     return result
+
+
+def _report(run: Run) -> dict[str, Any]:
+    with runs.alone(run.folder):
+        return report(run)
+
+
+def _page(name: str, recipe: Recipe, result: dict[str, Any], verdicts: list[dict[str, Any]]) -> str:
+    from markupsafe import Markup
+
+    from metier.pages import pictures
+
+    pictured = []
+    for at, entry in enumerate(result["benchmarks"]):
+        alone = [verdict["benchmarks"][at] for verdict in verdicts]
+        rows = [(entry["cheap_by"] or "cheap", alone[0]["cheap"]), ("base", alone[0]["base"])]
+        rows += [(f"tuned, seed {seed}", one["tuned"]) for seed, one in zip(result["seeds"], alone, strict=True)]
+        title = f"{entry['metric']} on {entry['name']}, with 95 % intervals"
+        pictured.append((entry, Markup(pictures.intervals(rows, title, entry["unit"] == "share"))))
+    meaning = MEANINGS[result["decision"]]
+    page: str = template("seeds.html").render(
+        name=name, recipe=recipe, meaning=meaning, pictured=pictured, say_p=say_p, **result
+    )
+    return page
 
 
 def opened(folder: Path, recipe: Recipe, progress: Progress) -> Run:
@@ -67,11 +95,13 @@ def tuned(run: Run, name: str, who: str = "tuned") -> Outcomes:
     return outcomes(read_answers(run, who, name), run.result(f"evaluate/tuned/{name}")["labels"])
 
 
-def paired(metric: Any, before: list[Outcomes], after: list[Outcomes], seed: int) -> dict[str, Any]:
+def paired(
+    metric: Any, before: list[Outcomes], after: list[Outcomes], seed: int, alpha: float = 0.05
+) -> dict[str, Any]:
     """Gain of the mean over seeds, its 95 % interval and p: clusters of questions and seeds are drawn together.
 
     Every draw takes the same clusters for both arms, and as many seeds, with replacement, as there are; the same seeds
-    for both, since they share the model's start.
+    for both, since they share the model's start. Where clusters are too few to draw from, p is 1.
     """
     sign = 1.0 if metric.higher_is_better else -1.0
     cluster, weights = stats.bootstrap_weights(before[0].groups, seed)
@@ -83,43 +113,50 @@ def paired(metric: Any, before: list[Outcomes], after: list[Outcomes], seed: int
     chosen = np.random.default_rng(seed).integers(0, len(before), draws[0].shape)
     differences = sign * np.take_along_axis(draws[1] - draws[0], chosen, axis=0).mean(0)
     gain, clusters = float(sign * (values[1] - values[0]).mean()), stats.effective_clusters(cluster)
-    interval = stats.percentile_interval(gain, differences, clusters=clusters)
-    p = stats.bootstrap_p(gain, differences, clusters)
-    return {"gain": {"value": gain, "low": interval.low, "high": interval.high}, "p": p}
+    few = cluster.max() + 1 < stats.FEWEST_CLUSTERS
+    return {
+        "gain": asdict(stats.percentile_interval(gain, differences, clusters=clusters)),
+        "p": 1.0 if few else stats.bootstrap_p(gain, differences, clusters),
+        "smallest_visible": stats.smallest_visible(float(differences.std()), alpha, clusters=clusters),
+    }
 
 
 def judged(benchmark: Any, done: list[Run], recipe: Recipe) -> dict[str, Any]:
-    """One benchmark over all seeds: against the base model, and against the cheap baseline where there is one. A single
-    seed has no spread (null)."""
+    """One benchmark over all seeds, in the words of verdict.json's entries, and `values` by seed with their `spread`
+    (standard deviation; null with one seed)."""
     title, metric = next(iter(benchmark.build_metrics().items()))
-    after = [tuned(run, benchmark.name) for run in done]
-    before = [tuned(run, benchmark.name, "base") for run in done]
-    values = [float(metric.value(metric.statistics(table).sum(0))) for table in after]
+    before, after = ([tuned(run, benchmark.name, who) for run in done] for who in ("base", "tuned"))
+    values = _values(metric, after)
     entry = {
         "name": benchmark.name,
         "metric": title,
+        "unit": metric.unit,
         "n": len(after[0].gold),
-        "base": float(metric.value(metric.statistics(before[0]).sum(0))),
+        "clusters": len(set(after[0].groups)),
+        "base": {"value": _values(metric, before)[0]},
+        "tuned": {"value": float(np.mean(values))},
         "values": values,
-        "mean": float(np.mean(values)),
         "spread": float(np.std(values, ddof=1)) if len(values) > 1 else None,
-        **paired(metric, before, after, recipe.seed),
+        **paired(metric, before, after, recipe.seed, recipe.ship.alpha),
+        **dict.fromkeys(("cheap", "cheap_by", "gain_over_cheap")),
     }
     if (done[0].folder / "evaluate" / "cheap" / f"{benchmark.name}.jsonl").is_file():
         cheap = [tuned(run, benchmark.name, "cheap") for run in done]
-        entry["cheap"] = float(np.mean([metric.value(metric.statistics(table).sum(0)) for table in cheap]))
-        entry["over_cheap"] = paired(metric, cheap, after, recipe.seed)
+        over = paired(metric, cheap, after, recipe.seed, recipe.ship.alpha)
+        entry["cheap"] = {"value": float(np.mean(_values(metric, cheap)))}
+        entry["cheap_by"] = done[0].result(f"evaluate/cheap/{benchmark.name}")["by"]
+        entry["gain_over_cheap"] = {**over["gain"], "p": over["p"]}
     return entry
 
 
-def _sentence(entry: dict[str, Any]) -> str:
-    gain = entry["gain"]
-    said = (
-        f"{entry['name']}: {entry['metric']} {entry['mean']:.3f} ({min(entry['values']):.3f} to "
-        f"{max(entry['values']):.3f} over {len(entry['values'])} seeds), base {entry['base']:.3f}: gain "
-        f"{gain['value']:+.3f} (95 % interval {gain['low']:+.3f} to {gain['high']:+.3f}, {say_p(entry['p_holm'])})"
-    )
-    if "over_cheap" in entry:
-        over = entry["over_cheap"]
-        said += f"; over the cheap baseline ({entry['cheap']:.3f}) {over['gain']['value']:+.3f}, {say_p(over['p'])}"
-    return said + "."
+def _kept(benchmark: Any, margin: float, done: list[Run]) -> dict[str, Any]:
+    """One thing that must not be forgotten, in the mean over the seeds."""
+    metric = next(iter(benchmark.build_metrics().values()))
+    before, after = ([tuned(run, benchmark.name, who) for run in done] for who in ("base", "tuned"))
+    base, changed = (float(np.mean(_values(metric, tables))) for tables in (before, after))
+    gain = Interval(**paired(metric, before, after, done[0].recipe.seed)["gain"])
+    return kept(benchmark, margin, base, changed, gain, before[0].groups)
+
+
+def _values(metric: Any, tables: list[Outcomes]) -> list[float]:
+    return [float(metric.value(metric.statistics(table).sum(0))) for table in tables]
