@@ -2,6 +2,7 @@
 
 import json
 
+import pyarrow as pa
 import pytest
 
 from metier.engine.model import load
@@ -24,8 +25,6 @@ def table(texts, source="trade"):
 
 
 def lesson(folder, train=TRADE, general=GENERAL, valid=TRADE):
-    import pyarrow as pa
-
     rows = pa.concat_tables([table(train), table(general, "general")])
     held = pa.concat_tables([table(valid), table(general, "general")])
     return Lesson(rows, held, {}, "fake", None, folder, 0, Progress())
@@ -96,3 +95,11 @@ def test_rows_without_raw_text_or_general_text_are_explained(tmp_path):
     given = lesson(tmp_path, general=[])
     with pytest.raises(UserError, match="replay: 0"):
         Method().examples(load("fake"), given)
+
+
+def test_check_shows_a_method_every_source_and_kind_however_rare():
+    from metier.stages.check import SAMPLE, _few
+
+    rows = pa.concat_tables([table(["word"] * 3 * SAMPLE), table(["plain"], "general")])
+    few = _few(rows, 0)
+    assert few["source"].to_pylist().count("general") == 1 and SAMPLE <= len(few) <= SAMPLE + 1

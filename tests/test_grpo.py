@@ -122,6 +122,7 @@ def trainer_of(model, folder, temperature=1.0, beta=0.0):
         processing_class=loaded.tokenizer,
         rollout_func=sampler,
         trees=True,
+        budget=4096,
     )
     trainer.current_gradient_accumulation_steps = 1
     return trainer, trainer._prepare_inputs(next(iter(trainer.get_train_dataloader())))
@@ -291,3 +292,14 @@ def test_all_that_is_wrong_with_the_settings_is_said_at_once():
         plugins.build("methods", "grpo", wrong)
     said = str(caught.value)
     assert len(caught.value.problems) == 6 and "Did you mean 'numeric'" in said and "group: use 2" in said
+
+
+def test_several_processes_are_refused(model, tmp_path, monkeypatch):
+    monkeypatch.setattr("metier.processes.count", lambda: 2)
+    with pytest.raises(UserError, match="one process"):
+        Method(**QUICK).train(lesson(tmp_path, model))
+
+
+def test_check_finds_a_misspelt_price(model, tmp_path):
+    with pytest.raises(UserError, match="Did you mean 'heart'"):
+        Method(**QUICK, costs={"miss_haert": 3}).seconds(load(model), lesson(tmp_path, model, TRIAGE, "heart"), 2)

@@ -90,7 +90,7 @@ def test_the_gradient_is_that_of_the_expected_cost_and_the_divergence():
 
     def slow(values):
         p = np.exp(0.7 * values) / np.exp(0.7 * values).sum()
-        start = np.exp(before[0]) / np.exp(before[0]).sum()
+        start = np.exp(0.7 * before[0]) / np.exp(0.7 * before[0]).sum()
         return (p * prices[0]).sum() + 0.3 * (p * np.log(p / start)).sum()
 
     for at in range(3):
@@ -128,3 +128,14 @@ def test_free_answers_are_sent_to_other_methods(tmp_path):
     given.benchmarks["terms"].scorer = "generate"
     with pytest.raises(UserError, match="grpo"):
         Method().examples(load("fake"), given)
+
+
+def test_a_label_that_the_benchmark_does_not_have_is_said_before_anything_slow(tmp_path):
+    with pytest.raises(UserError, match="'grey' of terms"):
+        Method().train(lesson(tmp_path, ["fair", "unfair"], [("a", "unfair"), ("b", "grey")]))
+
+
+def test_check_finds_a_misspelt_price(tmp_path):
+    given = lesson(tmp_path, ["fair", "unfair"], [("a", "unfair"), ("b", "fair")])
+    with pytest.raises(UserError, match="Did you mean 'unfair'"):
+        Method(costs={"miss_unfiar": 3}).seconds(load("fake"), given, 2)

@@ -92,3 +92,6 @@ def test_a_method_cannot_change_the_adapter_that_it_goes_on_with(recipe):
     chained = recipe.model_copy(update={"methods": [{"sft": {"r": 8}}, {"min_risk": {"r": 4}}]})
     assert any("goes on with the adapter of 'sft'" in problem for problem in recipes.check(chained))
     assert not recipes.check(recipe.model_copy(update={"methods": [{"sft": {"r": 8}}, "min_risk"]}))
+    # An adapter's settings would ruin weights that the first method trained whole.
+    whole = recipe.model_copy(update={"methods": [{"sft": {"tune": "full"}}, "min_risk"]})
+    assert any("tune: 'lora' (there 'full')" in problem for problem in recipes.check(whole))

@@ -106,4 +106,10 @@ def test_the_adapter_that_answers_held_out_rows_best_is_kept(tmp_path):
     assert looks[0]["step"] == 0 and max(scores) > scores[0] and looks[0]["triage"] == scores[0]
     # Two looks in a row without a better one end it.
     assert len(scores) - 1 - scores.index(max(scores)) == 2 and cost["steps"] == looks[-1]["step"]
-    assert [row["best"] for row in looks].count(True) >= 2 and not (tmp_path / "best").exists()
+    assert [row["best"] for row in looks].count(True) >= 2 and (tmp_path / "checkpoints/best").is_dir()
+
+
+def test_preference_pairs_are_left_to_dpo_aloud():
+    pair = {"text": "White?", "chosen": "Yes.", "rejected": "Great!"}
+    found, said = examples([{"text": "itch", "label": "skin"}, pair, {"text": "raw words"}])
+    assert len(found) == 2 and "1 preference pairs have no label" in said[0]

@@ -5,6 +5,8 @@ import json
 import pytest
 
 from metier.benchmarks import Declared
+from metier.engine.generation import Generator
+from metier.engine.model import load
 from metier.errors import Problems
 from metier.plugins import build
 from metier.records import Question
@@ -118,3 +120,15 @@ def test_an_instruction_is_followed_where_its_pattern_matches_the_whole_answer()
     assert scorer.judge(" Yellow.\n", asked).value == 1
     assert scorer.judge("It is yellow.", asked).value == 0
     assert scorer.judge("", asked).value == 0
+
+
+def test_a_models_own_repetition_penalty_does_not_change_answers():
+    model = load("fake")
+    prompts = [model.encode("again and again and")]
+
+    def said():
+        return Generator(model.network, model.tokenizer, prompts, 24).score([0])
+
+    plain = said()
+    model.network.generation_config.repetition_penalty = 5.0
+    assert said() == plain

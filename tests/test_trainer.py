@@ -9,7 +9,7 @@ from peft import LoraConfig, get_peft_model
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from trl import SFTConfig, SFTTrainer
 
-from metier.engine import answers, batches, fused_lora, trainer, tree_attention, trees, vocabulary, weights
+from metier.engine import answers, batches, fused_lora, looks, trainer, tree_attention, trees, vocabulary, weights
 from metier.engine.adapters import Tuned
 from metier.engine.examples import Example
 from metier.engine.forest import rounded
@@ -93,6 +93,7 @@ def test_loss_and_gradients_equal_those_of_trl(tmp_path):
         plan=[[0, 1, 2]],
         network=Tuned(ours_network, answers.by_trees, False),
         objective=None,
+        budget=64,
     )
     loss = ours.compute_loss(ours.model, next(iter(ours.get_train_dataloader())))
     assert loss.item() == pytest.approx(expected.item(), rel=1e-6)
@@ -222,7 +223,7 @@ def test_the_best_look_is_kept(tmp_path):
         look=Look(),
     )
     assert once["steps"] == 2
-    assert (tmp_path / "adapter" / "adapter_model.safetensors").is_file() and not (tmp_path / "best").exists()
+    assert (tmp_path / "adapter" / "adapter_model.safetensors").is_file() and (tmp_path / "checkpoints/best").is_dir()
 
 
 def test_batches_keep_to_the_budget_and_hold_every_row_once():
@@ -254,16 +255,47 @@ def test_batches_are_the_same_for_a_seed_and_others_for_another():
     assert first != batches.shuffled(lengths, 64, seed=1, epoch=1)
 
 
-@pytest.mark.parametrize("error", [MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory: 12 bytes")])
-def test_a_full_memory_says_what_would_fit(error, tmp_path, monkeypatch):
-    def full(network, examples):
-        if torch.is_grad_enabled():
-            raise error
-        return answers.by_rows(network, examples)
+def test_a_kill_between_the_adapter_and_its_seal_does_not_lose_the_best_one(tmp_path):
+    for name, said in (("adapter", "last"), (looks.BEST, "best")):
+        (tmp_path / name).mkdir(parents=True)
+        (tmp_path / name / "weights").write_text(said)
+    looks.Looks.keep_best(tmp_path)
+    (tmp_path / "adapter" / "weights").write_text("last, saved again by the call that goes on")
+    looks.Looks.keep_best(tmp_path)
+    assert (tmp_path / "adapter" / "weights").read_text() == "best"
 
-    monkeypatch.setattr(answers, "by_trees", full)
+
+def test_a_training_that_starts_again_takes_its_first_look_again(tmp_path):
+    class Look:
+        every = 100
+
+        def __call__(self, step, network, before):
+            assert before == []
+            return Seen(1.0, True, {})
+
+    tmp_path.mkdir(exist_ok=True)
+    (tmp_path / looks.FILE).write_text('{"step": 0, "score": 5.0, "best": true}\n')  # of a call killed early
+    lora = LoraConfig(r=2, task_type="CAUSAL_LM")
+    trainer.train(load("fake"), SHARED, lora, SETTINGS, tmp_path, Progress(), look=Look())
+    assert [row["score"] for row in looks.read(tmp_path)][0] == 1.0
+
+
+@pytest.mark.parametrize("backward", [False, True])
+@pytest.mark.parametrize("error", [MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory: 12 bytes")])
+def test_a_full_memory_says_what_would_fit(error, backward, tmp_path, monkeypatch):
+    def fail(*_):
+        raise error
+
+    def full(network, examples):
+        found = answers.by_rows(network, examples)
+        if torch.is_grad_enabled() and backward:
+            found[0].register_hook(fail)
+        elif torch.is_grad_enabled():
+            fail()
+        return found
+
     monkeypatch.setattr(answers, "fitting", lambda *_: full)
-    with pytest.raises(UserError, match="Set `batch_tokens` to"):
+    with pytest.raises(UserError, match="A batch of 64 tokens.*`batch_tokens` to 64"):
         lora = LoraConfig(r=2, task_type="CAUSAL_LM")
         trainer.train(load("fake"), SHARED, lora, SETTINGS, tmp_path, Progress())
 

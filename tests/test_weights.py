@@ -60,3 +60,20 @@ def test_an_adapter_of_another_model_is_refused(tmp_path):
     get_peft_model(wide.network, LoraConfig(r=2, target_modules="all-linear")).save_pretrained(tmp_path / "adapter")
     with pytest.raises(UserError, match="does not fit the model fake"):
         load("fake", tmp_path / "adapter")
+
+
+def test_a_folder_of_several_quantised_models_is_not_guessed_about_and_full_weights_come_first(tmp_path):
+    for name in ("Q2_K.gguf", "Q8_0.gguf"):
+        (tmp_path / name).write_bytes(b"")
+    assert "Q2_K.gguf, Q8_0.gguf. Name one" in weights.problems(str(tmp_path))[0]
+    for name in ("model.safetensors", "config.json"):
+        (tmp_path / name).write_bytes(b"{}")
+    assert weights.problems(str(tmp_path)) == [] and weights.folder(str(tmp_path)) == tmp_path
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "config.json", "tokenizer.json", "chat_template.jinja"])
+def test_whatever_changes_answers_changes_the_hash(name, tmp_path):
+    (tmp_path / name).write_text("a")
+    before = weights.sha256(tmp_path)
+    (tmp_path / name).write_text("b")
+    assert weights.sha256(tmp_path) != before

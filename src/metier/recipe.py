@@ -181,7 +181,9 @@ def chain_problems(methods: list[tuple[str, Any]]) -> list[str]:
         other = [
             f"{key}: {getattr(method, key)!r} (there {getattr(first, key)!r})"
             for key in ("tune", "r", "alpha", "targets", "dora")
-            if getattr(method, key) not in (getattr(first, key), type(method).__dataclass_fields__[key].default)
+            if getattr(method, key) != getattr(first, key)
+            # What is trained must be said again: weights in full precision at an adapter's rate would be ruined.
+            and (key == "tune" or getattr(method, key) != type(method).__dataclass_fields__[key].default)
         ]
         if other:
             found.append(

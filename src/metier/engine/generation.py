@@ -35,6 +35,7 @@ class Generator:
             attention_mask=mask,
             max_new_tokens=self.max_tokens,
             do_sample=False,
+            repetition_penalty=1.0,  # some models bring their own, which would change numbers and JSON
             pad_token_id=pad,
             eos_token_id=self.tokenizer.eos_token_id,
             **stops,

@@ -44,8 +44,8 @@ class Journal(TrainerCallback):
             }
             if not math.isfinite(row["loss"]):
                 raise UserError(
-                    f"The loss became {row['loss']} before step {state.global_step}. Lower `lr`, or look for rows of "
-                    "garbage in curate/train.parquet. The last good checkpoint is kept."
+                    f"The loss became {row['loss']} before step {state.global_step}. Look for rows of garbage "
+                    "in curate/train.parquet, or lower `lr` and start again in another folder (`--out`)."
                 )
             if not processes.first():
                 return

@@ -253,7 +253,9 @@ def gate(fast: OptionScorer) -> str | None:
 def in_float32(model: Any) -> Iterator[None]:
     """The model with all its weights in float32, where it is small enough; afterwards each is exactly what it was,
     since every bfloat16 is a float32."""
-    cast = [p for p in model.parameters() if p.dtype != torch.float32] if model.num_parameters() <= CAST_AT_MOST else []
+    small = model.num_parameters() <= CAST_AT_MOST
+    # Packed 4-bit weights are bytes, not numbers.
+    cast = [p for p in model.parameters() if small and p.is_floating_point() and p.dtype != torch.float32]
     dtypes = [parameter.dtype for parameter in cast]
     for parameter in cast:
         parameter.data = parameter.data.float()

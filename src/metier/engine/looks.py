@@ -10,7 +10,7 @@ from transformers import TrainerCallback
 
 from metier.engine.memory import for_answering, for_training
 
-FILE, BEST = "looks.jsonl", "best"
+FILE, BEST = "looks.jsonl", "checkpoints/best"
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,8 @@ class Looks(TrainerCallback):
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         if state.is_world_process_zero:
-            kept = [row for row in read(self.folder) if row["step"] <= state.global_step]
+            done = state.global_step  # at 0 the first look is taken again
+            kept = [row for row in read(self.folder) if done and row["step"] <= done]
             (self.folder / FILE).write_text("".join(json.dumps(row) + "\n" for row in kept))
         if state.global_step == 0:
             self._look(state, control, kwargs["model"])
@@ -82,10 +83,11 @@ class Looks(TrainerCallback):
 
     @staticmethod
     def keep_best(folder: Path) -> None:
-        """The best adapter takes the place of the last one, where looks were taken."""
+        """The best adapter takes the place of the last, where looks were taken. It stays with the checkpoints, for a
+        call that is killed before the stage is sealed."""
         if (folder / BEST).is_dir():
             shutil.rmtree(folder / "adapter")
-            (folder / BEST).rename(folder / "adapter")
+            shutil.copytree(folder / BEST, folder / "adapter")
 
 
 def read(folder: Path) -> list[dict[str, Any]]:

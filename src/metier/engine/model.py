@@ -105,7 +105,9 @@ def load(
         bnb_4bit_use_double_quant=True,
         bnb_4bit_compute_dtype=torch.bfloat16,
     )
-    packed: dict[str, Any] = {"quantization_config": nf4, "device_map": {"": 0}} if in_4_bit else {}
+    packed: dict[str, Any] = (
+        {"quantization_config": nf4, "device_map": {"": torch.cuda.current_device()}} if in_4_bit else {}
+    )
     logging.disable_progress_bar()  # loading takes a second, and its bar would tear ours
     try:
         network = AutoModelForCausalLM.from_pretrained(

@@ -25,7 +25,7 @@ from metier.engine.forest import plant
 from metier.engine.journal import Journal
 from metier.engine.model import LanguageModel
 from metier.engine.sampling import Sampler
-from metier.engine.trainer import finish
+from metier.engine.trainer import FittingTrainer, finish
 from metier.progress import Progress
 
 SILENT = "groups_without_signal"
@@ -37,11 +37,11 @@ NO_SIGNAL = (
 )
 
 
-class GroupTrainer(GRPOTrainer):
+class GroupTrainer(FittingTrainer, GRPOTrainer):
     """GRPOTrainer that reads each prompt once. `trees`: whether the network has tree attention, for all that learns."""
 
-    def __init__(self, *args: Any, trees: bool, **kwargs: Any) -> None:
-        self.trees = trees
+    def __init__(self, *args: Any, trees: bool, budget: int, **kwargs: Any) -> None:
+        self.trees, self.budget = trees, budget
         super().__init__(*args, **kwargs)
 
     def _get_per_token_logps_and_entropies(
@@ -162,6 +162,7 @@ def train(
             callbacks=[checkpoints.Seal(), Journal(folder / "log.jsonl", progress), SignalWatch(progress)],
             rollout_func=sampler,
             trees=trees,
+            budget=settings["batch_tokens"],
         )
     cost = finish(trainer, folder)
     shutil.rmtree(folder / "adapter" / "ref", ignore_errors=True)  # the frozen copy
@@ -218,6 +219,6 @@ def config(
         save_total_limit=2,
         logging_steps=1,
         logging_nan_inf_filter=False,  # a loss that is not a number must be seen
-        report_to="none",
+        report_to=settings.get("track") or "none",
         disable_tqdm=True,
     )

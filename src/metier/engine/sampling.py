@@ -65,7 +65,7 @@ class Sampler:
         stops = {"stop_strings": self.stop, "tokenizer": self.tokenizer} if self.stop else {}
         config = GenerationConfig(
             max_new_tokens=self.max_tokens, do_sample=True, temperature=temperature, top_k=0, top_p=1.0,
-            pad_token_id=end, eos_token_id=end, disable_compile=True,
+            repetition_penalty=1.0, pad_token_id=end, eos_token_id=end, disable_compile=True,
         )  # fmt: skip
         said = network.generate(
             input_ids=ids[which], attention_mask=mask[which], past_key_values=cache, generation_config=config, **stops

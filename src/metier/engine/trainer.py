@@ -31,7 +31,20 @@ Objective = Callable[[list[int], Scores], torch.Tensor]
 """(positions of a batch's examples, for each (answers,) summed log-probabilities) -> their mean loss, a scalar."""
 
 
-class AnswerTrainer(Trainer):
+class FittingTrainer(Trainer):
+    """Trainer whose full memory ends in advice; `budget` is the recipe's `batch_tokens`."""
+
+    budget: int
+
+    def training_step(self, *args: Any, **kwargs: Any) -> torch.Tensor:
+        """Raises `UserError` where a batch does not fit into memory, forward or backward."""
+        try:
+            return super().training_step(*args, **kwargs)
+        except (MemoryError, RuntimeError) as error:
+            raise _memory(error, self.budget) from error
+
+
+class AnswerTrainer(FittingTrainer):
     """Trainer whose batches are positions in `examples`, planned beforehand, and whose loss is an `Objective`.
 
     Several processes share each batch: a process takes every so manieth example of it, and its loss is scaled so that
@@ -44,10 +57,12 @@ class AnswerTrainer(Trainer):
         plan: list[list[int]],
         network: Tuned,
         objective: Objective | None,
+        budget: int,
         **kwargs: Any,
     ) -> None:
         self.examples, self.plan, self.read = examples, plan, network.read
         self.objective: Objective | None = objective
+        self.budget = budget
         self.low_precision: bool = network.low_precision
         super().__init__(model=network.network, train_dataset=cast(Any, range(len(examples))), **kwargs)
 
@@ -57,17 +72,13 @@ class AnswerTrainer(Trainer):
     def compute_loss(
         self, model: Any, inputs: dict, return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> Any:
-        """Raises `UserError` where a batch does not fit into memory."""
         batch: list[int] = inputs["positions"].tolist()
         processes = self.args.world_size
         mine = batch[self.args.process_index :: processes] or batch[:1]
         silent = self.args.process_index >= len(batch)  # it answers with the others, and adds nothing
         low = torch.autocast(self.args.device.type, torch.bfloat16) if self.low_precision else nullcontext()
-        try:
-            with low:
-                scores = self.read(model, [self.examples[position] for position in mine])
-        except (MemoryError, RuntimeError) as error:
-            raise _memory(error, sum(len(self.examples[position]) for position in batch)) from error
+        with low:
+            scores = self.read(model, [self.examples[position] for position in mine])
         if self.objective is None:
             learned = sum(len(a) for position in batch for a in self.examples[position].answers)
             loss = -torch.cat(scores).sum() / learned
@@ -111,6 +122,7 @@ def train(
         plan=plan,
         network=network,
         objective=objective,
+        budget=settings["batch_tokens"],
     )
     return finish(trainer, folder) | {"tokens": sum(len(examples[position]) for batch in plan for position in batch)}
 
@@ -190,12 +202,12 @@ def _positions(batch: list[int]) -> dict[str, torch.Tensor]:
     return {"positions": torch.tensor(batch)}
 
 
-def _memory(error: Exception, tokens: int) -> Exception:
+def _memory(error: Exception, budget: int) -> Exception:
     """A full memory as advice; any other error as it is."""
     full = isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error)
     if not full:
         return error
     return UserError(
-        f"A batch of {tokens:,} tokens does not fit into memory. Set `batch_tokens` to {max(64, tokens // 2):,} or "
-        "less, or `max_length` lower. The last checkpoint is kept."
+        f"A batch of {budget:,} tokens does not fit into memory. Set the method's `batch_tokens` to "
+        f"{max(64, budget // 2):,} or less, or `max_length` lower, and start again in another folder (`--out`)."
     )

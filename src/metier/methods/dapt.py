@@ -96,12 +96,14 @@ class Method(Tuning):
         wanted = self.replay / (1 - self.replay) * sum(map(len, mine))
         order = random.Random(f"replay:{lesson.seed}")
         found: list[Any] = []
+        drawn = 0
         for _ in range(MOST_REPEATS):
             for block in order.sample(general, len(general)):
-                if sum(map(len, found)) >= wanted:
+                if drawn >= wanted:
                     return found
                 found.append(block)
-        share = sum(map(len, found)) / (sum(map(len, mine)) + sum(map(len, found)))
+                drawn += len(block)
+        share = drawn / (sum(map(len, mine)) + drawn)
         lesson.progress.say(
             f"  replay: general text, {MOST_REPEATS} times over, is {share:.1%} of all tokens, not {self.replay:.0%}"
         )

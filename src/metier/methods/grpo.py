@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from metier import processes
 from metier.errors import Problems, UserError
 from metier.methods import Lesson
 from metier.methods._tuning import Tuning
@@ -52,6 +53,8 @@ class Method(Tuning):
     def train(self, lesson: Lesson) -> dict[str, Any]:
         from metier.engine import rollouts
 
+        if processes.count() > 1:
+            raise UserError("grpo trains in one process: call `metier train` without torchrun for this recipe.")
         model = self.load(lesson)
         asked = self.asked(lesson)
         kinds = {task: lesson.benchmarks[task] for task, _ in asked}
@@ -121,6 +124,9 @@ class Method(Tuning):
         from metier.engine.sampling import sampling_seconds
 
         examples, asked = self.examples(model, lesson), self.asked(lesson)
+        kinds = {task: lesson.benchmarks[task] for task, _ in asked}
+        if not self.costs or all(benchmark.labels for benchmark in kinds.values()):
+            self.earned(asked, kinds)  # raises what is wrong with them
         longest = self.max_tokens or longest_answer(model, asked, lesson.benchmarks)
         draw = random.Random(0)
         answers = [tuple([draw.randrange(3, 200) for _ in range(longest)] for _ in range(self.group)) for _ in examples]

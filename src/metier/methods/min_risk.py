@@ -34,10 +34,11 @@ class Method(Tuning):
 
         if lesson.adapter is None:
             lesson.progress.say("  min_risk starts from the bare model; it learns faster behind sft")
+        prices = self.prices(lesson)  # a mistake in them is said before anything slow
         model = self.load(lesson)
         examples = self.examples(model, lesson)
         before = self.start_scores(model, examples, lesson) if self.kl else None
-        objective = self.objective(self.prices(lesson), before)
+        objective = self.objective(prices, before)
         settings = {**vars(self), "seed": lesson.seed}
         return trainer.train(
             model, examples, self.lora(), settings, lesson.folder, lesson.progress, lesson.adapter, objective
@@ -61,9 +62,14 @@ class Method(Tuning):
             lesson.progress.say(f"  {cut:,} of {len(found):,} prompts lost their beginning at {self.max_length} tokens")
         return found
 
+    def seconds(self, model: Any, lesson: Lesson, rows: int) -> float:
+        if all(benchmark.labels for benchmark in lesson.benchmarks.values()):  # else a few rows do not have them all
+            self.prices(lesson)
+        return super().seconds(model, lesson, rows)
+
     def prices(self, lesson: Lesson) -> list[np.ndarray]:
         """For each row (labels,) what each label costs there, as a share of the dearest mistake: the learning rate
-        then means the same in any currency."""
+        then means the same in any currency. Raises `UserError` on a label that the benchmark does not have."""
         from metier import costs
 
         labelled = lesson.rows.filter(lesson.rows["label"].is_valid())
@@ -72,7 +78,9 @@ class Method(Tuning):
             labels = self._labels(lesson, task)
             table = costs.matrix(labels, self.costs)
             tables[task] = ({label: number for number, label in enumerate(labels)}, table / max(table.max(), 1e-12))
-        pairs = zip(labelled["task"].to_pylist(), labelled["label"].to_pylist(), strict=True)
+        pairs = list(zip(labelled["task"].to_pylist(), labelled["label"].to_pylist(), strict=True))
+        if odd := sorted({f"'{label}' of {task}" for task, label in pairs if label not in tables[task][0]}):
+            raise UserError(f"Training rows have labels that their benchmark does not: {', '.join(odd)}.")
         return [tables[task][1][tables[task][0][label]] for task, label in pairs]
 
     def objective(
@@ -88,8 +96,8 @@ class Method(Tuning):
                 price = torch.from_numpy(prices[position]).to(scores.device)
                 value = (log_p.exp() * price).sum()
                 if before is not None:
-                    start = torch.from_numpy(before[position]).to(scores.device)
-                    value = value + self.kl * (log_p.exp() * (log_p - torch.log_softmax(start, 0))).sum()
+                    start = torch.log_softmax(self.sharpness * torch.from_numpy(before[position]).to(scores.device), 0)
+                    value = value + self.kl * (log_p.exp() * (log_p - start)).sum()
                 total.append(value)
             return torch.stack(total).mean()
 

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import pyarrow.compute as pc
+
 from metier.errors import UserError, nearest
 from metier.methods import Lesson
 from metier.methods._devset import DevSet
@@ -50,7 +52,9 @@ class Method(Tuning):
         Raises `UserError` where an answer alone is too long.
         """
         labelled = lesson.rows.filter(lesson.rows["label"].is_valid())
-        raw = lesson.rows.filter(lesson.rows["label"].is_null())
+        raw = lesson.rows.filter(pc.and_(lesson.rows["label"].is_null(), lesson.rows["chosen"].is_null()))
+        if pairs := len(lesson.rows) - len(labelled) - len(raw):
+            lesson.progress.say(f"  {pairs:,} preference pairs have no label and are not read here: they are for dpo")
         found, cut = [], 0
         for task, question in zip(labelled["task"].to_pylist(), questions(labelled), strict=True):
             example, was_cut = self.fitted(model, question, lesson.benchmarks[task], [question.answer])

@@ -53,7 +53,7 @@ def check(recipe: Recipe) -> dict[str, Any]:
         mine = of_sources(rows, method.reads)
         if not len(mine):
             raise UserError(f"No rows come from the sources that a method names: {', '.join(method.reads)}.")
-        few = mine.take(sorted(random.Random(recipe.seed).sample(range(len(mine)), min(SAMPLE, len(mine)))))
+        few = _few(mine, recipe.seed)
         lesson = Lesson(few, few, by_name, recipe.model, None, Path(), recipe.seed, Progress())
         training += method.seconds(model, lesson, round(train * len(mine) / len(rows)))
     examples = _examples(model, rows, by_name, recipe.seed)
@@ -82,6 +82,17 @@ def _to_train_on(source: Any, benchmarks: list[Any]) -> pa.Table:
         SCHEMA.field("task"),
         pa.array([task and task.name] * len(table), pa.string()),
     )
+
+
+def _few(rows: pa.Table, seed: int) -> pa.Table:
+    """A draw of `SAMPLE` rows, and one of each source and kind that it missed: a method may need all of them."""
+    draw = random.Random(seed)
+    order = draw.sample(range(len(rows)), len(rows))
+    kinds = list(
+        zip(rows["source"].to_pylist(), *(rows[c].is_valid().to_pylist() for c in ("label", "chosen")), strict=True)
+    )
+    first = {kinds[position]: position for position in reversed(order)}
+    return rows.take(sorted({*order[:SAMPLE], *first.values()}))
 
 
 def _examples(model: Any, rows: pa.Table, benchmarks: dict[str, Any], seed: int) -> list[dict[str, Any]]:
