@@ -2,8 +2,8 @@
 
 For each seed: sft; then min_risk behind it. Thresholds of the probability of `unfair` are chosen on dev rows, for the
 sft model, for the min_risk model and for TF-IDF with logistic regression. Printed is the mean cost of a test answer;
-the test is the paired bootstrap over sentences (nine services are too few to draw). Reads METIER_DATA. --check: min_risk
-costs less than sft with its best threshold, p < 0.05.
+the test is the paired bootstrap over sentences (nine services are too few to draw). Reads METIER_DATA. --check:
+min_risk costs less than sft with its best threshold, p < 0.05.
 """
 
 import argparse
