@@ -21,6 +21,12 @@ from metier.progress import Progress
 EXAMPLES = [Example([5, 6, 7], ([8, 0],)), Example([9, 10, 11, 12, 13], ([14, 15, 0],)), Example([16], ([17, 0],))]
 INSTRUCTION = list(range(20, 60))
 SHARED = [Example([*INSTRUCTION, 7, n], ([n, 0], [8, n, 0], [8, 9])) for n in range(2, 6)]
+TABLES = [
+    Example([table, *range(20, 40), *question], ([question[0], 0], [8, 0]))
+    for table in (2, 3)
+    for question in ([5, 6], [5, 9, 4], [6])
+]
+"""Three questions to each of two tables; the last pair of them begins alike for one token more."""
 SETTINGS = {
     "epochs": 1,
     "lr": 1e-2,
@@ -102,8 +108,14 @@ def test_loss_and_gradients_equal_those_of_trl(tmp_path):
     assert len(found) == 2 * 2 * 7  # two layers, seven linear layers each, A and B
 
 
-@pytest.mark.parametrize("examples", [EXAMPLES, SHARED], ids=["rows", "instruction and answers shared"])
-def test_trees_give_the_scores_and_gradients_of_padded_rows(examples):
+@pytest.mark.parametrize(
+    "examples",
+    [EXAMPLES, SHARED, TABLES, [*TABLES, *EXAMPLES, TABLES[0]]],
+    ids=["rows", "instruction and answers shared", "tables shared", "a table asked twice, among rows"],
+)
+@pytest.mark.parametrize("block", [tree_attention.BLOCK, 5], ids=["one block", "blocks"])
+def test_trees_give_the_scores_and_gradients_of_padded_rows(examples, block, monkeypatch):
+    monkeypatch.setattr(tree_attention, "BLOCK", block)
     network = adapted()
     slow = answers.by_rows(network, examples)
     expected = gradients(network, weighted(slow))
@@ -239,12 +251,35 @@ def test_batches_keep_to_the_budget_and_hold_every_row_once():
 
 
 def test_examples_that_share_an_instruction_are_read_together_and_it_counts_once():
+    task = [Example([*INSTRUCTION, 7, n], ([n, 0],)) for n in range(100)]
     few = [Example([n, 1, 2], ([3],)) for n in range(9)]
-    plan = batches.plan([*SHARED, *few], 56, seed=0, epochs=1)
-    assert sorted(position for batch in plan for position in batch) == list(range(13))
-    assert all(len({position < 4 for position in batch}) == 1 for batch in plan)
-    # 41 shared tokens and 4 a question: 56 hold three questions, and not one, as they would if each came whole.
-    assert max(len(batch) for batch in plan if batch[0] < 4) == 3
+    plan = batches.plan([*task, *few], 56, seed=0, epochs=1)
+    assert sorted(position for batch in plan for position in batch) == list(range(109))
+    assert all(len({position < 100 for position in batch}) == 1 for batch in plan)
+    # 41 shared tokens and 2 a question: 56 hold seven questions, and not one, as they would if each came whole.
+    assert max(len(batch) for batch in plan if batch[0] < 100) == 7
+
+
+def test_questions_about_one_table_stand_in_one_tree_and_it_counts_once():
+    many = [Example([*range(n, n + 30), q], ([q, 0],)) for q in range(5) for n in (100, 200, 300)]
+    # 30 tokens of a table and 2 a question: 80 hold two tables with their five questions each.
+    plan = batches.plan(many, 80, seed=0, epochs=1)
+    assert sorted(len(batch) for batch in plan) == [5, 10] and all(len({p % 3 for p in b}) <= 2 for b in plan)
+    assert answers.plant([many[p] for p in max(plan, key=len)]).ids.numel() == rounded(2 * (30 + 5 * 2))
+    assert plan != batches.plan(many, 80, seed=1, epochs=1)
+    # But where the greater part of a prompt is its own, it comes whole.
+    assert [
+        b.members for b in trees.bundles([[*range(16), *range(n, n + 60)] for n in (100, 200)], [1, 1], [0, 1], 0.25)
+    ] == [[0], [1]]
+
+
+def test_a_tree_of_many_questions_stays_within_its_limits():
+    prompts = [[*range(40), n] for n in range(600)]
+    sizes = [bundle.tokens for bundle in trees.bundles(prompts, [1] * 600, range(600), 0.25)]
+    assert max(sizes) <= trees.WIDE and sum(sizes) == len(sizes) * 40 + 600 * 2
+    long = [[*range(1000), n] for n in range(600)]
+    assert max(bundle.tokens for bundle in trees.bundles(long, [1] * 600, range(600), 0.25)) in range(1900, 2005)
+    assert max(bundle.tokens for bundle in trees.bundles(long, [1] * 600, range(600), 0.25, most=1200)) <= 1200
 
 
 def test_batches_are_the_same_for_a_seed_and_others_for_another():
@@ -276,7 +311,7 @@ def test_a_training_that_starts_again_takes_its_first_look_again(tmp_path):
     tmp_path.mkdir(exist_ok=True)
     (tmp_path / looks.FILE).write_text('{"step": 0, "score": 5.0, "best": true}\n')  # of a call killed early
     lora = LoraConfig(r=2, task_type="CAUSAL_LM")
-    trainer.train(load("fake"), SHARED, lora, SETTINGS, tmp_path, Progress(), look=Look())
+    trainer.train(load("fake"), SHARED, lora, {**SETTINGS, "epochs": 2}, tmp_path, Progress(), look=Look())
     assert [row["score"] for row in looks.read(tmp_path)][0] == 1.0
 
 

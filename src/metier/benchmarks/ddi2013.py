@@ -12,7 +12,8 @@ class Benchmark(Declared):
 
     name: str = "ddi2013"
     source: str | None = "ddi2013"
-    prompt: str = "Sentence: {text}\nInteraction between {drug1} and {drug2}:"
+    # The sentence comes without marks, so that all its pairs, seven on average, share it.
+    prompt: str = "Sentence: {sentence}\nInteraction between {mention1} and {mention2}:"
     metrics: list[Any] = field(
         default_factory=lambda: [{"f1": {"positive": ["mechanism", "effect", "advise", "int"]}}, "macro_f1", "accuracy"]
     )

@@ -86,7 +86,11 @@ def fitting(network: Any, examples: Sequence[Example], say: Callable[[str], None
 
 
 def _few(examples: Sequence[Example]) -> list[Example]:
-    """Two short examples of unlike length, with a few answers each: seconds, however large the data are."""
+    """Short examples of unlike length, with a few answers each, and one that begins like the longest and shares its
+    tree: seconds, however large the data are."""
     order = sorted(range(len(examples)), key=lambda position: len(examples[position].prompt))
-    chosen = [examples[order[0]], examples[order[len(order) // 2]]]
-    return [Example(example.prompt[-64:], example.answers[:3]) for example in chosen]
+    short, longer = (
+        Example(examples[position].prompt[-64:], examples[position].answers[:3])
+        for position in (order[0], order[len(order) // 2])
+    )
+    return [short, longer, Example([*longer.prompt[:-1], *short.prompt[:1]], longer.answers)]

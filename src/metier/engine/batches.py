@@ -6,9 +6,12 @@ from collections.abc import Sequence
 
 from metier.engine import trees
 from metier.engine.examples import Example
+from metier.engine.trees import SHARED_AT_LEAST, Bundle
 
-SHARED_AT_LEAST = 16
-"""Tokens that prompts must begin with together to be read together: an instruction, solved examples."""
+BATCHES_OF_A_FAMILY = 4
+SHARE = 0.25
+"""Part of a prompt that must stand in a tree already for the rest to be added. A quarter and a third of a prompt save
+as much on the datasets of the packs (docs/methods.md); a half saves less."""
 
 
 def by_length(lengths: Sequence[int], budget: int) -> list[list[int]]:
@@ -66,15 +69,15 @@ def shuffled(lengths: Sequence[int], budget: int, seed: int | str, epoch: int, p
 def plan(examples: Sequence[Example], budget: int, seed: int, epochs: int, tokens: int = 0) -> list[list[int]]:
     """The batches of all epochs; with `tokens`, of as many epochs as that takes, to the batch that reaches it.
 
-    Examples whose prompts begin alike stand in batches of their own: what they share counts once against the budget.
+    Examples whose prompts begin alike stand together: what they share counts once against the budget.
     """
     if not examples:
         return []
-    lengths = [trees.fed(example.prompt, example.answers) for example in examples]
+    together = [(prefix, gathered(examples, members, prefix, budget)) for prefix, members in families(examples, budget)]
     found: list[list[int]] = []
     seen, epoch = 0, 0
     while epoch < epochs if not tokens else seen < tokens:
-        for batch in _epoch(examples, lengths, budget, seed, epoch):
+        for batch in _epoch(together, budget, seed, epoch):
             if tokens and seen >= tokens:
                 break
             found.append(batch)
@@ -83,22 +86,21 @@ def plan(examples: Sequence[Example], budget: int, seed: int, epochs: int, token
     return found
 
 
-def _epoch(examples: Sequence[Example], lengths: Sequence[int], budget: int, seed: int, epoch: int) -> list[list[int]]:
+def _epoch(together: list[tuple[int, list[Bundle]]], budget: int, seed: int, epoch: int) -> list[list[int]]:
     found = []
-    for number, (prefix, members) in enumerate(families(examples, lengths, budget)):
-        own = [lengths[position] - prefix for position in members]
+    for number, (prefix, bundles) in enumerate(together):
         seeded = seed if number == 0 else f"{seed}:{number}"
-        for batch in shuffled(own, max(budget - prefix, 1), seeded, epoch):
-            found.append([members[position] for position in batch])
+        for batch in shuffled([bundle.tokens for bundle in bundles], max(budget - prefix, 1), seeded, epoch):
+            found.append([position for at in batch for position in bundles[at].members])
     random.Random(f"families:{seed}:{epoch}").shuffle(found)
     return found
 
 
-def families(examples: Sequence[Example], lengths: Sequence[int], budget: int) -> list[tuple[int, list[int]]]:
+def families(examples: Sequence[Example], budget: int) -> list[tuple[int, list[int]]]:
     """(tokens that the prompts begin with together, positions) of examples to be batched together.
 
-    A family fills a batch at least, since small batches learn otherwise and cost more a token; all others make one
-    family that shares nothing.
+    A family is a task with its instruction: it fills `BATCHES_OF_A_FAMILY`, or its batches would all be of one text.
+    All other examples make one family that shares nothing.
     """
     alike: dict[tuple[int, ...], list[int]] = defaultdict(list)
     for position, example in enumerate(examples):
@@ -106,9 +108,22 @@ def families(examples: Sequence[Example], lengths: Sequence[int], budget: int) -
     found, alone = [], []
     for members in alike.values():
         shared = trees.common_prefix([examples[position].prompt for position in members])
-        fills = shared + sum(lengths[position] - shared for position in members) >= budget
-        if shared >= SHARED_AT_LEAST and fills:
+        own = sum(_fed(examples[position]) - shared for position in members)
+        if shared >= SHARED_AT_LEAST and shared + own >= BATCHES_OF_A_FAMILY * budget:
             found.append((shared, members))
         else:
             alone += members
     return ([(0, sorted(alone))] if alone else []) + found
+
+
+def gathered(examples: Sequence[Example], members: list[int], prefix: int, budget: int) -> list[Bundle]:
+    """Members of a family that share more than its `prefix`, in one tree each; by their first position."""
+    prompts = {position: examples[position].prompt[prefix:] for position in members}
+    answers = {position: _fed(examples[position]) - len(examples[position].prompt) for position in members}
+    order = sorted(members, key=lambda position: (prompts[position], position))
+    found = trees.bundles(prompts, answers, order, SHARE, most=max(budget - prefix, 1))
+    return sorted(found, key=lambda bundle: min(bundle.members))
+
+
+def _fed(example: Example) -> int:
+    return trees.fed(example.prompt, example.answers)

@@ -1,6 +1,7 @@
 """A training batch as token trees in one flat row: what its examples share stands in it once.
 
-All prompts' common beginning comes first, then each example's own tree: the rest of its prompt, its answers as a trie.
+All prompts' common beginning comes first, then the trees: the rest of a prompt with its answers as a trie, or of
+several neighbours that begin alike (questions about one table), each going its own way from where it differs.
 Linear layers see a row with hardly any padding; `tree_attention` gives every token its own ancestors and nothing else.
 
 Sizes are rounded up (`rounded`), because oneDNN compiles a product for each size that it has not seen, 2 to 4 ms each,
@@ -16,8 +17,9 @@ import numpy as np
 import torch
 
 from metier.engine import trees
+from metier.engine.batches import SHARE
 from metier.engine.examples import Example
-from metier.engine.trees import Options, Step, TokenTree
+from metier.engine.trees import Options, TokenTree
 
 PADDING = 0
 """The token that fills up; nothing sees it but itself."""
@@ -59,9 +61,12 @@ class Forest:
 
 def plant(examples: Sequence[Example]) -> Forest:
     """The forest of a batch's examples, in `rounded` sizes."""
-    prompts = [example.prompt for example in examples]
-    prefix = trees.common_prefix(prompts)
-    grown = [trees.row_of([(e.prompt[prefix:], Options.of(e.answers))]) for e in examples]
+    prefix = trees.common_prefix([example.prompt for example in examples])
+    prompts = [example.prompt[prefix:] for example in examples]
+    options = [Options.of(example.answers) for example in examples]
+    inner = [len(own.tree) for own in options]
+    bundles = [bundle.members for bundle in trees.bundles(prompts, inner, range(len(examples)), SHARE)]
+    grown = [trees.row_of([(prompts[at], options[at]) for at in bundle]) for bundle in bundles]
     rows = _padded([tree for tree, _ in grown], prefix)
     sizes = np.array([len(tree) for tree in rows])
     starts, width = np.concatenate([[0], np.cumsum(sizes)[:-1]]), rounded(int(sizes.max()))
@@ -69,9 +74,9 @@ def plant(examples: Sequence[Example]) -> Forest:
     real = column[None] < sizes[:, None]
     flat = [(number, step) for number, (_, steps) in enumerate(grown) for step in steps]
     predicting = [prefix + starts[number] + step.node for number, step in flat]
+    first = np.concatenate([[0], np.cumsum([len(example.answers) for example in examples])])
     keep = _kept(predicting, prefix + int(sizes.sum()))
     place = np.cumsum(keep) - 1
-    answers = tuple(len(example.answers) for example in examples)
     return Forest(
         ids=_row([*examples[0].prompt[:prefix], *(token for tree in rows for token in tree.tokens)]),
         positions=_row([*range(prefix), *(prefix + depth for tree in rows for depth in tree.depth)]),
@@ -83,8 +88,8 @@ def plant(examples: Sequence[Example]) -> Forest:
         keep=torch.from_numpy(keep)[None],
         predictor=torch.from_numpy(place[predicting]),
         learned=torch.tensor([step.token for _, step in flat]),
-        answer=torch.tensor(_counted(flat, answers)),
-        answers=answers,
+        answer=torch.tensor([first[bundles[number][step.question]] + step.option for number, step in flat]),
+        answers=tuple(len(example.answers) for example in examples),
     )
 
 
@@ -118,11 +123,6 @@ def _kept(predicting: list[int], tokens: int) -> np.ndarray:
     needed = int(keep.sum())
     keep[np.flatnonzero(~keep)[: rounded(needed) - needed]] = True
     return keep
-
-
-def _counted(flat: list[tuple[int, Step]], answers: tuple[int, ...]) -> list[int]:
-    first = np.concatenate([[0], np.cumsum(answers)[:-1]])
-    return [int(first[number]) + step.option for number, step in flat]
 
 
 def _row(values: list[int]) -> torch.Tensor:

@@ -16,14 +16,14 @@ from numpy.typing import NDArray
 
 from metier.engine import trees
 from metier.engine.batches import by_length
-from metier.engine.trees import Options, TokenTree
+from metier.engine.trees import Bundle, Options, TokenTree
 from metier.engine.vocabulary import log_probabilities
 
 Floats = NDArray[np.float64]
 Tokens = Sequence[int]
 TOKENS_A_BATCH = 2048
-SHARED_AT_LEAST = 32
-"""Tokens beyond the common prefix that two questions must share to stand in one row."""
+SHARE = 0.5
+"""Part of a question that must stand in a row already for the rest to be added: longer rows cost attention."""
 TREE_LAYERS = {"full_attention", "sliding_attention"}
 """Kinds of layers that look at others through a mask, and so can be shown a tree."""
 TOLERANCE = {torch.float32: 1e-4, torch.bfloat16: 1e-1}
@@ -102,37 +102,22 @@ class TreeScorer(OptionScorer):
         super().__init__(model, prompts, options)
         rows = self._rows()
         # The prefix is forwarded once, but attention reads its keys once a row.
-        lengths = [self._length(row) + len(self.prefix) // 4 for row in rows]
-        self.row_of = {position: number for number, row in enumerate(rows) for position in row}
-        self.batches = [[p for number in group for p in rows[number]] for group in by_length(lengths, TOKENS_A_BATCH)]
+        lengths = [row.tokens + len(self.prefix) // 4 for row in rows]
+        self.row_of = {position: number for number, row in enumerate(rows) for position in row.members}
+        self.batches = [
+            [position for number in group for position in rows[number].members]
+            for group in by_length(lengths, TOKENS_A_BATCH)
+        ]
 
     def company(self, position: int) -> list[int]:
         row = self.row_of[position]
         return [other for other, number in self.row_of.items() if number == row and other != position]
 
-    def _length(self, row: list[int]) -> int:
-        tokens, before = 0, self.suffixes[row[0]][:0]
-        for position in row:
-            suffix = self.suffixes[position]
-            tokens += len(suffix) - trees.common_length(before, suffix) + len(self.options[position].tree)
-            before = suffix
-        return tokens
-
-    def _rows(self) -> list[list[int]]:
-        """Questions that share a long beginning, in rows that stay within a quarter of a batch."""
+    def _rows(self) -> list[Bundle]:
+        """Questions that share a long beginning, in one row."""
         order = sorted(range(len(self.suffixes)), key=lambda position: (self.suffixes[position], position))
-        rows: list[list[int]] = []
-        for position in order:
-            suffix = self.suffixes[position]
-            if rows:
-                shared = trees.common_length(self.suffixes[rows[-1][-1]], suffix)
-                short = self._length([*rows[-1], position]) <= TOKENS_A_BATCH // 4
-                # Half of it shared: else the longer row pays more for attention than the tree saves.
-                if short and shared >= max(SHARED_AT_LEAST, len(suffix) // 2):
-                    rows[-1].append(position)
-                    continue
-            rows.append([position])
-        return rows
+        inner = [len(own.tree) for own in self.options]
+        return trees.bundles(self.suffixes, inner, order, SHARE, most=TOKENS_A_BATCH)
 
     @torch.no_grad()
     def score(self, batch: Sequence[int]) -> list[Floats]:

@@ -4,12 +4,18 @@ A tree is written in preorder, so one number a node says all: node `i` stands be
 `j <= i < end[j]`. Attention masks, positions and the rows for the LM head follow from that.
 """
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
+
+SHARED_AT_LEAST = 16
+"""Tokens that prompts must begin with together to be read together: an instruction, a sentence, solved examples."""
+WIDE = 512
+"""Tokens of a tree of several prompts: wider ones cost more attention than they save, and make batches of one text."""
 
 
 @dataclass
@@ -145,6 +151,46 @@ def common_prefix(prompts: Sequence[Sequence[int]]) -> int:
     """Tokens that all prompts begin with; at least one token of each is left, to have something to ask behind."""
     first, last = min(map(list, prompts)), max(map(list, prompts))
     return min(common_length(first, last), min(len(prompt) for prompt in prompts) - 1)
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """Prompts that stand in one tree, by their positions, and the tokens they put into a batch."""
+
+    members: list[int]
+    tokens: int
+
+
+def bundles(
+    prompts: Mapping[int, Sequence[int]] | Sequence[Sequence[int]],
+    answers: Mapping[int, int] | Sequence[int],
+    order: Sequence[int],
+    share: float,
+    most: float = math.inf,
+) -> list[Bundle]:
+    """Neighbours in `order` whose prompts begin alike (a sentence, a table, a product asked about several times).
+
+    A prompt joins the tree of the one before where that has `share` of its tokens already, and `SHARED_AT_LEAST`: less
+    saves less than attention over the longer tree costs. `answers`: tokens behind each prompt. A tree stays within
+    `WIDE` tokens, or twice its first prompt, and within `most`.
+    """
+    found: list[list[int]] = []
+    sizes: list[int] = []
+    before: Sequence[int] = ()
+    limit = 0.0
+    for position in order:
+        prompt = prompts[position]
+        shared = common_length(before, prompt)
+        more = len(prompt) - shared + answers[position]
+        if shared >= max(SHARED_AT_LEAST, share * len(prompt)) and sizes[-1] + more <= limit:
+            found[-1].append(position)
+            sizes[-1] += more
+        else:
+            found.append([position])
+            sizes.append(len(prompt) + answers[position])
+            limit = min(most, max(WIDE, 2 * sizes[-1]))
+        before = prompt
+    return [Bundle(members, tokens) for members, tokens in zip(found, sizes, strict=True)]
 
 
 def fed(prompt: Sequence[int], answers: Sequence[Sequence[int]]) -> int:
