@@ -2,9 +2,9 @@
 
 Each side runs in a process of its own, alternating, on the same rows, model and optimiser, with eight rows a step or as
 many tokens. Cases: `terms` (ICD-10-CM, embedded), `pubmedqa` and `banking77` (SFT), `unfair_tos` (SFT under an
-instruction of 300 tokens that all rows share), `medquad` (raw text), `epqa` (pairs, DPO), `risk` (a loss over all 77
-labels of banking77, against one answer at a time). All but the first read METIER_DATA. --check holds the ratios to the
-thresholds below, and the loss to 25 % of tuned TRL's.
+instruction of 300 tokens that all rows share), `ddi2013` (SFT on pairs of drugs, several in a sentence), `medquad` (raw
+text), `epqa` (pairs, DPO), `risk` (a loss over all 77 labels of banking77, against one answer at a time). All but the
+first read METIER_DATA. --check holds the ratios to the thresholds below, and the loss to 25 % of tuned TRL's.
 """
 
 import argparse
@@ -23,6 +23,7 @@ CASES = {  # rows, times TRL as it comes, times TRL tuned (or the plain way), mo
     "pubmedqa": (32, 3.5, 2.5, 0.6, 0.4),
     "banking77": (480, 3.0, 2.0, None, None),
     "unfair_tos": (128, None, 8.0, None, None),
+    "ddi2013": (256, None, 5.0, None, None),
     "medquad": (24, 2.0, 1.3, None, None),
     "epqa": (40, 2.5, 1.8, None, None),
     "risk": (48, None, 8.0, None, None),
@@ -49,7 +50,7 @@ def main() -> None:
 
 def one_case(case: str, rounds: int, rows: int, model: str) -> dict:
     """Medians of the alternating rounds, and the ratios."""
-    sides = {"unfair_tos": SIDES[1:], "risk": ["plain", "ours"]}.get(case, SIDES)
+    sides = {"unfair_tos": SIDES[1:], "ddi2013": SIDES[1:], "risk": ["plain", "ours"]}.get(case, SIDES)
     runs: dict[str, list[dict]] = {side: [] for side in sides}
     for _ in range(rounds):
         for side in sides:

@@ -101,5 +101,15 @@ def test_check_shows_a_method_every_source_and_kind_however_rare():
     from metier.stages.check import SAMPLE, _few
 
     rows = pa.concat_tables([table(["word"] * 3 * SAMPLE), table(["plain"], "general")])
-    few = _few(rows, 0)
+    few = _few(rows, {}, 0)
     assert few["source"].to_pylist().count("general") == 1 and SAMPLE <= len(few) <= SAMPLE + 1
+
+
+def test_check_draws_neighbours_since_rows_that_begin_alike_are_read_together():
+    from metier.stages.check import RUN, SAMPLE, _few
+
+    # Four sentences of each beginning, which stand far apart in the file.
+    rows = table([f"{number % 500:03d} begins so {number // 500}" for number in range(2000)])
+    begun = [text[:3] for text in _few(rows, {}, 0)["text"].to_pylist()]
+    assert SAMPLE <= len(begun) <= SAMPLE + 1 and RUN % 4 == 0
+    assert len(set(begun)) <= SAMPLE // 4 + 1

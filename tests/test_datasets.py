@@ -237,7 +237,8 @@ def test_the_real_data_are_as_declared(name):
     benchmark = plugins.build("benchmarks", name, {})
     asked = benchmark.all_questions()
     labels = benchmark.label_set()
-    assert len(asked) >= 50 and (not labels or {question.answer for question in asked} <= set(labels))
+    fewest = 50 if benchmark.data().labelled else 25  # a raw text has hundreds of tokens to predict
+    assert len(asked) >= fewest and (not labels or {question.answer for question in asked} <= set(labels))
     assert len({question.id for question in asked}) == len(asked)
     train = [row["label"] for row in benchmark.data().rows().to_pylist() if row["split"] == "train"]
     if benchmark.majority is not None:

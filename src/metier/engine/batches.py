@@ -125,5 +125,19 @@ def gathered(examples: Sequence[Example], members: list[int], prefix: int, budge
     return sorted(found, key=lambda bundle: min(bundle.members))
 
 
+def standing(examples: Sequence[Example]) -> tuple[int, list[Bundle]]:
+    """(tokens of the common prefix, the trees behind it, by places in the batch) of a batch in its order."""
+    prefix = trees.common_prefix([example.prompt for example in examples])
+    prompts = [example.prompt[prefix:] for example in examples]
+    answers = [_fed(example) - len(example.prompt) for example in examples]
+    return prefix, trees.bundles(prompts, answers, range(len(examples)), SHARE)
+
+
+def tokens_read(examples: Sequence[Example], batch: Sequence[int]) -> int:
+    """Tokens that a batch feeds to the model where it takes token trees, padding not counted."""
+    prefix, bundles = standing([examples[position] for position in batch])
+    return prefix + sum(bundle.tokens for bundle in bundles)
+
+
 def _fed(example: Example) -> int:
     return trees.fed(example.prompt, example.answers)

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 
 from metier.engine import trees
-from metier.engine.batches import SHARE
+from metier.engine.batches import standing
 from metier.engine.examples import Example
 from metier.engine.trees import Options, TokenTree
 
@@ -61,12 +61,9 @@ class Forest:
 
 def plant(examples: Sequence[Example]) -> Forest:
     """The forest of a batch's examples, in `rounded` sizes."""
-    prefix = trees.common_prefix([example.prompt for example in examples])
-    prompts = [example.prompt[prefix:] for example in examples]
-    options = [Options.of(example.answers) for example in examples]
-    inner = [len(own.tree) for own in options]
-    bundles = [bundle.members for bundle in trees.bundles(prompts, inner, range(len(examples)), SHARE)]
-    grown = [trees.row_of([(prompts[at], options[at]) for at in bundle]) for bundle in bundles]
+    prefix, bundles = standing(examples)
+    asked = [(example.prompt[prefix:], Options.of(example.answers)) for example in examples]
+    grown = [trees.row_of([asked[at] for at in bundle.members]) for bundle in bundles]
     rows = _padded([tree for tree, _ in grown], prefix)
     sizes = np.array([len(tree) for tree in rows])
     starts, width = np.concatenate([[0], np.cumsum(sizes)[:-1]]), rounded(int(sizes.max()))
@@ -88,7 +85,7 @@ def plant(examples: Sequence[Example]) -> Forest:
         keep=torch.from_numpy(keep)[None],
         predictor=torch.from_numpy(place[predicting]),
         learned=torch.tensor([step.token for _, step in flat]),
-        answer=torch.tensor([first[bundles[number][step.question]] + step.option for number, step in flat]),
+        answer=torch.tensor([first[bundles[number].members[step.question]] + step.option for number, step in flat]),
         answers=tuple(len(example.answers) for example in examples),
     )
 

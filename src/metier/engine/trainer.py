@@ -18,7 +18,7 @@ from transformers import PrinterCallback, Trainer, TrainingArguments
 from metier import processes
 from metier.engine import batches, checkpoints
 from metier.engine.adapters import Tuned, tuned
-from metier.engine.answers import Scores
+from metier.engine.answers import Scores, by_trees
 from metier.engine.examples import Example
 from metier.engine.journal import Journal
 from metier.engine.looks import Look, Looks
@@ -104,7 +104,8 @@ def train(
     `settings`: epochs, tokens, lr, batch_tokens, warmup, schedule, weight_decay, max_grad_norm, checkpoint_every, seed.
     `objective`: left out, the mean negative log-likelihood of a learned token. `look`: asked now and then how good the
     adapter is; the best one is kept. Goes on from the newest whole checkpoint in `folder`/checkpoints. Raises
-    `UserError` on a loss that is not a number, and where memory does not do.
+    `UserError` on a loss that is not a number, and where memory does not do. In what is returned `tokens` are those of
+    the rows as they stand, `tokens_read` those fed to the model.
     """
     torch.manual_seed(settings["seed"])  # before the adapter exists: its weights start at random
     network = tuned(model, lora, start, examples, whole=lora is None)
@@ -124,7 +125,9 @@ def train(
         objective=objective,
         budget=settings["batch_tokens"],
     )
-    return finish(trainer, folder) | {"tokens": sum(len(examples[position]) for batch in plan for position in batch)}
+    tokens = sum(len(examples[position]) for batch in plan for position in batch)
+    read = sum(batches.tokens_read(examples, batch) for batch in plan) if network.read is by_trees else tokens
+    return finish(trainer, folder) | {"tokens": tokens, "tokens_read": read}
 
 
 def finish(trainer: Any, folder: Path) -> dict[str, Any]:

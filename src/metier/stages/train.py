@@ -11,7 +11,7 @@ from metier.errors import UserError
 from metier.methods import Lesson, of_sources
 from metier.runs import Run, file_sha256, fingerprint
 
-VERSION = 2
+VERSION = 3
 
 
 def train(run: Run) -> dict[str, Any]:
