@@ -30,6 +30,7 @@ fix: .venv
 # All but train_vs_trl and intervals read METIER_DATA.
 bench: .venv
 	$(BIN)/python bench/train_vs_trl.py --check
+	$(BIN)/python bench/shared_tokens.py --check
 	$(BIN)/python bench/intervals.py --check
 	$(BIN)/python bench/eval_vs_lm_eval.py --check
 	$(BIN)/python bench/curation.py --check

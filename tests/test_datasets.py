@@ -224,6 +224,15 @@ def test_a_label_that_is_not_declared_is_said(mirror):
         plugins.build("sources", "mts_dialog", {}).rows()
 
 
+def test_a_drug_that_its_sentence_names_twice_is_named_with_the_words_before_it(mirror):
+    text = "Give [E1]aspirin[/E1] late, and never norfloxacin with aspirin or [E2]floxacin[/E2]."
+    pair = {**RAW["ddi2013"], "text": text, "drug1": "aspirin", "drug2": "floxacin"}
+    write_lines(mirror / "healthcare/ddi2013/test.jsonl", [pair, {**pair, "pair_id": "d.s1.p2", "drug1": "Aspirin"}])
+    first, _ = plugins.build("benchmarks", "ddi2013", {}).questions()
+    assert first.fields["sentence"] == "Give aspirin late, and never norfloxacin with aspirin or floxacin."
+    assert (first.fields["mention1"], first.fields["mention2"]) == ("Give aspirin", "floxacin")
+
+
 def test_a_broken_line_is_named(mirror):
     path = mirror / "finance/banking77/test.jsonl"
     path.write_text(json.dumps(RAW["banking77"]) + "\n{")
