@@ -1,13 +1,13 @@
 """The table of docs/results.md: every recipe in recipes/, seed after seed, on one machine.
 
 Reads METIER_DATA. Goes on where it stopped; the page is written anew after every run, so a call that is cut off leaves
-what is finished. Settings are those of the recipes, which were chosen on held-out training rows.
+what is finished. A row stays until its recipe changes or runs again, so that several machines can fill the table.
+Settings are those of the recipes, which were chosen on held-out training rows.
 """
 
 import argparse
 import json
 import os
-import platform
 import sys
 import tempfile
 from collections.abc import Iterable
@@ -48,7 +48,8 @@ def main() -> None:
     if arguments.quick:
         with tempfile.TemporaryDirectory() as scratch:
             known = {"colours": made_up(Path(scratch))}
-            figures = table(run_all(known, 1, Path(scratch) / "out"))
+            figures = table(run_all(known, 1, Path(scratch) / "out"), [])
+            figures |= {key: figures["rows"][0][key] for key in ("versions", "machine")}
             print(json.dumps(figures) if arguments.json else markdown(figures))
         return
     known = {path.stem: recipes.load(path) for path in sorted((ROOT / "recipes").glob("*.yaml"))}
@@ -57,8 +58,8 @@ def main() -> None:
     wanted = {name: recipe for name, recipe in known.items() if not arguments.only or name in arguments.only}
     if not arguments.page:
         for _ in run_each(wanted, arguments.seeds, arguments.out):
-            write_page(finished(known, arguments.out))
-    figures = write_page(finished(known, arguments.out))
+            write_page(finished(known, arguments.out), known)
+    figures = write_page(finished(known, arguments.out), known)
     print(json.dumps(figures) if arguments.json else markdown(figures))
 
 
@@ -94,15 +95,26 @@ def finished(known: dict[str, Recipe], out: Path) -> dict[str, list[Run]]:
     return found
 
 
-def table(done: dict[str, list[Run]]) -> dict[str, Any]:
-    """Figures of all rows; Holm's correction is over all of the table's tests against the cheap baseline."""
-    rows = [row(name, several) for name, several in done.items()]
+def table(done: dict[str, list[Run]], kept: list[dict[str, Any]]) -> dict[str, Any]:
+    """Figures of all rows, those `kept` from an earlier page included; Holm's correction is over all of the table's
+    tests against the cheap baseline."""
+    rows = sorted([*(row(name, several) for name, several in done.items()), *kept], key=lambda entry: entry["recipe"])
     tested = [entry["gain_over_cheap"] for entry in rows if entry["gain_over_cheap"]]
     for over, p in zip(tested, stats.holm([over["p"] for over in tested]), strict=True):
         over["p_holm"] = p
-    versions = {name: version(name) for name in ("metier", "torch", "transformers", "peft")}
-    machine = f"{os.cpu_count()} cores, {os.environ.get('PROCESSOR') or platform.processor() or platform.machine()}"
-    return {"rows": rows, "versions": versions, "machine": machine}
+    return {"rows": rows}
+
+
+def still_good(known: dict[str, Recipe], done: Iterable[str]) -> list[dict[str, Any]]:
+    """Rows of the page as it is whose recipe has not run here and is still what it was."""
+    rows = json.loads(FIGURES.read_text(encoding="utf-8"))["rows"] if FIGURES.is_file() else []
+    open_ones = {name: settings(recipe) for name, recipe in known.items() if name not in set(done)}
+    return [row for row in rows if row["settings"] == open_ones.get(row["recipe"])]
+
+
+def settings(recipe: Recipe) -> str:
+    """A hash of what a recipe says, whatever its seed."""
+    return runs.fingerprint(recipe.model_copy(update={"seed": 0}).model_dump())
 
 
 def row(name: str, done: list[Run]) -> dict[str, Any]:
@@ -126,6 +138,9 @@ def row(name: str, done: list[Run]) -> dict[str, Any]:
             for at, kept in enumerate(verdicts[0]["keep"])
         },
         "decontaminated": next((s["dropped"] for s in steps if s["step"] == "decontaminate"), None),
+        "settings": settings(done[0].recipe),
+        "machine": f"{os.cpu_count()} cores, {runs.processor()}",
+        "versions": {name: version(name) for name in ("metier", "torch", "transformers", "peft")},
     }
 
 
@@ -153,9 +168,9 @@ def markdown(figures: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def write_page(done: dict[str, list[Run]]) -> dict[str, Any]:
+def write_page(done: dict[str, list[Run]], known: dict[str, Recipe]) -> dict[str, Any]:
     """docs/results.json, and the table between the marks of docs/results.md."""
-    figures = table(done)
+    figures = table(done, still_good(known, done))
     runs.write_json(FIGURES, figures)
     page = PAGE.read_text(encoding="utf-8")
     before, rest = page.split(BEGIN)

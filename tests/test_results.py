@@ -48,14 +48,28 @@ def test_the_page_shows_the_figures_of_its_file(results):
     for entry in figures["rows"]:
         assert (ROOT / "recipes" / f"{entry['recipe']}.yaml").is_file()
         assert entry["tuned"]["value"] == pytest.approx(sum(entry["values"]) / len(entry["values"]))
+        assert entry["settings"] == results.settings(load(ROOT / "recipes" / f"{entry['recipe']}.yaml"))
         assert len(entry["values"]) == len(entry["seeds"]) == len(entry["decisions"])
 
 
 def test_the_table_is_corrected_for_all_its_tests(results, tmp_path, monkeypatch):
     p = {"a": 0.01, "b": 0.02, "c": 0.5}
     monkeypatch.setattr(results, "row", lambda name, done: {"recipe": name, "gain_over_cheap": {"p": p[name]}})
-    found = results.table(dict.fromkeys(p, []))["rows"]
+    kept = [{"recipe": "c", "gain_over_cheap": {"p": 0.5, "p_holm": 0.5}}]
+    found = results.table({"b": [], "a": []}, kept)["rows"]
     assert [entry["gain_over_cheap"]["p_holm"] for entry in found] == pytest.approx([0.03, 0.04, 0.5])
+
+
+def test_a_row_of_another_machine_stays_until_its_recipe_changes_or_runs_here(results, tmp_path, monkeypatch):
+    known = {path.stem: load(path) for path in RECIPES[:3]}
+    rows = [{"recipe": name, "settings": results.settings(recipe)} for name, recipe in known.items()]
+    monkeypatch.setattr(results, "FIGURES", tmp_path / "results.json")
+    assert results.still_good(known, []) == []
+    results.FIGURES.write_text(json.dumps({"rows": [*rows, {"recipe": "gone", "settings": ""}]}))
+    first, second, third = known
+    known[second] = known[second].model_copy(update={"model": "another"})
+    known[third] = known[third].model_copy(update={"seed": 7})
+    assert [row["recipe"] for row in results.still_good(known, [first])] == [third]
 
 
 def test_a_second_seed_joins_the_row_and_the_base_model_is_asked_once(results, tmp_path):

@@ -1,6 +1,8 @@
 """Our loss and gradients against TRL's own on the same batch, and what a batch holds."""
 
 import copy
+import random
+from types import SimpleNamespace
 
 import datasets
 import pytest
@@ -96,7 +98,7 @@ def test_loss_and_gradients_equal_those_of_trl(tmp_path):
     ours = trainer.AnswerTrainer(
         args=trainer.config(SETTINGS, tmp_path, 1),
         examples=EXAMPLES,
-        plan=[[0, 1, 2]],
+        plan=[[[0], [1], [2]]],
         network=Tuned(ours_network, answers.by_trees, False),
         objective=None,
         budget=64,
@@ -109,18 +111,24 @@ def test_loss_and_gradients_equal_those_of_trl(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "examples",
-    [EXAMPLES, SHARED, TABLES, [*TABLES, *EXAMPLES, TABLES[0]]],
-    ids=["rows", "instruction and answers shared", "tables shared", "a table asked twice, among rows"],
+    ("examples", "places"),
+    [
+        (EXAMPLES, None),
+        (SHARED, None),
+        (SHARED, [[2, 0], [1, 3]]),
+        (TABLES, [[0, 1, 2], [3, 4, 5]]),
+        ([*TABLES, *EXAMPLES, TABLES[0]], [[6], [0, 1, 2, 9], [7], [3, 4, 5], [8]]),
+    ],
+    ids=["rows", "instruction and answers shared", "in trees", "tables shared", "a question twice, among rows"],
 )
 @pytest.mark.parametrize("block", [tree_attention.BLOCK, 5], ids=["one block", "blocks"])
-def test_trees_give_the_scores_and_gradients_of_padded_rows(examples, block, monkeypatch):
+def test_trees_give_the_scores_and_gradients_of_padded_rows(examples, places, block, monkeypatch):
     monkeypatch.setattr(tree_attention, "BLOCK", block)
     network = adapted()
     slow = answers.by_rows(network, examples)
     expected = gradients(network, weighted(slow))
     network.set_attn_implementation(tree_attention.NAME)
-    quick = answers.by_trees(network, examples)
+    quick = answers.by_trees(network, examples, places)
     for one, other in zip(quick, slow, strict=True):
         assert torch.allclose(one, other, rtol=1e-5, atol=1e-5)
     equal(gradients(network, weighted(quick)), expected)
@@ -253,7 +261,7 @@ def test_batches_keep_to_the_budget_and_hold_every_row_once():
 def test_examples_that_share_an_instruction_are_read_together_and_it_counts_once():
     task = [Example([*INSTRUCTION, 7, n], ([n, 0],)) for n in range(100)]
     few = [Example([n, 1, 2], ([3],)) for n in range(9)]
-    plan = batches.plan([*task, *few], 56, seed=0, epochs=1)
+    plan = [batches.flat(batch) for batch in batches.plan([*task, *few], 56, seed=0, epochs=1)]
     assert sorted(position for batch in plan for position in batch) == list(range(109))
     assert all(len({position < 100 for position in batch}) == 1 for batch in plan)
     # 41 shared tokens and 2 a question: 56 hold seven questions, and not one, as they would if each came whole.
@@ -264,22 +272,64 @@ def test_questions_about_one_table_stand_in_one_tree_and_it_counts_once():
     many = [Example([*range(n, n + 30), q], ([q, 0],)) for q in range(5) for n in (100, 200, 300)]
     # 30 tokens of a table and 2 a question: 80 hold two tables with their five questions each.
     plan = batches.plan(many, 80, seed=0, epochs=1)
-    assert sorted(len(batch) for batch in plan) == [5, 10] and all(len({p % 3 for p in b}) <= 2 for b in plan)
-    assert answers.plant([many[p] for p in max(plan, key=len)]).ids.numel() == rounded(2 * (30 + 5 * 2))
+    assert sorted(sorted(tree) for batch in plan for tree in batch) == [list(range(n, 15, 3)) for n in range(3)]
+    assert sorted(batches.tokens_read(many, batch) for batch in plan) == [40, 80]
+    two = max(plan, key=len)
+    mine = [many[position] for position in batches.flat(two)]
+    assert answers.plant(mine, batches.places(two)).ids.numel() == rounded(80)
     assert plan != batches.plan(many, 80, seed=1, epochs=1)
     # But where the greater part of a prompt is its own, it comes whole.
-    assert [
-        b.members for b in trees.bundles([[*range(16), *range(n, n + 60)] for n in (100, 200)], [1, 1], [0, 1], 0.25)
-    ] == [[0], [1]]
+    alike = [[*range(16), *range(n, n + 60)] for n in (100, 200)]
+    assert [bundle.members for bundle in trees.bundles(alike, [1, 1], 0.25)] == [[0], [1]]
+
+
+def test_a_batch_of_trees_reads_no_more_than_its_budget():
+    draw = random.Random(0)
+    for _ in range(40):
+        begin = [draw.randrange(50) for _ in range(draw.choice([0, 20, 40]))]
+        groups = [[draw.randrange(50) for _ in range(draw.randrange(40))] for _ in range(4)]
+        prompts = [[*begin, *draw.choice(groups), *draw.choices(range(50), k=draw.randrange(1, 20))] for _ in range(60)]
+        examples = [Example(prompt, ([1, 2], [1, 3])[: draw.randrange(1, 3)]) for prompt in prompts]
+        budget = draw.choice([120, 170, 400, 1000])
+        plan = batches.plan(examples, budget, seed=0, epochs=1)
+        assert sorted(position for batch in plan for position in batches.flat(batch)) == list(range(60))
+        for batch in plan:
+            mine, places = [examples[position] for position in batches.flat(batch)], batches.places(batch)
+            read = batches.tokens_read(examples, batch)
+            assert read <= budget and answers.plant(mine, places).ids.numel() == rounded(read)
 
 
 def test_a_tree_of_many_questions_stays_within_its_limits():
     prompts = [[*range(40), n] for n in range(600)]
-    sizes = [bundle.tokens for bundle in trees.bundles(prompts, [1] * 600, range(600), 0.25)]
+    sizes = [bundle.tokens for bundle in trees.bundles(prompts, [1] * 600, 0.25)]
     assert max(sizes) <= trees.WIDE and sum(sizes) == len(sizes) * 40 + 600 * 2
     long = [[*range(1000), n] for n in range(600)]
-    assert max(bundle.tokens for bundle in trees.bundles(long, [1] * 600, range(600), 0.25)) in range(1900, 2005)
-    assert max(bundle.tokens for bundle in trees.bundles(long, [1] * 600, range(600), 0.25, most=1200)) <= 1200
+    assert max(bundle.tokens for bundle in trees.bundles(long, [1] * 600, 0.25)) in range(1900, 2005)
+    assert max(bundle.tokens for bundle in trees.bundles(long, [1] * 600, 0.25, most=1200)) <= 1200
+
+
+def test_processes_share_a_batch_tree_by_tree_and_their_mean_loss_is_that_of_one(tmp_path):
+    plan = [[[0, 1, 2], [3, 4, 5], [6]]]
+    examples = [*TABLES, EXAMPLES[0]]
+    network = adapted()
+    network.set_attn_implementation(tree_attention.NAME)
+
+    def loss(processes, number):
+        ours = trainer.AnswerTrainer(
+            args=trainer.config(SETTINGS, tmp_path, 1),
+            examples=examples,
+            plan=plan,
+            network=Tuned(network, answers.by_trees, False),
+            objective=None,
+            budget=64,
+        )
+        ours.args = SimpleNamespace(world_size=processes, process_index=number, device=torch.device("cpu"))
+        return ours.compute_loss(network, {"number": torch.tensor([0])}).item()
+
+    for processes in (2, 3, 5):
+        shared = [loss(processes, number) for number in range(processes)]
+        assert sum(shared) / processes == pytest.approx(loss(1, 0), rel=1e-5)
+    assert loss(5, 4) == 0
 
 
 def test_batches_are_the_same_for_a_seed_and_others_for_another():
@@ -311,7 +361,8 @@ def test_a_training_that_starts_again_takes_its_first_look_again(tmp_path):
     tmp_path.mkdir(exist_ok=True)
     (tmp_path / looks.FILE).write_text('{"step": 0, "score": 5.0, "best": true}\n')  # of a call killed early
     lora = LoraConfig(r=2, task_type="CAUSAL_LM")
-    trainer.train(load("fake"), SHARED, lora, {**SETTINGS, "epochs": 2}, tmp_path, Progress(), look=Look())
+    longer = {**SETTINGS, "epochs": 2}  # the look says stop, which ends training before the next step
+    trainer.train(load("fake"), SHARED, lora, longer, tmp_path, Progress(), look=Look())
     assert [row["score"] for row in looks.read(tmp_path)][0] == 1.0
 
 
@@ -321,7 +372,7 @@ def test_a_full_memory_says_what_would_fit(error, backward, tmp_path, monkeypatc
     def fail(*_):
         raise error
 
-    def full(network, examples):
+    def full(network, examples, places):
         found = answers.by_rows(network, examples)
         if torch.is_grad_enabled() and backward:
             found[0].register_hook(fail)

@@ -126,7 +126,7 @@ def _ours(case: str, side: str, model: Any, found: list[Example], lora: Any, fol
     return [json.loads(line)["loss"] for line in (Path(folder) / "log.jsonl").read_text().splitlines()]
 
 
-def _one_by_one(read: Any, network: Any, batch: list[Example]) -> list[torch.Tensor]:
+def _one_by_one(read: Any, network: Any, batch: list[Example], places: Any = None) -> list[torch.Tensor]:
     """One answer after another, each behind its prompt: how a loss over a label set is written without a tree."""
     found = [[read(network, [Example(e.prompt, (answer,))])[0] for answer in e.answers] for e in batch]
     return [torch.cat(scores) for scores in found]

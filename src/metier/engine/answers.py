@@ -13,12 +13,16 @@ from metier.engine.vocabulary import log_probabilities
 
 Scores = list[torch.Tensor]
 """For each example (answers,) summed log-probabilities, in nats."""
-Reader = Callable[[Any, Sequence[Example]], Scores]
+Places = Sequence[Sequence[int]]
+"""Which examples of a batch stand in one tree."""
+Reader = Callable[..., Scores]
+"""(network, examples, places or None) -> scores, in the examples' order; one that reads rows needs no places."""
 
 
-def by_trees(network: Any, examples: Sequence[Example]) -> Scores:
-    """What the examples share is read once. The network's attention must be `tree_attention.NAME`."""
-    forest = plant(examples).to(_device(network))
+def by_trees(network: Any, examples: Sequence[Example], places: Places | None = None) -> Scores:
+    """What all examples share is read once, and what those of one tree share. The network's attention must be
+    `tree_attention.NAME`."""
+    forest = plant(examples, places).to(_device(network))
     logits = network(
         input_ids=forest.ids,
         position_ids=forest.positions,
@@ -31,7 +35,7 @@ def by_trees(network: Any, examples: Sequence[Example]) -> Scores:
     return list(total.split(forest.answers))
 
 
-def by_rows(network: Any, examples: Sequence[Example]) -> Scores:
+def by_rows(network: Any, examples: Sequence[Example], places: Places | None = None) -> Scores:
     """Each answer in a padded row of its own behind its prompt: right for every causal model."""
     rows = [(example.prompt, answer) for example in examples for answer in example.answers]
     width = max(len(prompt) + len(answer) for prompt, answer in rows)
@@ -73,7 +77,7 @@ def fitting(network: Any, examples: Sequence[Example], say: Callable[[str], None
     with torch.no_grad(), in_float32(network):  # in bfloat16 a token may move by as much as a fault would
         slow = torch.cat(by_rows(network, few))
         network.set_attn_implementation(tree_attention.NAME)
-        quick = torch.cat(by_trees(network, few))
+        quick = torch.cat(by_trees(network, few, [[0], [1, 2]]))
         tolerance = TOLERANCE.get(network.dtype, 5e-2)
     network.set_attn_implementation(before)
     longest = max(len(answer) for example in few for answer in example.answers)
@@ -86,8 +90,8 @@ def fitting(network: Any, examples: Sequence[Example], say: Callable[[str], None
 
 
 def _few(examples: Sequence[Example]) -> list[Example]:
-    """Short examples of unlike length, with a few answers each, and one that begins like the longest and shares its
-    tree: seconds, however large the data are."""
+    """A short example and one of middling length, with a few answers each, and a third that begins like the second, to
+    share its tree: seconds, however large the data are."""
     order = sorted(range(len(examples)), key=lambda position: len(examples[position].prompt))
     short, longer = (
         Example(examples[position].prompt[-64:], examples[position].answers[:3])

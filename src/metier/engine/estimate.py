@@ -25,23 +25,25 @@ def training_seconds(
     """
     network = tuned(model, lora, None, examples, whole=lora is None)
     plan = batches.plan(examples, settings.batch_tokens, seed=0, epochs=1)
-    chosen = sorted(plan, key=lambda batch: sum(len(examples[p]) for p in batch))
+    chosen = sorted(plan, key=lambda batch: sum(len(examples[p]) for p in batches.flat(batch)))
+    largest = max(plan, key=lambda batch: batches.tokens_read(examples, batch))
     # Spread over them: where batches share much they are the same work and unlike numbers of tokens.
     middle = [chosen[len(chosen) * (2 * step + 1) // (2 * STEPS)] for step in range(STEPS)]
     parameters = [parameter for parameter in network.network.parameters() if parameter.requires_grad]
     optimiser = torch.optim.AdamW(parameters, fused=True)
     for_training()
-    for step, batch in enumerate([chosen[-1], *middle]):
+    for step, batch in enumerate([largest, *middle]):
         if step == 1:
             started = time.monotonic()
         with torch.autocast(model.network.device.type, torch.bfloat16, enabled=network.low_precision):
-            scores = network.read(network.network, [examples[position] for position in batch])
+            mine = [examples[position] for position in batches.flat(batch)]
+            scores = network.read(network.network, mine, batches.places(batch))
         (-torch.cat(scores).mean()).backward()
         optimiser.step()
         optimiser.zero_grad()
     seconds = time.monotonic() - started
     network.release()
-    measured = sum(len(examples[position]) for batch in middle for position in batch)
+    measured = sum(len(examples[position]) for batch in middle for position in batches.flat(batch))
     whole = sum(map(len, examples)) * times * settings.epochs
     return seconds / measured * (getattr(settings, "tokens", 0) or whole)
 

@@ -17,7 +17,6 @@ import numpy as np
 import torch
 
 from metier.engine import trees
-from metier.engine.batches import standing
 from metier.engine.examples import Example
 from metier.engine.trees import Options, TokenTree
 
@@ -59,11 +58,16 @@ class Forest:
         return replace(self, **moved)
 
 
-def plant(examples: Sequence[Example]) -> Forest:
-    """The forest of a batch's examples, in `rounded` sizes."""
-    prefix, bundles = standing(examples)
+def plant(examples: Sequence[Example], places: Sequence[Sequence[int]] | None = None) -> Forest:
+    """The forest of a batch's examples, in `rounded` sizes.
+
+    `places`: which of them stand in a tree, tree by tree, neighbours that begin alike behind one another; left out,
+    each in its own.
+    """
+    places = places or [[place] for place in range(len(examples))]
+    prefix = trees.common_prefix([example.prompt for example in examples])
     asked = [(example.prompt[prefix:], Options.of(example.answers)) for example in examples]
-    grown = [trees.row_of([asked[at] for at in bundle.members]) for bundle in bundles]
+    grown = [trees.row_of([asked[place] for place in tree]) for tree in places]
     rows = _padded([tree for tree, _ in grown], prefix)
     sizes = np.array([len(tree) for tree in rows])
     starts, width = np.concatenate([[0], np.cumsum(sizes)[:-1]]), rounded(int(sizes.max()))
@@ -85,7 +89,7 @@ def plant(examples: Sequence[Example]) -> Forest:
         keep=torch.from_numpy(keep)[None],
         predictor=torch.from_numpy(place[predicting]),
         learned=torch.tensor([step.token for _, step in flat]),
-        answer=torch.tensor([first[bundles[number].members[step.question]] + step.option for number, step in flat]),
+        answer=torch.tensor([first[places[number][step.question]] + step.option for number, step in flat]),
         answers=tuple(len(example.answers) for example in examples),
     )
 

@@ -116,8 +116,9 @@ class TreeScorer(OptionScorer):
     def _rows(self) -> list[Bundle]:
         """Questions that share a long beginning, in one row."""
         order = sorted(range(len(self.suffixes)), key=lambda position: (self.suffixes[position], position))
-        inner = [len(own.tree) for own in self.options]
-        return trees.bundles(self.suffixes, inner, order, SHARE, most=TOKENS_A_BATCH)
+        inner = [len(self.options[position].tree) for position in order]
+        found = trees.bundles([self.suffixes[position] for position in order], inner, SHARE, TOKENS_A_BATCH)
+        return [Bundle([order[place] for place in row.members], row.tokens) for row in found]
 
     @torch.no_grad()
     def score(self, batch: Sequence[int]) -> list[Floats]:

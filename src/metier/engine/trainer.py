@@ -19,6 +19,7 @@ from metier import processes
 from metier.engine import batches, checkpoints
 from metier.engine.adapters import Tuned, tuned
 from metier.engine.answers import Scores, by_trees
+from metier.engine.batches import Batch
 from metier.engine.examples import Example
 from metier.engine.journal import Journal
 from metier.engine.looks import Look, Looks
@@ -45,16 +46,16 @@ class FittingTrainer(Trainer):
 
 
 class AnswerTrainer(FittingTrainer):
-    """Trainer whose batches are positions in `examples`, planned beforehand, and whose loss is an `Objective`.
+    """Trainer whose batches are planned beforehand, and whose loss is an `Objective`.
 
-    Several processes share each batch: a process takes every so manieth example of it, and its loss is scaled so that
-    the averaged gradients are those of one process.
+    Several processes share each batch: a process takes every so manieth tree of it, and its loss is scaled so that the
+    averaged gradients are those of one process.
     """
 
     def __init__(
         self,
         examples: Sequence[Example],
-        plan: list[list[int]],
+        plan: list[Batch],
         network: Tuned,
         objective: Objective | None,
         budget: int,
@@ -64,26 +65,28 @@ class AnswerTrainer(FittingTrainer):
         self.objective: Objective | None = objective
         self.budget = budget
         self.low_precision: bool = network.low_precision
-        super().__init__(model=network.network, train_dataset=cast(Any, range(len(examples))), **kwargs)
+        super().__init__(model=network.network, train_dataset=cast(Any, range(len(plan))), **kwargs)
 
     def get_train_dataloader(self) -> DataLoader:
-        return DataLoader(cast(Any, self.train_dataset), batch_sampler=self.plan, collate_fn=_positions)
+        numbers: Any = range(len(self.plan))
+        return DataLoader(numbers, batch_sampler=[[number] for number in numbers], collate_fn=_number)
 
     def compute_loss(
         self, model: Any, inputs: dict, return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> Any:
-        batch: list[int] = inputs["positions"].tolist()
+        batch = self.plan[int(inputs["number"])]
         processes = self.args.world_size
-        mine = batch[self.args.process_index :: processes] or batch[:1]
+        trees = batch[self.args.process_index :: processes] or batch[:1]
         silent = self.args.process_index >= len(batch)  # it answers with the others, and adds nothing
+        whole, mine = batches.flat(batch), batches.flat(trees)
         low = torch.autocast(self.args.device.type, torch.bfloat16) if self.low_precision else nullcontext()
         with low:
-            scores = self.read(model, [self.examples[position] for position in mine])
+            scores = self.read(model, [self.examples[position] for position in mine], batches.places(trees))
         if self.objective is None:
-            learned = sum(len(a) for position in batch for a in self.examples[position].answers)
+            learned = sum(len(a) for position in whole for a in self.examples[position].answers)
             loss = -torch.cat(scores).sum() / learned
         else:
-            loss = self.objective(mine, scores) * len(mine) / len(batch)
+            loss = self.objective(mine, scores) * len(mine) / len(whole)
         return loss * (0.0 if silent else processes)
 
 
@@ -125,9 +128,11 @@ def train(
         objective=objective,
         budget=settings["batch_tokens"],
     )
-    tokens = sum(len(examples[position]) for batch in plan for position in batch)
-    read = sum(batches.tokens_read(examples, batch) for batch in plan) if network.read is by_trees else tokens
-    return finish(trainer, folder) | {"tokens": tokens, "tokens_read": read}
+    cost = finish(trainer, folder)
+    done = plan[: cost["steps"]]
+    tokens = sum(len(examples[position]) for batch in done for position in batches.flat(batch))
+    read = sum(batches.tokens_read(examples, batch) for batch in done) if network.read is by_trees else tokens
+    return cost | {"tokens": tokens, "tokens_read": read}
 
 
 def finish(trainer: Any, folder: Path) -> dict[str, Any]:
@@ -166,11 +171,11 @@ def log_probabilities(
     low = torch.autocast(model.network.device.type, torch.bfloat16, enabled=network.low_precision)
     with torch.no_grad(), low:
         for batch in batches.plan(examples, batch_tokens, seed=0, epochs=1):
-            for position, scores in zip(
-                batch, network.read(network.network, [examples[p] for p in batch]), strict=True
-            ):
+            mine = batches.flat(batch)
+            read = network.read(network.network, [examples[position] for position in mine], batches.places(batch))
+            for position, scores in zip(mine, read, strict=True):
                 found[position] = scores.double().cpu().numpy()
-            progress.advance(len(batch))
+            progress.advance(len(mine))
     progress.end()
     network.release()
     return found
@@ -201,8 +206,8 @@ def config(settings: dict, folder: Path, steps: int) -> TrainingArguments:
     )
 
 
-def _positions(batch: list[int]) -> dict[str, torch.Tensor]:
-    return {"positions": torch.tensor(batch)}
+def _number(batch: list[int]) -> dict[str, torch.Tensor]:
+    return {"number": torch.tensor(batch)}
 
 
 def _memory(error: Exception, budget: int) -> Exception:

@@ -5,7 +5,7 @@ A tree is written in preorder, so one number a node says all: node `i` stands be
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -110,7 +110,7 @@ class Step:
 def row_of(questions: Sequence[tuple[Sequence[int], Options]]) -> tuple[TokenTree, list[Step]]:
     """One tree with all questions of a row, and what to read off it.
 
-    `questions` are (tokens, options) in the sorted order of their tokens; what two neighbours share stands once.
+    `questions` are (tokens, options); what two neighbours share stands once.
     """
     tree, steps = TokenTree(), []
     path: list[int] = []
@@ -155,39 +155,34 @@ def common_prefix(prompts: Sequence[Sequence[int]]) -> int:
 
 @dataclass(frozen=True)
 class Bundle:
-    """Prompts that stand in one tree, by their positions, and the tokens they put into a batch."""
+    """Prompts that stand in one tree, by their places, and the tokens they put into a batch."""
 
     members: list[int]
     tokens: int
 
 
 def bundles(
-    prompts: Mapping[int, Sequence[int]] | Sequence[Sequence[int]],
-    answers: Mapping[int, int] | Sequence[int],
-    order: Sequence[int],
-    share: float,
-    most: float = math.inf,
+    prompts: Sequence[Sequence[int]], answers: Sequence[int], share: float, most: float = math.inf
 ) -> list[Bundle]:
-    """Neighbours in `order` whose prompts begin alike (a sentence, a table, a product asked about several times).
+    """Neighbours whose prompts begin alike: a sentence, a table, a product asked about several times.
 
     A prompt joins the tree of the one before where that has `share` of its tokens already, and `SHARED_AT_LEAST`: less
     saves less than attention over the longer tree costs. `answers`: tokens behind each prompt. A tree stays within
-    `WIDE` tokens, or twice its first prompt, and within `most`.
+    `WIDE` tokens, or twice its first prompt with the answers, and within `most` in any case.
     """
     found: list[list[int]] = []
     sizes: list[int] = []
     before: Sequence[int] = ()
     limit = 0.0
-    for position in order:
-        prompt = prompts[position]
+    for place, prompt in enumerate(prompts):
         shared = common_length(before, prompt)
-        more = len(prompt) - shared + answers[position]
+        more = len(prompt) - shared + answers[place]
         if shared >= max(SHARED_AT_LEAST, share * len(prompt)) and sizes[-1] + more <= limit:
-            found[-1].append(position)
+            found[-1].append(place)
             sizes[-1] += more
         else:
-            found.append([position])
-            sizes.append(len(prompt) + answers[position])
+            found.append([place])
+            sizes.append(len(prompt) + answers[place])
             limit = min(most, max(WIDE, 2 * sizes[-1]))
         before = prompt
     return [Bundle(members, tokens) for members, tokens in zip(found, sizes, strict=True)]

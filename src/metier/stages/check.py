@@ -20,7 +20,9 @@ from metier.stats import smallest_visible_share
 SAMPLE = 200
 """Rows of each method from which its time is estimated."""
 RUN = 20
-"""Of them, so many neighbours."""
+"""So many of them stand side by side."""
+SORTED = 50_000
+"""Rows up to which neighbours are found by what the model reads; in larger sources by their place in the file."""
 LIKELY_CHANGED = 0.3
 """Share of answers that a tune changes from right to wrong or back, assumed for the smallest visible gain."""
 
@@ -90,9 +92,11 @@ def _few(rows: pa.Table, benchmarks: dict[str, Any], seed: int) -> pa.Table:
     """`SAMPLE` rows in runs of neighbours by what the model reads, since rows that begin alike are trained on together
     and cost less; and one of each source and kind that the draw missed: a method may need all of them."""
     draw = random.Random(seed)
-    tasks, asked = rows["task"].to_pylist(), questions(rows, unlabelled=True)
-    read = [benchmarks[task].render(row) if task else row.text for task, row in zip(tasks, asked, strict=True)]
-    order = sorted(range(len(rows)), key=read.__getitem__)
+    order = list(range(len(rows)))
+    if len(rows) <= SORTED:
+        tasks, asked = rows["task"].to_pylist(), questions(rows, unlabelled=True)
+        read = [benchmarks[task].render(row) if task else row.text for task, row in zip(tasks, asked, strict=True)]
+        order.sort(key=read.__getitem__)
     starts = range(0, len(rows), RUN)
     drawn = [at for start in draw.sample(starts, min(SAMPLE // RUN, len(starts))) for at in order[start : start + RUN]]
     kinds = list(

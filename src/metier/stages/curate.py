@@ -21,7 +21,7 @@ from metier.steps import Surroundings
 from metier.steps.decontaminate import overlap
 from metier.steps.select import Step as Select
 
-VERSION = 2
+VERSION = 3
 
 
 def curate(run: Run, mapper: Mapper = in_batches) -> dict[str, Any]:
