@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 from metier.engine import weights
+from metier.engine.asked_once import asked_once
 from metier.engine.generation import Generator
 from metier.engine.likelihood import CopyScorer, OptionScorer, PlainScorer, TreeScorer, cast_weights, gate, takes_trees
 from metier.engine.losses import LossScorer
@@ -53,8 +54,11 @@ class LanguageModel:
         text = " " + answer if template == "plain" else answer
         return list(self.tokenizer(text, add_special_tokens=False)["input_ids"])
 
-    def options(self, prompts: Sequence[Sequence[int]], options: Sequence[Sequence[Sequence[int]]]) -> OptionScorer:
+    def options(self, prompts: Sequence[Sequence[int]], options: Sequence[Sequence[Sequence[int]]]) -> Any:
         """A scorer of each prompt's own options, held against the plain way before it is used."""
+        return asked_once(prompts, options, self._options)
+
+    def _options(self, prompts: Sequence[Sequence[int]], options: Sequence[Sequence[Sequence[int]]]) -> OptionScorer:
         trees: dict[int, Options] = {id(offered): Options.of(offered) for offered in options}
         offered = [trees[id(own)] for own in options]
         if not takes_trees(self.network.config):

@@ -1,0 +1,81 @@
+"""Options that several questions of one prompt offer, each scored once: pairs of the same answers."""
+
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from metier.engine.trees import WIDE
+
+Floats = NDArray[np.float64]
+Tokens = Sequence[int]
+
+
+@dataclass
+class _Entry:
+    """A prompt with some of the options that its questions offer."""
+
+    prompt: Tokens
+    options: dict[tuple[int, ...], int] = field(default_factory=dict)
+    """Option -> its place."""
+
+
+def asked_once(
+    prompts: Sequence[Tokens],
+    options: Sequence[Sequence[Tokens]],
+    scorer_of: Callable[[Sequence[Tokens], Sequence[Sequence[Tokens]]], Any],
+) -> Any:
+    """A scorer of each prompt's own options by `scorer_of`, which gets every prompt with every option once.
+
+    Where no prompt comes twice that is the scorer itself. Options of a prompt stand in trees of at most `WIDE` tokens:
+    wider ones would pay more for attention than they save.
+    """
+    asked: dict[Hashable, list[int]] = defaultdict(list)
+    for position, prompt in enumerate(prompts):
+        asked[tuple(prompt)].append(position)
+    if len(asked) == len(prompts):
+        return scorer_of(prompts, options)
+    entries: list[_Entry] = []
+    places: list[list[tuple[int, int]]] = [[] for _ in prompts]
+    for positions in asked.values():
+        known: dict[tuple[int, ...], tuple[int, int]] = {}
+        room = 0
+        for position in positions:
+            for option in map(tuple, options[position]):
+                if option not in known:
+                    if not known or len(option) > room and len(positions) > 1:
+                        entries.append(_Entry(prompts[position]))
+                        room = WIDE
+                    room -= len(option)
+                    here = entries[-1].options
+                    known[option] = (len(entries) - 1, here.setdefault(option, len(here)))
+                places[position].append(known[option])
+    scorer = scorer_of([entry.prompt for entry in entries], [list(entry.options) for entry in entries])
+    return AskedOnce(scorer, places)
+
+
+class AskedOnce:
+    """Scores of questions, read off the entries in which their options stand.
+
+    `batches` (lists of positions) follow those of the entries' scorer: a question stands where its last entry does.
+    """
+
+    def __init__(self, scorer: Any, places: list[list[tuple[int, int]]]) -> None:
+        self.scorer, self.places = scorer, places
+        self.known: dict[int, Floats] = {}
+        batch_of = {entry: number for number, batch in enumerate(scorer.batches) for entry in batch}
+        batches: list[list[int]] = [[] for _ in scorer.batches]
+        for position, own in enumerate(places):
+            batches[max(batch_of[entry] for entry, _ in own)].append(position)
+        self.batches = [batch for batch in batches if batch]
+
+    def score(self, batch: Sequence[int]) -> list[Floats]:
+        """For each question of a batch (options,) summed log-probabilities, in nats."""
+        needed = {entry for position in batch for entry, _ in self.places[position]} - set(self.known)
+        for entries in self.scorer.batches:
+            if mine := [entry for entry in entries if entry in needed]:
+                self.known.update(zip(mine, self.scorer.score(mine), strict=True))
+        return [np.array([self.known[entry][place] for entry, place in self.places[position]]) for position in batch]
