@@ -27,7 +27,7 @@ fix: .venv
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# All but train_vs_trl and intervals read METIER_DATA.
+# All but intervals read METIER_DATA; train_vs_trl without it has the case `terms` alone (--cases terms).
 bench: .venv
 	$(BIN)/python bench/train_vs_trl.py --check
 	$(BIN)/python bench/shared_tokens.py --check

@@ -149,14 +149,16 @@ def markdown(figures: dict[str, Any]) -> str:
     for entry in figures["rows"]:
         over = entry["gain_over_cheap"]
         by_seed = ", ".join(f"{value:.3f}" for value in entry["values"])
+        tuned, cheap = f"{entry['tuned']['value']:.3f}", f"{entry['cheap']['value']:.3f}" if over else ""
+        better = not over or over["value"] > 0
         cells = [
             f"[{entry['recipe']}](../recipes/{entry['recipe']}.yaml)",
             entry["metric"],
             f"{entry['n']:,} ({entry['clusters']:,})",
             f"{entry['base']['value']:.3f}",
             "" if entry["majority"] is None else f"{entry['majority']:.3f}",
-            f"{entry['cheap']['value']:.3f}" if over else "",
-            f"**{entry['tuned']['value']:.3f}** ({by_seed})",
+            cheap if better else f"**{cheap}**",
+            f"**{tuned}** ({by_seed})" if better else f"{tuned} ({by_seed})",
             f"{over['value']:+.3f} ({over['low']:+.3f} to {over['high']:+.3f})" if over else "",
             say_p(over["p_holm"]).removeprefix("p = ").removeprefix("p ") if over else "",
             ", ".join(dict.fromkeys(entry["decisions"])),

@@ -141,7 +141,9 @@ def new(
 
 @app.command("list")
 def list_(
-    kind: Annotated[str, typer.Argument(help="industries, sources, steps, methods, benchmarks, scorers or metrics")],
+    kind: Annotated[
+        str, typer.Argument(help="industries, sources, formats, shapes, steps, methods, benchmarks, scorers, metrics")
+    ],
     json_: Json = False,
 ) -> None:
     """What there is of a kind."""
@@ -349,7 +351,7 @@ def _kind(kind: str) -> str:
     for known, name in plugins.KINDS.items():
         if kind in (known, name.lower()):
             return known
-    raise UserError(f"There is no kind '{kind}'.{nearest(kind, plugins.KINDS)}")
+    raise UserError(f"There is no kind '{kind}'.{nearest(kind, plugins.KINDS)} There are: {', '.join(plugins.KINDS)}.")
 
 
 def _first_line(text: str | None) -> str:
