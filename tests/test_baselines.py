@@ -58,3 +58,15 @@ def test_one_label_is_answered_without_a_classifier():
     known = [Question("1", "a", "Yes", fields={"category": "audit"})]
     (answer,) = tfidf(known, clauses(1, 5), PROMPT, ["Yes", "No"], 0)
     assert answer.answer == "Yes" and answer.probabilities is None
+
+
+def test_the_rows_text_is_read_where_the_prompt_leaves_it_out():
+    generator = random.Random(0)
+    rows = []
+    for number in range(160):
+        marked, other = generator.sample(["aspirin", "warfarin", "insulin"], 2)
+        fields = {"sentence": f"{marked} and {other}"}
+        rows.append(Question(str(number), f"{marked} and [M]{other}[/M]", other, fields=fields))
+    labels = ["aspirin", "insulin", "warfarin"]
+    assert right(tfidf(rows[:120], rows[120:], "{sentence}\nWhich is marked?", labels, 0)) > 0.95
+    assert right(tfidf(rows[:120], rows[120:], "{sentence}\nWhich is marked? {text}", labels, 0)) > 0.95

@@ -10,7 +10,7 @@ from metier.records import Question
 from metier.scorers import Answer, Judgement, answered
 
 TFIDF = "TF-IDF with logistic regression"
-VERSION = 2
+VERSION = 3
 WORD = r"(?u)\b\w+\b"
 ROWS_A_VALUE = 20
 """Training rows that a value of a column must have on average, or words by value are as rare as the rows."""
@@ -27,7 +27,7 @@ def tfidf(
 ) -> list[Answer]:
     """Answers of logistic regression on TF-IDF of words, word pairs and character 2- to 5-grams (scikit-learn).
 
-    It reads the rendered prompt, so every column that the model reads. Where a column of the prompt sets the question
+    It reads the rendered prompt, so every column that the model reads, and the row's text. Where a column of the prompt sets the question
     (a category, a hypothesis), words are also counted by its value: what means Yes for one means No for another.
     """
     from sklearn.feature_extraction.text import TfidfVectorizer
@@ -64,8 +64,12 @@ def _setting(known: Sequence[Question], prompt: str) -> list[str]:
 
 
 def _read(question: Question, prompt: str, columns: Sequence[str]) -> tuple[str, str]:
-    """(the rendered prompt, the values that set the question)"""
-    return question.render(prompt).lower(), " | ".join(question.fields.get(name, "") for name in columns)
+    """(the rendered prompt and, where that leaves it out, the row's text; the values that set the question)
+
+    The text may say more than the prompt, for a reader that has no word order: ddi2013 marks the two drugs in it.
+    """
+    read = question.render(prompt) + ("" if "{text}" in prompt else f"\n{question.text}")
+    return read.lower(), " | ".join(question.fields.get(name, "") for name in columns)
 
 
 def _text(row: tuple[str, str]) -> str:
