@@ -27,8 +27,9 @@ def tfidf(
 ) -> list[Answer]:
     """Answers of logistic regression on TF-IDF of words, word pairs and character 2- to 5-grams (scikit-learn).
 
-    It reads the rendered prompt, so every column that the model reads, and the row's text. Where a column of the prompt sets the question
-    (a category, a hypothesis), words are also counted by its value: what means Yes for one means No for another.
+    It reads the rendered prompt, so every column that the model reads, and the row's text. Where a column of the prompt
+    sets the question (a category, a hypothesis), words are also counted by its value: what means Yes for one means No
+    for another.
     """
     from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.linear_model import LogisticRegression
