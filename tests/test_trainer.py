@@ -283,6 +283,12 @@ def test_questions_about_one_table_stand_in_one_tree_and_it_counts_once():
     assert [bundle.members for bundle in trees.bundles(alike, [1, 1], 0.25)] == [[0], [1]]
 
 
+def test_copies_of_a_row_are_seen_at_several_times_of_an_epoch():
+    many = [Example([*range(30), q], ([q, 0],)) for q in range(40, 44)]
+    plan = batches.plan([*many, *many, many[0]], 64, seed=0, epochs=1)
+    assert sorted(sorted(tree) for batch in plan for tree in batch) == [[0, 1, 2, 3], [4, 5, 6, 7], [8]]
+
+
 def test_a_batch_of_trees_reads_no_more_than_its_budget():
     draw = random.Random(0)
     for _ in range(40):

@@ -2,7 +2,7 @@
 computed twice or for padding."""
 
 import random
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from itertools import accumulate, pairwise
 
@@ -139,13 +139,25 @@ def families(examples: Sequence[Example], lengths: Sequence[int], budget: int) -
 def gathered(
     examples: Sequence[Example], lengths: Sequence[int], members: list[int], prefix: int, budget: int
 ) -> list[Bundle]:
-    """Members of a family by tree: those that begin alike behind its `prefix` in one, in the order of their first."""
+    """Members of a family by tree: those that begin alike behind its `prefix` in one, in the order of their first.
+
+    Copies of an example never stand in one tree: they are there to be seen at several times of an epoch.
+    """
     prompts = {position: examples[position].prompt[prefix:] for position in members}
-    order = sorted(members, key=lambda position: (prompts[position], position))
-    answers = [lengths[position] - len(examples[position].prompt) for position in order]
-    found = trees.bundles([prompts[position] for position in order], answers, SHARE, max(budget - prefix, 1))
-    bundles = [Bundle([order[place] for place in bundle.members], bundle.tokens) for bundle in found]
-    return sorted(bundles, key=lambda bundle: min(bundle.members))
+    copies: list[list[int]] = []
+    seen: Counter[tuple] = Counter()
+    for position in sorted(members, key=lambda position: (prompts[position], position)):
+        example = tuple(prompts[position]), tuple(map(tuple, examples[position].answers))
+        if seen[example] == len(copies):
+            copies.append([])
+        copies[seen[example]].append(position)
+        seen[example] += 1
+    found = []
+    for order in copies:
+        answers = [lengths[position] - len(examples[position].prompt) for position in order]
+        bundles = trees.bundles([prompts[position] for position in order], answers, SHARE, max(budget - prefix, 1))
+        found += [Bundle([order[place] for place in bundle.members], bundle.tokens) for bundle in bundles]
+    return sorted(found, key=lambda bundle: min(bundle.members))
 
 
 def tokens_read(examples: Sequence[Example], batch: Batch) -> int:
