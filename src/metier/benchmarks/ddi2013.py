@@ -30,6 +30,11 @@ class Benchmark(Declared):
                 "README of the dataset in the mirror",
                 "recomputed",
             ),
-            Reference("SemEval-2013 best (FBK-irst)", "f1 (mechanism, effect, advise, int)", 0.651, "Segura-Bedmar et al. 2013"),
+            Reference(
+                "SemEval-2013 best (FBK-irst)",
+                "f1 (mechanism, effect, advise, int)",
+                0.651,
+                "Segura-Bedmar et al. 2013",
+            ),
         ]
     )
