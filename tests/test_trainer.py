@@ -283,6 +283,13 @@ def test_questions_about_one_table_stand_in_one_tree_and_it_counts_once():
     assert [bundle.members for bundle in trees.bundles(alike, [1, 1], 0.25)] == [[0], [1]]
 
 
+def test_a_model_that_reads_padded_rows_gets_no_more_of_them_than_the_budget_holds():
+    many = [Example([*range(30), q], ([q, 0], [8, 0])) for q in range(40, 60)]
+    assert max(len(batches.flat(batch)) for batch in batches.plan(many, 140, seed=0, epochs=1)) > 2
+    plan = batches.plan(many, 140, seed=0, epochs=1, shared=False)
+    assert all(sum(len(many[position]) for position in batches.flat(batch)) <= 140 for batch in plan)
+
+
 def test_copies_of_a_row_are_seen_at_several_times_of_an_epoch():
     many = [Example([*range(30), q], ([q, 0],)) for q in range(40, 44)]
     plan = batches.plan([*many, *many, many[0]], 64, seed=0, epochs=1)

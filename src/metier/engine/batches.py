@@ -71,18 +71,17 @@ def shuffled(lengths: Sequence[int], budget: int, seed: int | str, epoch: int, p
     return batches
 
 
-def plan(examples: Sequence[Example], budget: int, seed: int, epochs: int, tokens: int = 0) -> list[Batch]:
+def plan(
+    examples: Sequence[Example], budget: int, seed: int, epochs: int, tokens: int = 0, shared: bool = True
+) -> list[Batch]:
     """The batches of all epochs; with `tokens`, of as many epochs as that takes, to the batch that reaches it.
 
-    Examples whose prompts begin alike stand together: what they share counts once against the budget.
+    Examples whose prompts begin alike stand together: what they share counts once against the budget. Not `shared`,
+    where the model reads padded rows, everything counts.
     """
     if not examples:
         return []
-    lengths = [trees.fed(example.prompt, example.answers) for example in examples]
-    together = [
-        (prefix, gathered(examples, lengths, members, prefix, budget))
-        for prefix, members in families(examples, lengths, budget)
-    ]
+    together = _together(examples, budget) if shared else [(0, [Bundle([n], len(e)) for n, e in enumerate(examples)])]
     found: list[Batch] = []
     seen, epoch = 0, 0
     while epoch < epochs if not tokens else seen < tokens:
@@ -93,6 +92,15 @@ def plan(examples: Sequence[Example], budget: int, seed: int, epochs: int, token
             seen += sum(len(examples[position]) for position in flat(batch))
         epoch += 1
     return found
+
+
+def _together(examples: Sequence[Example], budget: int) -> list[tuple[int, list[Bundle]]]:
+    """(tokens that a family's prompts begin with, its trees)"""
+    lengths = [trees.fed(example.prompt, example.answers) for example in examples]
+    return [
+        (prefix, gathered(examples, lengths, members, prefix, budget))
+        for prefix, members in families(examples, lengths, budget)
+    ]
 
 
 def flat(batch: Batch) -> list[int]:

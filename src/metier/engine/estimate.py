@@ -8,6 +8,7 @@ import torch
 
 from metier.engine import batches
 from metier.engine.adapters import tuned
+from metier.engine.answers import by_trees
 from metier.engine.examples import Example
 from metier.engine.memory import for_training
 from metier.engine.model import LanguageModel
@@ -24,7 +25,7 @@ def training_seconds(
     `settings`: batch_tokens, epochs, and tokens where the method has that.
     """
     network = tuned(model, lora, None, examples, whole=lora is None)
-    plan = batches.plan(examples, settings.batch_tokens, seed=0, epochs=1)
+    plan = batches.plan(examples, settings.batch_tokens, seed=0, epochs=1, shared=network.read is by_trees)
     chosen = sorted(plan, key=lambda batch: sum(len(examples[p]) for p in batches.flat(batch)))
     largest = max(plan, key=lambda batch: batches.tokens_read(examples, batch))
     # Spread over them: where batches share much they are the same work and unlike numbers of tokens.

@@ -114,8 +114,9 @@ def train(
     network = tuned(model, lora, start, examples, whole=lora is None)
     # All epochs as one list of batches: the order is a function of the seed alone, and going on after a kill is
     # skipping its beginning. The trainer sees a single epoch.
+    shared = network.read is by_trees
     plan = batches.plan(
-        examples, settings["batch_tokens"], settings["seed"], settings["epochs"], settings.get("tokens", 0)
+        examples, settings["batch_tokens"], settings["seed"], settings["epochs"], settings.get("tokens", 0), shared
     )
     looks = [Looks(look, folder, network.attention)] if look else []
     trainer = AnswerTrainer(
@@ -131,7 +132,7 @@ def train(
     cost = finish(trainer, folder)
     done = plan[: cost["steps"]]
     tokens = sum(len(examples[position]) for batch in done for position in batches.flat(batch))
-    read = sum(batches.tokens_read(examples, batch) for batch in done) if network.read is by_trees else tokens
+    read = sum(batches.tokens_read(examples, batch) for batch in done) if shared else tokens
     return cost | {"tokens": tokens, "tokens_read": read}
 
 
@@ -170,7 +171,7 @@ def log_probabilities(
     progress.begin("reference", len(examples), "rows")
     low = torch.autocast(model.network.device.type, torch.bfloat16, enabled=network.low_precision)
     with torch.no_grad(), low:
-        for batch in batches.plan(examples, batch_tokens, seed=0, epochs=1):
+        for batch in batches.plan(examples, batch_tokens, seed=0, epochs=1, shared=network.read is by_trees):
             mine = batches.flat(batch)
             read = network.read(network.network, [examples[position] for position in mine], batches.places(batch))
             for position, scores in zip(mine, read, strict=True):
