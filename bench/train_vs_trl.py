@@ -23,7 +23,7 @@ CASES = {  # rows, times TRL as it comes, times TRL tuned (or the plain way), mo
     "pubmedqa": (32, 3.5, 2.5, 0.6, 0.4),
     "banking77": (480, 3.0, 2.0, None, None),
     "unfair_tos": (128, None, 8.0, None, None),
-    "ddi2013": (256, None, 5.0, None, None),
+    "ddi2013": (256, None, 4.0, None, None),
     "medquad": (24, 2.0, 1.3, None, None),
     "epqa": (40, 2.5, 1.8, None, None),
     "risk": (48, None, 8.0, None, None),
