@@ -64,9 +64,10 @@ def test_the_rows_text_is_read_where_the_prompt_leaves_it_out():
     generator = random.Random(0)
     rows = []
     for number in range(160):
-        marked, other = generator.sample(["aspirin", "warfarin", "insulin"], 2)
-        fields = {"sentence": f"{marked} and {other}"}
-        rows.append(Question(str(number), f"{marked} and [M]{other}[/M]", other, fields=fields))
+        drugs = generator.sample(["aspirin", "warfarin", "insulin"], 2)
+        marked, sentence = generator.choice(drugs), " and ".join(drugs)  # the sentence does not tell which is marked
+        text = sentence.replace(marked, f"[M]{marked}[/M]")
+        rows.append(Question(str(number), text, marked, fields={"sentence": sentence}))
     labels = ["aspirin", "insulin", "warfarin"]
     assert right(tfidf(rows[:120], rows[120:], "{sentence}\nWhich is marked?", labels, 0)) > 0.95
     assert right(tfidf(rows[:120], rows[120:], "{sentence}\nWhich is marked? {text}", labels, 0)) > 0.95

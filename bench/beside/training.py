@@ -133,7 +133,7 @@ def _one_by_one(read: Any, network: Any, batch: list[Example], places: Any = Non
 
 
 def batch_tokens(case: str, found: list[Example]) -> int:
-    """As many as eight rows have, what their instruction says counted once."""
+    """As many as eight rows have, what their instruction says counted once; where sentences are shared, more rows."""
     if case == "ddi2013":  # a sentence and a dozen of its pairs
         return 256
     shared = trees.common_prefix([example.prompt for example in found])

@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -12,15 +11,6 @@ from metier.engine.trees import WIDE
 
 Floats = NDArray[np.float64]
 Tokens = Sequence[int]
-
-
-@dataclass
-class _Entry:
-    """A prompt with some of the options that its questions offer."""
-
-    prompt: Tokens
-    options: dict[tuple[int, ...], int] = field(default_factory=dict)
-    """Option -> its place."""
 
 
 def asked_once(
@@ -38,7 +28,7 @@ def asked_once(
         asked[tuple(prompt)].append(position)
     if len(asked) == len(prompts):
         return scorer_of(prompts, options)
-    entries: list[_Entry] = []
+    entries: list[tuple[Tokens, list[Tokens]]] = []  # a prompt with some of the options that its questions offer
     places: list[list[tuple[int, int]]] = [[] for _ in prompts]
     for positions in asked.values():
         known: dict[tuple[int, ...], tuple[int, int]] = {}
@@ -47,14 +37,14 @@ def asked_once(
             for option in map(tuple, options[position]):
                 if option not in known:
                     if not known or len(option) > room and len(positions) > 1:
-                        entries.append(_Entry(prompts[position]))
+                        entries.append((prompts[position], []))
                         room = WIDE
                     room -= len(option)
-                    here = entries[-1].options
-                    known[option] = (len(entries) - 1, here.setdefault(option, len(here)))
+                    here = entries[-1][1]
+                    known[option] = (len(entries) - 1, len(here))
+                    here.append(option)
                 places[position].append(known[option])
-    scorer = scorer_of([entry.prompt for entry in entries], [list(entry.options) for entry in entries])
-    return AskedOnce(scorer, places)
+    return AskedOnce(scorer_of([prompt for prompt, _ in entries], [offered for _, offered in entries]), places)
 
 
 class AskedOnce:
