@@ -6,6 +6,7 @@ import pytest
 from metier.benchmarks import Declared
 from metier.errors import UserError
 from metier.scorers import Answer
+from metier.stages.report import meaning
 from metier.verdict import decide, judge_benchmark, judge_kept
 
 BENCHMARK = Declared("triage", path="unused.jsonl", metrics=["accuracy", "macro_f1"])
@@ -114,6 +115,38 @@ def test_holm_makes_a_thin_gain_among_many_benchmarks_a_hold():
     none = [entry(100, 100, 20) for _ in range(7)]
     assert verdict(thin())[0] == "SHIP"
     assert verdict(thin(), *none)[0] == "HOLD"
+
+
+def test_one_lucky_win_over_the_cheap_classifier_among_four_benchmarks_is_a_hold():
+    def found(p):
+        return {**(made := entry(60, 160, 140)), "gain_over_cheap": {**made["gain_over_cheap"], "p": p}}
+
+    assert verdict(found(0.02))[0] == "SHIP"
+    several = [found(p) for p in (0.02, 0.3, 0.4, 0.9)]
+    decision, reasons = verdict(*several)
+    assert decision == "HOLD" and "p = 0.020, over all benchmarks p = 0.080" in reasons[0]
+    assert [one["p_ship"] for one in several] == pytest.approx([0.08, 0.9, 0.9, 0.9])
+
+
+def test_without_a_cheap_classifier_the_gain_is_adjusted_with_the_others():
+    alone = {**entry(60, 160, 140), "p": 0.02, "gain_over_cheap": None, "cheap": None}
+    assert verdict(dict(alone))[0] == "SHIP"
+    even = [{**(made := entry(60, 160, 140)), "gain_over_cheap": {**made["gain_over_cheap"], "p": 0.6}} for _ in "ab"]
+    decision, reasons = verdict(alone, *even)
+    assert decision == "HOLD" and alone["state"] == "none"
+    assert "no gain beyond chance, over all benchmarks p = 0.060" in reasons[0]
+
+
+def test_a_ship_says_what_it_rests_on_and_what_it_does_not_show():
+    good, even, other = (
+        {**entry(60, 160, cheap), "name": name} for name, cheap in (("a", 110), ("b", 159), ("c", 159))
+    )
+    entries = [good, even, other]
+    decision, _ = verdict(*entries)
+    said = meaning({"decision": decision, "benchmarks": entries})
+    assert said.startswith("On a the tuned model is better") and said.endswith("On b and c that is not shown.")
+    assert [one["state"] for one in entries] == ["gain", "none", "none"]
+    assert "not shown" not in meaning({"decision": "SHIP", "benchmarks": [good]})
 
 
 def test_counts_and_intervals_are_those_of_the_answers():

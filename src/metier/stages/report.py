@@ -22,7 +22,6 @@ EXAMPLES = 3
 MOST_LABELS = 40
 """Labels up to which a confusion matrix can be read."""
 MEANINGS = {
-    "SHIP": "The tuned model is better at the work by more than chance explains, and what had to be kept is kept.",
     "HOLD": "There is not enough evidence that the tuned model should replace what you have.",
     "SMOKE": "The path works. A smoke run gives no verdict: run without --quick for one.",
 }
@@ -148,7 +147,7 @@ def _content(run: Run, verdict: dict[str, Any]) -> dict[str, Any]:
         "name": "/".join(run.folder.resolve().parts[-2 if run.folder.name.startswith("seed-") else -1 :]),
         "run_folder": run.folder,
         "verdict": verdict,
-        "meaning": MEANINGS[verdict["decision"]],
+        "meaning": meaning(verdict),
         "recipe": run.recipe,
         "pack": _pack(run),
         "asks": _by_benchmark(verdict["asks"]),
@@ -163,9 +162,28 @@ def _content(run: Run, verdict: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def meaning(verdict: dict[str, Any]) -> str:
+    """What the decision says, in a sentence or two; of a SHIP, for which benchmarks it holds and for which not."""
+    if verdict["decision"] != "SHIP":
+        return MEANINGS[verdict["decision"]]
+    shipped = [entry["name"] for entry in verdict["benchmarks"] if entry["state"] == "gain"]
+    others = [entry["name"] for entry in verdict["benchmarks"] if entry["state"] != "gain"]
+    said = (
+        f"On {listed(shipped)} the tuned model is better by more than chance explains, than before and than the cheap "
+        "baseline where there is one; what had to be kept is kept."
+    )
+    return f"{said} On {listed(others)} that is not shown." if others else said
+
+
+def listed(names: list[str]) -> str:
+    """a; a and b; a, b and c."""
+    return " and ".join(part for part in (", ".join(names[:-1]), names[-1]) if part)
+
+
 def _five(verdict: dict[str, Any]) -> list[dict[str, str]]:
-    """The five numbers of the first benchmark that a reader in a hurry needs."""
-    first, kept = verdict["benchmarks"][0], verdict["keep"]
+    """The five numbers that a reader in a hurry needs, of the first benchmark that the decision rests on."""
+    entries, kept = verdict["benchmarks"], verdict["keep"]
+    first = next((entry for entry in entries if entry["state"] == "gain"), entries[0])
     percent = first["unit"] == "share"
 
     def show(value: float) -> str:
@@ -175,7 +193,7 @@ def _five(verdict: dict[str, Any]) -> list[dict[str, str]]:
         {
             "label": f"{first['metric']}, tuned",
             "figure": show(first["tuned"]["value"]),
-            "note": f"of {first['n']:,} unseen questions",
+            "note": f"of {first['n']:,} unseen questions" + (f", {first['name']}" if len(entries) > 1 else ""),
         },
         {"label": "before tuning", "figure": show(first["base"]["value"]), "note": "same questions, same scoring"},
         {

@@ -16,7 +16,7 @@ from metier.recipe import Recipe
 from metier.runs import Run, write_json, write_text
 from metier.stages.curate import curate
 from metier.stages.evaluate import evaluate, read_answers
-from metier.stages.report import MEANINGS, report
+from metier.stages.report import meaning, report
 from metier.stages.train import train
 from metier.stats import Interval
 from metier.verdict import decide, kept, say_p
@@ -64,9 +64,8 @@ def _page(name: str, recipe: Recipe, result: dict[str, Any], verdicts: list[dict
         rows += [(f"tuned, seed {seed}", one["tuned"]) for seed, one in zip(result["seeds"], alone, strict=True)]
         title = f"{entry['metric']} on {entry['name']}, with 95 % intervals"
         pictured.append((entry, Markup(pictures.intervals(rows, title, entry["unit"] == "share"))))
-    meaning = MEANINGS[result["decision"]]
     page: str = template("seeds.html").render(
-        name=name, recipe=recipe, meaning=meaning, pictured=pictured, say_p=say_p, **result
+        name=name, recipe=recipe, meaning=meaning(result), pictured=pictured, say_p=say_p, **result
     )
     return page
 
