@@ -71,3 +71,27 @@ def test_the_rows_text_is_read_where_the_prompt_leaves_it_out():
     labels = ["aspirin", "insulin", "warfarin"]
     assert right(tfidf(rows[:120], rows[120:], "{sentence}\nWhich is marked?", labels, 0)) > 0.95
     assert right(tfidf(rows[:120], rows[120:], "{sentence}\nWhich is marked? {text}", labels, 0)) > 0.95
+
+
+def offers(n, seed):
+    """Two descriptions of four words each, half of the time of one thing: only holding them together tells."""
+    generator = random.Random(seed)
+    words = [f"{a}{b}" for a in ("lo", "mi", "ta", "ru", "ke") for b in ("nex", "dur", "pol", "sim", "var", "gat")]
+    found = []
+    for number in range(n):
+        first, same = generator.sample(words, 4), number % 2 == 0
+        second = generator.sample(first, 4) if same else generator.sample(words, 4)
+        fields = {"left": " ".join(first), "right": " ".join(second)}
+        found.append(Question(f"{seed}-{number}", "", "match" if same else "no match", fields=fields))
+    return found
+
+
+def test_texts_side_by_side_are_held_against_each_other():
+    known, asked = offers(200, 1), offers(100, 2)
+    prompt, labels = "First: {left}\nSecond: {right}\nSame:", ["match", "no match"]
+    assert right(tfidf(known, asked, prompt, labels, 0)) > 0.95
+    named = [
+        [Question(q.id, "", q.answer, fields={k: v.split()[0] for k, v in q.fields.items()}) for q in rows]
+        for rows in (known, asked)
+    ]  # names of one word are not compared
+    assert right(tfidf(*named, prompt, labels, 0)) < 0.8
