@@ -3,7 +3,7 @@
 import pytest
 
 from metier.errors import Problems, UserError
-from metier.recipe import check, load
+from metier.recipe import check, load, task_problems
 
 
 def recipe(tmp_path, text):
@@ -122,6 +122,17 @@ def test_a_file_names_its_task_where_several_benchmarks_could_ask_it(tmp_path, t
         load(recipe(tmp_path, with_icd.replace("{path: train.jsonl,", "{path: train.jsonl, task: triag,")))
     )
     assert "Did you mean 'triage'" in problem
+
+
+def test_rows_of_another_published_benchmark_are_not_asked_as_the_only_one(tmp_path):
+    def problems(benchmarks):
+        text = "industry: legal\nsources: [cuad_clause_type, legalbench_cuad_yesno, general]\n"
+        found = load(recipe(tmp_path, f"{text}benchmarks: [{benchmarks}]\n"))
+        return task_problems(found.build_sources(), found.build_benchmarks())
+
+    (problem,) = problems("cuad_clause_type")
+    assert "'legalbench_cuad_yesno'" in problem and "Put legalbench_cuad_yesno under `benchmarks`, or add" in problem
+    assert problems("cuad_clause_type, legalbench_cuad_yesno") == []
 
 
 def test_a_prompt_that_names_no_column_is_said_and_the_label_is_no_column(triage):

@@ -147,11 +147,19 @@ def _build_all(kind: str, uses: Sequence[Any], problems: list[str]) -> list[Any]
 
 def task_of(source: Any, benchmarks: list[Any]) -> Any | None:
     """The benchmark whose prompt asks the rows of a source: the one it names (`task`), the first that reads the source,
-    or the only one there is."""
+    or the only one there is, unless the source has a published benchmark of its own: then its rows are other questions
+    (asked under one prompt, "Yes" to a category would be learned as a type of clause)."""
     if named := getattr(source, "task", None):
         return next((benchmark for benchmark in benchmarks if benchmark.name == named), None)
     reading = [benchmark for benchmark in benchmarks if benchmark.source == source.name]
-    return reading[0] if reading else benchmarks[0] if len(benchmarks) == 1 else None
+    if reading:
+        return reading[0]
+    alone = benchmarks[0] if len(benchmarks) == 1 else None
+    return alone if alone is not None and (alone.name == source.name or not _has_benchmark(source)) else None
+
+
+def _has_benchmark(source: Any) -> bool:
+    return source.name in plugins.names("benchmarks")
 
 
 def task_problems(sources: list[Any], benchmarks: list[Any]) -> list[str]:
@@ -165,8 +173,9 @@ def task_problems(sources: list[Any], benchmarks: list[Any]) -> list[str]:
         if named:
             found.append(f"The source '{source.name}' names the task '{named}'.{nearest(named, names)}")
         else:
+            mend = f"Put {source.name} under `benchmarks`, or add" if _has_benchmark(source) else "Add"
             found.append(
-                f"No benchmark says how the rows of '{source.name}' are asked. Add `task:` with one of: "
+                f"No benchmark says how the rows of '{source.name}' are asked. {mend} `task:` with one of: "
                 f"{', '.join(names)}."
             )
     return found
