@@ -1,5 +1,7 @@
 """What a recipe refuses, and that it says everything at once."""
 
+from types import SimpleNamespace
+
 import pytest
 
 from metier.errors import Problems, UserError
@@ -124,15 +126,14 @@ def test_a_file_names_its_task_where_several_benchmarks_could_ask_it(tmp_path, t
     assert "Did you mean 'triage'" in problem
 
 
-def test_rows_of_another_published_benchmark_are_not_asked_as_the_only_one(tmp_path):
-    def problems(benchmarks):
-        text = "industry: legal\nsources: [cuad_clause_type, legalbench_cuad_yesno, general]\n"
-        found = load(recipe(tmp_path, f"{text}benchmarks: [{benchmarks}]\n"))
-        return task_problems(found.build_sources(), found.build_benchmarks())
+def test_rows_of_another_published_benchmark_are_not_asked_as_the_only_one():
+    def labelled(name):
+        return SimpleNamespace(name=name, labelled=True, pairs=False, source=name)
 
-    (problem,) = problems("cuad_clause_type")
+    clauses, yes_no, own = map(labelled, ("cuad_clause_type", "legalbench_cuad_yesno", "our_clauses"))
+    (problem,) = task_problems([clauses, yes_no, own], [clauses])
     assert "'legalbench_cuad_yesno'" in problem and "Put legalbench_cuad_yesno under `benchmarks`, or add" in problem
-    assert problems("cuad_clause_type, legalbench_cuad_yesno") == []
+    assert task_problems([clauses, yes_no], [clauses, yes_no]) == []
 
 
 def test_a_prompt_that_names_no_column_is_said_and_the_label_is_no_column(triage):
