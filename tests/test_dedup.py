@@ -70,6 +70,18 @@ def test_a_source_that_would_be_wiped_out_is_said_aloud_and_its_family_shown():
     assert sifted.notes["families"][0]["rows"] == 10 and sifted.notes["families"][0]["kept"] == "0"
 
 
+def test_a_source_that_is_lost_to_contradictions_is_said_aloud():
+    clauses = ["either party may end it", "the fee is due at once", "renewed each year"]
+    rows = [{"text": text, "label": label, "source": "clauses"} for text, label in zip(clauses, "abc", strict=True)]
+    rows += [{"text": text, "label": "yes", "source": "asked"} for text in clauses]
+    rows += [{"text": f"number {n}", "label": "no", "source": "asked"} for n in range(20)]
+    sifted = dedup.Step().apply(table(rows), AROUND)
+    (alarm,) = sifted.notes["alarms"]
+    assert alarm.startswith("100% of the rows of 'clauses'") and "name the benchmark that asks them" in alarm
+    kept = dedup.Step(contradictions="keep").apply(table(rows), AROUND)
+    assert len(kept.kept) == 26 and not kept.notes["alarms"]
+
+
 def test_unrelated_long_documents_are_all_kept():
     import numpy as np
 

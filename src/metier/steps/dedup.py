@@ -54,15 +54,16 @@ class Step:
         # A threshold of 1 asks for exact copies alone.
         near = found.centre if self.threshold < 1 else np.full(len(rows), -1)
         centre = np.where(first == np.arange(len(rows)), near, first)
+        contradicted = np.isin(exact, list(torn)) & (self.contradictions == "drop")
         notes = {"contradictory_texts": len(torn), **self._notes(rows, centre, first, found)}
+        notes["alarms"] = self._alarms(rows["source"].to_pylist(), centre >= 0, contradicted) if self.drop else []
         if not self.drop:
             return Sifted(
                 _grouped(rows, centre), rows.slice(0, 0).append_column("reason", pa.array([], pa.string())), notes
             )
         reasons: list[str | None] = [None] * len(rows)
-        touched = np.isin(exact, list(torn)) | (centre >= 0) if torn else centre >= 0
         ids = rows["id"].to_pylist()
-        for row in np.flatnonzero(touched).tolist():
+        for row in np.flatnonzero(contradicted | (centre >= 0)).tolist():
             reasons[row] = self._reason(row, ids, exact, torn, centre, first, found)
         return sift(rows, reasons, **notes)
 
@@ -93,16 +94,24 @@ class Step:
             for row, count in Counter(centre[gone].tolist()).most_common(SHOWN)
             if count >= 1
         ]
-        sources, alarms = rows["source"].to_pylist(), []
-        lost = Counter(source for source, is_gone in zip(sources, gone, strict=True) if is_gone)
-        for source, total in Counter(sources).items():
-            if lost[source] > self.alarm * total and self.drop:
-                alarms.append(
-                    f"{lost[source] / total:.0%} of the rows of '{source}' are (near-)duplicates. If its texts share a "
-                    "template, raise `threshold`, or set `drop: false` to keep them in one group."
-                )
         pairs = {"pairs_looked_at": found.pairs_guessed, "pairs_verified": found.pairs_verified}
-        return {"exact": copies, "near": int(gone.sum()) - copies, **pairs, "families": families, "alarms": alarms}
+        return {"exact": copies, "near": int(gone.sum()) - copies, **pairs, "families": families}
+
+    def _alarms(self, sources: list[str], copies: np.ndarray, contradicted: np.ndarray) -> list[str]:
+        """What is said aloud of sources that lose many rows."""
+        advice = {
+            "are (near-)duplicates. If its texts share a template, raise `threshold`, or set `drop: false` to keep "
+            "them in one group.": copies & ~contradicted,
+            "have a text that carries several labels. If these answer different questions, name the benchmark that "
+            "asks them; if they are the annotators' doubts, set `contradictions: keep`.": contradicted,
+        }
+        found = []
+        for what, gone in advice.items():
+            lost = Counter(source for source, is_gone in zip(sources, gone, strict=True) if is_gone)
+            for source, total in Counter(sources).items():
+                if lost[source] > self.alarm * total:
+                    found.append(f"{lost[source] / total:.0%} of the rows of '{source}' {what}")
+        return found
 
     def problems(self) -> list[str]:
         found = [] if 0.5 <= self.threshold <= 1 else [f"threshold: use a share from 0.5 to 1, not {self.threshold}."]
