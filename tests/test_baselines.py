@@ -3,6 +3,7 @@
 import random
 
 import numpy as np
+import pytest
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline, make_union
@@ -38,7 +39,8 @@ def test_words_are_counted_by_the_category_that_is_asked_about():
     assert blind <= np.mean([q.answer == commonest for q in asked]) + 0.1
 
 
-def test_without_such_a_column_it_is_the_librarys_own_pipeline():
+@pytest.mark.parametrize("weights", [None, "balanced"])
+def test_without_such_a_column_it_is_the_librarys_own_pipeline(weights):
     prompt = "{text}\nBy {author}:"  # an author a row sets no question
     known, asked = (
         [Question(q.id, q.text, q.answer, fields={"author": f"A{n}"}) for n, q in enumerate(clauses(size, seed))]
@@ -46,11 +48,12 @@ def test_without_such_a_column_it_is_the_librarys_own_pipeline():
     )
     words = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, token_pattern=r"(?u)\b\w+\b")
     characters = TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 5), sublinear_tf=True)
-    classifier = LogisticRegression(C=10.0, max_iter=300, random_state=0)
+    classifier = LogisticRegression(C=10.0, max_iter=300, random_state=0, class_weight=weights)
     pipeline = make_pipeline(make_union(words, characters), classifier)
     pipeline.fit([q.render(prompt) for q in known], [q.answer for q in known])
     theirs = pipeline.predict_proba([q.render(prompt) for q in asked])
-    ours = [answer.probabilities for answer in tfidf(known, asked, prompt, ["No", "Yes"], 0)]
+    given = tfidf(known, asked, prompt, ["No", "Yes"], 0, balanced=weights is not None)
+    ours = [answer.probabilities for answer in given]
     np.testing.assert_allclose(ours, theirs, atol=1e-5)
 
 

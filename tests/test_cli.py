@@ -131,6 +131,15 @@ def test_stages_run_alone_and_speak_json(monkeypatch, capsys, tmp_path, triage):
     assert json.loads(out)["decision"] in ("SHIP", "HOLD")
 
 
+def test_curate_takes_a_pack_as_run_does(monkeypatch, capsys, tmp_path):
+    folder = tmp_path / "run"
+    pack = ["--industry", "examples/insurance.py"]
+    code, out, _ = inside(monkeypatch, capsys, "curate", *pack, "--set", "model=fake", "--out", folder, "--json")
+    assert code == 0 and json.loads(out)["read"] > 100
+    code, _, err = inside(monkeypatch, capsys, "curate", folder, *pack)
+    assert code == 3 and "whose recipe stands" in err
+
+
 def test_quick_is_a_smoke_run(monkeypatch, capsys, tmp_path, triage):
     code, out, _ = inside(monkeypatch, capsys, "run", triage, "--quick", "--out", tmp_path / "run", "--json")
     assert (code, json.loads(out)["decision"]) == (0, "SMOKE")

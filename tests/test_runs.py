@@ -396,3 +396,19 @@ def test_rows_that_changed_after_training_are_not_evaluated(triage, tmp_path):
         curate.curate(run)
         with pytest.raises(UserError, match="rows changed since training"):
             evaluate.evaluate(run)
+
+
+@pytest.mark.parametrize("metric, balanced", [("accuracy", False), ("macro_f1", True), ("mcc", True)])
+def test_the_cheap_classifier_weighs_rare_labels_where_the_deciding_metric_asks_for_them(
+    triage, tmp_path, monkeypatch, metric, balanced
+):
+    seen, real = [], evaluate.baselines.tfidf
+    monkeypatch.setattr(evaluate.baselines, "tfidf", lambda *given: seen.append(given[-1]) or real(*given))
+    asked = triage.read_text().replace("cluster: patient", f"cluster: patient, metrics: [{metric}]")
+    triage.write_text(asked)
+    recipe = load(triage)
+    with runs.alone(tmp_path / "run"):
+        run = runs.open_run(tmp_path / "run", recipe, Progress())
+        rows = curate.curate(run) and run.table("curate", "train.parquet")
+        evaluate._cheap(run, recipe.build_benchmarks()[0], rows)
+    assert seen == [balanced]

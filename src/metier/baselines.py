@@ -11,7 +11,7 @@ from metier.records import Question
 from metier.scorers import Answer, Judgement, answered
 
 TFIDF = "TF-IDF with logistic regression"
-VERSION = 4
+VERSION = 5
 WORD = r"(?u)\b\w+\b"
 ROWS_A_VALUE = 20
 """Training rows that a value of a column must have on average, or words by value are as rare as the rows."""
@@ -26,14 +26,20 @@ def majority(training_labels: Sequence[str]) -> str:
 
 
 def tfidf(
-    known: Sequence[Question], questions: Sequence[Question], prompt: str, label_set: Sequence[str], seed: int
+    known: Sequence[Question],
+    questions: Sequence[Question],
+    prompt: str,
+    label_set: Sequence[str],
+    seed: int,
+    balanced: bool = False,
 ) -> list[Answer]:
     """Answers of logistic regression on TF-IDF of words, word pairs and character 2- to 5-grams (scikit-learn).
 
     It reads the rendered prompt, so every column that the model reads, and the row's text. Where a column of the prompt
     sets the question (a category, a hypothesis), words are also counted by its value: what means Yes for one means No
     for another. Where the prompt sets texts side by side (two offers, a question and a snippet), it also knows how
-    alike they are, which no count of words tells.
+    alike they are, which no count of words tells. `balanced`: every label weighs the same in training, however rare it
+    is, which suits a metric that asks for rare labels and costs accuracy.
     """
     from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.linear_model import LogisticRegression
@@ -49,7 +55,9 @@ def tfidf(
     by_value = TfidfVectorizer(analyzer=_words_by_value, sublinear_tf=True)
     alike = FunctionTransformer(_likenesses)
     features = make_union(words, characters, *([by_value] if columns else []), *([alike] if pairs else []))
-    classifier = LogisticRegression(C=10.0, max_iter=300, random_state=seed)
+    classifier = LogisticRegression(
+        C=10.0, max_iter=300, random_state=seed, class_weight="balanced" if balanced else None
+    )
     pipeline = make_pipeline(features, classifier).fit([_read(q, prompt, columns, pairs) for q in known], labels)
     probabilities = pipeline.predict_proba([_read(question, prompt, columns, pairs) for question in questions])
     column = {label: number for number, label in enumerate(pipeline.classes_)}

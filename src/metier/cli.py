@@ -23,7 +23,7 @@ HOLD, MEND = 2, 3  # 0: done, or SHIP; 1: our bug, with its traceback
 RecipeFile = Annotated[
     Path | None, typer.Argument(help="A recipe (YAML). Left out: ICD-10-CM coding, which needs no data.")
 ]
-Target = Annotated[Path, typer.Argument(help="A recipe (YAML) or the folder of a run.")]
+Target = Annotated[Path | None, typer.Argument(help="A recipe (YAML) or the folder of a run. Left out: as for run.")]
 Folder = Annotated[Path, typer.Argument(help="The folder of a run.")]
 IndustryName = Annotated[str | None, typer.Option("--industry", help="A pack's name, or a path to its Python file.")]
 Changes = Annotated[list[str] | None, typer.Option("--set", help="Change the recipe: key=value, a.b=value.")]
@@ -57,7 +57,8 @@ def run(
 
 @app.command()
 def curate(
-    target: Target,
+    target: Target = None,
+    industry: IndustryName = None,
     set_: Changes = None,
     out: Out = None,
     quick: Quick = False,
@@ -70,7 +71,7 @@ def curate(
     mappers = {"local": lambda: sifting.in_batches, "ray": _ray}
     if on not in mappers:
         raise UserError(f"Rows cannot be curated on '{on}'. Use local or ray.")
-    _say(_stages(_target(target, set_, out, quick), ["curate"], mapper=mappers[on]())[1], json_)
+    _say(_stages(_target(target, industry, set_, out, quick), ["curate"], mapper=mappers[on]())[1], json_)
 
 
 @app.command()
@@ -259,14 +260,14 @@ def _recipe_target(
     return (out or Path("runs") / (f"{name}-quick" if quick else name), recipe)
 
 
-def _target(target: Path, changes: list[str] | None, out: Path | None, quick: bool) -> Any:
-    if target.is_dir():
-        if changes or out or quick:
+def _target(target: Path | None, industry: str | None, changes: list[str] | None, out: Path | None, quick: bool) -> Any:
+    if target and target.is_dir():
+        if industry or changes or out or quick:
             raise UserError(
-                f"{target} is a run, whose recipe stands. Name a recipe file to use --set, --out or --quick."
+                f"{target} is a run, whose recipe stands. --industry, --set, --out and --quick are for a recipe file."
             )
         return (target, None)
-    return _recipe_target(target, None, changes, out, quick)
+    return _recipe_target(target, industry, changes, out, quick)
 
 
 def _ray() -> Any:

@@ -191,7 +191,7 @@ def decide(
         what = (
             "more seeds, or more questions, would settle it."
             if "values" in benchmarks[0]
-            else "another seed may end on the other side, and `metier run RECIPE --seeds 3` tests the mean of three."
+            else "another seed may end on the other side, and --seeds 3 tests the mean of three."
         )
         reasons.append(f"The test of {', '.join(close)} is close: {what}")
     good = "gain" in states and "worse" not in states and all(entry["state"] == "kept" for entry in keep)
@@ -208,7 +208,7 @@ def _judge(entry: dict[str, Any], min_gain: float, alpha: float) -> tuple[str, s
     gain, name, values = entry["gain"], entry["name"], entry.get("values")
     spread = f"{min(values):.3f} to {max(values):.3f} over {len(values)} seeds; " if values else ""
     seen = (
-        f"{entry['metric']} on {name} went from {entry['base']['value']:.3f} to {entry['tuned']['value']:.3f} "
+        f"On {name} {entry['metric']} went from {entry['base']['value']:.3f} to {entry['tuned']['value']:.3f} "
         f"({spread}gain {gain['value']:+.3f}, 95 % interval {gain['low']:+.3f} to {gain['high']:+.3f}, "
         f"{say_p(entry['p_holm'])})"
     )

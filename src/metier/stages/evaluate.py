@@ -171,7 +171,9 @@ def _cheap(run: Run, benchmark: Any, rows: Any) -> float:
     if not own or not (scorer.chooses or hasattr(scorer, "cheap")):
         return 0.0
     asked, stage = benchmark.questions(QUICK_QUESTIONS if run.recipe.quick else 0), f"evaluate/cheap/{benchmark.name}"
-    made_by = [VERSION, baselines.VERSION, scorer.version]
+    # Not for accuracy: there the weights cost right answers. docs/evaluation.md has what they give elsewhere.
+    balanced = not next(iter(benchmark.build_metrics().values())).share_of_right
+    made_by = [VERSION, baselines.VERSION, scorer.version, balanced]
     inputs = fingerprint(made_by, _print(own, benchmark), _print(asked, benchmark), run.recipe.seed)
     done = run.done(stage, inputs, f"{stage}.jsonl")
     if done is None:
@@ -181,7 +183,8 @@ def _cheap(run: Run, benchmark: Any, rows: Any) -> float:
             by, answers = scorer.cheap(benchmark, asked, own)
         else:
             by, majority = baselines.TFIDF, baselines.majority([row.answer for row in own])
-            answers = baselines.tfidf(own, asked, benchmark.prompt, benchmark.label_set(rows), run.recipe.seed)
+            labels = benchmark.label_set(rows)
+            answers = baselines.tfidf(own, asked, benchmark.prompt, labels, run.recipe.seed, balanced)
         _write_answers(run.path(f"{stage}.jsonl"), answers)
         result = {"by": by, "majority": majority, "rows": len(own), "seconds": _since(started)}
         run.progress.say(f"  evaluate: cheap, {benchmark.name}: {by} in {result['seconds']} s")
