@@ -17,8 +17,8 @@ from typing import Any
 
 import numpy as np
 
+from metier import baselines, runs, stats
 from metier import recipe as recipes
-from metier import runs, stats
 from metier.progress import Progress
 from metier.recipe import Recipe
 from metier.runs import Run
@@ -129,6 +129,7 @@ def row(name: str, done: list[Run]) -> dict[str, Any]:
         **judged(benchmark, done, done[0].recipe),
         "seeds": [run.recipe.seed for run in done],
         "majority": entry["majority"],
+        "baseline": baselines.VERSION,
         "decisions": [verdict["decision"] for verdict in verdicts],
         "published": [f"{reference.system} {reference.value:.3f} ({reference.source})" for reference in published],
         "minutes": round(float(np.mean([sum(v["seconds"].values()) / 60 for v in verdicts])), 1),
@@ -151,6 +152,7 @@ def markdown(figures: dict[str, Any]) -> str:
         by_seed = ", ".join(f"{value:.3f}" for value in entry["values"])
         tuned, cheap = f"{entry['tuned']['value']:.3f}", f"{entry['cheap']['value']:.3f}" if over else ""
         better = not over or over["value"] > 0
+        cheap += "" if entry.get("baseline") == baselines.VERSION else " †"
         cells = [
             f"[{entry['recipe']}](../recipes/{entry['recipe']}.yaml)",
             entry["metric"],

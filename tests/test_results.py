@@ -81,6 +81,8 @@ def test_a_second_seed_joins_the_row_and_the_base_model_is_asked_once(results, t
     assert alone["spread"] is None and alone["seeds"] == [0] and alone["decontaminated"] == 0
     both = results.row("colours", results.run_all({"colours": recipe}, 2, out)["colours"])
     assert both["seeds"] == [0, 1] and both["values"][0] == alone["values"][0] and both["spread"] is not None
+    assert "†" not in results.markdown({"rows": [both]}), "the baseline is today's"
+    assert " †" in results.markdown({"rows": [{**both, "baseline": both["baseline"] - 1}]})
     base = [out / "colours" / f"seed-{n}" / "evaluate" / "base" / "colours.done.json" for n in (0, 1)]
     assert base[0].read_bytes() == base[1].read_bytes()
     assert len(results.finished({"colours": recipe}, out)["colours"]) == 2
