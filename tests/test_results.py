@@ -79,7 +79,7 @@ def test_a_second_seed_joins_the_row_and_the_base_model_is_asked_once(results, t
     first = results.run_all({"colours": recipe}, 1, out)
     alone = results.row("colours", first["colours"])
     assert alone["spread"] is None and alone["seeds"] == [0] and alone["decontaminated"] == 0
-    both = results.row("colours", results.run_all({"colours": recipe}, 2, out)["colours"])
+    [both] = results.table(results.run_all({"colours": recipe}, 2, out), [])["rows"]
     assert both["seeds"] == [0, 1] and both["values"][0] == alone["values"][0] and both["spread"] is not None
     assert "†" not in results.markdown({"rows": [both]}), "the baseline is today's"
     assert " †" in results.markdown({"rows": [{**both, "baseline": both["baseline"] - 1}]})

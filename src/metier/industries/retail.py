@@ -31,7 +31,7 @@ class Industry(Pack):
             {
                 "sft": {
                     "lr": 1.5e-3,
-                    "batch_tokens": 1024,
+                    "batch_tokens": 512,
                     "targets": "q_proj,v_proj,o_proj,down_proj",
                     "balance": 0.3,
                 }
