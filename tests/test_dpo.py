@@ -119,7 +119,7 @@ def test_the_reference_is_asked_once_for_the_same_pairs(tmp_path, monkeypatch):
     def log_probabilities(model, examples, start, batch_tokens, progress):
         asked.append(len(examples))
         with torch.no_grad():
-            return [scores.double().numpy() for scores in answers.by_rows(model.network, examples)]
+            return [scores.double().cpu().numpy() for scores in answers.by_rows(model.network, examples)]
 
     monkeypatch.setattr(trainer, "log_probabilities", log_probabilities, raising=False)
     method, given = Method(), lesson([PAIR, {**PAIR, "chosen": "No."}], tmp_path)

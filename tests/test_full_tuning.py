@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from metier import recipe as recipes
-from metier.engine import trainer
+from metier.engine import looks, trainer
 from metier.engine.adapters import tuned
 from metier.engine.answers import by_rows, by_trees
 from metier.engine.examples import Example
@@ -42,8 +42,8 @@ def test_gradients_of_all_weights_are_those_of_the_librarys_own_loss():
     network.release()
     for example in EXAMPLES:
         for answer in example.answers:
-            ids = torch.tensor([example.prompt + answer])
-            labels = torch.tensor([[-100] * len(example.prompt) + answer])
+            ids = torch.tensor([example.prompt + answer], device=model.network.device)
+            labels = torch.tensor([[-100] * len(example.prompt) + answer], device=model.network.device)
             (model.network(input_ids=ids, labels=labels).loss * len(answer)).backward()
     theirs = gradients(model)
     assert ours.keys() == theirs.keys() and any("embed" in name for name in ours)
@@ -66,7 +66,28 @@ def test_what_was_trained_answers_and_goes_on(tmp_path):
     scores = trainer.log_probabilities(fresh, EXAMPLES, first, 64, Progress())
     with torch.no_grad():
         direct = by_rows(load("fake", first, dtype=torch.float32).network, EXAMPLES)
-    assert all(torch.allclose(torch.tensor(a), b.double(), atol=1e-4) for a, b in zip(scores, direct, strict=True))
+    assert all(
+        torch.allclose(torch.tensor(a), b.double().cpu(), atol=1e-4) for a, b in zip(scores, direct, strict=True)
+    )
+
+
+def test_a_look_asks_the_weights_as_they_will_answer_and_leaves_those_that_are_trained(tmp_path, monkeypatch):
+    monkeypatch.setattr(looks, "default_dtype", lambda: torch.bfloat16)
+    model, asked = load("fake", dtype=torch.float32), []
+
+    class Look:
+        every = 1
+
+        def __call__(self, step, network, before):
+            asked.append((step, network.dtype, network.model.rotary_emb.inv_freq.dtype))
+            return looks.Seen(-step, False, {})
+
+    trainer.train(model, EXAMPLES, None, {**SETTINGS, "epochs": 1}, tmp_path, Progress(), look=Look())
+    assert asked == [(step, torch.bfloat16, torch.float32) for step in range(len(asked))] and len(asked) > 1
+    assert all(weight.dtype == torch.float32 for weight in model.network.parameters())
+    kept = load("fake", tmp_path / "adapter", dtype=torch.float32).network
+    untouched = load("fake", dtype=torch.float32).network
+    assert all(map(torch.equal, kept.parameters(), untouched.parameters())), "the best look was the first"
 
 
 def test_weights_of_another_model_are_refused(tmp_path):

@@ -56,7 +56,7 @@ def adapted(dtype=torch.float32):
 def gradients(network, loss):
     network.zero_grad()
     loss.backward()
-    return {name: p.grad.clone() for name, p in network.named_parameters() if p.grad is not None}
+    return {name: p.grad.cpu().clone() for name, p in network.named_parameters() if p.grad is not None}
 
 
 def equal(first, second):
@@ -215,7 +215,7 @@ def test_reference_log_probabilities_are_those_of_the_plain_way_and_leave_the_mo
     found = trainer.log_probabilities(model, SHARED, None, 64, Progress())
     model.network.set_attn_implementation("eager")
     for scores, expected in zip(found, answers.by_rows(model.network, SHARED), strict=True):
-        assert torch.allclose(torch.tensor(scores).float(), expected, atol=1e-4)
+        assert torch.allclose(torch.tensor(scores).float(), expected.cpu(), atol=1e-4)
     assert all(torch.equal(value, before[name]) for name, value in model.network.state_dict().items())
 
 

@@ -162,7 +162,7 @@ def _settings(side: str, folder: str) -> dict[str, Any]:
         "learning_rate": LR,
         "per_device_train_batch_size": ROWS_A_STEP,
         "logging_steps": 1,
-        "use_cpu": True,
+        "use_cpu": not torch.cuda.is_available(),
         "report_to": "none",
         "save_strategy": "no",
         **(tuned if side == "trl_tuned" else {}),

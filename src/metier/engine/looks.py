@@ -1,5 +1,6 @@
 """Looks at the adapter while it trains: the best one is kept, and training ends where more of it does not help."""
 
+import copy
 import json
 import shutil
 from dataclasses import dataclass
@@ -8,7 +9,9 @@ from typing import Any, Protocol
 
 from transformers import TrainerCallback
 
+from metier.engine.likelihood import cast_weights
 from metier.engine.memory import for_answering, for_training
+from metier.engine.model import default_dtype
 
 FILE, BEST = "looks.jsonl", "checkpoints/best"
 
@@ -65,7 +68,7 @@ class Looks(TrainerCallback):
         network.eval()
         for_answering()
         with torch.no_grad():
-            seen = self.look(state.global_step, network, before)
+            seen = self.look(state.global_step, as_it_answers(network), before)
         for_training()
         network.train()
         network.set_attn_implementation(training)
@@ -88,6 +91,20 @@ class Looks(TrainerCallback):
         if (folder / BEST).is_dir():
             shutil.rmtree(folder / "adapter")
             shutil.copytree(folder / BEST, folder / "adapter")
+
+
+def as_it_answers(network: Any) -> Any:
+    """The network in the number format that its answers will be scored in. All weights are trained in float32; asked
+    like that a processor with bfloat16 takes several times as long, so a copy (270 MB of smollm2-135m) is asked."""
+    import torch
+    from peft import PeftModel
+
+    if isinstance(network, PeftModel) or network.dtype == default_dtype():
+        return network
+    with torch.no_grad():
+        mine = copy.deepcopy(network)
+    cast_weights(mine, default_dtype())
+    return mine
 
 
 def read(folder: Path) -> list[dict[str, Any]]:

@@ -37,7 +37,9 @@ def attend(
         raise ValueError("tree attention takes no further mask and no dropout")
     # Under autocast the rotation leaves queries and keys in float32 beside values in bfloat16.
     flat = [states[0].transpose(0, 1).to(value.dtype) for states in (query, key, value)]
-    return _Attention.apply(flat[0] * scaling, flat[1], flat[2], forest)[None], None
+    # On a GPU autocast would leave the weights in float32, which the products of the backward pass do not mix.
+    with torch.autocast(value.device.type, enabled=False):
+        return _Attention.apply(flat[0] * scaling, flat[1], flat[2], forest)[None], None
 
 
 AttentionInterface.register(NAME, attend)

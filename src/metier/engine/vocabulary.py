@@ -16,7 +16,7 @@ class _LogProbabilities(torch.autograd.Function):
     the arithmetic; the gradient takes the place of the logits, which nothing else needs."""
 
     SLICE = 16
-    """Rows: 3 MB, which stay near the core from one operation to the next."""
+    """Rows: 3 MB, which stay near the core from one operation to the next. A GPU takes many more at once."""
 
     @staticmethod
     def forward(ctx: Any, logits: torch.Tensor, rows: torch.Tensor, tokens: torch.Tensor) -> torch.Tensor:
@@ -39,7 +39,8 @@ class _LogProbabilities(torch.autograd.Function):
     @staticmethod
     def slices(logits: torch.Tensor) -> Iterator[tuple[slice, torch.Tensor]]:
         """(rows, a float32 buffer of their shape)"""
-        buffer = torch.empty(min(_LogProbabilities.SLICE, len(logits)), logits.shape[1], device=logits.device)
+        rows = min(_LogProbabilities.SLICE * (1 if logits.is_cpu else 64), len(logits))
+        buffer = torch.empty(rows, logits.shape[1], device=logits.device)
         for first in range(0, len(logits), len(buffer)):
             part = slice(first, min(first + len(buffer), len(logits)))
             yield part, buffer[: part.stop - first]
