@@ -53,15 +53,16 @@ def test_the_page_shows_the_figures_of_its_file(results):
 
 
 def test_no_row_of_todays_baseline_is_held_against_a_weaker_rival_than_the_dataset_knows(results):
-    """A TF-IDF that cannot see what the question is about once shipped a model (docs/log.md)."""
-    held = []
+    """A rival that cannot see what the question is about makes any model look good (docs/log.md)."""
+    checked = 0
     for entry in json.loads((ROOT / "docs" / "results.json").read_text())["rows"]:
+        if entry.get("baseline") != results.baselines.VERSION:
+            continue
         for known in plugins.build("benchmarks", entry["recipe"], {}).references:
             if known.how == "recomputed" and known.metric == entry["metric"]:
-                if entry.get("baseline") == results.baselines.VERSION:
-                    assert entry["cheap"]["value"] > known.value - 0.01, entry["recipe"]
-                held.append(entry["recipe"])
-    assert len(held) > 5
+                assert entry["cheap"]["value"] > known.value - 0.01, entry["recipe"]
+                checked += 1
+    assert checked, "no row of the page has run with today's baseline"
 
 
 def test_the_table_is_corrected_for_all_its_tests(results, tmp_path, monkeypatch):

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+import torch
+from peft import PeftModel
 from transformers import TrainerCallback
 
 from metier.engine.likelihood import cast_weights
@@ -59,8 +61,6 @@ class Looks(TrainerCallback):
             self._look(state, control, kwargs["model"])
 
     def _look(self, state: Any, control: Any, network: Any) -> None:
-        import torch
-
         network = getattr(network, "module", network)  # without the wrapper of distributed training
         before = [row for row in read(self.folder) if row["step"] < state.global_step]
         training = network.config._attn_implementation
@@ -96,15 +96,11 @@ class Looks(TrainerCallback):
 def as_it_answers(network: Any) -> Any:
     """The network in the number format that its answers will be scored in. All weights are trained in float32; asked
     like that a processor with bfloat16 takes several times as long, so a copy (270 MB of smollm2-135m) is asked."""
-    import torch
-    from peft import PeftModel
-
     if isinstance(network, PeftModel) or network.dtype == default_dtype():
         return network
-    with torch.no_grad():
-        mine = copy.deepcopy(network)
-    cast_weights(mine, default_dtype())
-    return mine
+    network = copy.deepcopy(network)
+    cast_weights(network, default_dtype())
+    return network
 
 
 def read(folder: Path) -> list[dict[str, Any]]:
