@@ -2,14 +2,23 @@
 
 import json
 
+import pyarrow.parquet as pq
 import pytest
+import torch
+from safetensors.torch import load_file
 
 from metier import plugins
 from metier import recipe as recipes
+from metier.engine.model import load
 from metier.errors import UserError
 from metier.metrics import outcomes
+from metier.progress import Progress
+from metier.runs import saved_run
 from metier.scorers import Answer
+from metier.stages.evaluate import read_answers
+from metier.stages.export import export
 from metier.stages.seeds import paired, seeds
+from tests.test_cli import inside
 
 
 @pytest.fixture
@@ -95,3 +104,79 @@ def test_a_method_cannot_change_the_adapter_that_it_goes_on_with(recipe):
     # An adapter's settings would ruin weights that the first method trained whole.
     whole = recipe.model_copy(update={"methods": [{"sft": {"tune": "full"}}, "min_risk"]})
     assert any("tune: 'lora' (there 'full')" in problem for problem in recipes.check(whole))
+
+
+def products(folder):
+    """What an adapter adds to each layer's weight."""
+    tensors = load_file(folder / "adapter_model.safetensors")
+    settings = json.loads((folder / "adapter_config.json").read_text())
+    names = [name for name in tensors if "lora_A" in name]
+    scale = settings["lora_alpha"] / settings["r"]
+    return {name: scale * tensors[name.replace("lora_A", "lora_B")] @ tensors[name] for name in names}
+
+
+def test_the_averaged_model_adds_the_mean_of_what_the_trainings_add(recipe, tmp_path):
+    found, out = seeds(recipe, tmp_path / "out", 3), tmp_path / "out"
+    alone = [products(out / f"seed-{seed}" / "train/01-sft/adapter") for seed in range(3)]
+    mean = products(out / "averaged/train/adapter")
+    assert mean.keys() == alone[0].keys()
+    for name, product in mean.items():
+        torch.testing.assert_close(product, sum(one[name] for one in alone) / 3, atol=1e-6, rtol=1e-4)
+        assert (product - alone[0][name]).abs().max() > 1e-5
+    assert found["averaged"]["benchmarks"][0]["tuned"]["value"] <= 1
+    run = saved_run(out / "averaged", Progress())
+    answers = [answer.answer for answer in read_answers(run, "tuned", "desk")]
+    model = load("fake", out / "averaged/train/adapter")
+    (benchmark,) = recipe.build_benchmarks()
+    asked = benchmark.questions(0)
+    asking = benchmark.build_scorer().ask(model, benchmark, asked, ["lung", "skin"])
+    given = {
+        place: one.answer for batch in asking.batches for place, one in zip(batch, asking.answer(batch), strict=True)
+    }
+    assert answers == [given[place] for place in range(len(asked))]
+
+
+def test_all_weights_are_averaged_tensor_by_tensor(recipe, tmp_path):
+    whole = recipe.model_copy(update={"methods": [{"sft": {"tune": "full", "lr": 0.001}}]})
+    seeds(whole, tmp_path / "out", 2)
+    one, two, mean = (
+        load_file(tmp_path / "out" / folder / "model.safetensors")
+        for folder in ("seed-0/train/01-sft/adapter", "seed-1/train/01-sft/adapter", "averaged/train/adapter")
+    )
+    assert mean.keys() == one.keys()
+    for name in mean:
+        torch.testing.assert_close(mean[name], (one[name] + two[name]) / 2)
+    assert any(not torch.equal(one[name], two[name]) for name in mean)
+
+
+def test_the_averaged_run_has_the_rows_of_all_is_exported_and_is_not_trained(recipe, tmp_path, monkeypatch, capsys):
+    seeds(recipe, tmp_path / "out", 2)
+    ids = {
+        (folder, side): set(pq.read_table(tmp_path / "out" / folder / f"curate/{side}.parquet")["id"].to_pylist())
+        for folder in ("seed-0", "seed-1", "averaged")
+        for side in ("train", "valid")
+    }
+    assert ids["averaged", "train"] == ids["seed-0", "train"] | ids["seed-1", "train"]
+    assert ids["averaged", "valid"] == ids["seed-0", "valid"] & ids["seed-1", "valid"]
+    assert len(ids["averaged", "train"]) > len(ids["seed-0", "train"])
+    folder = tmp_path / "out" / "averaged"
+    verdict = json.loads((folder / "verdict.json").read_text())
+    assert verdict["seeds"] == [0, 1]
+    assert "mean of the weights of 2 training runs" in (folder / "model_card.md").read_text()
+    page = (folder / "report.html").read_text()
+    assert "out/averaged" in page and "mean of 2 trainings" in page and "One training run" not in page
+    assert export(saved_run(folder, Progress()), "merged", tmp_path / "merged")["dtype"]
+    weights = folder / "train/adapter/adapter_model.safetensors"
+    before = weights.read_bytes()
+    for verb in ("train", "curate"):
+        code, _, err = inside(monkeypatch, capsys, verb, folder)
+        assert code == 3 and "mean of trainings (seed-0, seed-1)" in err
+    assert weights.read_bytes() == before
+
+
+def test_adapters_of_dora_have_no_mean_and_the_seeds_say_so(recipe, tmp_path, capsys):
+    out = tmp_path / "out"
+    found = seeds(recipe.model_copy(update={"methods": [{"sft": {"lr": 0.01, "dora": True}}]}), out, 2)
+    assert found["averaged"] is None and found["decision"] in ("SHIP", "HOLD")
+    assert "were not averaged: Adapters of DoRA" in capsys.readouterr().err
+    assert "Take the first seed" in (out / "report.html").read_text()

@@ -291,6 +291,11 @@ def _stages(target: tuple[Path, Any], names: list[str], **settings: Any) -> tupl
     result: Any = None
     with runs.alone(folder):
         run_ = runs.saved_run(folder, Progress()) if saved else runs.open_run(folder, recipe, Progress())
+        if (of := run_.locked().get("averaged")) and set(names) & {"curate", "train"}:
+            raise UserError(
+                f"{folder} holds the mean of trainings ({', '.join(of)}), which has no training of its own. Work on "
+                f"those, and call `metier run --seeds {len(of)}` again."
+            )
         for name in names:
             stage: Callable[..., Any] = getattr(import_module(f"metier.stages.{name}"), name)
             result = stage(run_, **settings)

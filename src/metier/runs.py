@@ -69,10 +69,14 @@ class Run:
 
     def lock(self, **entries: Any) -> None:
         """Add to lock.json: everything that the figures depend on."""
-        path = self.path("lock.json")
-        known = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
         if processes.first():
-            write_json(path, {**known, **entries})
+            write_json(self.path("lock.json"), {**self.locked(), **entries})
+
+    def locked(self) -> dict[str, Any]:
+        """What lock.json has."""
+        path = self.folder / "lock.json"
+        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+        return found
 
 
 def open_run(folder: Path, recipe: Recipe, progress: Progress) -> Run:
@@ -105,7 +109,7 @@ def open_run(folder: Path, recipe: Recipe, progress: Progress) -> Run:
             versions=versions,
             machine={"system": platform.platform(), "processor": processor(), "cores": os.cpu_count()},
         )
-    made_with = json.loads((folder / "lock.json").read_text(encoding="utf-8"))["versions"]
+    made_with = run.locked()["versions"]
     if other := [
         f"{name} {made_with.get(name)}, now {versions[name]}"
         for name in PACKAGES

@@ -1,6 +1,5 @@
 """card.md and croissant.json beside the curated rows."""
 
-import json
 from collections import Counter
 from datetime import date
 from typing import Any
@@ -22,7 +21,7 @@ def write_cards(
     journal: list[dict[str, Any]],
 ) -> None:
     """card.md for people and croissant.json for machines."""
-    lock = json.loads(run.path("lock.json").read_text(encoding="utf-8"))
+    lock = run.locked()
     files = {name: run.folder / "curate" / name for name in ("train.parquet", "valid.parquet")}
     pack = plugins.find("industries", run.recipe.industry)()
     read = Counter(rows["source"].to_pylist())

@@ -63,7 +63,7 @@ def judge(run: Run) -> dict[str, Any]:
         "seconds": {stage: found["seconds"] for stage, found in stages.items()},
         "seconds_a_question": {entry["name"]: _speed(run, entry["name"], entry["n"]) for entry in entries},
         "peak_memory_mb": max(found["peak_memory_mb"] for found in stages.values()),
-        "seeds": [recipe.seed],
+        "seeds": run.locked()["seeds"],
         "adapter_sha256": stages["train"]["adapter_sha256"],
     }
 
@@ -110,10 +110,15 @@ def _learned_times(run: Run, name: str) -> list[str]:
     return [time for time in rows.filter(pc.equal(rows["task"], name))["time"].to_pylist() if time]
 
 
+def _of_several(run: Run) -> bool:
+    """Whether the run is one of several seeds, or their mean: their folder is above its own."""
+    return run.folder.name == f"seed-{run.recipe.seed}" or "averaged" in run.locked()
+
+
 def _seeds(run: Run, name: str) -> list[float]:
-    """The deciding metric of all runs that this one is a part of (`metier run --seeds`)."""
+    """The deciding metric of all runs that this one is a part or the mean of (`metier run --seeds`)."""
     path = run.folder.parent / "seeds.json"
-    if run.folder.name != f"seed-{run.recipe.seed}" or not path.is_file():
+    if not _of_several(run) or not path.is_file():
         return []
     entries = json.loads(path.read_text(encoding="utf-8"))["benchmarks"]
     return next((entry["values"] for entry in entries if entry["name"] == name), [])
@@ -143,15 +148,14 @@ def _content(run: Run, verdict: dict[str, Any]) -> dict[str, Any]:
         if rows:
             curves.append(Markup(pictures.loss_curve(rows, f"Training loss, {log.parent.name}")))
     return {
-        # A run of several seeds has a folder above its own.
-        "name": "/".join(run.folder.resolve().parts[-2 if run.folder.name.startswith("seed-") else -1 :]),
+        "name": "/".join(run.folder.resolve().parts[-2 if _of_several(run) else -1 :]),
         "run_folder": run.folder,
         "verdict": verdict,
         "meaning": meaning(verdict),
         "recipe": run.recipe,
         "pack": _pack(run),
         "asks": _by_benchmark(verdict["asks"]),
-        "lock": json.loads(run.path("lock.json").read_text(encoding="utf-8")),
+        "lock": run.locked(),
         "steps": json.loads(run.path("curate", "steps.json").read_text(encoding="utf-8")),
         "curated": run.result("curate"),
         "representations": [(found["benchmark"], found["state"], section_page(found)) for found in read_sections(run)],

@@ -14,6 +14,7 @@ from metier.pages import template
 from metier.progress import Progress
 from metier.recipe import Recipe
 from metier.runs import Run, write_json, write_text
+from metier.stages.average import average
 from metier.stages.curate import curate
 from metier.stages.evaluate import evaluate, read_answers
 from metier.stages.report import meaning, report
@@ -26,6 +27,7 @@ def seeds(recipe: Recipe, out: Path, count: int) -> dict[str, Any]:
     """Run the recipe with `count` seeds, from its own on, each in `out`/seed-N; a killed call goes on.
 
     The base model answers once for all. The decision is by the mean over the seeds, in seeds.json and report.html.
+    The trainings averaged into one model are a run of their own, `out`/averaged, with a verdict of its own.
     """
     if count < 2:
         raise UserError(f"--seeds {count}: with one training there is no spread. Use 2 or more, or leave it out.")
@@ -40,11 +42,26 @@ def seeds(recipe: Recipe, out: Path, count: int) -> dict[str, Any]:
     keep = [_kept(benchmark, margin, done) for benchmark, margin in recipe.build_keep()]
     decision, reasons = decide(found, keep, recipe.ship.min_gain, recipe.ship.alpha, recipe.quick)
     numbers = [run.recipe.seed for run in done]
-    result = {"decision": decision, "reasons": reasons, "seeds": numbers, "benchmarks": found, "keep": keep}
+    result: dict[str, Any] = {"decision": decision, "reasons": reasons, "seeds": numbers}
+    result |= {"benchmarks": found, "keep": keep}
     write_json(out / "seeds.json", result)
     verdicts = [_report(run) for run in done]  # once more, now that each can tell how far the others are
+    result["averaged"] = averaged(done, out / "averaged")
+    write_json(out / "seeds.json", result)
     write_text(out / "report.html", _page(out.resolve().name, recipe, result, verdicts))
     return result
+
+
+def averaged(done: list[Run], folder: Path) -> dict[str, Any] | None:
+    """The verdict on the mean of several trainings as one model, a run in `folder`; None where they have none."""
+    with runs.alone(folder):
+        try:
+            run = average(done, folder)
+        except UserError as error:
+            done[0].progress.say(f"The trainings were not averaged: {error}")
+            return None
+        _ask(run, done[0].folder / "evaluate" / "base")
+        return report(run)
 
 
 def _report(run: Run) -> dict[str, Any]:
@@ -62,6 +79,8 @@ def _page(name: str, recipe: Recipe, result: dict[str, Any], verdicts: list[dict
         alone = [verdict["benchmarks"][at] for verdict in verdicts]
         rows = [(entry["cheap_by"] or "cheap", alone[0]["cheap"]), ("base", alone[0]["base"])]
         rows += [(f"tuned, seed {seed}", one["tuned"]) for seed, one in zip(result["seeds"], alone, strict=True)]
+        if result["averaged"]:
+            rows.append(("averaged into one", result["averaged"]["benchmarks"][at]["tuned"]))
         title = f"{entry['metric']} on {entry['name']}, with 95 % intervals"
         pictured.append((entry, Markup(pictures.intervals(rows, title, entry["unit"] == "share"))))
     page: str = template("seeds.html").render(
@@ -82,11 +101,15 @@ def evaluated(folder: Path, recipe: Recipe, progress: Progress, base: Path | Non
     with runs.alone(run.folder):
         curate(run)
         train(run)
-        mine = run.folder / "evaluate" / "base"
-        if base and not mine.exists():  # a seal of other questions is not believed
-            shutil.copytree(base, mine)
-        evaluate(run)
+        _ask(run, base)
     return run
+
+
+def _ask(run: Run, base: Path | None) -> None:
+    mine = run.folder / "evaluate" / "base"
+    if base and not mine.exists():  # a seal of other questions is not believed
+        shutil.copytree(base, mine)
+    evaluate(run)
 
 
 def tuned(run: Run, name: str, who: str = "tuned") -> Outcomes:

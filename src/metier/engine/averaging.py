@@ -1,0 +1,58 @@
+"""Several trainings from one start averaged into one model, at the cost of one when it is asked."""
+
+import json
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+
+from metier.engine import weights
+from metier.errors import UserError
+
+
+def average(model: str, trained: Sequence[Path], out: Path) -> None:
+    """Write into the folder `out` the model whose weights are the mean of the tuned ones (the uniform soup of Wortsman
+    et al. 2022, "Model soups", ICML), in the form that they have.
+
+    Adapters are laid side by side, so that the rank is the sum of theirs: the mean of products B A is not the product
+    of the means. Raises `UserError` where the form does not allow it.
+    """
+    if weights.is_whole(trained[0]):
+        _whole(trained, out)
+    else:
+        _adapters(model, trained, out)
+
+
+def _whole(trained: Sequence[Path], out: Path) -> None:
+    shutil.copytree(trained[0], out, ignore=shutil.ignore_patterns("*.safetensors"), dirs_exist_ok=True)
+    files = [safe_open(weights.adapter_file(folder), "pt") for folder in trained]
+    mean = {
+        name: torch.stack([file.get_tensor(name).float() for file in files]).mean(0).to(files[0].get_tensor(name).dtype)
+        for name in files[0].keys()  # noqa: SIM118, a file of tensors is no mapping
+    }
+    save_file(mean, out / "model.safetensors", metadata={"format": "pt"})
+
+
+def _adapters(model: str, trained: Sequence[Path], out: Path) -> None:
+    from peft import PeftModel
+
+    from metier.engine.model import load
+
+    if any(json.loads((folder / "adapter_config.json").read_text()).get("use_dora") for folder in trained):
+        raise UserError("Adapters of DoRA have lengths beside their products, and so no mean of their form.")
+    names = [f"training-{number}" for number in range(len(trained))]
+    network: Any = PeftModel.from_pretrained(
+        load(model, dtype=torch.float32).network, trained[0], adapter_name=names[0]
+    )
+    for name, folder in zip(names[1:], trained[1:], strict=True):
+        network.load_adapter(folder, adapter_name=name)
+    share = [1 / len(trained)] * len(trained)
+    network.base_model.add_weighted_adapter(names, share, "averaged", combination_type="cat")
+    network.save_pretrained(str(out), selected_adapters=["averaged"], safe_serialization=True)
+    for file in (out / "averaged").iterdir():  # peft gives an adapter that has a name a folder of that name
+        file.replace(out / file.name)
+    (out / "averaged").rmdir()
