@@ -23,7 +23,7 @@ from metier.progress import Progress
 from metier.recipe import Recipe
 from metier.runs import Run
 from metier.stages.report import report
-from metier.stages.seeds import evaluated, judged
+from metier.stages.seeds import averaged, evaluated, judged
 from metier.verdict import say_p
 
 ROOT = Path(__file__).parent.parent
@@ -31,8 +31,8 @@ PAGE, FIGURES = ROOT / "docs" / "results.md", ROOT / "docs" / "results.json"
 BEGIN, END = "<!-- the table: make results -->", "<!-- the end of the table -->"
 HEAD = (
     "| benchmark | metric | questions (clusters) | zero-shot | majority | TF-IDF | tuned, mean (by seed) | "
-    "over TF-IDF, 95 % interval | Holm p | verdict | training rows taken out as near the test | published | "
-    "minutes, GB |\n" + "|---" * 13 + "|"
+    "over TF-IDF, 95 % interval | Holm p | verdict | averaged into one | training rows taken out as near the test | "
+    "published | minutes, GB |\n" + "|---" * 14 + "|"
 )
 
 
@@ -64,7 +64,9 @@ def main() -> None:
 
 
 def run_each(wanted: dict[str, Recipe], seeds: int, out: Path) -> Iterable[Run]:
-    """All recipes with the first seed, then all with the next: the table is broad before it is deep."""
+    """All recipes with the first seed, then all with the next: the table is broad before it is deep. With the last
+    seed of a recipe its trainings are averaged into one model."""
+    done: dict[str, list[Run]] = {name: [] for name in wanted}
     for number in range(seeds):
         for name, recipe in wanted.items():
             seeded = recipe.model_copy(update={"seed": recipe.seed + number})
@@ -73,6 +75,9 @@ def run_each(wanted: dict[str, Recipe], seeds: int, out: Path) -> Iterable[Run]:
             run = evaluated(out / name / f"seed-{seeded.seed}", seeded, Progress(), base)
             with runs.alone(run.folder):
                 report(run)
+            done[name].append(run)
+            if number and number == seeds - 1:
+                averaged(done[name], out / name / "averaged")
             yield run
 
 
@@ -131,6 +136,7 @@ def row(name: str, done: list[Run]) -> dict[str, Any]:
         "majority": entry["majority"],
         "baseline": baselines.VERSION,
         "decisions": [verdict["decision"] for verdict in verdicts],
+        "averaged": averaged_figures(done),
         "published": [f"{reference.system} {reference.value:.3f} ({reference.source})" for reference in published],
         "minutes": round(float(np.mean([sum(v["seconds"].values()) / 60 for v in verdicts])), 1),
         "peak_gb": round(max(verdict["peak_memory_mb"] for verdict in verdicts) / 1000, 1),
@@ -145,10 +151,23 @@ def row(name: str, done: list[Run]) -> dict[str, Any]:
     }
 
 
+def averaged_figures(done: list[Run]) -> dict[str, Any] | None:
+    """How the mean of all trainings does as one model; None where it was not made of these seeds."""
+    path = done[0].folder.parent / "averaged" / "verdict.json"
+    verdict = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {"seeds": []}
+    if verdict["seeds"] != [run.recipe.seed for run in done]:
+        return None
+    [entry] = verdict["benchmarks"]
+    figures = {key: entry[key] for key in ("tuned", "cheap", "gain_over_cheap", "fixed", "broke")}
+    kept = {kept["name"]: round(kept["change"]["value"], 4) for kept in verdict["keep"]}
+    return {"decision": verdict["decision"], **figures, "kept": kept}
+
+
 def markdown(figures: dict[str, Any]) -> str:
     lines = [HEAD]
     for entry in figures["rows"]:
         over = entry["gain_over_cheap"]
+        one = entry.get("averaged")
         by_seed = ", ".join(f"{value:.3f}" for value in entry["values"])
         tuned, cheap = f"{entry['tuned']['value']:.3f}", f"{entry['cheap']['value']:.3f}" if over else ""
         better = not over or over["value"] > 0
@@ -164,6 +183,7 @@ def markdown(figures: dict[str, Any]) -> str:
             f"{over['value']:+.3f} ({over['low']:+.3f} to {over['high']:+.3f})" if over else "",
             say_p(over["p_holm"]).removeprefix("p = ").removeprefix("p ") if over else "",
             ", ".join(dict.fromkeys(entry["decisions"])),
+            f"{one['tuned']['value']:.3f} {one['decision']}" if one else "",
             "" if entry["decontaminated"] is None else f"{entry['decontaminated']:,}",
             "; ".join(entry["published"]),
             f"{entry['minutes']:.0f}, {entry['peak_gb']}",

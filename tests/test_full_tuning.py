@@ -108,6 +108,8 @@ def test_a_whole_run_tunes_all_weights_and_can_be_exported(tmp_path):
     go(recipe, tmp_path / "run")
     verdict = json.loads((tmp_path / "run" / "verdict.json").read_text())
     assert is_whole(tmp_path / "run" / "train" / "01-sft" / "adapter") and verdict["adapter_sha256"]
+    card = (tmp_path / "run" / "model_card.md").read_text()
+    assert "library_name: transformers" in card and "All weights of `fake`" in card and "dapter" not in card
     run = go(recipe, tmp_path / "run") and recipes.load(recipe)
     assert run.build_methods()[0][1].tune == "full"
 

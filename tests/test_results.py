@@ -92,8 +92,13 @@ def test_a_second_seed_joins_the_row_and_the_base_model_is_asked_once(results, t
     first = results.run_all({"colours": recipe}, 1, out)
     alone = results.row("colours", first["colours"])
     assert alone["spread"] is None and alone["seeds"] == [0] and alone["decontaminated"] == 0
+    assert alone["averaged"] is None
     [both] = results.table(results.run_all({"colours": recipe}, 2, out), [])["rows"]
     assert both["seeds"] == [0, 1] and both["values"][0] == alone["values"][0] and both["spread"] is not None
+    [mean] = json.loads((out / "colours" / "averaged" / "verdict.json").read_text())["benchmarks"]
+    assert both["averaged"]["tuned"] == mean["tuned"] and both["averaged"]["decision"] in ("SHIP", "HOLD")
+    assert f"| {mean['tuned']['value']:.3f} {both['averaged']['decision']} |" in results.markdown({"rows": [both]})
+    assert results.averaged_figures(first["colours"]) is None, "made of other seeds than these"
     assert "†" not in results.markdown({"rows": [both]}), "the baseline is today's"
     assert " †" in results.markdown({"rows": [{**both, "baseline": both["baseline"] - 1}]})
     base = [out / "colours" / f"seed-{n}" / "evaluate" / "base" / "colours.done.json" for n in (0, 1)]

@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 
 from metier import highlights, plugins
 from metier.baselines import TFIDF
+from metier.engine import weights
 from metier.highlights import Asked, Highlight
 from metier.metrics import outcomes
 from metier.pages import section_page, template
@@ -156,6 +157,7 @@ def _content(run: Run, verdict: dict[str, Any]) -> dict[str, Any]:
         "pack": _pack(run),
         "asks": _by_benchmark(verdict["asks"]),
         "lock": run.locked(),
+        "whole": weights.is_whole(run.folder / run.result("train")["adapter"]),
         "steps": json.loads(run.path("curate", "steps.json").read_text(encoding="utf-8")),
         "curated": run.result("curate"),
         "representations": [(found["benchmark"], found["state"], section_page(found)) for found in read_sections(run)],
