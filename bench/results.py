@@ -134,7 +134,7 @@ def row(name: str, done: list[Run]) -> dict[str, Any]:
         **judged(benchmark, done, done[0].recipe),
         "seeds": [run.recipe.seed for run in done],
         "majority": entry["majority"],
-        "baseline": baselines.VERSION,
+        "baseline": done[0].result(f"evaluate/cheap/{benchmark.name}").get("version"),
         "decisions": [verdict["decision"] for verdict in verdicts],
         "averaged": averaged_figures(done),
         "published": [f"{reference.system} {reference.value:.3f} ({reference.source})" for reference in published],

@@ -101,6 +101,10 @@ def test_a_second_seed_joins_the_row_and_the_base_model_is_asked_once(results, t
     assert results.averaged_figures(first["colours"]) is None, "made of other seeds than these"
     assert "†" not in results.markdown({"rows": [both]}), "the baseline is today's"
     assert " †" in results.markdown({"rows": [{**both, "baseline": both["baseline"] - 1}]})
+    seal = out / "colours" / "seed-0" / "evaluate" / "cheap" / "colours.done.json"
+    before = json.loads(seal.read_text())
+    seal.write_text(json.dumps({**before, "result": {**before["result"], "version": 1}}))
+    assert results.row("colours", first["colours"])["baseline"] == 1, "that of the answers, not of today"
     base = [out / "colours" / f"seed-{n}" / "evaluate" / "base" / "colours.done.json" for n in (0, 1)]
     assert base[0].read_bytes() == base[1].read_bytes()
     assert len(results.finished({"colours": recipe}, out)["colours"]) == 2
