@@ -318,6 +318,9 @@ def _finish(done: tuple[Path, Any], as_json: bool) -> None:
         print(json.dumps(verdict))
     else:
         print("\n" + "\n".join(f"- {reason}" for reason in verdict["reasons"]))
+        if one := verdict.get("averaged"):
+            page = (folder / "averaged" / "report.html").resolve()
+            print(f"\nThe {len(verdict['seeds'])} trainings averaged into one model: {one['decision']}   {page}")
         print(f"\n{verdict['decision']}   {(folder / 'report.html').resolve()}")
     if verdict["decision"] == "HOLD":
         sys.exit(HOLD)
