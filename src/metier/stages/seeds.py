@@ -80,7 +80,7 @@ def _page(name: str, recipe: Recipe, result: dict[str, Any], verdicts: list[dict
         rows = [(entry["cheap_by"] or "cheap", alone[0]["cheap"]), ("base", alone[0]["base"])]
         rows += [(f"tuned, seed {seed}", one["tuned"]) for seed, one in zip(result["seeds"], alone, strict=True)]
         if result["averaged"]:
-            rows.append(("averaged into one", result["averaged"]["benchmarks"][at]["tuned"]))
+            rows.append(("tuned, averaged", result["averaged"]["benchmarks"][at]["tuned"]))
         title = f"{entry['metric']} on {entry['name']}, with 95 % intervals"
         pictured.append((entry, Markup(pictures.intervals(rows, title, entry["unit"] == "share"))))
     page: str = template("seeds.html").render(
