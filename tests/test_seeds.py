@@ -15,6 +15,7 @@ from metier.metrics import outcomes
 from metier.progress import Progress
 from metier.runs import saved_run
 from metier.scorers import Answer
+from metier.stages.average import SCALES
 from metier.stages.evaluate import read_answers
 from metier.stages.export import export
 from metier.stages.seeds import paired, seeds
@@ -115,16 +116,26 @@ def products(folder):
     return {name: scale * tensors[name.replace("lora_A", "lora_B")] @ tensors[name] for name in names}
 
 
-def test_the_averaged_model_adds_the_mean_of_what_the_trainings_add(recipe, tmp_path):
+def best_at(scale, monkeypatch):
+    """Held-out rows like this scale of the mean best."""
+    monkeypatch.setattr("metier.stages.average.held_out", lambda lesson, rows: {"desk": [None] * 100})
+    scored = iter([0.5 + 0.1 * (one == scale) for one in SCALES])
+    monkeypatch.setattr("metier.stages.average.scores", lambda model, lesson, asked: ({}, next(scored)))
+
+
+def test_the_averaged_model_adds_the_mean_of_what_the_trainings_add_by_the_best_scale(recipe, tmp_path, monkeypatch):
+    best_at(1.5, monkeypatch)
     found, out = seeds(recipe, tmp_path / "out", 3), tmp_path / "out"
     alone = [products(out / f"seed-{seed}" / "train/01-sft/adapter") for seed in range(3)]
     mean = products(out / "averaged/train/adapter")
     assert mean.keys() == alone[0].keys()
     for name, product in mean.items():
-        torch.testing.assert_close(product, sum(one[name] for one in alone) / 3, atol=1e-6, rtol=1e-4)
+        torch.testing.assert_close(product, 1.5 * sum(one[name] for one in alone) / 3, atol=1e-6, rtol=1e-4)
         assert (product - alone[0][name]).abs().max() > 1e-5
     assert found["averaged"]["benchmarks"][0]["tuned"]["value"] <= 1
     run = saved_run(out / "averaged", Progress())
+    assert run.locked()["scale"] == 1.5 and run.result("train")["held_out"] == {"1.0": 0.5, "1.5": 0.6, "2.0": 0.5}
+    assert "1.5 times the mean" in (out / "averaged/report.html").read_text()
     answers = [answer.answer for answer in read_answers(run, "tuned", "desk")]
     model = load("fake", out / "averaged/train/adapter")
     (benchmark,) = recipe.build_benchmarks()
@@ -136,16 +147,18 @@ def test_the_averaged_model_adds_the_mean_of_what_the_trainings_add(recipe, tmp_
     assert answers == [given[place] for place in range(len(asked))]
 
 
-def test_all_weights_are_averaged_tensor_by_tensor(recipe, tmp_path):
+def test_all_weights_are_averaged_tensor_by_tensor(recipe, tmp_path, monkeypatch):
+    best_at(2.0, monkeypatch)
     whole = recipe.model_copy(update={"methods": [{"sft": {"tune": "full", "lr": 0.001}}]})
     seeds(whole, tmp_path / "out", 2)
     one, two, mean = (
         load_file(tmp_path / "out" / folder / "model.safetensors")
         for folder in ("seed-0/train/01-sft/adapter", "seed-1/train/01-sft/adapter", "averaged/train/adapter")
     )
+    base = load("fake", dtype=torch.float32).network.state_dict()
     assert mean.keys() == one.keys()
-    for name in mean:
-        torch.testing.assert_close(mean[name], (one[name] + two[name]) / 2)
+    for name in mean:  # twice the mean of the changes
+        torch.testing.assert_close(mean[name] - base[name], one[name] + two[name] - 2 * base[name])
     assert any(not torch.equal(one[name], two[name]) for name in mean)
 
 
@@ -164,9 +177,9 @@ def test_the_averaged_run_has_the_rows_of_all_is_exported_and_is_not_trained(rec
     folder = tmp_path / "out" / "averaged"
     verdict = json.loads((folder / "verdict.json").read_text())
     assert verdict["seeds"] == [0, 1]
-    assert "mean of the weights of 2 training runs" in (folder / "model_card.md").read_text()
+    assert "times the mean of what 2 training runs changed" in (folder / "model_card.md").read_text()
     page = (folder / "report.html").read_text()
-    assert "out/averaged" in page and "mean of 2 trainings" in page and "One training run" not in page
+    assert "out/averaged" in page and "times the mean of what 2 trainings" in page and "One training run" not in page
     assert export(saved_run(folder, Progress()), "merged", tmp_path / "merged")["dtype"]
     weights = folder / "train/adapter/adapter_model.safetensors"
     before = weights.read_bytes()
@@ -174,6 +187,12 @@ def test_the_averaged_run_has_the_rows_of_all_is_exported_and_is_not_trained(rec
         code, _, err = inside(monkeypatch, capsys, verb, folder)
         assert code == 3 and "mean of trainings (seed-0, seed-1)" in err
     assert weights.read_bytes() == before
+
+
+def test_without_held_out_rows_the_mean_is_taken_as_it_is(recipe, tmp_path):
+    seeds(recipe.model_copy(update={"steps": ["normalise"]}), tmp_path / "out", 2)
+    run = saved_run(tmp_path / "out" / "averaged", Progress())
+    assert run.locked()["scale"] == 1.0 and list(run.result("train")["held_out"]) == ["1.0"]
 
 
 def test_adapters_of_dora_have_no_mean_and_the_seeds_say_so(recipe, tmp_path, capsys):

@@ -14,30 +14,35 @@ from metier.engine import weights
 from metier.errors import UserError
 
 
-def average(model: str, trained: Sequence[Path], out: Path) -> None:
-    """Write into the folder `out` the model whose weights are the mean of the tuned ones (the uniform soup of Wortsman
-    et al. 2022, "Model soups", ICML), in the form that they have.
+def average(model: str, trained: Sequence[Path], out: Path, scale: float = 1.0) -> None:
+    """Write into the folder `out`, in the form that the tuned ones have, the base model and `scale` times the mean of
+    what they changed: with 1 the uniform soup of Wortsman et al. 2022 ("Model soups", ICML), with other scales the task
+    arithmetic of Ilharco et al. 2023 (ICLR).
 
     Adapters are laid side by side, so that the rank is the sum of theirs: the mean of products B A is not the product
     of the means. Raises `UserError` where the form does not allow it.
     """
     if weights.is_whole(trained[0]):
-        _whole(trained, out)
+        _whole(model, trained, out, scale)
     else:
-        _adapters(model, trained, out)
+        _adapters(model, trained, out, scale)
 
 
-def _whole(trained: Sequence[Path], out: Path) -> None:
+def _whole(model: str, trained: Sequence[Path], out: Path, scale: float) -> None:
+    from metier.engine.model import load
+
     shutil.copytree(trained[0], out, ignore=shutil.ignore_patterns("*.safetensors"), dirs_exist_ok=True)
     files = [safe_open(weights.adapter_file(folder), "pt") for folder in trained]
-    mean = {
-        name: torch.stack([file.get_tensor(name).float() for file in files]).mean(0).to(files[0].get_tensor(name).dtype)
-        for name in files[0].keys()  # noqa: SIM118, a file of tensors is no mapping
-    }
-    save_file(mean, out / "model.safetensors", metadata={"format": "pt"})
+    base = load(model, dtype=torch.float32).network.state_dict()
+    averaged = {}
+    for name in files[0].keys():  # noqa: SIM118, a file of tensors is no mapping
+        mean = torch.stack([file.get_tensor(name).float() for file in files]).mean(0)
+        start = base[name].to(mean.device)
+        averaged[name] = (start + scale * (mean - start)).to(files[0].get_tensor(name).dtype)
+    save_file(averaged, out / "model.safetensors", metadata={"format": "pt"})
 
 
-def _adapters(model: str, trained: Sequence[Path], out: Path) -> None:
+def _adapters(model: str, trained: Sequence[Path], out: Path, scale: float) -> None:
     from peft import PeftModel
 
     from metier.engine.model import load
@@ -50,7 +55,7 @@ def _adapters(model: str, trained: Sequence[Path], out: Path) -> None:
     )
     for name, folder in zip(names[1:], trained[1:], strict=True):
         network.load_adapter(folder, adapter_name=name)
-    share = [1 / len(trained)] * len(trained)
+    share = [scale / len(trained)] * len(trained)
     network.base_model.add_weighted_adapter(names, share, "averaged", combination_type="cat")
     network.save_pretrained(str(out), selected_adapters=["averaged"], safe_serialization=True)
     for file in (out / "averaged").iterdir():  # peft gives an adapter that has a name a folder of that name

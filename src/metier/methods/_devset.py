@@ -8,6 +8,34 @@ from metier.methods import Lesson
 from metier.records import Question, questions
 
 
+def held_out(lesson: Lesson, rows: int) -> dict[str, list[Question]]:
+    """Benchmark -> at most `rows` held-out questions, the same at every call; only benchmarks that have some."""
+    asked = {}
+    for name, benchmark in lesson.benchmarks.items():
+        tasks = lesson.valid["task"].to_pylist()
+        mine = lesson.valid.take([at for at, task in enumerate(tasks) if task == name]) if name in tasks else None
+        held = questions(mine, unlabelled=not benchmark.data().labelled) if mine is not None else []
+        if held:
+            asked[name] = draw(held, rows, f"{name}:looks")
+    return asked
+
+
+def scores(model: Any, lesson: Lesson, asked: dict[str, list[Question]]) -> tuple[dict[str, float], float]:
+    """The first metric of each benchmark on its held-out questions, and their mean, where higher is better."""
+    from metier.metrics import outcomes
+
+    figures, signed = {}, []
+    for name, held in asked.items():
+        benchmark = lesson.benchmarks[name]
+        labels = benchmark.label_set(lesson.rows)
+        asking = benchmark.build_scorer().ask(model, benchmark, held, labels)
+        answers = [answer for batch in asking.batches for answer in asking.answer(batch)]
+        metric = next(iter(benchmark.build_metrics().values()))
+        figures[name] = float(metric.value(metric.statistics(outcomes(answers, labels)).sum(0)))
+        signed.append(figures[name] if metric.higher_is_better else -figures[name])
+    return figures, sum(signed) / len(signed)
+
+
 @dataclass
 class DevSet:
     """The first metric of each benchmark on its held-out rows, by the benchmark's own scorer; their mean decides."""
@@ -22,13 +50,7 @@ class DevSet:
     @classmethod
     def of(cls, model: Any, lesson: Lesson, every: int, patience: int, rows: int) -> "DevSet | None":
         """At most `rows` questions of each benchmark, the same for every look; None, aloud, where none is held out."""
-        asked = {}
-        for name, benchmark in lesson.benchmarks.items():
-            tasks = lesson.valid["task"].to_pylist()
-            mine = lesson.valid.take([at for at, task in enumerate(tasks) if task == name]) if name in tasks else None
-            held = questions(mine, unlabelled=not benchmark.data().labelled) if mine is not None else []
-            if held:
-                asked[name] = draw(held, rows, f"{name}:looks")
+        asked = held_out(lesson, rows)
         if not asked:
             lesson.progress.say("  no rows are held out to look at (`split`): the last adapter is kept")
             return None
@@ -39,23 +61,9 @@ class DevSet:
         from metier.engine.model import LanguageModel
 
         model = LanguageModel(self.model.folder, network, self.model.tokenizer, self.lesson.progress.say)
-        figures, signed = {}, []
-        for name, held in self.asked.items():
-            metric, value = self._value(model, self.lesson.benchmarks[name], held)
-            figures[name] = value
-            signed.append(value if metric.higher_is_better else -value)
+        figures, score = scores(model, self.lesson, self.asked)
         said = ", ".join(f"{name} {value:.3f}" for name, value in figures.items())
         self.lesson.progress.say(f"  step {step:,}, held-out rows: {said}")
-        score = sum(signed) / len(signed)
-        scores = [row["score"] for row in before] + [score]
-        stop = self.patience > 0 and len(scores) - scores.index(max(scores)) > self.patience
+        before_and_now = [row["score"] for row in before] + [score]
+        stop = self.patience > 0 and len(before_and_now) - before_and_now.index(max(before_and_now)) > self.patience
         return Seen(score, stop, figures)
-
-    def _value(self, model: Any, benchmark: Any, held: list[Question]) -> tuple[Any, float]:
-        from metier.metrics import outcomes
-
-        labels = benchmark.label_set(self.lesson.rows)
-        asking = benchmark.build_scorer().ask(model, benchmark, held, labels)
-        answers = [answer for batch in asking.batches for answer in asking.answer(batch)]
-        metric = next(iter(benchmark.build_metrics().values()))
-        return metric, float(metric.value(metric.statistics(outcomes(answers, labels)).sum(0)))
