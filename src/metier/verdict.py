@@ -169,14 +169,19 @@ def kept(
 
 
 def decide(
-    benchmarks: list[dict[str, Any]], keep: list[dict[str, Any]], min_gain: float, alpha: float, quick: bool
+    benchmarks: list[dict[str, Any]],
+    keep: list[dict[str, Any]],
+    min_gain: float,
+    alpha: float,
+    quick: bool,
+    trainings: int = 1,
 ) -> tuple[str, list[str]]:
     """The decision and its reasons, in sentences. Fills in `p_holm`, `p_ship` and `state` (gain | none | worse).
 
     SHIP: at least one benchmark gains (interval above zero, at least `min_gain`) and beats the cheap classifier, none
     gets worse, and everything to be kept is kept. A gain counts only where both comparisons show it, so the larger of
     their two p's is the one to test (an intersection-union test, Berger 1982, Technometrics), adjusted over all
-    benchmarks: `p_ship`. An entry with `values` is the mean of several trainings (`stages/seeds.py`).
+    benchmarks: `p_ship`. `trainings`: over how many the entries, or the weights behind them, are a mean.
     """
     both = [max(entry["p"], (entry["gain_over_cheap"] or entry)["p"]) for entry in benchmarks]
     ps = stats.holm([entry["p"] for entry in benchmarks]), stats.holm(both)
@@ -190,7 +195,7 @@ def decide(
     if close := [entry["name"] for entry in benchmarks if _close(entry, alpha)]:
         what = (
             "more seeds, or more questions, would settle it."
-            if "values" in benchmarks[0]
+            if trainings > 1
             else "another seed may end on the other side, and --seeds 3 tests the mean of three."
         )
         reasons.append(f"The test of {', '.join(close)} is close: {what}")

@@ -54,7 +54,8 @@ def judge(run: Run) -> dict[str, Any]:
         labels = run.result(f"evaluate/tuned/{benchmark.name}")["labels"]
         kept.append(judge_kept(benchmark, margin, before, after, labels, recipe.seed))
     stages = {stage: run.result(stage) for stage in ("curate", "train", "evaluate")}
-    decision, reasons = decide(entries, kept, recipe.ship.min_gain, recipe.ship.alpha, recipe.quick)
+    seeds, ship = run.locked()["seeds"], recipe.ship
+    decision, reasons = decide(entries, kept, ship.min_gain, ship.alpha, recipe.quick, len(seeds))
     return {
         "decision": decision,
         "reasons": reasons,
@@ -64,7 +65,7 @@ def judge(run: Run) -> dict[str, Any]:
         "seconds": {stage: found["seconds"] for stage, found in stages.items()},
         "seconds_a_question": {entry["name"]: _speed(run, entry["name"], entry["n"]) for entry in entries},
         "peak_memory_mb": max(found["peak_memory_mb"] for found in stages.values()),
-        "seeds": run.locked()["seeds"],
+        "seeds": seeds,
         "adapter_sha256": stages["train"]["adapter_sha256"],
     }
 

@@ -40,7 +40,7 @@ def seeds(recipe: Recipe, out: Path, count: int) -> dict[str, Any]:
         _report(done[-1])
     found = [judged(benchmark, done, recipe) for benchmark in recipe.build_benchmarks()]
     keep = [_kept(benchmark, margin, done) for benchmark, margin in recipe.build_keep()]
-    decision, reasons = decide(found, keep, recipe.ship.min_gain, recipe.ship.alpha, recipe.quick)
+    decision, reasons = decide(found, keep, recipe.ship.min_gain, recipe.ship.alpha, recipe.quick, count)
     numbers = [run.recipe.seed for run in done]
     result: dict[str, Any] = {"decision": decision, "reasons": reasons, "seeds": numbers}
     result |= {"benchmarks": found, "keep": keep}
