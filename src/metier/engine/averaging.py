@@ -34,8 +34,8 @@ def _whole(model: str, trained: Sequence[Path], out: Path, scale: float) -> None
     shutil.copytree(trained[0], out, ignore=shutil.ignore_patterns("*.safetensors"), dirs_exist_ok=True)
     files = [safe_open(weights.adapter_file(folder), "pt") for folder in trained]
     base = load(model, dtype=torch.float32).network.state_dict()
-    averaged = {}
-    for name in files[0].keys():  # noqa: SIM118, a file of tensors is no mapping
+    names, averaged = files[0].keys(), {}
+    for name in names:
         mean = torch.stack([file.get_tensor(name).float() for file in files]).mean(0)
         start = base[name].to(mean.device)
         averaged[name] = (start + scale * (mean - start)).to(files[0].get_tensor(name).dtype)

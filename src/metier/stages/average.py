@@ -47,7 +47,6 @@ def average(done: list[Run], folder: Path) -> Run:
     if run.done("train", inputs, file) is None:
         run.progress.say(f"average: one model of {len(done)} trainings")
         by_scale = _weights(run, folders, adapter)
-        run.lock(scale=max(by_scale, key=lambda scale: by_scale[scale]))
         run.seal(
             "train",
             inputs,
@@ -84,7 +83,9 @@ def _weights(run: Run, trained: Sequence[Path], adapter: Path) -> dict[float, fl
         folder.mkdir(parents=True)
         mean_of(model, trained, folder, scale)
         by_scale[scale] = _score(run, load(model, folder), lesson, asked, scale) if asked else 0.0
-    (scratch / str(max(by_scale, key=lambda scale: by_scale[scale]))).replace(adapter)
+    best = max(by_scale, key=lambda scale: by_scale[scale])
+    run.lock(scale=best)
+    (scratch / str(best)).replace(adapter)
     shutil.rmtree(scratch)
     return by_scale
 

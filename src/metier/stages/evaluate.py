@@ -186,8 +186,8 @@ def _cheap(run: Run, benchmark: Any, rows: Any) -> float:
             labels = benchmark.label_set(rows)
             answers = baselines.tfidf(own, asked, benchmark.prompt, labels, run.recipe.seed, balanced)
         _write_answers(run.path(f"{stage}.jsonl"), answers)
-        result = {"by": by, "majority": majority, "rows": len(own), "seconds": _since(started)}
-        result["version"] = baselines.VERSION
+        result = {"by": by, "version": baselines.VERSION, "majority": majority, "rows": len(own)}
+        result["seconds"] = _since(started)
         run.progress.say(f"  evaluate: cheap, {benchmark.name}: {by} in {result['seconds']} s")
         done = run.seal(stage, inputs, result)
     return float(done["seconds"])
