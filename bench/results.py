@@ -7,11 +7,9 @@ Settings are those of the recipes, which were chosen on held-out training rows.
 
 import argparse
 import json
-import os
 import sys
 import tempfile
 from collections.abc import Iterable
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -127,6 +125,7 @@ def row(name: str, done: list[Run]) -> dict[str, Any]:
     verdicts = [json.loads((run.folder / "verdict.json").read_text(encoding="utf-8")) for run in done]
     benchmark = done[0].recipe.build_benchmarks()[0]
     entry = verdicts[0]["benchmarks"][0]
+    made = done[0].locked()
     published = [r for r in benchmark.references if r.metric == entry["metric"] and r.how != "recomputed"]
     steps = json.loads((done[0].folder / "curate" / "steps.json").read_text(encoding="utf-8"))
     return {
@@ -146,8 +145,8 @@ def row(name: str, done: list[Run]) -> dict[str, Any]:
         },
         "decontaminated": next((s["dropped"] for s in steps if s["step"] == "decontaminate"), None),
         "settings": settings(done[0].recipe),
-        "machine": f"{os.cpu_count()} cores, {runs.processor()}",
-        "versions": {name: version(name) for name in ("metier", "torch", "transformers", "peft")},
+        "machine": f"{made['machine']['cores']} cores, {made['machine']['processor']}",
+        "versions": {name: made["versions"][name] for name in ("metier", "torch", "transformers", "peft")},
     }
 
 

@@ -127,3 +127,4 @@ class Industry(Pack):
         ]
     )
     costs: dict[str, float] = field(default_factory=lambda: {"liability -> property": 5})
+    asks: list[str] = field(default_factory=lambda: ["cost", "confusions"])

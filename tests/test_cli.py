@@ -162,5 +162,6 @@ def test_compare_says_the_paired_difference(monkeypatch, capsys, tmp_path, triag
 
 def test_list_and_show_speak(monkeypatch, capsys):
     assert "LoRA" in inside(monkeypatch, capsys, "list", "methods")[1]
+    assert "dapt, dpo, grpo, min_risk, sft" in inside(monkeypatch, capsys, "list")[1]
     code, out, _ = inside(monkeypatch, capsys, "show", "method", "sft")
     assert code == 0 and "epochs: int = 1" in out and "How often each row is seen." in out

@@ -2,6 +2,7 @@
 
 import json
 import os
+import time
 from collections import Counter
 
 import pytest
@@ -161,22 +162,22 @@ def test_only_pairs_that_interact_where_types_are_asked(mirror):
     assert len(plugins.build("benchmarks", "ddi2013_types", {}).questions()) == 1
 
 
-@pytest.mark.parametrize(
-    ("name", "record"),
-    [
-        ("banking77", {"text": "Where is my card?", "label": 1}),
-        ("medqa_usmle", {"question": "Which?", "options": {"A": "this", "B": "that"}, "answer_idx": "B"}),
-        ("pubmedqa", {"pubid": 7, "question": "Does it?", "context": {"contexts": ["One."]}, "final_decision": "yes"}),
-        ("amazon_counterfactual", {"text": "I wish.", "label": 1, "label_text": "counterfactual"}),
-        ("gsm8k", {"question": "1+1?", "answer": "1+1=2\n#### 2"}),
-        ("fomc_stance", {"index": 3, "sentence": "Rates rise.", "year": 2010, "label": 1}),
-    ],
-)
-def test_a_saved_copy_of_the_hubs_dataset_gives_the_same_rows(name, record, tmp_path, monkeypatch):
+# A row with the columns that the hub's dataset has.
+ON_THE_HUB = {
+    "banking77": {"text": "Where is my card?", "label": 1},
+    "medqa_usmle": {"question": "Which?", "options": {"A": "this", "B": "that"}, "answer_idx": "B"},
+    "amazon_counterfactual": {"text": "I wish.", "label": 1, "label_text": "counterfactual"},
+    "gsm8k": {"question": "1+1?", "answer": "1+1=2\n#### 2"},
+    "fomc_stance": {"index": 3, "sentence": "Rates rise.", "year": 2010, "label": 1},
+}
+
+
+@pytest.mark.parametrize("name", [name for name in DATASETS if plugins.find("sources", name)().hub])
+def test_a_saved_copy_of_the_hubs_dataset_gives_the_same_rows(name, tmp_path, monkeypatch):
     import datasets
 
     source = plugins.find("sources", name)()
-    part = datasets.Dataset.from_list([record])
+    part = datasets.Dataset.from_list([ON_THE_HUB[name]])
     if name == "banking77":
         part = part.cast_column("label", datasets.ClassLabel(names=["activate_my_card", "card_arrival"]))
     datasets.DatasetDict({"train": part, "test": part}).save_to_disk(str(tmp_path / source.folder / "hub"))
@@ -216,6 +217,33 @@ def test_a_dataset_without_a_hub_id_says_that_it_comes_from_a_mirror_only(tmp_pa
     monkeypatch.setenv(MIRROR, str(tmp_path))
     assert "no finance/tatqa/, and this dataset has no hub id" in tatqa.problems()[0]
     assert "the hub is switched off" in banking77.problems()[0] and "no hub id" not in banking77.problems()[0]
+
+
+def test_a_hub_that_cannot_be_reached_is_asked_once(monkeypatch, tmp_path):
+    import datasets
+    import huggingface_hub
+
+    monkeypatch.setattr(huggingface_hub.constants, "ENDPOINT", "http://127.0.0.1:9")  # nothing listens there
+    monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", False)
+    for name in ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE", MIRROR):
+        monkeypatch.delenv(name, raising=False)
+    began = time.monotonic()
+    with pytest.raises(UserError, match=f"PolyAI/banking77 cannot be had from the hub.*Set {MIRROR}"):
+        plugins.find("sources", "banking77")().rows()
+    assert time.monotonic() - began < 5
+
+
+def test_each_product_text_has_the_licence_of_where_it_is_from(mirror):
+    rows = [{**TEXT, "licence": licence} for licence in ("CC BY-SA 4.0", "Apache-2.0 (repository)", "CDLA-Sharing-1.0")]
+    write_lines(mirror / "retail/product_text/train.jsonl", rows)
+    found = plugins.build("sources", "product_text", {}).rows().to_pylist()
+    licences = [row["licence"] for row in found if row["split"] == "train"]
+    assert licences == ["CC-BY-SA-4.0", "Apache-2.0", "CDLA-Sharing-1.0"]
+
+
+def test_texts_of_one_day_are_one_draw(mirror):
+    (question,) = plugins.build("benchmarks", "fed_rate_moves", {}).questions()
+    assert question.group == RAW["fed_rate_moves"]["release_date"]
 
 
 def test_a_label_that_is_not_declared_is_said(mirror):

@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
+from metier import plugins
 from metier.errors import UserError
 from metier.recipe import check, load
 from metier.stages._columns import columns_of
@@ -109,6 +110,8 @@ def test_a_folder_of_texts_and_a_pdf_stands_beside_the_packs_benchmark(monkeypat
     assert [row["origin"] for row in lines(made / "left_out.jsonl")] == ["README.md", "scan.xlsx"]
     text = (made / "recipe.yaml").read_text()
     assert "no labelled rows" in text and yaml.safe_load(text)["sources"][1:] == ["icd10cm", "general"]
+    # What is learned from is the pack's, so its steps hold: two terms that differ in one word are two terms.
+    assert yaml.safe_load(text)["steps"] == plugins.find("industries", "clinical_coding")().steps
     changes = ("--set", "model=fake", "--quick")
     assert inside(monkeypatch, capsys, "check", made / "recipe.yaml", *changes)[0] == 0
     code, out, _ = inside(monkeypatch, capsys, "run", made / "recipe.yaml", *changes, "--json")

@@ -143,15 +143,19 @@ def new(
 @app.command("list")
 def list_(
     kind: Annotated[
-        str, typer.Argument(help="industries, sources, formats, shapes, steps, methods, benchmarks, scorers, metrics")
-    ],
+        str | None,
+        typer.Argument(help="industries, sources, formats, shapes, steps, methods, benchmarks, scorers, metrics"),
+    ] = None,
     json_: Json = False,
 ) -> None:
-    """What there is of a kind."""
+    """What there is of a kind; without one, the kinds."""
     from metier import plugins
 
-    names = plugins.names(_kind(kind))
-    rows = [{"name": name, "what": _first_line(plugins.find(_kind(kind), name).__doc__)} for name in names]
+    if kind is None:
+        rows = [{"name": known, "what": ", ".join(plugins.names(known))} for known in plugins.KINDS]
+    else:
+        names = plugins.names(_kind(kind))
+        rows = [{"name": name, "what": _first_line(plugins.find(_kind(kind), name).__doc__)} for name in names]
     print(json.dumps(rows) if json_ else "\n".join(f"{row['name']:<18} {row['what']}" for row in rows))
 
 
@@ -360,7 +364,7 @@ def _kind(kind: str) -> str:
     for known, name in plugins.KINDS.items():
         if kind in (known, name.lower()):
             return known
-    raise UserError(f"There is no kind '{kind}'.{nearest(kind, plugins.KINDS)} There are: {', '.join(plugins.KINDS)}.")
+    raise UserError(f"There is no kind '{kind}'.{nearest(kind, plugins.KINDS)}")
 
 
 def _first_line(text: str | None) -> str:

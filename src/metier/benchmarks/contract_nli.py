@@ -17,6 +17,7 @@ class Benchmark(Declared):
         default_factory=lambda: ["macro_f1", "accuracy", {"f1": {"positive": ["Contradiction"]}}]
     )
     labels: list[str] = field(default_factory=lambda: ["Entailment", "Contradiction"])
+    slices: list[str] = field(default_factory=lambda: ["hypothesis_id"])
     licence: str = "CC-BY-4.0"
     citation: str = "Koreeda and Manning 2021, Findings of EMNLP"
     references: list[Reference] = field(

@@ -17,6 +17,7 @@ class Benchmark(Declared):
     prompt: str = "Sentence: {sentence}\nInteraction between {mention1} and {mention2}:"
     metrics: list[Any] = field(default_factory=lambda: ["accuracy", "macro_f1"])
     labels: list[str] = field(default_factory=lambda: ["mechanism", "effect", "advise", "int"])
+    slices: list[str] = field(default_factory=lambda: ["source"])
     licence: str = "CC-BY-NC-4.0"
     citation: str = "Herrero-Zazo et al. 2013, J. Biomed. Inform. 46; Segura-Bedmar et al. 2013, SemEval-2013 Task 9"
     majority: float | None = 0.4197

@@ -74,4 +74,4 @@ class Industry(Pack):
             "dovish -> hawkish": 5,
         }
     )
-    asks: list[str] = field(default_factory=lambda: ["balanced", "out_of_time", "training_runs"])
+    asks: list[str] = field(default_factory=lambda: ["balanced", "out_of_time", "training_runs", "cost"])

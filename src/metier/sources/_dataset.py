@@ -1,6 +1,8 @@
 """Published datasets: from a mirror (`METIER_DATA`) or the hub, mapped to our rows."""
 
 import os
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -46,7 +48,8 @@ class Dataset(NamedSource):
     """The mirror's column -> the hub's, where they differ."""
 
     def row(self, raw: dict[str, Any]) -> dict[str, Any] | None:
-        """One row of theirs as one of ours (without source, licence, origin and split); None leaves it out."""
+        """One row of theirs as one of ours, without source, origin and split; None leaves it out. Its `licence` is the
+        dataset's where it names none of its own."""
         taken = set(self.columns.values())
         found = {ours: None if raw.get(theirs) is None else str(raw[theirs]) for ours, theirs in self.columns.items()}
         if found.get("label") is not None:
@@ -73,7 +76,7 @@ class Dataset(NamedSource):
                 shared = {"source": self.name, "licence": self.licence, "origin": origin, "split": split}
                 row["id"] = row.get("id") or origin
                 row["fields"] = list(row.get("fields", {}).items())
-                found.append({**row, **shared})
+                found.append({**shared, **row})
         return rows_to_table(found)
 
     def fingerprint(self) -> str:
@@ -140,6 +143,8 @@ class Dataset(NamedSource):
             if saved is not None:
                 found = datasets.load_from_disk(str(saved))
             else:
+                if not _hub_answers():  # the library would ask six times, 23 s, before it looks into its cache
+                    datasets.config.HF_HUB_OFFLINE = True
                 found = datasets.load_dataset(self.hub, self.hub_config, revision=self.revision)
         except Exception as error:  # the library raises many kinds for one thing: it cannot be had
             raise UserError(self._absent(f"{self.hub} cannot be had from the hub ({type(error).__name__})")) from error
@@ -150,3 +155,16 @@ class Dataset(NamedSource):
                 plain = {key: names[key].int2str(value) if key in names else value for key, value in record.items()}
                 raw = {theirs.get(key, key): value for key, value in plain.items()}
                 yield SPLITS.get(name, "train"), f"{self.hub}/{name}:{number}", raw
+
+
+def _hub_answers() -> bool:
+    """Whether the hub, or the proxy before it, says anything within five seconds."""
+    from huggingface_hub.constants import ENDPOINT
+
+    try:
+        urllib.request.urlopen(urllib.request.Request(ENDPOINT, method="HEAD"), timeout=5).close()
+    except urllib.error.HTTPError:
+        return True
+    except OSError:
+        return False
+    return True

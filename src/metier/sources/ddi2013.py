@@ -18,7 +18,7 @@ class Source(Dataset):
     licence: str = "CC-BY-NC-4.0"
     citation: str = "Herrero-Zazo et al. 2013, The DDI corpus, J. Biomed. Inform. 46"
     url: str = "https://github.com/isegura/DDICorpus"
-    hub: str = "bigbio/ddi_corpus"
+    # bigbio/ddi_corpus on the hub is a loading script, which `datasets` refuses to run, and so do we.
     columns: dict[str, str] = field(default_factory=lambda: {"id": "pair_id", "text": "text", "label": "label"})
     types_only: bool = False
     """Leave out pairs that do not interact: four classes in place of five."""

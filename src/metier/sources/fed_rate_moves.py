@@ -18,7 +18,14 @@ class Source(Dataset):
     )
     url: str = "https://github.com/gtfintechlab/fomc-hawkish-dovish"
     columns: dict[str, str] = field(
-        default_factory=lambda: {"id": "id", "text": "text", "label": "label", "time": "release_date"}
+        # Texts of one day have one answer: they stand on one side of a split, and are one draw for an interval.
+        default_factory=lambda: {
+            "id": "id",
+            "text": "text",
+            "label": "label",
+            "group": "release_date",
+            "time": "release_date",
+        }
     )
     characters: int = 1500
     """So much of the beginning of a text is read."""

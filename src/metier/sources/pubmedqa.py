@@ -15,7 +15,7 @@ class Source(Dataset):
     licence: str = "MIT"
     citation: str = "Jin et al. 2019, PubMedQA: A Dataset for Biomedical Research Question Answering, EMNLP"
     url: str = "https://github.com/pubmedqa/pubmedqa"
-    hub: str = "qiaojin/PubMedQA"
+    # qiaojin/PubMedQA on the hub has the 1,000 labelled questions as one part, without the authors' test half.
     columns: dict[str, str] = field(
         default_factory=lambda: {"id": "pmid", "text": "question", "label": "final_decision"}
     )
@@ -23,5 +23,4 @@ class Source(Dataset):
     def row(self, raw: dict[str, Any]) -> dict[str, Any] | None:
         found = super().row(raw)
         assert found is not None
-        contexts = raw["contexts"] if "contexts" in raw else raw["context"]["contexts"]
-        return {**found, "fields": {"abstract": " ".join(contexts)}}
+        return {**found, "fields": {"abstract": " ".join(raw["contexts"])}}

@@ -34,7 +34,11 @@ def recipe_text(
         head.append(f"{counts['left_out']:,} pieces gave no row: left_out.jsonl says which and why.")
     redacts = _redacts(industry, pack)
     steps = [*STEPS[:2], *([{"redact": {"profile": pack.name, "labels": "keep"}}] if redacts else []), *STEPS[2:]]
-    parts = [_comment(head), _comment(["", "To be answered by you:", *(f"- {doubt}" for doubt in doubts)])]
+    if not columns.label:  # the pack's own rows are learned from, with the steps that suit them
+        steps = pack.steps
+    parts = [_comment(head)]
+    if doubts:
+        parts += [_comment(["", "To be answered by you:", *(f"- {doubt}" for doubt in doubts)])]
     parts += [_yaml("industry", chosen)]
     parts += _sources(pack, columns, counts)
     parts += [_yaml("steps", steps)]
