@@ -20,6 +20,7 @@ from metier import recipe as recipes
 from metier.progress import Progress
 from metier.recipe import Recipe
 from metier.runs import Run
+from metier.stages.average import made_from
 from metier.stages.report import report
 from metier.stages.seeds import averaged, evaluated, judged
 from metier.verdict import say_p
@@ -89,8 +90,10 @@ def finished(known: dict[str, Recipe], out: Path) -> dict[str, list[Run]]:
     """Recipe -> its runs that have a verdict, by seed; a run of settings that the recipe no longer has is left off."""
     found: dict[str, list[Run]] = {}
     for name, recipe in known.items():
-        for path in sorted((out / name).glob("seed-*/verdict.json")):
-            seeded = recipe.model_copy(update={"seed": int(path.parent.name.removeprefix("seed-"))})
+        numbers = {int(path.parent.name.removeprefix("seed-")) for path in (out / name).glob("seed-*/verdict.json")}
+        for number in sorted(numbers):
+            path = out / name / f"seed-{number}" / "verdict.json"
+            seeded = recipe.model_copy(update={"seed": number})
             if recipes.load(path.parent / "recipe.yaml") != seeded:
                 print(f"{path.parent}: made with other settings than the recipe has now; left off", file=sys.stderr)
                 continue
@@ -133,7 +136,7 @@ def row(name: str, done: list[Run]) -> dict[str, Any]:
         **judged(benchmark, done, done[0].recipe),
         "seeds": [run.recipe.seed for run in done],
         "majority": entry["majority"],
-        "baseline": done[0].result(f"evaluate/cheap/{benchmark.name}").get("version"),
+        "baseline": done[0].result(f"evaluate/cheap/{benchmark.name}").get("version") if entry["cheap"] else None,
         "decisions": [verdict["decision"] for verdict in verdicts],
         "averaged": averaged_figures(done),
         "published": [f"{reference.system} {reference.value:.3f} ({reference.source})" for reference in published],
@@ -151,10 +154,13 @@ def row(name: str, done: list[Run]) -> dict[str, Any]:
 
 
 def averaged_figures(done: list[Run]) -> dict[str, Any] | None:
-    """How the mean of all trainings does as one model; None where it was not made of these seeds."""
+    """How the mean of all trainings does as one model; None where it was not made of these very trainings."""
     path = done[0].folder.parent / "averaged" / "verdict.json"
     verdict = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {"seeds": []}
-    if verdict["seeds"] != [run.recipe.seed for run in done]:
+    sealed = path.parent / "train.done.json"
+    if verdict["seeds"] != [run.recipe.seed for run in done] or not sealed.is_file():
+        return None
+    if json.loads(sealed.read_text(encoding="utf-8"))["inputs"] != made_from(done):
         return None
     [entry] = verdict["benchmarks"]
     figures = {key: entry[key] for key in ("tuned", "cheap", "gain_over_cheap", "fixed", "broke")}

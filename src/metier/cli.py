@@ -1,6 +1,8 @@
 """The command line: a short function per verb. Nothing heavy is imported before a verb needs it."""
 
+import errno
 import json
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -19,6 +21,8 @@ app = typer.Typer(
 )
 
 HOLD, MEND = 2, 3  # 0: done, or SHIP; 1: our bug, with its traceback
+FULL = os.strerror(errno.ENOSPC)
+NO_ROOM = f"{FULL}. Make room, then call again: the run goes on where it stopped."
 
 RecipeFile = Annotated[
     Path | None, typer.Argument(help="A recipe (YAML). Left out: ICD-10-CM coding, which needs no data.")
@@ -27,7 +31,7 @@ Target = Annotated[Path | None, typer.Argument(help="A recipe (YAML) or the fold
 Folder = Annotated[Path, typer.Argument(help="The folder of a run.")]
 IndustryName = Annotated[str | None, typer.Option("--industry", help="A pack's name, or a path to its Python file.")]
 Changes = Annotated[list[str] | None, typer.Option("--set", help="Change the recipe: key=value, a.b=value.")]
-Out = Annotated[Path | None, typer.Option("--out", help="The run's folder; runs/NAME if left out.")]
+Out = Annotated[Path | None, typer.Option("--out", help="The run's folder; if left out runs/NAME, or runs/NAME-seeds.")]
 Quick = Annotated[bool, typer.Option("--quick", help="A smoke run: few rows, same path, no verdict.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
 
@@ -46,7 +50,7 @@ def run(
     if seeds != 1:
         from metier.stages.seeds import seeds as run_seeds
 
-        folder, loaded = _recipe_target(recipe, industry, set_, out, quick)
+        folder, loaded = _recipe_target(recipe, industry, set_, out, quick, "-seeds")
         _checked(loaded)
         _finish((folder, run_seeds(loaded, folder, seeds)), json_)
         return
@@ -226,7 +230,9 @@ def main() -> None:
     except KeyboardInterrupt:
         _stop("Stopped. The run goes on where it stopped when you call it again.", MEND)
     except OSError as error:
-        if error.errno is None or error.filename is None and error.errno != 28:
+        if FULL in str(error):
+            _stop(NO_ROOM, MEND)
+        if error.errno is None or error.filename is None:
             raise
         _stop(
             f"{error.filename or 'The disk'}: {error.strerror}. Make room or mend the permissions, then call again: "
@@ -234,6 +240,8 @@ def main() -> None:
             MEND,
         )
     except Exception as error:
+        if FULL in str(error):  # safetensors and shutil have errors of their own for it
+            _stop(NO_ROOM, MEND)
         if type(error).__module__.startswith(("click", "typer")) and hasattr(error, "format_message"):
             _stop(error.format_message(), MEND)
         raise
@@ -251,7 +259,12 @@ def _load(path: Path | None, industry: str | None, changes: list[str] | None, qu
 
 
 def _recipe_target(
-    path: Path | None, industry: str | None, changes: list[str] | None, out: Path | None, quick: bool
+    path: Path | None,
+    industry: str | None,
+    changes: list[str] | None,
+    out: Path | None,
+    quick: bool,
+    ending: str = "",
 ) -> Any:
     recipe = _load(path, industry, changes, quick)
     name = (
@@ -261,7 +274,7 @@ def _recipe_target(
         if path
         else Path(recipe.industry).stem
     )
-    return (out or Path("runs") / (f"{name}-quick" if quick else name), recipe)
+    return (out or Path("runs") / f"{name}{'-quick' if quick else ''}{ending}", recipe)
 
 
 def _target(target: Path | None, industry: str | None, changes: list[str] | None, out: Path | None, quick: bool) -> Any:

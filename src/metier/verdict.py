@@ -32,6 +32,7 @@ def compare(metric: MetricLike, before: Outcomes, after: Outcomes, seed: int, al
 
     Both are weighted by the same bootstrap draws of whole clusters, so that a hard draw is hard for both.
     """
+    same_questions(before, after)
     sign = 1.0 if metric.higher_is_better else -1.0
     cluster, weights = stats.bootstrap_weights(before.groups, seed)
     first, second = metric.statistics(before), metric.statistics(after)
@@ -48,7 +49,7 @@ def compare(metric: MetricLike, before: Outcomes, after: Outcomes, seed: int, al
         stats.figure_interval(value, drawn, clusters=clusters) for value, drawn in zip(values, draws, strict=True)
     ]
     test, p = "paired bootstrap", stats.bootstrap_p(difference, difference_draws, clusters)
-    smallest = stats.smallest_visible(float(difference_draws.std()), alpha, clusters=clusters)
+    smallest = stats.smallest_visible(stats.standard_error(difference_draws), alpha, clusters=clusters)
     single = len(set(before.groups)) == len(before.groups)
     if metric.share_of_right:
         fixed, broke = fixed_and_broke(before, after)
@@ -64,6 +65,16 @@ def compare(metric: MetricLike, before: Outcomes, after: Outcomes, seed: int, al
         test, p = f"too few groups to test (fewer than {stats.FEWEST_CLUSTERS})", 1.0
     gain = stats.percentile_interval(difference, difference_draws, clusters=clusters)
     return Paired(intervals[0], intervals[1], gain, p, test, smallest)
+
+
+def same_questions(before: Outcomes, after: Outcomes) -> None:
+    """Raises `UserError` where two models answered different questions, or in another order: a paired test of them
+    would mean nothing."""
+    if [answer.id for answer in before.answers] != [answer.id for answer in after.answers]:
+        raise UserError(
+            "Two models answered different questions (the test data changed between them?), so they cannot be "
+            "compared. Remove the folder `evaluate` of the run and call `metier evaluate` again."
+        )
 
 
 def fixed_and_broke(before: Outcomes, after: Outcomes) -> tuple[int, int]:

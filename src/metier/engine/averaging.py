@@ -1,6 +1,5 @@
 """Several trainings from one start averaged into one model, at the cost of one when it is asked."""
 
-import json
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,7 +10,6 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from metier.engine import weights
-from metier.errors import UserError
 
 
 def average(model: str, trained: Sequence[Path], out: Path, scale: float = 1.0) -> None:
@@ -20,7 +18,7 @@ def average(model: str, trained: Sequence[Path], out: Path, scale: float = 1.0) 
     arithmetic of Ilharco et al. 2023 (ICLR).
 
     Adapters are laid side by side, so that the rank is the sum of theirs: the mean of products B A is not the product
-    of the means. Raises `UserError` where the form does not allow it.
+    of the means. Not for adapters of DoRA, which have lengths beside their products.
     """
     if weights.is_whole(trained[0]):
         _whole(model, trained, out, scale)
@@ -47,8 +45,6 @@ def _adapters(model: str, trained: Sequence[Path], out: Path, scale: float) -> N
 
     from metier.engine.model import load
 
-    if any(json.loads((folder / "adapter_config.json").read_text()).get("use_dora") for folder in trained):
-        raise UserError("Adapters of DoRA have lengths beside their products, and so no mean of their form.")
     names = [f"training-{number}" for number in range(len(trained))]
     network: Any = PeftModel.from_pretrained(
         load(model, dtype=torch.float32).network, trained[0], adapter_name=names[0]

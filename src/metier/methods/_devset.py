@@ -3,27 +3,46 @@
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from metier.benchmarks import draw
 from metier.methods import Lesson
+from metier.metrics import outcomes
 from metier.records import Question, questions
+from metier.scorers import Answer
 
 
 def held_out(lesson: Lesson, rows: int) -> dict[str, list[Question]]:
-    """Benchmark -> at most `rows` held-out questions, the same at every call; only benchmarks that have some."""
+    """Benchmark -> at most `rows` held-out questions, the same at every call; only benchmarks that have some which
+    tell models apart."""
     asked = {}
     for name, benchmark in lesson.benchmarks.items():
         tasks = lesson.valid["task"].to_pylist()
         mine = lesson.valid.take([at for at, task in enumerate(tasks) if task == name]) if name in tasks else None
         held = questions(mine, unlabelled=not benchmark.data().labelled) if mine is not None else []
-        if held:
-            asked[name] = draw(held, rows, f"{name}:looks")
+        chosen = draw(held, rows, f"{name}:looks") if held else []
+        if chosen and not _tells(benchmark, chosen, benchmark.label_set(lesson.rows)):
+            lesson.progress.say(f"  {name}: no held-out row has a label that its metric counts; they are not looked at")
+        elif chosen:
+            asked[name] = chosen
     return asked
+
+
+def _tells(benchmark: Any, asked: list[Question], labels: list[str]) -> bool:
+    """Whether the deciding metric has a value for perfect answers: F1 of a label that no question has, has none, and
+    the model that never says it would look as good as any."""
+    if not labels:
+        return True
+    perfect = [
+        Answer(one.id, "", "", one.answer, one.answer, 1.0, probabilities=tuple(float(one.answer == x) for x in labels))
+        for one in asked
+    ]
+    metric = next(iter(benchmark.build_metrics().values()))
+    return bool(np.isfinite(metric.value(metric.statistics(outcomes(perfect, labels)).sum(0))))
 
 
 def scores(model: Any, lesson: Lesson, asked: dict[str, list[Question]]) -> tuple[dict[str, float], float]:
     """The first metric of each benchmark on its held-out questions, and their mean, where higher is better."""
-    from metier.metrics import outcomes
-
     figures, signed = {}, []
     for name, held in asked.items():
         benchmark = lesson.benchmarks[name]

@@ -1,5 +1,6 @@
 """The trainings of several seeds averaged into one model, which is a run like theirs."""
 
+import json
 import shutil
 from collections import Counter
 from collections.abc import Sequence
@@ -11,12 +12,13 @@ import pyarrow.compute as pc
 
 from metier import runs
 from metier.engine import weights
+from metier.errors import UserError
 from metier.methods import Lesson
 from metier.methods._devset import held_out, scores
 from metier.records import Question
 from metier.runs import Run, file_sha256, fingerprint, write_table
 
-VERSION = 1
+VERSION = 2
 SCALES = (1.0, 1.5, 2.0)
 """What the mean of the changes is multiplied by; held-out rows choose. Adapters that began at different random weights
 change the model in directions of their own, and a third of each is too little: docs/log.md has epqa_product_qa's."""
@@ -24,13 +26,20 @@ HELD_OUT_ROWS, FEWEST_HELD_OUT = 500, 100
 """Of each benchmark, that a scale is chosen by; and of all, below which the mean is taken as it is."""
 
 
+class NoMean(UserError):
+    """These trainings have no mean of the form that they have."""
+
+
 def average(done: list[Run], folder: Path) -> Run:
     """A run whose model is the mean of the weights that the runs `done` trained, ready to be asked and reported.
 
     Its rows are all that any of them learned, so the cheap baseline has them too; held out is what none of them
-    learned. Raises `UserError` where their adapters have no mean.
+    learned. Raises `NoMean` where their adapters have none, and leaves no folder behind then.
     """
-    first = done[0]
+    first, trained = done[0], [one.result("train") for one in done]
+    folders = [one.folder / result["adapter"] for one, result in zip(done, trained, strict=True)]
+    if not weights.is_whole(folders[0]) and any(_dora(folder) for folder in folders):
+        raise NoMean("Adapters of DoRA have lengths beside their products, and so no mean of their form.")
     run = runs.open_run(folder, first.recipe, first.progress)
     run.lock(
         seeds=[one.recipe.seed for one in done],
@@ -38,11 +47,9 @@ def average(done: list[Run], folder: Path) -> Run:
         model=first.locked()["model"],
         sources=first.locked()["sources"],
     )
-    trained = [one.result("train") for one in done]
-    inputs = fingerprint(VERSION, [[one["adapter_sha256"], one["rows_sha256"]] for one in trained])
+    inputs = made_from(done)
     _rows(run, done, inputs)
     adapter = run.folder / "train" / "adapter"
-    folders = [one.folder / result["adapter"] for one, result in zip(done, trained, strict=True)]
     file = f"train/adapter/{weights.adapter_file(folders[0]).name}"
     if run.done("train", inputs, file) is None:
         run.progress.say(f"average: one model of {len(done)} trainings")
@@ -53,7 +60,7 @@ def average(done: list[Run], folder: Path) -> Run:
             {
                 "adapter": "train/adapter",
                 "adapter_sha256": file_sha256(run.folder / file),
-                "rows_sha256": file_sha256(run.folder / "curate" / "train.parquet"),
+                "rows_sha256": _sha256(run, "train"),
                 "held_out": {str(scale): score for scale, score in by_scale.items()},
                 **{cost: round(sum(one[cost] for one in trained), 1) for cost in ("seconds", "steps", "tokens")},
             },
@@ -61,9 +68,26 @@ def average(done: list[Run], folder: Path) -> Run:
     return run
 
 
-def _weights(run: Run, trained: Sequence[Path], adapter: Path) -> dict[float, float]:
+def made_from(done: Sequence[Run]) -> str:
+    """A hash of all that the mean of these runs depends on."""
+    parts = [
+        [*(one.result("train")[key] for key in ("adapter_sha256", "rows_sha256")), _sha256(one, "valid")]
+        for one in done
+    ]
+    return fingerprint(VERSION, SCALES, HELD_OUT_ROWS, FEWEST_HELD_OUT, parts)
+
+
+def _dora(adapter: Path) -> bool:
+    return bool(json.loads((adapter / "adapter_config.json").read_text(encoding="utf-8")).get("use_dora"))
+
+
+def _sha256(run: Run, side: str) -> str:
+    return file_sha256(run.folder / "curate" / f"{side}.parquet")
+
+
+def _weights(run: Run, trained: Sequence[Path], adapter: Path) -> dict[float, float | None]:
     """The averaged weights, there completely or not at all, by the scale that answers held-out rows best (the first
-    where several do; 1 where too few are held out from all trainings); returns the scores by scale."""
+    where several do; 1 where too few are held out from all trainings). Returns the scores by scale, None: not asked."""
     from metier.engine.averaging import average as mean_of
     from metier.engine.model import load
 
@@ -77,13 +101,13 @@ def _weights(run: Run, trained: Sequence[Path], adapter: Path) -> dict[float, fl
     if sum(map(len, asked.values())) < FEWEST_HELD_OUT:
         run.progress.say(f"  fewer than {FEWEST_HELD_OUT} rows are held out from all trainings: the mean as it is")
         asked = {}
-    by_scale: dict[float, float] = {}
+    by_scale: dict[float, float | None] = {}
     for scale in SCALES if asked else (1.0,):
         folder = scratch / str(scale)
         folder.mkdir(parents=True)
         mean_of(model, trained, folder, scale)
-        by_scale[scale] = _score(run, load(model, folder), lesson, asked, scale) if asked else 0.0
-    best = max(by_scale, key=lambda scale: by_scale[scale])
+        by_scale[scale] = _score(run, load(model, folder), lesson, asked, scale) if asked else None
+    best = max(by_scale, key=lambda scale: by_scale[scale] or 0.0) if asked else 1.0
     run.lock(scale=best)
     (scratch / str(best)).replace(adapter)
     shutil.rmtree(scratch)
@@ -108,6 +132,8 @@ def _rows(run: Run, done: list[Run], inputs: str) -> None:
     files = {"train": learned}
     for name in ("valid", "dropped"):
         files[name] = _without(first.table("curate", f"{name}.parquet"), learned)
+    # A row of a customer whose other rows were learned is not held out from all trainings.
+    files["valid"] = _without(files["valid"], learned, "group")
     for name, rows in files.items():
         write_table(run.path("curate", f"{name}.parquet"), rows)
     for name in ("steps.json", "representation.json"):
@@ -118,6 +144,6 @@ def _rows(run: Run, done: list[Run], inputs: str) -> None:
     run.seal("curate", inputs, {**first.result("curate"), **counts, "licences": licences, "seconds": seconds})
 
 
-def _without(rows: pa.Table, others: pa.Table) -> pa.Table:
-    """The rows whose id is not among the others'."""
-    return rows.filter(pc.invert(pc.is_in(rows["id"], others["id"])))
+def _without(rows: pa.Table, others: pa.Table, column: str = "id") -> pa.Table:
+    """The rows whose id, or group where they have one, is not among the others'."""
+    return rows.filter(pc.invert(pc.is_in(rows[column], others[column].drop_null())))

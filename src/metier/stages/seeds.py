@@ -14,13 +14,13 @@ from metier.pages import template
 from metier.progress import Progress
 from metier.recipe import Recipe
 from metier.runs import Run, write_json, write_text
-from metier.stages.average import average
+from metier.stages.average import NoMean, average
 from metier.stages.curate import curate
 from metier.stages.evaluate import evaluate, read_answers
 from metier.stages.report import meaning, report
 from metier.stages.train import train
 from metier.stats import Interval
-from metier.verdict import decide, kept, say_p
+from metier.verdict import decide, kept, same_questions, say_p
 
 
 def seeds(recipe: Recipe, out: Path, count: int) -> dict[str, Any]:
@@ -31,7 +31,11 @@ def seeds(recipe: Recipe, out: Path, count: int) -> dict[str, Any]:
     """
     if count < 2:
         raise UserError(f"--seeds {count}: with one training there is no spread. Use 2 or more, or leave it out.")
+    if (out / "recipe.yaml").is_file():
+        raise UserError(f"{out} holds one run, and --seeds makes several. Give them a folder: `--out {out}-seeds`.")
     progress = Progress()
+    if (out / "averaged" / "recipe.yaml").is_file():  # of another recipe? It is said now, not after hours
+        opened(out / "averaged", recipe, progress)
     done: list[Run] = []
     for seed in range(recipe.seed, recipe.seed + count):
         progress.say(f"seed {seed}")
@@ -48,7 +52,7 @@ def seeds(recipe: Recipe, out: Path, count: int) -> dict[str, Any]:
     verdicts = [_report(run) for run in done]  # once more, now that each can tell how far the others are
     result["averaged"] = averaged(done, out / "averaged")
     write_json(out / "seeds.json", result)
-    write_text(out / "report.html", _page(out.resolve().name, recipe, result, verdicts))
+    write_text(out / "report.html", _page(out, recipe, result, verdicts))
     return result
 
 
@@ -57,7 +61,7 @@ def averaged(done: list[Run], folder: Path) -> dict[str, Any] | None:
     with runs.alone(folder):
         try:
             run = average(done, folder)
-        except UserError as error:
+        except NoMean as error:
             done[0].progress.say(f"The trainings were not averaged: {error}")
             return None
         _ask(run, done[0].folder / "evaluate" / "base")
@@ -69,7 +73,7 @@ def _report(run: Run) -> dict[str, Any]:
         return report(run)
 
 
-def _page(name: str, recipe: Recipe, result: dict[str, Any], verdicts: list[dict[str, Any]]) -> str:
+def _page(out: Path, recipe: Recipe, result: dict[str, Any], verdicts: list[dict[str, Any]]) -> str:
     from markupsafe import Markup
 
     from metier.pages import pictures
@@ -83,9 +87,8 @@ def _page(name: str, recipe: Recipe, result: dict[str, Any], verdicts: list[dict
             rows.append(("tuned, averaged", result["averaged"]["benchmarks"][at]["tuned"]))
         title = f"{entry['metric']} on {entry['name']}, with 95 % intervals"
         pictured.append((entry, Markup(pictures.intervals(rows, title, entry["unit"] == "share"))))
-    page: str = template("seeds.html").render(
-        name=name, recipe=recipe, meaning=meaning(result), pictured=pictured, say_p=say_p, **result
-    )
+    known = {"name": out.resolve().name, "folder": out, "recipe": recipe, "meaning": meaning(result)}
+    page: str = template("seeds.html").render(**known, pictured=pictured, say_p=say_p, **result)
     return page
 
 
@@ -108,7 +111,10 @@ def evaluated(folder: Path, recipe: Recipe, progress: Progress, base: Path | Non
 def _ask(run: Run, base: Path | None) -> None:
     mine = run.folder / "evaluate" / "base"
     if base and not mine.exists():  # a seal of other questions is not believed
-        shutil.copytree(base, mine)
+        scratch = run.path("evaluate", ".base.part")  # there completely or not at all
+        shutil.rmtree(scratch, ignore_errors=True)
+        shutil.copytree(base, scratch)
+        scratch.replace(mine)
     evaluate(run)
 
 
@@ -120,11 +126,13 @@ def tuned(run: Run, name: str, who: str = "tuned") -> Outcomes:
 def paired(
     metric: Any, before: list[Outcomes], after: list[Outcomes], seed: int, alpha: float = 0.05
 ) -> dict[str, Any]:
-    """Gain of the mean over seeds, its 95 % interval and p: clusters of questions and seeds are drawn together.
+    """Gain of the mean over seeds, its 95 % interval and p, by chance in the questions and in the trainings.
 
-    Every draw takes the same clusters for both arms, and as many seeds, with replacement, as there are; the same seeds
-    for both, since they share the model's start. Where clusters are too few to draw from, p is 1.
+    Every draw takes the same clusters of questions for both arms, and an arm's training is held against the other's of
+    the same seed. Where clusters are too few to draw from, p is 1.
     """
+    for pair in zip(before, after, strict=True):
+        same_questions(*pair)
     sign = 1.0 if metric.higher_is_better else -1.0
     cluster, weights = stats.bootstrap_weights(before[0].groups, seed)
     values, draws = [], []
@@ -132,15 +140,15 @@ def paired(
         statistics = [metric.statistics(table) for table in tables]
         values.append(np.array([float(metric.value(found.sum(0))) for found in statistics]))
         draws.append(np.stack([stats.resampled(found, cluster, weights, metric.value) for found in statistics]))
-    chosen = np.random.default_rng(seed).integers(0, len(before), draws[0].shape)
-    differences = sign * np.take_along_axis(draws[1] - draws[0], chosen, axis=0).mean(0)
-    gain, clusters = float(sign * (values[1] - values[0]).mean()), stats.effective_clusters(cluster)
-    few = cluster.max() + 1 < stats.FEWEST_CLUSTERS
-    return {
-        "gain": asdict(stats.percentile_interval(gain, differences, clusters=clusters)),
-        "p": 1.0 if few else stats.bootstrap_p(gain, differences, clusters),
-        "smallest_visible": stats.smallest_visible(float(differences.std()), alpha, clusters=clusters),
-    }
+    gains, differences = sign * (values[1] - values[0]), sign * (draws[1] - draws[0]).mean(0)
+    clusters, few = stats.effective_clusters(cluster), cluster.max() + 1 < stats.FEWEST_CLUSTERS
+    if len(gains) > 1:
+        interval, p, smallest = stats.over_trainings(gains, differences, clusters, alpha)
+    else:
+        interval = stats.percentile_interval(float(gains[0]), differences, clusters=clusters)
+        p = stats.bootstrap_p(float(gains[0]), differences, clusters)
+        smallest = stats.smallest_visible(stats.standard_error(differences), alpha, clusters=clusters)
+    return {"gain": asdict(interval), "p": 1.0 if few else p, "smallest_visible": smallest}
 
 
 def judged(benchmark: Any, done: list[Run], recipe: Recipe) -> dict[str, Any]:
@@ -155,7 +163,7 @@ def judged(benchmark: Any, done: list[Run], recipe: Recipe) -> dict[str, Any]:
         "unit": metric.unit,
         "n": len(after[0].gold),
         "clusters": len(set(after[0].groups)),
-        "base": {"value": _values(metric, before)[0]},
+        "base": {"value": float(np.mean(_values(metric, before)))},
         "tuned": {"value": float(np.mean(values))},
         "values": values,
         "spread": float(np.std(values, ddof=1)) if len(values) > 1 else None,
