@@ -112,6 +112,19 @@ def test_a_full_disk_is_said_and_the_run_goes_on_afterwards(monkeypatch, capsys,
     assert code in (0, 2)
 
 
+def test_a_full_disk_is_said_whoever_notices_it(monkeypatch, capsys, tmp_path, triage):
+    from safetensors import SafetensorError
+
+    def full(*_):
+        raise SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
+
+    monkeypatch.setattr("metier.stages.train.train", full)
+    code, _, err = inside(monkeypatch, capsys, "run", triage, "--out", tmp_path / "run")
+    assert code == 3 and err.endswith(
+        "No space left on device. Make room, then call again: the run goes on where it stopped.\n"
+    )
+
+
 def test_run_ends_with_the_verdict_and_the_report(monkeypatch, capsys, tmp_path, triage):
     code, out, _ = inside(monkeypatch, capsys, "run", triage, "--out", tmp_path / "run")
     decision, report = out.strip().splitlines()[-1].split()

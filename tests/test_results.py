@@ -99,6 +99,10 @@ def test_a_second_seed_joins_the_row_and_the_base_model_is_asked_once(results, t
     assert both["averaged"]["tuned"] == mean["tuned"] and both["averaged"]["decision"] in ("SHIP", "HOLD")
     assert f"| {mean['tuned']['value']:.3f} {both['averaged']['decision']} |" in results.markdown({"rows": [both]})
     assert results.averaged_figures(first["colours"]) is None, "made of other seeds than these"
+    sealed = out / "colours" / "averaged" / "train.done.json"
+    others = json.loads(sealed.read_text()) | {"inputs": "of trainings that are gone"}
+    sealed.write_text(json.dumps(others))
+    assert results.row("colours", results.finished({"colours": recipe}, out)["colours"])["averaged"] is None
     assert "†" not in results.markdown({"rows": [both]}), "the baseline is today's"
     assert " †" in results.markdown({"rows": [{**both, "baseline": both["baseline"] - 1}]})
     seal = out / "colours" / "seed-0" / "evaluate" / "cheap" / "colours.done.json"

@@ -18,7 +18,8 @@ from metier.scorers import Answer
 from metier.stages.average import SCALES
 from metier.stages.evaluate import read_answers
 from metier.stages.export import export
-from metier.stages.seeds import paired, seeds
+from metier.stages.seeds import evaluated, paired, seeds
+from metier.verdict import compare
 from tests.test_cli import inside
 
 
@@ -202,4 +203,59 @@ def test_adapters_of_dora_have_no_mean_and_the_seeds_say_so(recipe, tmp_path, ca
     found = seeds(recipe.model_copy(update={"methods": [{"sft": {"lr": 0.01, "dora": True}}]}), out, 2)
     assert found["averaged"] is None and found["decision"] in ("SHIP", "HOLD")
     assert "were not averaged: Adapters of DoRA" in capsys.readouterr().err
+    assert not (out / "averaged" / "recipe.yaml").exists()
     assert "Take the first seed" in (out / "report.html").read_text()
+
+
+def test_the_base_models_answers_are_copied_whole_or_not_at_all(recipe, tmp_path, monkeypatch):
+    first = evaluated(tmp_path / "one", recipe, Progress(), None)
+    base = first.folder / "evaluate" / "base"
+
+    def torn(source, target):
+        target.mkdir(parents=True)
+        (target / "desk.jsonl").write_text('{"id')
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("metier.stages.seeds.shutil.copytree", torn)
+        with pytest.raises(OSError):
+            evaluated(tmp_path / "two", recipe.model_copy(update={"seed": 1}), Progress(), base)
+    run = evaluated(tmp_path / "two", recipe.model_copy(update={"seed": 1}), Progress(), base)
+    assert (run.folder / "evaluate/base/desk.jsonl").read_bytes() == (base / "desk.jsonl").read_bytes()
+    assert not list((run.folder / "evaluate").glob(".*"))
+
+
+def test_a_folder_with_one_run_takes_no_seeds_and_another_recipes_mean_is_refused_at_once(recipe, tmp_path, capsys):
+    evaluated(tmp_path / "one", recipe, Progress(), None)
+    with pytest.raises(UserError, match="holds one run.*one-seeds"):
+        seeds(recipe, tmp_path / "one", 2)
+    seeds(recipe, tmp_path / "out", 2)
+    capsys.readouterr()
+    with pytest.raises(UserError, match="another recipe"):
+        seeds(recipe.model_copy(update={"seed": 1}), tmp_path / "out", 2)
+    assert "seed 1" not in capsys.readouterr().err, "nothing was trained before"
+
+
+def test_different_questions_are_not_paired():
+    metric = plugins.build("metrics", "accuracy", {})
+    first, second = (
+        outcomes([Answer(f"{side}{n}", "", "", "a", "a", 1.0) for n in range(20)], ["a", "b"]) for side in "xy"
+    )
+    with pytest.raises(UserError, match="different questions"):
+        paired(metric, [first], [second], 0)
+    with pytest.raises(UserError, match="different questions"):
+        compare(metric, first, second, 0, 0.05)
+
+
+def test_a_row_whose_group_was_learned_does_not_choose_the_scale(recipe, tmp_path):
+    rows = [f"itch {n},skin,patient {n // 2}\ncough {n},lung,patient {n // 2}\n" for n in range(40)]
+    (tmp_path / "train.csv").write_text("text,label,patient\n" + "".join(rows))
+    changes = {
+        "sources": [{**recipe.sources[0], "group": "patient"}],
+        "steps": ["normalise", {"split": {"by": "group", "valid": 0.4}}, {"select": {"rows": 20}}],
+    }
+    seeds(recipe.model_copy(update=changes), tmp_path / "out", 2)
+    learned, held_out = (
+        pq.read_table(tmp_path / "out" / "averaged" / f"curate/{side}.parquet") for side in ("train", "valid")
+    )
+    assert len(held_out) and not set(held_out["group"].to_pylist()) & set(learned["group"].to_pylist())

@@ -10,6 +10,7 @@ from metier.benchmarks import Declared
 from metier.engine.model import load
 from metier.errors import UserError
 from metier.methods import Lesson
+from metier.methods._devset import held_out as questions_held_out
 from metier.methods.sft import Method, balanced
 from metier.progress import Progress
 from metier.records import rows_to_table
@@ -107,6 +108,19 @@ def test_the_adapter_that_answers_held_out_rows_best_is_kept(tmp_path):
     # Two looks in a row without a better one end it.
     assert len(scores) - 1 - scores.index(max(scores)) == 2 and cost["steps"] == looks[-1]["step"]
     assert [row["best"] for row in looks].count(True) >= 2 and (tmp_path / "checkpoints/best").is_dir()
+
+
+def test_held_out_rows_without_the_label_that_counts_are_not_looked_at(tmp_path, capsys):
+    held_out = tmp_path / "test.csv"
+    held_out.write_text("text,label\nrash,skin\nwheeze,lung\n")
+    base = {"source": "s", "licence": "mit", "task": "triage", "label": "skin"}
+    table = rows_to_table({"id": str(n), "origin": "o", "text": f"itch {n}", **base} for n in range(12))
+    for positive, looked in (("lung", False), ("skin", True)):
+        settings = {"labels": ["lung", "skin"], "metrics": [{"f1": {"positive": [positive]}}]}
+        benchmark = Declared("triage", path=str(held_out), prompt="{text}\nDepartment:", **settings)
+        lesson = Lesson(table, table, {"triage": benchmark}, "fake", None, tmp_path, 0, Progress())
+        assert ("triage" in questions_held_out(lesson, 10)) == looked
+        assert ("no held-out row has a label that its metric counts" in capsys.readouterr().err) != looked
 
 
 def test_preference_pairs_are_left_to_dpo_aloud():

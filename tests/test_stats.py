@@ -213,3 +213,30 @@ def test_intervals_hold_what_they_promise():
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout[-1500:] + done.stderr[-1500:]
     assert json.loads(done.stdout.splitlines()[-1])["missed"] == []
+
+
+def test_the_mean_over_trainings_has_the_interval_of_cochran_and_cox():
+    generator = np.random.default_rng(0)
+    gains, draws, clusters = np.array([0.02, 0.05, 0.11]), generator.normal(0.06, 0.01, 100_000), 40.0
+    asked, trained = draws.var() * 40 / 39, gains.var(ddof=1) / 3
+    critical = (asked * t.ppf(0.975, 39) + trained * t.ppf(0.975, 2)) / (asked + trained)
+    half = critical * np.sqrt(asked + trained)
+    interval, p, visible = stats.over_trainings(gains, draws, clusters)
+    assert (interval.low, interval.high) == pytest.approx((0.06 - half, 0.06 + half))
+    assert 0.05 < p < 0.5 and visible > half
+    # p is 0.05 where the interval ends at zero.
+    at_the_edge = stats.over_trainings(gains - 0.06 + half, draws, clusters)
+    assert at_the_edge[0].low == pytest.approx(0, abs=1e-9) and at_the_edge[1] == pytest.approx(0.05, abs=1e-6)
+
+
+def test_trainings_that_agree_are_tested_by_questions_alone_and_no_p_is_smaller_than_the_draws_can_tell():
+    draws = np.random.default_rng(0).normal(0.06, 0.01, 10_000)
+    interval, p, _ = stats.over_trainings(np.full(3, 0.06), draws, 1e6)
+    assert (interval.high - interval.low) / 2 == pytest.approx(1.96 * draws.std(), rel=1e-3)
+    assert p == 1 / 10_001
+    assert stats.over_trainings(np.zeros(3), np.zeros(100), 10)[1] == 1.0
+    assert stats.over_trainings(np.ones(3), np.ones(100), 10)[1] == 1 / 101
+
+
+def test_draws_without_a_value_do_not_hide_the_others():
+    assert stats.standard_error(np.array([1.0, 3.0, np.nan])) == 1.0 and np.isnan(stats.standard_error(np.array([])))

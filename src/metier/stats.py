@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats as distributions
+from scipy.optimize import brentq
 
 Floats = NDArray[np.float64]
 DRAWS = 10_000
@@ -139,9 +140,10 @@ def over_trainings(gains: Floats, draws: Floats, clusters: float, alpha: float =
     """95 % interval, two-sided p and smallest visible gain of the mean over several trainings.
 
     `gains`: (trainings,), at least two; `draws`: (draws,) of their mean, over drawn clusters of questions. Chance in
-    the questions and chance in the trainings are added. What two or three trainings say about the latter is little:
-    the t distribution has the degrees of freedom of Satterthwaite 1946, Biometrics Bulletin 2. Drawing trainings with
-    replacement instead called equal models different in up to 39 % of samples (docs/statistics.md).
+    the questions and chance in the trainings are added, and Student's t is the mean of the two parts' own, weighted by
+    variance (Cochran & Cox 1950, Experimental Designs): two or three trainings say little about theirs.
+    Drawing trainings with replacement instead called equal models different in up to 40 % of samples, and the degrees
+    of freedom of Satterthwaite (1946) in up to 12 % (docs/statistics.md).
     """
     gain, clusters = float(gains.mean()), max(clusters, 2.0)
     asked = (standard_error(draws) * _too_narrow(clusters)) ** 2
@@ -151,11 +153,20 @@ def over_trainings(gains: Floats, draws: Floats, clusters: float, alpha: float =
     error, least = float(np.sqrt(asked + trained)), 1 / (1 + len(draws))  # no smaller p than the draws can tell
     if error == 0:
         return Interval(gain, gain, gain), 1.0 if gain == 0 else least, 0.0
-    freedom = error**4 / (asked**2 / (clusters - 1) + trained**2 / (len(gains) - 1))
-    half = error * distributions.t.ppf(0.975, freedom)
-    p = max(least, float(2 * distributions.t.sf(abs(gain) / error, freedom)))
-    visible = float(distributions.t.ppf([1 - alpha / 2, POWER], freedom).sum() * error)
-    return Interval(gain, gain - half, gain + half), p, visible
+
+    def reach(tail: float) -> float:
+        """Half of the interval that leaves so much out at either end."""
+        of_each = distributions.t.isf(tail, [clusters - 1, len(gains) - 1])
+        return float((asked * of_each[0] + trained * of_each[1]) / (asked + trained) * error)
+
+    half = reach(0.025)
+    # p is where the interval would touch zero.
+    touches = brentq(lambda tail: reach(tail) - abs(gain), least / 4, 0.5) if reach(least / 4) > abs(gain) else 0.0
+    return (
+        Interval(gain, gain - half, gain + half),
+        max(least, float(2 * touches)),
+        reach(alpha / 2) + reach(1 - POWER),
+    )
 
 
 def standard_error(draws: Floats) -> float:
