@@ -50,6 +50,7 @@ def run(
     if seeds != 1:
         from metier.stages.seeds import seeds as run_seeds
 
+        _alone()
         folder, loaded = _recipe_target(recipe, industry, set_, out, quick, "-seeds")
         _checked(loaded)
         _finish((folder, run_seeds(loaded, folder, seeds)), json_)
@@ -293,16 +294,23 @@ def _ray() -> Any:
     return on_ray.mapper
 
 
+def _alone() -> None:
+    from metier import processes
+
+    if processes.count() > 1:
+        raise UserError("Only `metier train RUN` runs on several processes. Call the other verbs without torchrun.")
+
+
 def _stages(target: tuple[Path, Any], names: list[str], **settings: Any) -> tuple[Path, Any]:
     """Run the named stages on a run's folder; returns the folder and the last result."""
     from importlib import import_module
 
-    from metier import processes, runs
+    from metier import runs
     from metier.progress import Progress
 
     folder, recipe = target
-    if processes.count() > 1 and names != ["train"]:
-        raise UserError("Only `metier train RUN` runs on several processes. Call the other verbs without torchrun.")
+    if names != ["train"]:
+        _alone()
     saved = recipe is None
     recipe = _checked(recipe or runs.load_saved(folder))
     result: Any = None

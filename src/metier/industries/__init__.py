@@ -10,6 +10,8 @@ class Pack:
 
     name: str = ""
     sources: list[Any] = field(default_factory=list)
+    further: dict[str, str] = field(default_factory=dict)
+    """Sources of the trade that the pack's methods do not read -> what they are good for."""
     steps: list[Any] = field(default_factory=lambda: ["normalise", "dedup", "decontaminate", "split", "select"])
     methods: list[Any] = field(default_factory=lambda: ["sft"])
     benchmarks: list[Any] = field(default_factory=list)

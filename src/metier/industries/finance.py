@@ -12,6 +12,12 @@ class Industry(Pack):
 
     name: str = "finance"
     sources: list[Any] = field(default_factory=lambda: ["banking77", "fomc_stance", "fed_rate_moves", "general"])
+    further: dict[str, str] = field(
+        default_factory=lambda: {
+            "fed_text": "minutes and speeches, raw text for `dapt`; research only",
+            "tatqa": "questions on tables of reports, for `sft` or `grpo`",
+        }
+    )
     # The labels are class names ("age limit"): nothing in them belongs to a person.
     steps: list[Any] = field(
         default_factory=lambda: [

@@ -14,6 +14,14 @@ class Industry(Pack):
     sources: list[Any] = field(
         default_factory=lambda: ["icd10cm", {"ddi2013": {"types_only": True}}, "mts_dialog", "general"]
     )
+    further: dict[str, str] = field(
+        default_factory=lambda: {
+            "medquad": "answers of health sites, raw text for `dapt`",
+            "mediqa2019_pairs": "answers by preference, for `dpo`; their licence is not named",
+            "pubmedqa": "research questions, for `sft` or `grpo`",
+            "medqa_usmle": "exam questions, for `sft` or `grpo`",
+        }
+    )
     # Exact copies only: terms that differ in one word ("left", "initial encounter") are different terms.
     steps: list[Any] = field(
         default_factory=lambda: [

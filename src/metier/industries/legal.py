@@ -14,6 +14,12 @@ class Industry(Pack):
 
     name: str = "legal"
     sources: list[Any] = field(default_factory=lambda: [*CORPORA, "general"])
+    further: dict[str, str] = field(
+        default_factory=lambda: {
+            "dc_code_text": "statutes, raw text for `dapt`",
+            "legalbench_rules": "rules applied to facts, 44 rows",
+        }
+    )
     # The parties stay: in a published contract they are companies, and a clause is about which of them may do what.
     # Your own contracts are another matter: `--set steps.redact.parties=true`.
     steps: list[Any] = field(

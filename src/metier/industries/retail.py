@@ -14,6 +14,13 @@ class Industry(Pack):
     sources: list[Any] = field(
         default_factory=lambda: ["product_matching", "epqa_product_qa", "amazon_counterfactual", "general"]
     )
+    further: dict[str, str] = field(
+        default_factory=lambda: {
+            "product_text": "descriptions, reviews and offers, raw text for `dapt`",
+            "epqa_pairs": "snippets by preference, for `dpo`",
+            "hetpqa_answers": "answers written from a snippet, for `sft`",
+        }
+    )
     steps: list[Any] = field(
         default_factory=lambda: [
             "licence",
