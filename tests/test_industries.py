@@ -32,7 +32,9 @@ def test_a_pack_has_all_that_its_page_promises(name, mirror):
         plugins.named(step)[0] for step in pack.steps
     }
     further = {source: plugins.build("sources", source, {}) for source in pack.further}
-    assert any(not source.labelled for source in further.values()) and not set(further) & {plugins.named(source)[0] for source in pack.sources}
+    assert any(not source.labelled for source in further.values()) and not set(further) & {
+        plugins.named(source)[0] for source in pack.sources
+    }
     for source, what in pack.further.items():
         assert ("dapt" in what) == (not further[source].labelled and not further[source].pairs)
         assert ("dpo" in what) == further[source].pairs

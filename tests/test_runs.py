@@ -385,6 +385,17 @@ def test_line_separators_in_a_text_do_not_tear_an_answer(triage, tmp_path):
     assert go(triage, tmp_path / "run")["benchmarks"][0]["n"] == 24
 
 
+def test_other_held_out_rows_may_choose_another_adapter_so_it_is_trained_again(triage, tmp_path):
+    go(triage, tmp_path / "run", "methods.sft.look_every=2")
+    run = runs.saved_run(tmp_path / "run", Progress())
+    held_out = run.table("curate", "valid.parquet")
+    assert len(held_out) > 1
+    runs.write_table(run.path("curate", "valid.parquet"), held_out.slice(1))
+    mark = (tmp_path / "run/train/01-sft/inputs.txt").read_text()
+    train.train(run)
+    assert (tmp_path / "run/train/01-sft/inputs.txt").read_text() != mark
+
+
 def test_rows_that_changed_after_training_are_not_evaluated(triage, tmp_path):
     recipe = load(triage)
     with runs.alone(tmp_path / "run"):

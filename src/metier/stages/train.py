@@ -17,7 +17,8 @@ VERSION = 3
 def train(run: Run) -> dict[str, Any]:
     """Train; returns the last adapter's folder and hash. A method that finished before is not run again."""
     rows, valid = (run.table("curate", f"{side}.parquet") for side in ("train", "valid"))
-    rows_sha256 = file_sha256(run.folder / "curate" / "train.parquet")
+    # Held-out rows are no training rows, but looks at them choose the adapter that is kept.
+    rows_sha256, valid_sha256 = (file_sha256(run.folder / "curate" / f"{side}.parquet") for side in ("train", "valid"))
     benchmarks = {benchmark.name: benchmark for benchmark in run.recipe.build_benchmarks()}
     asking = {name: [benchmark.prompt, benchmark.template, benchmark.shots] for name, benchmark in benchmarks.items()}
     if processes.first():  # what is downloaded is there before the others look
@@ -31,7 +32,8 @@ def train(run: Run) -> dict[str, Any]:
     for number, (name, method) in enumerate(run.recipe.build_methods(), start=1):
         stage = f"train/{number:02d}-{name}"
         earlier = result.get("adapter_sha256")
-        inputs = fingerprint(VERSION, vars(method), run.recipe.seed, rows_sha256, asking, model_sha256, earlier)
+        parts = [vars(method), run.recipe.seed, rows_sha256, valid_sha256, asking, model_sha256, earlier]
+        inputs = fingerprint(VERSION, parts)
         folder = run.path(stage)
         if done := run.done(stage, inputs, str(weights.adapter_file(folder / "adapter").relative_to(run.folder))):
             run.progress.say(f"train: {name} done before")
