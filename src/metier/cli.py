@@ -236,7 +236,7 @@ def main() -> None:
         if error.errno is None or error.filename is None:
             raise
         _stop(
-            f"{error.filename or 'The disk'}: {error.strerror}. Make room or mend the permissions, then call again: "
+            f"{error.filename}: {error.strerror}. Make room or mend the permissions, then call again: "
             "the run goes on where it stopped.",
             MEND,
         )
