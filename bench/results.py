@@ -22,7 +22,7 @@ from metier.recipe import Recipe
 from metier.runs import Run
 from metier.stages.average import made_from
 from metier.stages.report import report
-from metier.stages.seeds import averaged, evaluated, judged
+from metier.stages.seeds import averaged, decided, evaluated, judged
 from metier.verdict import say_p
 
 ROOT = Path(__file__).parent.parent
@@ -137,6 +137,7 @@ def row(name: str, done: list[Run]) -> dict[str, Any]:
         "seeds": [run.recipe.seed for run in done],
         "majority": entry["majority"],
         "baseline": done[0].result(f"evaluate/cheap/{benchmark.name}").get("version") if entry["cheap"] else None,
+        "decision": decided(done, done[0].recipe)["decision"] if len(done) > 1 else verdicts[0]["decision"],
         "decisions": [verdict["decision"] for verdict in verdicts],
         "averaged": averaged_figures(done),
         "published": [f"{reference.system} {reference.value:.3f} ({reference.source})" for reference in published],
@@ -187,7 +188,7 @@ def markdown(figures: dict[str, Any]) -> str:
             f"**{tuned}** ({by_seed})" if better else f"{tuned} ({by_seed})",
             f"{over['value']:+.3f} ({over['low']:+.3f} to {over['high']:+.3f})" if over else "",
             say_p(over["p_holm"]).removeprefix("p = ").removeprefix("p ") if over else "",
-            ", ".join(dict.fromkeys(entry["decisions"])),
+            _said(entry),
             f"{one['tuned']['value']:.3f} {one['decision']}" if one else "",
             "" if entry["decontaminated"] is None else f"{entry['decontaminated']:,}",
             "; ".join(entry["published"]),
@@ -195,6 +196,13 @@ def markdown(figures: dict[str, Any]) -> str:
         ]
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
+
+
+def _said(entry: dict[str, Any]) -> str:
+    """The decision by all seeds; in brackets those of each, where they differ."""
+    alone = entry["decisions"]
+    by_all = entry.get("decision", alone[0])  # rows of before had none where the seeds agreed
+    return by_all if set(alone) == {by_all} else f"{by_all} ({', '.join(alone)})"
 
 
 def write_page(done: dict[str, list[Run]], known: dict[str, Recipe]) -> dict[str, Any]:

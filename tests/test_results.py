@@ -95,6 +95,8 @@ def test_a_second_seed_joins_the_row_and_the_base_model_is_asked_once(results, t
     assert alone["averaged"] is None
     [both] = results.table(results.run_all({"colours": recipe}, 2, out), [])["rows"]
     assert both["seeds"] == [0, 1] and both["values"][0] == alone["values"][0] and both["spread"] is not None
+    assert results._said({"decision": "SHIP", "decisions": ["SHIP", "HOLD"]}) == "SHIP (SHIP, HOLD)"
+    assert results._said({"decisions": ["HOLD"]}) == both["decision"] == "HOLD"
     [mean] = json.loads((out / "colours" / "averaged" / "verdict.json").read_text())["benchmarks"]
     assert both["averaged"]["tuned"] == mean["tuned"] and both["averaged"]["decision"] in ("SHIP", "HOLD")
     assert f"| {mean['tuned']['value']:.3f} {both['averaged']['decision']} |" in results.markdown({"rows": [both]})

@@ -42,18 +42,22 @@ def seeds(recipe: Recipe, out: Path, count: int) -> dict[str, Any]:
         base = done[0].folder / "evaluate" / "base" if done else None
         done.append(evaluated(out / f"seed-{seed}", recipe.model_copy(update={"seed": seed}), progress, base))
         _report(done[-1])
-    found = [judged(benchmark, done, recipe) for benchmark in recipe.build_benchmarks()]
-    keep = [_kept(benchmark, margin, done) for benchmark, margin in recipe.build_keep()]
-    decision, reasons = decide(found, keep, recipe.ship.min_gain, recipe.ship.alpha, recipe.quick, count)
-    numbers = [run.recipe.seed for run in done]
-    result: dict[str, Any] = {"decision": decision, "reasons": reasons, "seeds": numbers}
-    result |= {"benchmarks": found, "keep": keep}
+    result = decided(done, recipe)
     write_json(out / "seeds.json", result)
     verdicts = [_report(run) for run in done]  # once more, now that each can tell how far the others are
     result["averaged"] = averaged(done, out / "averaged")
     write_json(out / "seeds.json", result)
     write_text(out / "report.html", _page(out, recipe, result, verdicts))
     return result
+
+
+def decided(done: list[Run], recipe: Recipe) -> dict[str, Any]:
+    """SHIP or HOLD by the mean over the seeds, with its reasons and what it goes by."""
+    found = [judged(benchmark, done, recipe) for benchmark in recipe.build_benchmarks()]
+    keep = [_kept(benchmark, margin, done) for benchmark, margin in recipe.build_keep()]
+    decision, reasons = decide(found, keep, recipe.ship.min_gain, recipe.ship.alpha, recipe.quick, len(done))
+    numbers = [run.recipe.seed for run in done]
+    return {"decision": decision, "reasons": reasons, "seeds": numbers, "benchmarks": found, "keep": keep}
 
 
 def averaged(done: list[Run], folder: Path) -> dict[str, Any] | None:
