@@ -90,15 +90,17 @@ def finished(known: dict[str, Recipe], out: Path) -> dict[str, list[Run]]:
     """Recipe -> its runs that have a verdict, by seed; a run of settings that the recipe no longer has is left off."""
     found: dict[str, list[Run]] = {}
     for name, recipe in known.items():
-        numbers = {int(path.parent.name.removeprefix("seed-")) for path in (out / name).glob("seed-*/verdict.json")}
-        for number in sorted(numbers):
-            path = out / name / f"seed-{number}" / "verdict.json"
-            seeded = recipe.model_copy(update={"seed": number})
+        for path in sorted((out / name).glob("seed-*/verdict.json"), key=_seed):
+            seeded = recipe.model_copy(update={"seed": _seed(path)})
             if recipes.load(path.parent / "recipe.yaml") != seeded:
                 print(f"{path.parent}: made with other settings than the recipe has now; left off", file=sys.stderr)
                 continue
             found.setdefault(name, []).append(Run(path.parent, seeded, Progress()))
     return found
+
+
+def _seed(verdict: Path) -> int:
+    return int(verdict.parent.name.removeprefix("seed-"))
 
 
 def table(done: dict[str, list[Run]], kept: list[dict[str, Any]]) -> dict[str, Any]:

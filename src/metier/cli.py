@@ -22,7 +22,6 @@ app = typer.Typer(
 
 HOLD, MEND = 2, 3  # 0: done, or SHIP; 1: our bug, with its traceback
 FULL = os.strerror(errno.ENOSPC)
-NO_ROOM = f"{FULL}. Make room, then call again: the run goes on where it stopped."
 
 RecipeFile = Annotated[
     Path | None, typer.Argument(help="A recipe (YAML). Left out: ICD-10-CM coding, which needs no data.")
@@ -230,19 +229,15 @@ def main() -> None:
         _stop("Stopped. The run goes on where it stopped when you call it again.", MEND)
     except KeyboardInterrupt:
         _stop("Stopped. The run goes on where it stopped when you call it again.", MEND)
-    except OSError as error:
-        if FULL in str(error):
-            _stop(NO_ROOM, MEND)
-        if error.errno is None or error.filename is None:
-            raise
-        _stop(
-            f"{error.filename}: {error.strerror}. Make room or mend the permissions, then call again: "
-            "the run goes on where it stopped.",
-            MEND,
-        )
     except Exception as error:
-        if FULL in str(error):  # safetensors and shutil have errors of their own for it
-            _stop(NO_ROOM, MEND)
+        if isinstance(error, OSError) and error.errno is not None and error.filename is not None:
+            _stop(
+                f"{error.filename}: {error.strerror}. Make room or mend the permissions, then call again: "
+                "the run goes on where it stopped.",
+                MEND,
+            )
+        if FULL in str(error):  # safetensors and shutil have errors of their own for it, without a file's name
+            _stop(f"{FULL}. Make room, then call again: the run goes on where it stopped.", MEND)
         if type(error).__module__.startswith(("click", "typer")) and hasattr(error, "format_message"):
             _stop(error.format_message(), MEND)
         raise

@@ -32,10 +32,9 @@ def recipe_text(
     ]
     if counts["left_out"]:
         head.append(f"{counts['left_out']:,} pieces gave no row: left_out.jsonl says which and why.")
-    redacts = _redacts(industry, pack)
-    steps = [*STEPS[:2], *([{"redact": {"profile": pack.name, "labels": "keep"}}] if redacts else []), *STEPS[2:]]
-    if not columns.label:  # the pack's own rows are learned from, with the steps that suit them
-        steps = pack.steps
+    redact = [{"redact": {"profile": pack.name, "labels": "keep"}}] if _redacts(industry, pack) else []
+    # Without labelled rows the pack's own are learned from, with the steps that suit them.
+    steps = [*STEPS[:2], *redact, *STEPS[2:]] if columns.label else pack.steps
     parts = [_comment(head)]
     if doubts:
         parts += [_comment(["", "To be answered by you:", *(f"- {doubt}" for doubt in doubts)])]

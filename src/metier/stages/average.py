@@ -107,7 +107,7 @@ def _weights(run: Run, trained: Sequence[Path], adapter: Path) -> dict[float, fl
         folder.mkdir(parents=True)
         mean_of(model, trained, folder, scale)
         by_scale[scale] = _score(run, load(model, folder), lesson, asked, scale) if asked else None
-    best = max(by_scale, key=lambda scale: by_scale[scale] or 0.0) if asked else 1.0
+    best = max(by_scale, key=lambda scale: by_scale[scale] or 0.0)
     run.lock(scale=best)
     (scratch / str(best)).replace(adapter)
     shutil.rmtree(scratch)
