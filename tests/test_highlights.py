@@ -191,6 +191,48 @@ def test_a_threshold_is_chosen_on_held_out_rows_and_keeps_its_precision_there():
     assert f"of the {len(marked)} marks here {share:.0f} % are right" in overall.note
 
 
+def test_each_label_has_its_own_threshold_where_held_out_rows_suffice():
+    generator = np.random.default_rng(7)
+
+    def some(n):
+        for place in range(n):
+            gold = LABELS[place % 3]
+            # Marks of "fair" are right far more often than those of "unfair" of the same probability.
+            p = generator.beta(6, 2)
+            said = (
+                gold if generator.random() < {"fair": 0.98, "unfair": 0.45 + p / 2, "void": p / 2}[gold] else "unfair"
+            )
+            yield answer(place, gold, said, p)
+
+    held, test = list(some(500)), list(some(300))
+    first, *_ = rows("missed", asked(test, held_out=outcomes(held, LABELS)))
+
+    def marked(answers, label):
+        """Answers whose likeliest label it is."""
+        return [a for a in answers if LABELS[int(np.argmax(a.probabilities))] == label]
+
+    def lowest(label):
+        """By hand: each probability tried as the threshold of one label's marks."""
+        for t in sorted(max(a.probabilities) for a in marked(held, label)):
+            above = [a for a in marked(held, label) if max(a.probabilities) >= t]
+            if len(above) >= 20 and np.mean([a.gold == label for a in above]) >= 0.9:
+                return t
+        return np.inf
+
+    thresholds = {label: lowest(label) for label in LABELS}
+    assert len(set(thresholds.values())) == 3 or np.inf in thresholds.values()
+    found = [
+        a.gold
+        for label in LABELS
+        for a in marked(test, label)
+        if max(a.probabilities) >= thresholds[label] and a.gold == label
+    ]
+    assert first.value == pytest.approx(1 - len(found) / len(test))
+    for label, t in thresholds.items():
+        assert (f"{label} from a probability of {t:.3f} on" in first.note) == np.isfinite(t)
+    assert sum(np.isfinite(t) for t in thresholds.values()) >= 2
+
+
 def test_no_threshold_is_made_up_where_none_is_precise():
     held = [answer(n, "fair", "unfair", 0.9) for n in range(50)]
     first, *_ = rows("missed", asked(drawn(), held_out=outcomes(held, LABELS)))
@@ -234,10 +276,16 @@ def test_the_dearest_confusions_come_first():
     assert rows("confusions", asked([answer(1, "fair", "fair")]))[0].value == 0
 
 
-def test_waits_are_of_whole_batches():
-    wait, minutes = rows("speed", asked(drawn(), asking={"seconds": 60.0, "batches": 20, "p95_s": 4.5}))
-    assert wait.value == 4.5 and "batches of 10.0" in wait.note
-    assert minutes.value == pytest.approx(60 / 200 * 1000 / 60)
+def test_a_wait_is_that_of_one_asked_alone_and_a_thousand_have_a_price():
+    asking = {"seconds": 60.0, "batches": 20, "p95_s": 4.5}
+    wait, minutes, paid = rows("speed", asked(drawn(), asking=asking))
+    assert wait.value == 4.5 and "whole batch, 10.0 on average; none was asked alone" in wait.note
+    assert minutes.value == pytest.approx(60 / 200 * 1000 / 60) and "batches of 10.0" in minutes.note
+    assert paid.value is None and paid.note.startswith("0.0833 hours times your price")
+    alone = {"n": 50, "p50_s": 0.25, "p95_s": 0.5}
+    wait, _, paid = rows("speed", asked(drawn(), asking=asking, alone=alone, costs={"machine hour": 1.2}))
+    assert wait.value == 0.5 and "50 questions asked one at a time" in wait.note and "0.250 s" in wait.note
+    assert "its whole batch, 4.5" in wait.note and paid.value == pytest.approx(0.1)
     assert rows("speed", asked(drawn()))[0].value is None
 
 
@@ -302,10 +350,11 @@ def retail(tmp_path_factory):
 def test_the_verdict_and_the_first_page_say_what_the_trade_asks(retail):
     asks = json.loads((retail / "verdict.json").read_text())["asks"]
     assert {row["benchmark"] for row in asks} == {"triage"}
-    assert [row["what"] for row in asks][-3:] == [
+    assert [row["what"] for row in asks][-4:] == [
         "Cost of mistakes in 1,000 answers",
         "Wait for an answer, p95",
         "Minutes for 1,000 questions",
+        "Machine cost of 1,000 questions",
     ]
     page = (retail / "report.html").read_text()
     section = page[page.index("What your trade asks") : page.index("Before and after")]
@@ -335,6 +384,21 @@ def test_waits_are_sealed_with_the_answers(retail):
     assert asking["batches"] >= 1 and 0 < asking["p95_s"] <= asking["seconds"] + 1e-3
     assert asking["seconds"] <= sealed["seconds"] + 0.1
     assert "position" not in (retail / "evaluate" / "tuned" / "triage.jsonl").read_text()
+
+
+def test_some_questions_are_asked_alone_once_where_the_trade_wants_their_wait(retail):
+    seal = retail / "evaluate" / "alone" / "triage.done.json"
+    sealed, tuned = (
+        json.loads(path.read_text())["result"] for path in (seal, retail / "evaluate" / "tuned" / "triage.done.json")
+    )
+    assert sealed["n"] == min(50, tuned["n"]) and 0 < sealed["p50_s"] <= sealed["p95_s"] < 10
+    wait = next(
+        row for row in json.loads((retail / "verdict.json").read_text())["asks"] if row["what"].startswith("Wait")
+    )
+    assert wait["value"] == sealed["p95_s"] and "one at a time" in wait["note"]
+    before = seal.read_bytes()
+    evaluating.evaluate(Run(retail, load(retail / "recipe.yaml"), Progress()))
+    assert seal.read_bytes() == before
 
 
 def test_a_batch_keeps_its_time_over_a_kill_and_one_without_is_asked_again(tmp_path):

@@ -56,6 +56,10 @@ class Run:
             write_json(self._seal_of(stage), {"inputs": inputs, "result": result})
         return result
 
+    def sealed(self, stage: str) -> bool:
+        """Whether a stage finished, whatever it was made from."""
+        return self._seal_of(stage).is_file()
+
     def result(self, stage: str) -> dict[str, Any]:
         """The result of a finished stage, whatever it was made from."""
         seal = self._seal_of(stage)

@@ -53,6 +53,9 @@ class Asked:
     seed: int = 0
     asking: Mapping[str, float] | None = None
     """`seconds` that the tuned model took for all answers, `batches`, and `p95_s`: the wait of 95 in 100 questions."""
+    alone: Mapping[str, float] | None = None
+    """The waits of `n` questions that the tuned model was asked one at a time, `p50_s` and `p95_s`; given to files of
+    rows that say `TIMES_ALONE = True`."""
     held_out: Outcomes | None = None
     """The tuned model's answers to held-out training rows, on which a threshold may be chosen; given to files of rows
     that say `READS_HELD_OUT = True`."""
@@ -103,9 +106,11 @@ def find(name: str) -> Callable[[Asked], list[Highlight]]:
     return rows
 
 
-def reads_held_out(name: str) -> bool:
-    """Whether these rows need answers to held-out training rows. Raises `UserError` where there are no such rows."""
-    return bool(getattr(_module(name), "READS_HELD_OUT", False))
+def needs(name: str, need: str) -> bool:
+    """Whether these rows say that they need what evaluate does for few: `READS_HELD_OUT = True`, answers to held-out
+    training rows, or `TIMES_ALONE = True`, questions asked one at a time. Raises `UserError` where there are no such
+    rows."""
+    return bool(getattr(_module(name), need, False))
 
 
 def _module(name: str) -> Any:
@@ -147,4 +152,4 @@ def within(interval: Interval, unit: str = "", times: float = 1.0) -> str:
     return f"95 % interval {number(times * interval.low, unit)} to {number(times * interval.high, unit)}"
 
 
-__all__ = ["FEWEST", "NO_LABELS", "Asked", "Highlight", "find", "measured", "number", "reads_held_out", "within"]
+__all__ = ["FEWEST", "NO_LABELS", "Asked", "Highlight", "find", "measured", "needs", "number", "within"]

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,19 +24,35 @@ WHAT = f"Missed at {100 * PRECISION:.0f} % precision"
 OWN = "Below, the model's own decision."
 
 
+@dataclass(frozen=True)
+class _Threshold:
+    """From which probability on some labels are marked, and how many held-out rows that marked, how many rightly."""
+
+    labels: tuple[str, ...]
+    name: str
+    """The label, or `the others`; nothing where all share one threshold."""
+    probability: float
+    marked: int
+    right: int
+
+    def __str__(self) -> str:
+        rightly = f"{100 * self.right / self.marked:.0f} % of them rightly"
+        of = f"{self.name} " if self.name else ""
+        return f"{of}from a probability of {self.probability:.3f} on ({self.marked:,} held-out rows, {rightly})"
+
+
 def rows(asked: Asked) -> list[Highlight]:
     """The share of what matters that is missed at a fixed precision, then the labels with the most misses, and of a
-    single label its types (slices). The threshold is chosen on held-out training rows, never on the test."""
+    single label its types (slices). Each label has its own threshold where held-out training rows suffice for one; the
+    others share one. The test chooses none."""
     if not asked.labels:
         return [Highlight(WHAT, None, NO_LABELS)]
     wanted = positives(asked)
-    threshold, why = _threshold(asked.held_out, wanted)
-    said = asked.tuned.predicted if threshold is None else _marks(asked.tuned, wanted)[0]
-    if threshold is not None:
-        said = np.where(_marks(asked.tuned, wanted)[1] >= threshold, said, -1)
+    thresholds, why = _thresholds(asked.held_out, wanted)
+    said = _decided(asked.tuned, wanted, thresholds)
     by_label = {label: [p for p, a in enumerate(asked.tuned.answers) if a.gold == label] for label in wanted}
     by_label = {label: own for label, own in by_label.items() if own}
-    found = [_overall(asked, said, by_label, why) if threshold is not None else Highlight(WHAT, None, f"{why} {OWN}")]
+    found = [_overall(asked, said, by_label, thresholds) if thresholds else Highlight(WHAT, None, f"{why} {OWN}")]
     found += _worst(asked, said, by_label, _precision(asked, said, wanted))
     if len(wanted) == 1 and by_label:
         found += _worst(asked, said, _types(asked, by_label[wanted[0]]), {})
@@ -60,34 +77,58 @@ def _marks(table: Outcomes, wanted: list[str]) -> tuple[NDArray[np.int64], NDArr
     return at[given.argmax(1)], given.max(1)
 
 
-def _threshold(held_out: Outcomes | None, wanted: list[str]) -> tuple[float | None, str]:
-    """(the lowest probability from which on marks of held-out rows keep the precision, how it was chosen), or (None,
-    why there is none)."""
+def _thresholds(held_out: Outcomes | None, wanted: list[str]) -> tuple[list[_Threshold], str]:
+    """The thresholds, a label's own first and that of all others last, and why there is none where there is none."""
     if held_out is None or not any(answer.probabilities for answer in held_out.answers):
-        return None, "No threshold: there are no held-out rows with probabilities, and the test must not choose one."
+        return [], "No threshold: there are no held-out rows with probabilities, and the test must not choose one."
+    own = [found for label in wanted if len(wanted) > 1 and (found := _lowest(held_out, wanted, (label,), label))]
+    others = tuple(label for label in wanted if label not in {one.labels[0] for one in own})
+    shared = _lowest(held_out, wanted, others, "the others" if own else "") if others else None
+    thresholds = [*own, shared] if shared else own
+    why = f"No threshold: on {len(held_out.gold):,} held-out rows none marks {FEWEST_MARKS} rows so precisely."
+    return thresholds, "" if thresholds else why
+
+
+def _lowest(held_out: Outcomes, wanted: list[str], labels: tuple[str, ...], name: str) -> _Threshold | None:
+    """The lowest probability from which on marks of these labels keep the precision on held-out rows."""
     label, probability = _marks(held_out, wanted)
+    own = np.isin(label, [held_out.labels.index(name) for name in labels])
+    right, probability = (label == held_out.gold)[own], probability[own]
+    if not len(right):
+        return None
     order = np.argsort(-probability, kind="stable")
-    right = (label == held_out.gold)[order].cumsum()
-    n = np.arange(1, len(order) + 1)
+    kept, n = right[order].cumsum(), np.arange(1, len(order) + 1)
     last_of_its_kind = np.append(np.diff(probability[order]) != 0, True)  # equal probabilities are marked together
-    good = np.flatnonzero(last_of_its_kind & (right >= PRECISION * n) & (n >= FEWEST_MARKS))
+    good = np.flatnonzero(last_of_its_kind & (kept >= PRECISION * n) & (n >= FEWEST_MARKS))
     if not len(good):
-        return None, f"No threshold: on {len(order):,} held-out rows none marks {FEWEST_MARKS} rows so precisely."
+        return None
     best = good[-1]
-    return float(probability[order][best]), (
-        f"Marked from a probability of {probability[order][best]:.3f} on, which marked {n[best]:,} of {len(order):,} "
-        f"held-out rows, {100 * right[best] / n[best]:.0f} % of them rightly"
-    )
+    return _Threshold(labels, name, float(probability[order][best]), int(n[best]), int(kept[best]))
 
 
-def _overall(asked: Asked, said: NDArray[np.int64], by_label: Mapping[str, list[int]], why: str) -> Highlight:
+def _decided(table: Outcomes, wanted: list[str], thresholds: list[_Threshold]) -> NDArray[np.int64]:
+    """For each answer the label that it is marked with, -1 for none: the model's own decision where there is no
+    threshold at all. A label for which no threshold keeps the precision is never marked."""
+    if not thresholds:
+        return table.predicted
+    label, probability = _marks(table, wanted)
+    least = np.full(len(table.labels), np.inf)
+    for one in thresholds:
+        least[[table.labels.index(name) for name in one.labels]] = one.probability
+    return np.where(probability >= least[label], label, -1)
+
+
+def _overall(
+    asked: Asked, said: NDArray[np.int64], by_label: Mapping[str, list[int]], thresholds: list[_Threshold]
+) -> Highlight:
     marked = said >= 0
     matter = [position for own in by_label.values() for position in own]
     missed = said[matter] != asked.tuned.gold[matter]
     kept = f"{100 * (said == asked.tuned.gold)[marked].mean():.0f} %" if marked.any() else "none"
+    how = "; ".join(map(str, thresholds))
     note = (
-        f"{np.count_nonzero(missed):,} of {len(matter):,}. {why}; of the {np.count_nonzero(marked):,} marks here "
-        f"{kept} are right."
+        f"{np.count_nonzero(missed):,} of {len(matter):,}. Marked {how}; "
+        f"of the {np.count_nonzero(marked):,} marks here {kept} are right."
     )
     return Highlight(WHAT, float(missed.mean()) if matter else None, note, "share")
 

@@ -18,6 +18,7 @@ from metier.recipe import QUICK_QUESTIONS
 from metier.records import Question, questions
 from metier.runs import Run, file_sha256, fingerprint, write_text
 from metier.scorers import Answer, Asking
+from metier.stages._alone import time_alone
 
 VERSION = 3
 HELD_OUT = "held-out"
@@ -39,15 +40,17 @@ def evaluate(run: Run) -> dict[str, Any]:
     for who, its_adapter, adapter_sha256 in (("base", None, None), ("tuned", adapter, trained["adapter_sha256"])):
         model = _Lazily(run, its_adapter)
         for benchmark in judged:
-            asked = benchmark.questions(QUICK_QUESTIONS if run.recipe.quick else 0)
-            labels = benchmark.label_set(rows)
+            asked, labels = _questions(run, benchmark), benchmark.label_set(rows)
             done = _asked(run, who, benchmark, asked, labels, model, [dtype, model_sha256, adapter_sha256])
             seconds, memory = seconds + done["seconds"], max(memory, done["peak_memory_mb"])
-    for benchmark in _to_be_held_out(run):
-        if held := _held_out(run, benchmark):
-            labels = benchmark.label_set(rows)
-            done = _asked(run, HELD_OUT, benchmark, held, labels, model, [dtype, model_sha256, adapter_sha256])
+    made_by = [dtype, model_sha256, adapter_sha256]
+    for benchmark in run.recipe.build_benchmarks():
+        labels = benchmark.label_set(rows)
+        if _trade_asks(run, "READS_HELD_OUT") and (held := _held_out(run, benchmark)):
+            done = _asked(run, HELD_OUT, benchmark, held, labels, model, made_by)
             seconds, memory = seconds + done["seconds"], max(memory, done["peak_memory_mb"])
+        if _trade_asks(run, "TIMES_ALONE"):
+            seconds += time_alone(run, benchmark, _questions(run, benchmark), labels, model, made_by)
     for benchmark in judged:
         seconds += _cheap(run, benchmark, rows)
     return run.seal("evaluate", "", {"seconds": round(seconds, 1), "peak_memory_mb": memory})
@@ -75,10 +78,16 @@ def _asked(
     return done
 
 
-def _to_be_held_out(run: Run) -> list[Any]:
-    """The benchmarks whose held-out training rows are asked as well: those of an industry that wants a threshold."""
+def _questions(run: Run, benchmark: Any) -> list[Question]:
+    """All questions, or those of a quick run."""
+    found: list[Question] = benchmark.questions(QUICK_QUESTIONS if run.recipe.quick else 0)
+    return found
+
+
+def _trade_asks(run: Run, need: str) -> bool:
+    """Whether any row that the recipe's industry asks for has this need."""
     asks = plugins.find("industries", run.recipe.industry)().asks
-    return run.recipe.build_benchmarks() if any(highlights.reads_held_out(ask) for ask in asks) else []
+    return any(highlights.needs(ask, need) for ask in asks)
 
 
 def _held_out(run: Run, benchmark: Any) -> list[Question]:
@@ -170,7 +179,7 @@ def _cheap(run: Run, benchmark: Any, rows: Any) -> float:
     own, scorer = questions(rows.filter(pc.equal(rows["task"], benchmark.name))), benchmark.build_scorer()
     if not own or not (scorer.chooses or hasattr(scorer, "cheap")):
         return 0.0
-    asked, stage = benchmark.questions(QUICK_QUESTIONS if run.recipe.quick else 0), f"evaluate/cheap/{benchmark.name}"
+    asked, stage = _questions(run, benchmark), f"evaluate/cheap/{benchmark.name}"
     # Not for accuracy: there the weights cost right answers. docs/evaluation.md has what they give elsewhere.
     balanced = not next(iter(benchmark.build_metrics().values())).share_of_right
     made_by = [VERSION, baselines.VERSION, scorer.version, balanced]

@@ -92,6 +92,7 @@ def _asks(run: Run, benchmark: Any) -> list[dict[str, Any]]:
         costs=pack.costs,
         seed=run.recipe.seed,
         asking=sealed.get("asking"),
+        alone=run.result(alone) if run.sealed(alone := f"evaluate/alone/{name}") else None,
         seeds=_seeds(run, name),
         times=lambda: _times(benchmark),
         learned_times=lambda: _learned_times(run, name),

@@ -1,0 +1,55 @@
+"""How long a question waits that comes alone, as a shopper's does; the answers themselves are given in batches."""
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from metier.benchmarks import draw
+from metier.records import Question
+from metier.runs import Run, fingerprint
+
+VERSION = 1
+QUESTIONS = 50
+"""Enough for the third longest to be the p95; on two cores they take a 135M model some ten seconds."""
+
+
+def time_alone(
+    run: Run,
+    benchmark: Any,
+    asked: Sequence[Question],
+    labels: list[str],
+    model: Callable[[], Any],
+    made_by: Sequence[Any],
+) -> float:
+    """Ask at most 50 questions, drawn by their ids, one after the other; returns the seconds that took.
+
+    Sealed as `evaluate/alone/BENCHMARK`: `n`, `p50_s` and `p95_s`. The answers are thrown away: a question is judged
+    by the answer that it got in its batch.
+    """
+    scorer, stage = benchmark.build_scorer(), f"evaluate/alone/{benchmark.name}"
+    some = draw(list(asked), QUESTIONS, f"{benchmark.name}:alone")
+    shown = [(question.id, benchmark.render(question), question.options) for question in some]
+    inputs = fingerprint(VERSION, scorer.version, *made_by, benchmark.scorer, vars(scorer), labels, shown)
+    done = run.done(stage, inputs)
+    if done is None:
+        _ask(scorer, model(), benchmark, some[0], labels)  # what the first question of a process pays for once
+        run.progress.begin(f"evaluate: one at a time, {benchmark.name}", len(some), "questions")
+        waits = []
+        for question in some:
+            waits.append(_ask(scorer, model(), benchmark, question, labels))
+            run.progress.advance(1)
+        run.progress.end()
+        middle, late = np.quantile(waits, [0.5, 0.95], method="higher")
+        result = {"n": len(waits), "p50_s": round(float(middle), 4), "p95_s": round(float(late), 4)}
+        done = run.seal(stage, inputs, result | {"seconds": round(sum(waits), 1)})
+    return float(done["seconds"])
+
+
+def _ask(scorer: Any, model: Any, benchmark: Any, question: Question, labels: list[str]) -> float:
+    began = time.monotonic()
+    asking = scorer.ask(model, benchmark, [question], labels)
+    for batch in asking.batches:
+        asking.answer(batch)
+    return time.monotonic() - began
