@@ -81,6 +81,17 @@ def test_two_bad_keys_are_said_together(tmp_path):
     assert len(caught.value.problems) == 2
 
 
+def test_what_a_pack_only_watches_comes_with_its_own_benchmarks(tmp_path):
+    assert load(None, "legal").keep == {"general": 0.02, "arc_easy": None}
+    own = recipe(tmp_path, "industry: legal\nbenchmarks: [unfair_tos]\n")
+    assert load(own).keep == {"general": 0.02}
+    assert load(own, None, ["keep.arc_easy=0.05"]).keep == {"general": 0.02, "arc_easy": 0.05}
+    own.write_text("industry: legal\nbenchmarks: [unfair_tos]\nkeep: {arc_easy: null}\n")
+    assert load(own).keep == {"arc_easy": None}
+    saved = recipe(tmp_path, load(None, "legal").as_yaml())
+    assert load(saved).keep == {"general": 0.02, "arc_easy": None}
+
+
 def test_set_changes_the_recipe():
     found = load(changes=["methods.sft.epochs=3", "ship.min_gain=0.1", "model=fake", "keep={}"])
     assert found.methods[0]["sft"]["epochs"] == 3

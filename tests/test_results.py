@@ -85,6 +85,24 @@ def test_a_row_of_another_machine_stays_until_its_recipe_changes_or_runs_here(re
     assert [row["recipe"] for row in results.still_good(known, [first])] == [third]
 
 
+def test_school_questions_are_asked_once_of_base_and_tuned(results, tmp_path, monkeypatch):
+    (tmp_path / "data").mkdir()
+    write_mirror(tmp_path / "mirror")
+    monkeypatch.setenv(MIRROR, str(tmp_path / "mirror"))
+    done = results.run_all({"colours": results.made_up(tmp_path / "data")}, 2, tmp_path / "out")["colours"]
+    assert results.row("colours", done)["school"] is None
+    found = [results.school(run) for run in done]
+    assert found[0]["base"] == found[1]["base"] and all(
+        0 <= one[who] <= 1 for one in found for who in ("base", "tuned")
+    )
+    monkeypatch.setattr("metier.engine.model.load", None)
+    assert [results.school(run) for run in done] == found, "asked before"
+    entry = results.row("colours", done)
+    assert entry["school"] == {"base": found[0]["base"], "tuned": [one["tuned"] for one in found]}
+    mean = sum(entry["school"]["tuned"]) / 2
+    assert f"| {found[0]['base']:.3f}, {mean:.3f} |" in results.markdown(results.table({}, [{**entry, "recipe": "c"}]))
+
+
 def test_a_second_seed_joins_the_row_and_the_base_model_is_asked_once(results, tmp_path):
     (tmp_path / "data").mkdir()
     recipe = results.made_up(tmp_path / "data")

@@ -1,8 +1,11 @@
 """SHIP only where a statistician would sign."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from metier import forgetting
 from metier.benchmarks import Declared
 from metier.errors import UserError
 from metier.scorers import Answer
@@ -97,6 +100,29 @@ def test_a_cheap_classifier_that_is_better_is_called_so():
 @pytest.mark.parametrize("state", ["lost", "inconclusive"])
 def test_what_is_not_surely_kept_holds(state):
     assert verdict(entry(60, 160, 110), keep=[{**KEPT, "state": state}])[0] == "HOLD"
+
+
+def test_what_is_only_watched_ships_and_says_what_was_forgotten():
+    school = Declared("school", source="arc_easy", scorer="choice", metrics=["accuracy"])
+    before, few = answers(range(160)), [replace(a, group="one") for a in answers(range(160))]
+    for after, state in ((answers(range(60)), "forgotten"), (answers(range(161)), "watched")):
+        found = judge_kept(school, None, before, after, ["a", "b"], seed=0)
+        assert (found["state"], found["margin"], found["decisive_n"]) == (state, None, None)
+        decision, reasons = verdict(entry(60, 160, 110), keep=[KEPT, found])
+        assert decision == "SHIP" and reasons[-1].startswith(f"{state.capitalize()} school: accuracy changed by")
+        assert "decides nothing" in reasons[-1] and "no margin" in reasons[-1]
+    # One cluster shows nothing, however much was lost in it.
+    lost = [replace(a, group="one") for a in answers(range(60))]
+    assert judge_kept(school, None, few, lost, ["a", "b"], seed=0)["state"] == "watched"
+
+
+def test_the_box_on_page_one_says_the_worst_first():
+    change = {"value": 0.1, "low": 0.05, "high": 0.15}
+    school = {**KEPT, "name": "school", "state": "forgotten", "margin": None, "change": change}
+    assert forgetting.box([]) == ("not checked", "add keep: to the recipe")
+    state, note = forgetting.box([KEPT, school])
+    assert state == "forgotten" and note.startswith(f"{KEPT['name']}: ") and note.endswith("school: +0.100, no margin")
+    assert forgetting.box([school, {**KEPT, "state": "lost"}])[0] == "lost"
 
 
 def test_one_benchmark_that_gets_worse_holds_though_another_gains():

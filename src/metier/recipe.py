@@ -45,7 +45,7 @@ class Recipe(BaseModel):
     """What trains on it, in order; each goes on with the adapter of the one before."""
     benchmarks: list[Any] = []
     """What judges the model: names, or {name: ..., path: ..., text: ..., label: ..., prompt: ...}."""
-    keep: dict[str, float] = {}
+    keep: dict[str, float | None] = {}
     """What must not be forgotten: benchmark -> how much worse it may become, in its own unit."""
     ship: Ship = Ship()
     """When the verdict is SHIP."""
@@ -69,7 +69,7 @@ class Recipe(BaseModel):
     def build_benchmarks(self) -> list[Any]:
         return [_build("benchmarks", use) for use in self.benchmarks]
 
-    def build_keep(self) -> list[tuple[Any, float]]:
+    def build_keep(self) -> list[tuple[Any, float | None]]:
         return [(_build("benchmarks", name), margin) for name, margin in self.keep.items()]
 
     def as_yaml(self) -> str:
@@ -254,9 +254,12 @@ def _item(uses: list[Any], name: str, change: str) -> dict[str, Any]:
 
 
 def _with_defaults(said: dict[str, Any]) -> dict[str, Any]:
-    """What the industry says, where the user says nothing; `ship` is merged key by key."""
+    """What the industry says, where the user says nothing; `ship` is merged key by key. What it only watches
+    (`keep` without a margin) comes with its own benchmarks."""
     pack = plugins.find("industries", str(said.get("industry", DEFAULT_INDUSTRY)))()
     filled = {key: copy.deepcopy(getattr(pack, key)) for key in ("sources", "steps", "methods", "benchmarks", "keep")}
+    if "benchmarks" in said:  # one's own rows must not need the mirror that the pack's benchmarks lie in
+        filled["keep"] = {name: margin for name, margin in pack.keep.items() if margin is not None}
     ship = said.get("ship", {})
     return {**filled, **said, "ship": {**pack.ship, **ship} if isinstance(ship, dict) else ship}
 

@@ -9,6 +9,7 @@ import numpy as np
 from metier import stats
 from metier.baselines import TFIDF
 from metier.errors import UserError
+from metier.forgetting import HARMLESS, kept, said
 from metier.metrics import MetricLike, Outcomes, outcomes
 from metier.scorers import Answer
 from metier.slices import slices
@@ -149,34 +150,18 @@ def _plain_value(metric: MetricLike, table: Outcomes | None) -> float | None:
 
 
 def judge_kept(
-    benchmark: Any, margin: float, before: Sequence[Answer], after: Sequence[Answer], labels: Sequence[str], seed: int
+    benchmark: Any,
+    margin: float | None,
+    before: Sequence[Answer],
+    after: Sequence[Answer],
+    labels: Sequence[str],
+    seed: int,
 ) -> dict[str, Any]:
     """One entry of verdict.json's `keep`: a change above zero is a loss, in the unit of the benchmark's metric."""
     _, metric = next(iter(benchmark.build_metrics().items()))
     tables = outcomes(before, labels), outcomes(after, labels)
     paired = compare(metric, *tables, seed, 0.05)
     return kept(benchmark, margin, paired.before.value, paired.after.value, paired.gain, tables[0].groups)
-
-
-def kept(
-    benchmark: Any, margin: float, base: float, tuned: float, gain: Interval, groups: Sequence[str]
-) -> dict[str, Any]:
-    """Whether a gain that should not be a loss stays inside the margin. `groups`: the cluster of each item."""
-    title, metric = next(iter(benchmark.build_metrics().items()))
-    worse = Interval(-gain.value, -gain.high, -gain.low)
-    too_few = len(set(groups)) < stats.FEWEST_CLUSTERS
-    return {
-        "name": benchmark.name,
-        "metric": title,
-        "unit": metric.unit,
-        "n": len(groups),
-        "base": base,
-        "tuned": tuned,
-        "change": asdict(worse),
-        "margin": margin,
-        "state": "inconclusive" if too_few else stats.non_inferiority(worse, margin),
-        "decisive_n": stats.decisive_n(worse, margin, len(groups)),
-    }
 
 
 def decide(
@@ -190,8 +175,8 @@ def decide(
     """The decision and its reasons, in sentences. Fills in `p_holm`, `p_ship` and `state` (gain | none | worse).
 
     SHIP: at least one benchmark gains (interval above zero, at least `min_gain`) and beats the cheap classifier, none
-    gets worse, and everything to be kept is kept. A gain counts only where both comparisons show it, so the larger of
-    their two p's is the one to test (an intersection-union test, Berger 1982, Technometrics), adjusted over all
+    gets worse, and everything with a margin is kept. A gain counts only where both comparisons show it, so the larger
+    of their two p's is the one to test (an intersection-union test, Berger 1982, Technometrics), adjusted over all
     benchmarks: `p_ship`. `trainings`: over how many the entries, or the weights behind them, are a mean.
     """
     both = [max(entry["p"], (entry["gain_over_cheap"] or entry)["p"]) for entry in benchmarks]
@@ -202,7 +187,7 @@ def decide(
     states = [state for state, _ in judged]
     for entry, state in zip(benchmarks, states, strict=True):
         entry["state"] = state
-    reasons = [reason for _, reason in judged] + [_kept_sentence(entry) for entry in keep]
+    reasons = [reason for _, reason in judged] + [said(entry) for entry in keep]
     if close := [entry["name"] for entry in benchmarks if _close(entry, alpha)]:
         what = (
             "more seeds, or more questions, would settle it."
@@ -210,7 +195,7 @@ def decide(
             else "another seed may end on the other side, and --seeds 3 tests the mean of three."
         )
         reasons.append(f"The test of {', '.join(close)} is close: {what}")
-    good = "gain" in states and "worse" not in states and all(entry["state"] == "kept" for entry in keep)
+    good = "gain" in states and "worse" not in states and all(entry["state"] in HARMLESS for entry in keep)
     if quick:
         return "SMOKE", [
             "This was a smoke run on few rows and few questions: it shows that the path works, no more.",
@@ -260,20 +245,6 @@ def _close(entry: dict[str, Any], alpha: float) -> bool:
     default, of other rows or another order of batches, had .037, .066, .075 and .135 over the cheap baseline."""
     ahead = entry["gain"]["value"] > 0 and (entry["gain_over_cheap"] or entry["gain"])["value"] > 0
     return ahead and bool(alpha / 5 < entry["p_ship"] < 3 * alpha)
-
-
-def _kept_sentence(entry: dict[str, Any]) -> str:
-    change = entry["change"]
-    seen = (
-        f"{entry['name']}: {entry['metric']} changed by {change['value']:+.3f} {entry['unit']} (above zero "
-        f"is worse; 95 % {change['low']:+.3f} to {change['high']:+.3f}, margin {entry['margin']:g})"
-    )
-    if entry["state"] == "kept":
-        return f"Kept {seen}."
-    if entry["state"] == "lost":
-        return f"Lost {seen}: the model forgot more than the recipe tolerates."
-    needed = f"about {entry['decisive_n']:,} items, not {entry['n']:,}" if entry["decisive_n"] else "other text"
-    return f"Not sure about {seen}: the interval holds the margin, and it would take {needed} to show that it is kept."
 
 
 def _row(title: str, metric: MetricLike, table: dict[str, Outcomes], seed: int, alpha: float) -> dict[str, Any]:

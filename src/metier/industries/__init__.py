@@ -15,8 +15,8 @@ class Pack:
     steps: list[Any] = field(default_factory=lambda: ["normalise", "dedup", "decontaminate", "split", "select"])
     methods: list[Any] = field(default_factory=lambda: ["sft"])
     benchmarks: list[Any] = field(default_factory=list)
-    keep: dict[str, float] = field(default_factory=dict)
-    """Benchmark -> how much worse it may become, in the unit of its first metric."""
+    keep: dict[str, float | None] = field(default_factory=dict)
+    """Benchmark -> how much worse it may become, in the unit of its first metric; None: watched, decides nothing."""
     ship: dict[str, float] = field(default_factory=dict)
     intended_use: str = ""
     limits: str = ""

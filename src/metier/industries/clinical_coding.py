@@ -30,7 +30,7 @@ class Industry(Pack):
         ]
     )
     benchmarks: list[Any] = field(default_factory=lambda: ["icd10cm_chapter"])
-    keep: dict[str, float] = field(default_factory=lambda: {"general": 0.02})
+    keep: dict[str, float | None] = field(default_factory=lambda: {"general": 0.02})
     intended_use: str = (
         "Suggesting the ICD-10-CM chapter of a clinical term to a trained coder, who decides. Not for diagnosis, "
         "treatment, billing without review, or any use on patients."

@@ -67,7 +67,7 @@ def check(recipe: Recipe) -> dict[str, Any]:
         "smallest_visible": {
             benchmark.name: round(smallest_visible_share(len(found), LIKELY_CHANGED), 3)
             for benchmark, found in asked
-            if next(iter(benchmark.build_metrics().values())).unit == "share"
+            if benchmark.name in by_name and next(iter(benchmark.build_metrics().values())).unit == "share"
         },
         "examples": examples,
         "minutes": round((training + 2 * asking) / 60, 1),

@@ -7,7 +7,7 @@ from typing import Any
 
 import pyarrow.compute as pc
 
-from metier import highlights, plugins
+from metier import forgetting, highlights, plugins
 from metier.baselines import TFIDF
 from metier.engine import weights
 from metier.highlights import Asked, Highlight
@@ -190,7 +190,7 @@ def listed(names: list[str]) -> str:
 
 def _five(verdict: dict[str, Any]) -> list[dict[str, str]]:
     """The five numbers that a reader in a hurry needs, of the first benchmark that the decision rests on."""
-    entries, kept = verdict["benchmarks"], verdict["keep"]
+    entries = verdict["benchmarks"]
     first = next((entry for entry in entries if entry["state"] == "gain"), entries[0])
     percent = first["unit"] == "share"
 
@@ -215,12 +215,7 @@ def _five(verdict: dict[str, Any]) -> list[dict[str, str]]:
             "note": f"{say_p(first['p_holm'])}",
         },
     ]
-    state = kept[0]["state"] if kept else "not checked"
-    note = (
-        f"{kept[0]['name']}: {kept[0]['change']['value']:+.3f}, margin {kept[0]['margin']:g}"
-        if kept
-        else "add keep: to the recipe"
-    )
+    state, note = forgetting.box(verdict["keep"])
     return [*boxes, {"label": "what it knew before", "figure": state, "note": note}]
 
 

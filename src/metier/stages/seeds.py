@@ -9,6 +9,7 @@ import numpy as np
 
 from metier import runs, stats
 from metier.errors import UserError
+from metier.forgetting import kept
 from metier.metrics import Outcomes, outcomes
 from metier.pages import template
 from metier.progress import Progress
@@ -20,7 +21,7 @@ from metier.stages.evaluate import evaluate, read_answers
 from metier.stages.report import meaning, report
 from metier.stages.train import train
 from metier.stats import Interval
-from metier.verdict import decide, kept, same_questions, say_p
+from metier.verdict import decide, same_questions, say_p
 
 
 def seeds(recipe: Recipe, out: Path, count: int) -> dict[str, Any]:
@@ -183,7 +184,7 @@ def judged(benchmark: Any, done: list[Run], recipe: Recipe) -> dict[str, Any]:
     return entry
 
 
-def _kept(benchmark: Any, margin: float, done: list[Run]) -> dict[str, Any]:
+def _kept(benchmark: Any, margin: float | None, done: list[Run]) -> dict[str, Any]:
     """One thing that must not be forgotten, in the mean over the seeds."""
     metric = next(iter(benchmark.build_metrics().values()))
     before, after = ([tuned(run, benchmark.name, who) for run in done] for who in ("base", "tuned"))

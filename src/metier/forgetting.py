@@ -1,0 +1,75 @@
+"""What the model could do before and must still do: kept, lost, not sure, or only watched."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from metier import stats
+from metier.stats import Interval
+
+WATCHED, FORGOTTEN = "watched", "forgotten"
+"""The states of what has no margin: told on page one, and decides nothing. `forgotten`: surely worse than before."""
+HARMLESS = ("kept", WATCHED, FORGOTTEN)
+"""With these a model may ship."""
+WORST_FIRST = ("lost", "inconclusive", FORGOTTEN, WATCHED, "kept")
+
+
+def kept(
+    benchmark: Any, margin: float | None, base: float, tuned: float, gain: Interval, groups: Sequence[str]
+) -> dict[str, Any]:
+    """Whether a gain that should not be a loss stays inside the margin: an entry of verdict.json's `keep`.
+
+    `groups`: the cluster of each item. Without a margin the entry decides nothing.
+    """
+    title, metric = next(iter(benchmark.build_metrics().items()))
+    worse = Interval(-gain.value, -gain.high, -gain.low)
+    enough = len(set(groups)) >= stats.FEWEST_CLUSTERS
+    if margin is None:
+        state, needed = FORGOTTEN if enough and worse.low > 0 else WATCHED, None
+    else:
+        state = stats.non_inferiority(worse, margin) if enough else "inconclusive"
+        needed = stats.decisive_n(worse, margin, len(groups))
+    return {
+        "name": benchmark.name,
+        "metric": title,
+        "unit": metric.unit,
+        "n": len(groups),
+        "base": base,
+        "tuned": tuned,
+        "change": asdict(worse),
+        "margin": margin,
+        "state": state,
+        "decisive_n": needed,
+    }
+
+
+def said(entry: dict[str, Any]) -> str:
+    """An entry of verdict.json's `keep` in a sentence."""
+    change, unit = entry["change"], "" if entry["unit"] == "share" else f" {entry['unit']}"
+    margin = "no margin" if entry["margin"] is None else f"margin {entry['margin']:g}"
+    seen = (
+        f"{entry['name']}: {entry['metric']} changed by {change['value']:+.3f}{unit} (above zero "
+        f"is worse; 95 % {change['low']:+.3f} to {change['high']:+.3f}, {margin})"
+    )
+    needed = f"about {entry['decisive_n']:,} items, not {entry['n']:,}" if entry["decisive_n"] else "other text"
+    return {
+        "kept": f"Kept {seen}.",
+        "lost": f"Lost {seen}: the model forgot more than the recipe tolerates.",
+        "inconclusive": f"Not sure about {seen}: the interval holds the margin, and it would take {needed} to show "
+        "that it is kept.",
+        WATCHED: f"Watched {seen}: it decides nothing.",
+        FORGOTTEN: f"Forgotten {seen}: it decides nothing here, but use this model for what it was tuned for, no more.",
+    }[entry["state"]]
+
+
+def box(keep: Sequence[dict[str, Any]]) -> tuple[str, str]:
+    """(the worst state, a note on each entry) for page one."""
+    if not keep:
+        return "not checked", "add keep: to the recipe"
+    worst = min(keep, key=lambda entry: WORST_FIRST.index(entry["state"]))
+    return worst["state"], "; ".join(_shortly(entry) for entry in keep)
+
+
+def _shortly(entry: dict[str, Any]) -> str:
+    margin = "no margin" if entry["margin"] is None else f"margin {entry['margin']:g}"
+    return f"{entry['name']}: {entry['change']['value']:+.3f}, {margin}"
