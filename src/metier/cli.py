@@ -4,13 +4,14 @@ import errno
 import json
 import os
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from metier.errors import Problems, UserError
+from metier.last_lines import check_text, finish, say
+from metier.targets import checked, load_recipe, not_spread, recipe_or_run, recipe_target, run_stages
 
 app = typer.Typer(
     add_completion=False,
@@ -20,7 +21,7 @@ app = typer.Typer(
     help="Teach an open language model a trade, and prove that it learned it.",
 )
 
-HOLD, MEND = 2, 3  # 0: done, or SHIP; 1: our bug, with its traceback
+MEND = 3  # 0: done, or SHIP; 1: our bug, with its traceback; 2: HOLD
 FULL = os.strerror(errno.ENOSPC)
 
 RecipeFile = Annotated[
@@ -49,13 +50,13 @@ def run(
     if seeds != 1:
         from metier.stages.seeds import seeds as run_seeds
 
-        _alone()
-        folder, loaded = _recipe_target(recipe, industry, set_, out, quick, "-seeds")
-        _checked(loaded)
-        _finish((folder, run_seeds(loaded, folder, seeds)), json_)
+        not_spread()
+        folder, loaded = recipe_target(recipe, industry, set_, out, quick, "-seeds")
+        checked(loaded)
+        finish((folder, run_seeds(loaded, folder, seeds)), json_)
         return
-    _finish(
-        _stages(_recipe_target(recipe, industry, set_, out, quick), ["curate", "train", "evaluate", "report"]), json_
+    finish(
+        run_stages(recipe_target(recipe, industry, set_, out, quick), ["curate", "train", "evaluate", "report"]), json_
     )
 
 
@@ -75,7 +76,7 @@ def curate(
     mappers = {"local": lambda: sifting.in_batches, "ray": _ray}
     if on not in mappers:
         raise UserError(f"Rows cannot be curated on '{on}'. Use local or ray.")
-    _say(_stages(_target(target, industry, set_, out, quick), ["curate"], mapper=mappers[on]())[1], json_)
+    say(run_stages(recipe_or_run(target, industry, set_, out, quick), ["curate"], mapper=mappers[on]())[1], json_)
 
 
 @app.command()
@@ -91,26 +92,26 @@ def prove(
     """Does curation help? Arms of the same tokens, raw to fully curated, by the paired test."""
     from metier.stages.prove import prove as run_arms
 
-    found = run_arms(_load(recipe, None, set_, False), out, rows, tokens, seeds)
+    found = run_arms(load_recipe(recipe, None, set_, False), out, rows, tokens, seeds)
     print(json.dumps(found) if json_ else "\n".join(found["sentences"]))
 
 
 @app.command()
 def train(folder: Folder, json_: Json = False) -> None:
     """Train an adapter on a run's rows."""
-    _say(_stages((folder, None), ["train"])[1], json_)
+    say(run_stages((folder, None), ["train"])[1], json_)
 
 
 @app.command()
 def evaluate(folder: Folder, json_: Json = False) -> None:
     """Ask base and tuned model the same questions."""
-    _say(_stages((folder, None), ["evaluate"])[1], json_)
+    say(run_stages((folder, None), ["evaluate"])[1], json_)
 
 
 @app.command()
 def report(folder: Folder, json_: Json = False) -> None:
     """Judge the answers and write report.html."""
-    _finish(_stages((folder, None), ["report"]), json_)
+    finish(run_stages((folder, None), ["report"]), json_)
 
 
 @app.command()
@@ -124,8 +125,8 @@ def check(
     """Find every problem of a recipe at once, and show what the model would read and learn. Trains nothing."""
     from metier.stages.check import check as look
 
-    found = look(_load(recipe, industry, set_, quick))
-    print(json.dumps(found) if json_ else _check_text(found))
+    found = look(load_recipe(recipe, industry, set_, quick))
+    print(json.dumps(found) if json_ else check_text(found))
 
 
 @app.command()
@@ -141,7 +142,7 @@ def new(
     found = start(name, from_, industry)
     if not json_:
         found["questions"] = "".join(f"\n- {question}" for question in found["questions"])
-    _say(found, json_)
+    say(found, json_)
 
 
 @app.command("list")
@@ -201,7 +202,7 @@ def export(
     from metier.runs import saved_run
     from metier.stages.export import export as write
 
-    _say(write(saved_run(folder, Progress()), to, out), json_)
+    say(write(saved_run(folder, Progress()), to, out), json_)
 
 
 @app.command("check-lm-eval")
@@ -248,129 +249,10 @@ def _stop(message: str, code: int, before: str = "") -> None:
     sys.exit(code)
 
 
-def _load(path: Path | None, industry: str | None, changes: list[str] | None, quick: bool) -> Any:
-    from metier.recipe import load
-
-    return load(path, industry, [*(changes or []), *(["quick=true"] if quick else [])])
-
-
-def _recipe_target(
-    path: Path | None,
-    industry: str | None,
-    changes: list[str] | None,
-    out: Path | None,
-    quick: bool,
-    ending: str = "",
-) -> Any:
-    recipe = _load(path, industry, changes, quick)
-    name = (
-        path.stem
-        if path and path.stem != "recipe"
-        else path.resolve().parent.name
-        if path
-        else Path(recipe.industry).stem
-    )
-    return (out or Path("runs") / f"{name}{'-quick' if quick else ''}{ending}", recipe)
-
-
-def _target(target: Path | None, industry: str | None, changes: list[str] | None, out: Path | None, quick: bool) -> Any:
-    if target and target.is_dir():
-        if industry or changes or out or quick:
-            raise UserError(
-                f"{target} is a run, whose recipe stands. --industry, --set, --out and --quick are for a recipe file."
-            )
-        return (target, None)
-    return _recipe_target(target, industry, changes, out, quick)
-
-
 def _ray() -> Any:
     from metier import on_ray
 
     return on_ray.mapper
-
-
-def _alone() -> None:
-    from metier import processes
-
-    if processes.count() > 1:
-        raise UserError("Only `metier train RUN` runs on several processes. Call the other verbs without torchrun.")
-
-
-def _stages(target: tuple[Path, Any], names: list[str], **settings: Any) -> tuple[Path, Any]:
-    """Run the named stages on a run's folder; returns the folder and the last result."""
-    from importlib import import_module
-
-    from metier import runs
-    from metier.progress import Progress
-
-    folder, recipe = target
-    if names != ["train"]:
-        _alone()
-    saved = recipe is None
-    recipe = _checked(recipe or runs.load_saved(folder))
-    result: Any = None
-    with runs.alone(folder):
-        run_ = runs.saved_run(folder, Progress()) if saved else runs.open_run(folder, recipe, Progress())
-        if (of := run_.locked().get("averaged")) and set(names) & {"curate", "train"}:
-            raise UserError(
-                f"{folder} holds the mean of trainings ({', '.join(of)}), which has no training of its own. Work on "
-                f"those, and call `metier run --seeds {len(of)}` again."
-            )
-        for name in names:
-            stage: Callable[..., Any] = getattr(import_module(f"metier.stages.{name}"), name)
-            result = stage(run_, **settings)
-    return folder, result
-
-
-def _checked(recipe: Any) -> Any:
-    """The recipe, if it is good. Raises `Problems`."""
-    from metier import recipe as recipes
-
-    if problems := recipes.check(recipe):
-        raise Problems(problems)
-    return recipe
-
-
-def _finish(done: tuple[Path, Any], as_json: bool) -> None:
-    """The last lines: reasons, verdict, and where the report is. HOLD is exit code 2."""
-    folder, verdict = done
-    if as_json:
-        print(json.dumps(verdict))
-    else:
-        print("\n" + "\n".join(f"- {reason}" for reason in verdict["reasons"]))
-        if one := verdict.get("averaged"):
-            page = (folder / "averaged" / "report.html").resolve()
-            print(f"\nThe {len(verdict['seeds'])} trainings averaged into one model: {one['decision']}   {page}")
-        print(f"\n{verdict['decision']}   {(folder / 'report.html').resolve()}")
-    if verdict["decision"] == "HOLD":
-        sys.exit(HOLD)
-
-
-def _say(result: Any, as_json: bool) -> None:
-    print(json.dumps(result) if as_json else "\n".join(f"{key}: {value}" for key, value in result.items()))
-
-
-def _check_text(found: dict[str, Any]) -> str:
-    lines = [f"The recipe is good. {found['train']:,} rows to train on, {found['questions']:,} questions to ask."]
-    lines += [
-        f"  {name}: the test can show a gain of {100 * smallest:.1f} points (four times in five)"
-        for name, smallest in found["smallest_visible"].items()
-    ]
-    lines += [f"Estimated on this machine: {found['minutes']:.0f} minutes, {found['memory_mb']:,} MB.", ""]
-    for example in found["examples"]:
-        lines += [
-            f"A row of '{example['task']}' as the model reads it; the loss is on what stands between [[ and ]]:",
-            f"{_shortened(example['prompt'])}[[{_shortened(example['target'])}]]",
-            "",
-        ]
-    return "\n".join(lines).rstrip()
-
-
-def _shortened(text: str, most: int = 800) -> str:
-    """A long text by its two ends; the JSON has the whole."""
-    left_out = len(text) - most
-    half = most // 2
-    return text if left_out <= 0 else f"{text[:half]} [... {left_out:,} characters, --json has them ...] {text[-half:]}"
 
 
 def _kind(kind: str) -> str:

@@ -1,0 +1,53 @@
+"""The last lines of a verb, for people or as JSON."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+HOLD = 2
+"""The exit code of a verdict that is not SHIP."""
+
+
+def finish(done: tuple[Path, Any], as_json: bool) -> None:
+    """The last lines: reasons, verdict, and where the report is. HOLD is exit code 2."""
+    folder, verdict = done
+    if as_json:
+        print(json.dumps(verdict))
+    else:
+        print("\n" + "\n".join(f"- {reason}" for reason in verdict["reasons"]))
+        if one := verdict.get("averaged"):
+            page = (folder / "averaged" / "report.html").resolve()
+            print(f"\nThe {len(verdict['seeds'])} trainings averaged into one model: {one['decision']}   {page}")
+        print(f"\n{verdict['decision']}   {(folder / 'report.html').resolve()}")
+    if verdict["decision"] == "HOLD":
+        sys.exit(HOLD)
+
+
+def say(result: Any, as_json: bool) -> None:
+    """A result, key by key."""
+    print(json.dumps(result) if as_json else "\n".join(f"{key}: {value}" for key, value in result.items()))
+
+
+def check_text(found: dict[str, Any]) -> str:
+    """What `metier check` found, for people."""
+    lines = [f"The recipe is good. {found['train']:,} rows to train on, {found['questions']:,} questions to ask."]
+    lines += [
+        f"  {name}: the test can show a gain of {100 * smallest:.1f} points (four times in five)"
+        for name, smallest in found["smallest_visible"].items()
+    ]
+    lines += [f"Estimated on this machine: {found['minutes']:.0f} minutes, {found['memory_mb']:,} MB.", ""]
+    for example in found["examples"]:
+        lines += [
+            f"A row of '{example['task']}' as the model reads it; the loss is on what stands between [[ and ]]:",
+            f"{_shortened(example['prompt'])}[[{_shortened(example['target'])}]]",
+            "",
+        ]
+    return "\n".join(lines).rstrip()
+
+
+def _shortened(text: str, most: int = 800) -> str:
+    """A long text by its two ends; the JSON has the whole."""
+    left_out = len(text) - most
+    half = most // 2
+    return text if left_out <= 0 else f"{text[:half]} [... {left_out:,} characters, --json has them ...] {text[-half:]}"
