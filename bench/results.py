@@ -17,6 +17,7 @@ import numpy as np
 
 from metier import baselines, plugins, runs, stats
 from metier import recipe as recipes
+from metier.metrics import outcomes
 from metier.progress import Progress
 from metier.recipe import Recipe
 from metier.runs import Run
@@ -58,6 +59,7 @@ def main() -> None:
         sys.exit(f"There is no recipe {', '.join(sorted(unknown))}. There are: {', '.join(known)}.")
     wanted = {name: recipe for name, recipe in known.items() if not arguments.only or name in arguments.only}
     if not arguments.page:
+        plugins.build("benchmarks", SCHOOL, {}).questions()  # says at once where the data is not there
         for _ in run_each(wanted, arguments.seeds, arguments.out):
             write_page(finished(known, arguments.out), known)
     figures = write_page(finished(known, arguments.out), known)
@@ -76,8 +78,8 @@ def run_each(wanted: dict[str, Recipe], seeds: int, out: Path) -> Iterable[Run]:
             run = evaluated(out / name / f"seed-{seeded.seed}", seeded, Progress(), base)
             with runs.alone(run.folder):
                 report(run)
-            if recipe.keep:
-                school(run)
+                if recipe.keep:
+                    school(run)
             done[name].append(run)
             if number and number == seeds - 1:
                 averaged(done[name], out / name / "averaged")
@@ -85,25 +87,36 @@ def run_each(wanted: dict[str, Recipe], seeds: int, out: Path) -> Iterable[Run]:
 
 
 def school(run: Run) -> dict[str, Any]:
-    """The share of the school questions that base and tuned model have right; asked once, kept in school.json."""
+    """The share of the school questions that base and tuned model have right; asked once, kept in school.json.
+
+    The base model's is that of another seed of the recipe, where one was asked.
+    """
     from metier.engine.model import load
 
     trained, path = run.result("train"), run.folder / "school.json"
-    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    found = _read(path)
     if found.get("adapter_sha256") == trained["adapter_sha256"]:
         return found
-    benchmark = plugins.build("benchmarks", SCHOOL, {})
-    asked = benchmark.questions()
-    # The base model's answers are the same behind every training.
-    known = [json.loads(other.read_text(encoding="utf-8")) for other in run.folder.parent.glob("*/school.json")]
-    found = {"adapter_sha256": trained["adapter_sha256"]} | ({"base": known[0]["base"]} if known else {})
+    others = [_read(other) for other in run.folder.parent.glob("*/school.json")]
+    found = next(({"base": one["base"]} for one in others if one.get("model") == run.recipe.model), {})
     for who, weights in (("base", None), ("tuned", run.folder / trained["adapter"])):
         if who not in found:
-            model = load(run.recipe.model, weights, run.progress.say)
-            asking = benchmark.build_scorer().ask(model, benchmark, asked, [])
-            right = [answer.value or 0.0 for batch in asking.batches for answer in asking.answer(batch)]
-            found[who] = round(float(np.mean(right)), 4)
+            found[who] = _asked(load(run.recipe.model, weights, run.progress.say))
+    found |= {"model": run.recipe.model, "adapter_sha256": trained["adapter_sha256"]}
     runs.write_json(path, found)
+    return found
+
+
+def _asked(model: Any) -> float:
+    benchmark = plugins.build("benchmarks", SCHOOL, {})
+    asking = benchmark.build_scorer().ask(model, benchmark, benchmark.questions(), [])
+    given = outcomes([answer for batch in asking.batches for answer in asking.answer(batch)], [])
+    metric = next(iter(benchmark.build_metrics().values()))
+    return round(float(metric.value(metric.statistics(given).sum(0))), 4)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
     return found
 
 
@@ -186,10 +199,11 @@ def row(name: str, done: list[Run]) -> dict[str, Any]:
 
 def asked_of_school(done: list[Run]) -> dict[str, Any] | None:
     """The base model's share of school questions right, and each training's; None where one was not asked."""
-    paths = [run.folder / "school.json" for run in done]
-    if not all(path.is_file() for path in paths):
+    asked = [_read(run.folder / "school.json") for run in done]
+    if any(
+        one.get("adapter_sha256") != run.result("train")["adapter_sha256"] for one, run in zip(asked, done, strict=True)
+    ):
         return None
-    asked = [json.loads(path.read_text(encoding="utf-8")) for path in paths]
     return {"base": asked[0]["base"], "tuned": [one["tuned"] for one in asked]}
 
 

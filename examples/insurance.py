@@ -114,7 +114,7 @@ class Industry(Pack):
         ]
     )
     benchmarks: list[Any] = field(default_factory=lambda: [HERE])
-    keep: dict[str, float | None] = field(default_factory=lambda: {"general": 0.02})
+    keep: dict[str, Any] = field(default_factory=lambda: {"general": 0.02})
     intended_use: str = "Showing how a pack is written. Not for any claim."
     limits: str = (
         "Synthetic English sentences from a handful of patterns: what is reached here says nothing about work."

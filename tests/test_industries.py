@@ -27,7 +27,7 @@ def test_a_pack_has_all_that_its_page_promises(name, mirror):
     pack, recipe = plugins.find("industries", name)(), load(industry=name)
     assert check(recipe) == []
     assert pack.name == name and pack.name in PROFILES and len(pack.benchmarks) >= 3
-    assert 20 <= len(set(pack.glossary)) <= 40 and pack.keep == {"general": 0.02, "arc_easy": None}
+    assert 20 <= len(set(pack.glossary)) <= 40 and pack.keep == {"general": 0.02, "arc_easy": "watch"}
     assert {"licence", "normalise", "redact", "dedup", "decontaminate", "split"} <= {
         plugins.named(step)[0] for step in pack.steps
     }

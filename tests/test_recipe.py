@@ -82,14 +82,17 @@ def test_two_bad_keys_are_said_together(tmp_path):
 
 
 def test_what_a_pack_only_watches_comes_with_its_own_benchmarks(tmp_path):
-    assert load(None, "legal").keep == {"general": 0.02, "arc_easy": None}
+    assert load(None, "legal").keep == {"general": 0.02, "arc_easy": "watch"}
+    assert [margin for _, margin in load(None, "legal", ["benchmarks=[unfair_tos]"]).build_keep()] == [0.02]
+    with pytest.raises(UserError, match="`keep.general"):
+        load(None, "legal", ["keep.general="])
     own = recipe(tmp_path, "industry: legal\nbenchmarks: [unfair_tos]\n")
     assert load(own).keep == {"general": 0.02}
     assert load(own, None, ["keep.arc_easy=0.05"]).keep == {"general": 0.02, "arc_easy": 0.05}
-    own.write_text("industry: legal\nbenchmarks: [unfair_tos]\nkeep: {arc_easy: null}\n")
-    assert load(own).keep == {"arc_easy": None}
+    own.write_text("industry: legal\nbenchmarks: [unfair_tos]\nkeep: {arc_easy: watch}\n")
+    assert load(own).keep == {"arc_easy": "watch"}
     saved = recipe(tmp_path, load(None, "legal").as_yaml())
-    assert load(saved).keep == {"general": 0.02, "arc_easy": None}
+    assert load(saved) == load(None, "legal")
 
 
 def test_set_changes_the_recipe():

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from metier import plugins
+from metier.engine import model as engine
 from metier.recipe import check, load
 from metier.sources._dataset import MIRROR
 from tests.test_datasets import write_mirror
@@ -91,14 +92,19 @@ def test_school_questions_are_asked_once_of_base_and_tuned(results, tmp_path, mo
     monkeypatch.setenv(MIRROR, str(tmp_path / "mirror"))
     done = results.run_all({"colours": results.made_up(tmp_path / "data")}, 2, tmp_path / "out")["colours"]
     assert results.row("colours", done)["school"] is None
+    loaded, load_model = [], engine.load
+    monkeypatch.setattr(engine, "load", lambda *given: loaded.append(given[1]) or load_model(*given))
     found = [results.school(run) for run in done]
+    assert len(loaded) == 3 and loaded.count(None) == 1, "the base model once"
     assert found[0]["base"] == found[1]["base"] and all(
         0 <= one[who] <= 1 for one in found for who in ("base", "tuned")
     )
-    monkeypatch.setattr("metier.engine.model.load", None)
-    assert [results.school(run) for run in done] == found, "asked before"
+    assert [results.school(run) for run in done] == found and len(loaded) == 3, "asked before"
     entry = results.row("colours", done)
     assert entry["school"] == {"base": found[0]["base"], "tuned": [one["tuned"] for one in found]}
+    other = json.loads((done[1].folder / "school.json").read_text()) | {"adapter_sha256": "of another training"}
+    (done[1].folder / "school.json").write_text(json.dumps(other))
+    assert results.row("colours", done)["school"] is None
     mean = sum(entry["school"]["tuned"]) / 2
     assert f"| {found[0]['base']:.3f}, {mean:.3f} |" in results.markdown(results.table({}, [{**entry, "recipe": "c"}]))
 

@@ -38,6 +38,8 @@ KEPT = {
     "name": "general",
     "metric": "loss",
     "unit": "nats",
+    "base": 3.0,
+    "tuned": 3.0,
     "change": {"value": 0, "low": 0, "high": 0},
     "margin": 0.1,
     "state": "kept",
@@ -109,7 +111,23 @@ def test_what_is_only_watched_ships_and_says_what_was_forgotten():
         found = judge_kept(school, None, before, after, ["a", "b"], seed=0)
         assert (found["state"], found["margin"], found["decisive_n"]) == (state, None, None)
         decision, reasons = verdict(entry(60, 160, 110), keep=[KEPT, found])
-        assert decision == "SHIP" and reasons[-1].startswith(f"{state.capitalize()} school: accuracy changed by")
+        assert decision == "SHIP" and reasons[-1].startswith(
+            f"{state.capitalize()} school: accuracy went from 0.800 to"
+        )
+        assert (
+            ("worse by 0.500" in reasons[-1])
+            == (state == "forgotten")
+            == (
+                "than before"
+                in meaning(
+                    {
+                        "decision": decision,
+                        "benchmarks": [entry(60, 160, 110) | {"state": "gain"}],
+                        "keep": [KEPT, found],
+                    }
+                )[-60:]
+            )
+        )
         assert "decides nothing" in reasons[-1] and "no margin" in reasons[-1]
     # One cluster shows nothing, however much was lost in it.
     lost = [replace(a, group="one") for a in answers(range(60))]
@@ -121,8 +139,13 @@ def test_the_box_on_page_one_says_the_worst_first():
     school = {**KEPT, "name": "school", "state": "forgotten", "margin": None, "change": change}
     assert forgetting.box([]) == ("not checked", "add keep: to the recipe")
     state, note = forgetting.box([KEPT, school])
-    assert state == "forgotten" and note.startswith(f"{KEPT['name']}: ") and note.endswith("school: +0.100, no margin")
+    assert (
+        state == "forgotten"
+        and note.startswith(f"{KEPT['name']}: ")
+        and note.endswith("school: worse by 0.100, no margin")
+    )
     assert forgetting.box([school, {**KEPT, "state": "lost"}])[0] == "lost"
+    assert forgetting.box([{**school, "state": "watched"}, KEPT])[0] == "kept", "the check that decides has the word"
 
 
 def test_one_benchmark_that_gets_worse_holds_though_another_gains():
@@ -172,10 +195,10 @@ def test_a_ship_says_what_it_rests_on_and_what_it_does_not_show():
     )
     entries = [good, even, other]
     decision, _ = verdict(*entries)
-    said = meaning({"decision": decision, "benchmarks": entries})
+    said = meaning({"decision": decision, "benchmarks": entries, "keep": []})
     assert said.startswith("On a the tuned model is better") and said.endswith("On b and c that is not shown.")
     assert [one["state"] for one in entries] == ["gain", "none", "none"]
-    assert "not shown" not in meaning({"decision": "SHIP", "benchmarks": [good]})
+    assert "not shown" not in meaning({"decision": "SHIP", "benchmarks": [good], "keep": [KEPT]})
 
 
 def test_counts_and_intervals_are_those_of_the_answers():

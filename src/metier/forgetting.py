@@ -11,7 +11,7 @@ WATCHED, FORGOTTEN = "watched", "forgotten"
 """The states of what has no margin: told on page one, and decides nothing. `forgotten`: surely worse than before."""
 HARMLESS = ("kept", WATCHED, FORGOTTEN)
 """With these a model may ship."""
-WORST_FIRST = ("lost", "inconclusive", FORGOTTEN, WATCHED, "kept")
+WORST_FIRST = ("lost", "inconclusive", FORGOTTEN, "kept", WATCHED)
 
 
 def kept(
@@ -48,8 +48,9 @@ def said(entry: dict[str, Any]) -> str:
     change, unit = entry["change"], "" if entry["unit"] == "share" else f" {entry['unit']}"
     margin = "no margin" if entry["margin"] is None else f"margin {entry['margin']:g}"
     seen = (
-        f"{entry['name']}: {entry['metric']} changed by {change['value']:+.3f}{unit} (above zero "
-        f"is worse; 95 % {change['low']:+.3f} to {change['high']:+.3f}, {margin})"
+        f"{entry['name']}: {entry['metric']} went from {entry['base']:.3f} to {entry['tuned']:.3f}{unit} "
+        f"({_worse(change['value'])}, 95 % interval of the worsening {change['low']:+.3f} to {change['high']:+.3f}, "
+        f"{margin})"
     )
     needed = f"about {entry['decisive_n']:,} items, not {entry['n']:,}" if entry["decisive_n"] else "other text"
     return {
@@ -72,4 +73,8 @@ def box(keep: Sequence[dict[str, Any]]) -> tuple[str, str]:
 
 def _shortly(entry: dict[str, Any]) -> str:
     margin = "no margin" if entry["margin"] is None else f"margin {entry['margin']:g}"
-    return f"{entry['name']}: {entry['change']['value']:+.3f}, {margin}"
+    return f"{entry['name']}: {_worse(entry['change']['value'])}, {margin}"
+
+
+def _worse(change: float) -> str:
+    return f"worse by {change:.3f}" if change > 0 else f"better by {-change:.3f}" if change < 0 else "as before"

@@ -3,7 +3,7 @@
 import copy
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -45,8 +45,9 @@ class Recipe(BaseModel):
     """What trains on it, in order; each goes on with the adapter of the one before."""
     benchmarks: list[Any] = []
     """What judges the model: names, or {name: ..., path: ..., text: ..., label: ..., prompt: ...}."""
-    keep: dict[str, float | None] = {}
-    """What must not be forgotten: benchmark -> how much worse it may become, in its own unit."""
+    keep: dict[str, float | Literal["watch"]] = {}
+    """What must not be forgotten: benchmark -> how much worse it may become, in its own unit; `watch`: it is told on
+    page one and decides nothing."""
     ship: Ship = Ship()
     """When the verdict is SHIP."""
     embedding: str | None = None
@@ -70,7 +71,10 @@ class Recipe(BaseModel):
         return [_build("benchmarks", use) for use in self.benchmarks]
 
     def build_keep(self) -> list[tuple[Any, float | None]]:
-        return [(_build("benchmarks", name), margin) for name, margin in self.keep.items()]
+        """Benchmark and margin; None where it is only watched."""
+        return [
+            (_build("benchmarks", name), None if margin == "watch" else margin) for name, margin in self.keep.items()
+        ]
 
     def as_yaml(self) -> str:
         return yaml.safe_dump(self.model_dump(), sort_keys=False, allow_unicode=True)
@@ -94,6 +98,8 @@ def load(path: Path | None = None, industry: str | None = None, changes: Sequenc
         filled = _with_defaults({key: value for key, value in said.items() if key in Recipe.model_fields})
         for change in changes:
             _apply(filled, change)
+        if "keep" not in said and not any(change.startswith("keep") for change in changes):
+            filled["keep"] = _kept_with(filled["benchmarks"], str(filled["industry"]))
     except UserError as error:
         raise Problems([*problems, str(error)]) from error
     recipe = _validated(filled, problems)
@@ -254,14 +260,23 @@ def _item(uses: list[Any], name: str, change: str) -> dict[str, Any]:
 
 
 def _with_defaults(said: dict[str, Any]) -> dict[str, Any]:
-    """What the industry says, where the user says nothing; `ship` is merged key by key. What it only watches
-    (`keep` without a margin) comes with its own benchmarks."""
+    """What the industry says, where the user says nothing; `ship` is merged key by key."""
     pack = plugins.find("industries", str(said.get("industry", DEFAULT_INDUSTRY)))()
     filled = {key: copy.deepcopy(getattr(pack, key)) for key in ("sources", "steps", "methods", "benchmarks", "keep")}
-    if "benchmarks" in said:  # one's own rows must not need the mirror that the pack's benchmarks lie in
-        filled["keep"] = {name: margin for name, margin in pack.keep.items() if margin is not None}
     ship = said.get("ship", {})
-    return {**filled, **said, "ship": {**pack.ship, **ship} if isinstance(ship, dict) else ship}
+    return {
+        "industry": DEFAULT_INDUSTRY,
+        **filled,
+        **said,
+        "ship": {**pack.ship, **ship} if isinstance(ship, dict) else ship,
+    }
+
+
+def _kept_with(benchmarks: list[Any], industry: str) -> dict[str, Any]:
+    """The pack's `keep`; what it only watches comes with its own benchmarks, for others must not need its data."""
+    pack = plugins.find("industries", industry)()
+    own = benchmarks == pack.benchmarks
+    return {name: margin for name, margin in pack.keep.items() if own or margin != "watch"}
 
 
 def _validated(filled: dict[str, Any], problems: list[str]) -> Recipe:

@@ -50,6 +50,8 @@ class Asked:
     tuned: Outcomes
     costs: Mapping[str, float] = field(default_factory=dict)
     """The pack's prices, those of other benchmarks included; `priced` has the ones that fit."""
+    machine_hour: float = 0.0
+    """The pack's price of an hour of the machine; 0: nobody said."""
     seed: int = 0
     asking: Mapping[str, float] | None = None
     """`seconds` that the tuned model took for all answers, `batches`, and `p95_s`: the wait of 95 in 100 questions."""

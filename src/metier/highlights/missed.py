@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,7 +53,7 @@ def rows(asked: Asked) -> list[Highlight]:
     by_label = {label: [p for p, a in enumerate(asked.tuned.answers) if a.gold == label] for label in wanted}
     by_label = {label: own for label, own in by_label.items() if own}
     found = [_overall(asked, said, by_label, thresholds) if thresholds else Highlight(WHAT, None, f"{why} {OWN}")]
-    found += _worst(asked, said, by_label, _precision(asked, said, wanted))
+    found += _worst(asked, said, by_label, _precision(asked, said, wanted, thresholds))
     if len(wanted) == 1 and by_label:
         found += _worst(asked, said, _types(asked, by_label[wanted[0]]), {})
     return found
@@ -78,13 +78,21 @@ def _marks(table: Outcomes, wanted: list[str]) -> tuple[NDArray[np.int64], NDArr
 
 
 def _thresholds(held_out: Outcomes | None, wanted: list[str]) -> tuple[list[_Threshold], str]:
-    """The thresholds, a label's own first and that of all others last, and why there is none where there is none."""
+    """The thresholds, and why there is none where there is none.
+
+    A label of 20 held-out marks or more has its own, or none where none is so precise; those of fewer take the one that
+    all marks together have.
+    """
     if held_out is None or not any(answer.probabilities for answer in held_out.answers):
         return [], "No threshold: there are no held-out rows with probabilities, and the test must not choose one."
-    own = [found for label in wanted if len(wanted) > 1 and (found := _lowest(held_out, wanted, (label,), label))]
-    others = tuple(label for label in wanted if label not in {one.labels[0] for one in own})
-    shared = _lowest(held_out, wanted, others, "the others" if own else "") if others else None
-    thresholds = [*own, shared] if shared else own
+    label, _ = _marks(held_out, wanted)
+    often = [name for name in wanted if (label == held_out.labels.index(name)).sum() >= FEWEST_MARKS]
+    rare = tuple(name for name in wanted if name not in often)
+    own = [_lowest(held_out, wanted, (name,), name if len(wanted) > 1 else "") for name in often]
+    shared = _lowest(held_out, wanted, tuple(wanted), "the others" if often else "") if rare else None
+    thresholds = [found for found in own if found]
+    if shared:
+        thresholds.append(replace(shared, labels=rare))
     why = f"No threshold: on {len(held_out.gold):,} held-out rows none marks {FEWEST_MARKS} rows so precisely."
     return thresholds, "" if thresholds else why
 
@@ -108,7 +116,7 @@ def _lowest(held_out: Outcomes, wanted: list[str], labels: tuple[str, ...], name
 
 def _decided(table: Outcomes, wanted: list[str], thresholds: list[_Threshold]) -> NDArray[np.int64]:
     """For each answer the label that it is marked with, -1 for none: the model's own decision where there is no
-    threshold at all. A label for which no threshold keeps the precision is never marked."""
+    threshold at all."""
     if not thresholds:
         return table.predicted
     label, probability = _marks(table, wanted)
@@ -152,7 +160,9 @@ def _worst(
     ]
 
 
-def _precision(asked: Asked, said: NDArray[np.int64], wanted: list[str]) -> dict[str, str]:
+def _precision(
+    asked: Asked, said: NDArray[np.int64], wanted: list[str], thresholds: list[_Threshold]
+) -> dict[str, str]:
     found = {}
     for label in wanted:
         marked = said == asked.labels.index(label)
@@ -160,6 +170,8 @@ def _precision(asked: Asked, said: NDArray[np.int64], wanted: list[str]) -> dict
         found[label] = (
             f"; of {np.count_nonzero(marked):,} that it marks so {share} are right" if share else "; never marked"
         )
+        if thresholds and not any(label in one.labels for one in thresholds):
+            found[label] += ", for no threshold was so precise on held-out rows"
     return found
 
 

@@ -15,8 +15,8 @@ class Pack:
     steps: list[Any] = field(default_factory=lambda: ["normalise", "dedup", "decontaminate", "split", "select"])
     methods: list[Any] = field(default_factory=lambda: ["sft"])
     benchmarks: list[Any] = field(default_factory=list)
-    keep: dict[str, float | None] = field(default_factory=dict)
-    """Benchmark -> how much worse it may become, in the unit of its first metric; None: watched, decides nothing."""
+    keep: dict[str, Any] = field(default_factory=dict)
+    """Benchmark -> how much worse it may become, in the unit of its first metric; `watch`: told, decides nothing."""
     ship: dict[str, float] = field(default_factory=dict)
     intended_use: str = ""
     limits: str = ""
@@ -24,5 +24,7 @@ class Pack:
     """20 to 40 terms of the trade, by which the representativeness report asks whether the texts speak its language."""
     costs: dict[str, float] = field(default_factory=dict)
     """`right -> said`: what that mistake costs against an ordinary one, which costs 1."""
+    machine_hour: float = 0.0
+    """What an hour of the machine that answers costs, in the currency of the business; 0: nobody said."""
     asks: list[str] = field(default_factory=list)
     """Rows of the report's first page, by name (`highlights/`), or as the path of a file with a function `rows`."""

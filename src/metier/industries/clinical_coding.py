@@ -30,7 +30,7 @@ class Industry(Pack):
         ]
     )
     benchmarks: list[Any] = field(default_factory=lambda: ["icd10cm_chapter"])
-    keep: dict[str, float | None] = field(default_factory=lambda: {"general": 0.02})
+    keep: dict[str, Any] = field(default_factory=lambda: {"general": 0.02})
     intended_use: str = (
         "Suggesting the ICD-10-CM chapter of a clinical term to a trained coder, who decides. Not for diagnosis, "
         "treatment, billing without review, or any use on patients."
@@ -38,7 +38,8 @@ class Industry(Pack):
     limits: str = (
         "English only. Terms come from the official list, which is tidier than what clinicians type: abbreviations, "
         "spelling mistakes and whole notes were not tested. A chapter is not a code. "
-        "The text that checks for forgetting is by the same hand as the replay text, so it may look too kind."
+        "The text that checks for forgetting is by the same hand as the replay text and looks too kind "
+        "(docs/evaluation.md)."
     )
     glossary: list[str] = field(
         default_factory=lambda: [

@@ -45,7 +45,7 @@ class Industry(Pack):
         ]
     )
     benchmarks: list[Any] = field(default_factory=lambda: ["banking77", "fomc_stance", "fed_rate_moves"])
-    keep: dict[str, float | None] = field(default_factory=lambda: {"general": 0.02, "arc_easy": None})
+    keep: dict[str, Any] = field(default_factory=lambda: {"general": 0.02, "arc_easy": "watch"})
     ship: dict[str, float] = field(default_factory=lambda: {"min_gain": 0.02, "alpha": 0.05})
     intended_use: str = (
         "Routing customers' messages of an online bank to a person or a page, and marking sentences of the Federal "
@@ -60,8 +60,7 @@ class Industry(Pack):
         "banks and companies were not tested. Figures in reports (benchmark tatqa) are not part of this pack's "
         "training. fomc_stance and fed_rate_moves are CC-BY-NC-4.0: research only. For a commercial model take both "
         "out of `sources` and set {licence: {intended_use: commercial}}. The text that checks for forgetting is by "
-        "the same hand as the replay text and looks too kind; `arc_easy`, questions that nothing here was taken from, "
-        "is watched beside it."
+        "the same hand as the replay text and looks too kind (docs/evaluation.md)."
     )
     glossary: list[str] = field(
         default_factory=lambda: [

@@ -47,7 +47,7 @@ class Industry(Pack):
         ]
     )
     benchmarks: list[Any] = field(default_factory=lambda: ["icd10cm_chapter", "ddi2013_types", "mts_dialog"])
-    keep: dict[str, float | None] = field(default_factory=lambda: {"general": 0.02, "arc_easy": None})
+    keep: dict[str, Any] = field(default_factory=lambda: {"general": 0.02, "arc_easy": "watch"})
     ship: dict[str, float] = field(default_factory=lambda: {"min_gain": 0.02, "alpha": 0.05})
     intended_use: str = (
         "Suggesting the ICD-10-CM chapter of a term to a trained coder, the kind of an interaction that a sentence "
@@ -62,8 +62,7 @@ class Industry(Pack):
         "(pubmedqa) and exam questions (medqa_usmle) are benchmarks of their own: a model of this size learns no "
         "knowledge from their few rows. ddi2013 is CC-BY-NC-4.0: research only. For a commercial model take it out "
         "of `sources` and set {licence: {intended_use: commercial}}. The text that checks for forgetting is by the "
-        "same hand as the replay text and looks too kind; `arc_easy`, questions that nothing here was taken from, is "
-        "watched beside it."
+        "same hand as the replay text and looks too kind (docs/evaluation.md)."
     )
     glossary: list[str] = field(
         default_factory=lambda: [

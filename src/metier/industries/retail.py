@@ -48,7 +48,7 @@ class Industry(Pack):
     benchmarks: list[Any] = field(
         default_factory=lambda: ["product_matching", "epqa_product_qa", "amazon_counterfactual"]
     )
-    keep: dict[str, float | None] = field(default_factory=lambda: {"general": 0.02, "arc_easy": None})
+    keep: dict[str, Any] = field(default_factory=lambda: {"general": 0.02, "arc_easy": "watch"})
     ship: dict[str, float] = field(default_factory=lambda: {"min_gain": 0.02, "alpha": 0.05})
     intended_use: str = (
         "Proposing matches between two shops' offers to a catalogue team, choosing the snippet that answers a "
@@ -62,7 +62,7 @@ class Industry(Pack):
         "in several pairs, in training and in test alike. Writing an answer (source hetpqa_answers) is not part of "
         "this pack. epqa_product_qa is CDLA-Sharing-1.0 and amazon_counterfactual CC-BY-SA-4.0: data derived from "
         "them are passed on under the same terms. The text that checks for forgetting is by the same hand as the "
-        "replay text and looks too kind; `arc_easy`, questions that nothing here was taken from, is watched beside it."
+        "replay text and looks too kind (docs/evaluation.md)."
     )
     glossary: list[str] = field(
         default_factory=lambda: [

@@ -31,7 +31,9 @@ def time_alone(
     scorer, stage = benchmark.build_scorer(), f"evaluate/alone/{benchmark.name}"
     some = draw(list(asked), QUESTIONS, f"{benchmark.name}:alone")
     shown = [(question.id, benchmark.render(question), question.options) for question in some]
-    inputs = fingerprint(VERSION, scorer.version, *made_by, benchmark.scorer, vars(scorer), labels, shown)
+    inputs = fingerprint(
+        VERSION, scorer.version, *made_by, benchmark.scorer, benchmark.template, vars(scorer), labels, shown
+    )
     done = run.done(stage, inputs)
     if done is None:
         _ask(scorer, model(), benchmark, some[0], labels)  # what the first question of a process pays for once
@@ -48,8 +50,9 @@ def time_alone(
 
 
 def _ask(scorer: Any, model: Any, benchmark: Any, question: Question, labels: list[str]) -> float:
-    began = time.monotonic()
+    # Not timed, as it is not in batches: the model's words are counted, and the engine checks itself.
     asking = scorer.ask(model, benchmark, [question], labels)
+    began = time.monotonic()
     for batch in asking.batches:
         asking.answer(batch)
     return time.monotonic() - began

@@ -90,6 +90,7 @@ def _asks(run: Run, benchmark: Any) -> list[dict[str, Any]]:
         tuned,
         held_out=held_out if read[HELD_OUT] else None,
         costs=pack.costs,
+        machine_hour=pack.machine_hour,
         seed=run.recipe.seed,
         asking=sealed.get("asking"),
         alone=run.result(alone) if run.sealed(alone := f"evaluate/alone/{name}") else None,
@@ -180,7 +181,9 @@ def meaning(verdict: dict[str, Any]) -> str:
         f"On {listed(shipped)} the tuned model is better by more than chance explains, than before and than the cheap "
         "baseline where there is one; what had to be kept is kept."
     )
-    return f"{said} On {listed(others)} that is not shown." if others else said
+    said += f" On {listed(others)} that is not shown." if others else ""
+    forgotten = [entry["name"] for entry in verdict["keep"] if entry["state"] == forgetting.FORGOTTEN]
+    return said + (f" On {listed(forgotten)}, where no margin is set, it is worse than before." if forgotten else "")
 
 
 def listed(names: list[str]) -> str:
