@@ -2,6 +2,7 @@
 
 import itertools
 import re
+import warnings
 from collections import Counter
 from collections.abc import Sequence
 
@@ -58,7 +59,9 @@ def tfidf(
     classifier = LogisticRegression(
         C=10.0, max_iter=300, random_state=seed, class_weight="balanced" if balanced else None
     )
-    pipeline = make_pipeline(features, classifier).fit([_read(q, prompt, columns, pairs) for q in known], labels)
+    with warnings.catch_warnings():  # few rows of many labels: no regression, as scikit-learn suspects
+        warnings.filterwarnings("ignore", "The number of unique classes", UserWarning)
+        pipeline = make_pipeline(features, classifier).fit([_read(q, prompt, columns, pairs) for q in known], labels)
     probabilities = pipeline.predict_proba([_read(question, prompt, columns, pairs) for question in questions])
     column = {label: number for number, label in enumerate(pipeline.classes_)}
     answers = []
