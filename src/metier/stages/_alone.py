@@ -12,7 +12,7 @@ from metier.runs import Run, fingerprint
 
 VERSION = 1
 QUESTIONS = 50
-"""Enough for the third longest to be the p95; on two cores they take a 135M model some ten seconds."""
+"""Enough for the third longest to be the p95."""
 
 
 def time_alone(
@@ -50,7 +50,7 @@ def time_alone(
 
 
 def _ask(scorer: Any, model: Any, benchmark: Any, question: Question, labels: list[str]) -> float:
-    # Not timed, as it is not in batches: the model's words are counted, and the engine checks itself.
+    # Not timed, as it is not in batches: here the prompt is tokenised and the engine checks itself.
     asking = scorer.ask(model, benchmark, [question], labels)
     began = time.monotonic()
     for batch in asking.batches:

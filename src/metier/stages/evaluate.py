@@ -38,18 +38,18 @@ def evaluate(run: Run) -> dict[str, Any]:
     dtype, seconds, memory = _dtype(), 0.0, 0
     run.lock(dtype=dtype)
     for who, its_adapter, adapter_sha256 in (("base", None, None), ("tuned", adapter, trained["adapter_sha256"])):
-        model = _Lazily(run, its_adapter)
+        model, made_by = _Lazily(run, its_adapter), [dtype, model_sha256, adapter_sha256]
         for benchmark in judged:
             asked, labels = _questions(run, benchmark), benchmark.label_set(rows)
-            done = _asked(run, who, benchmark, asked, labels, model, [dtype, model_sha256, adapter_sha256])
+            done = _asked(run, who, benchmark, asked, labels, model, made_by)
             seconds, memory = seconds + done["seconds"], max(memory, done["peak_memory_mb"])
-    made_by = [dtype, model_sha256, adapter_sha256]
-    for benchmark in run.recipe.build_benchmarks():
+    held_out, alone = _trade_asks(run, "READS_HELD_OUT"), _trade_asks(run, "TIMES_ALONE")
+    for benchmark in run.recipe.build_benchmarks():  # of the tuned model, the last one above
         labels = benchmark.label_set(rows)
-        if _trade_asks(run, "READS_HELD_OUT") and (held := _held_out(run, benchmark)):
+        if held_out and (held := _held_out(run, benchmark)):
             done = _asked(run, HELD_OUT, benchmark, held, labels, model, made_by)
             seconds, memory = seconds + done["seconds"], max(memory, done["peak_memory_mb"])
-        if _trade_asks(run, "TIMES_ALONE"):
+        if alone:
             seconds += time_alone(run, benchmark, _questions(run, benchmark), labels, model, made_by)
     for benchmark in judged:
         seconds += _cheap(run, benchmark, rows)
