@@ -171,6 +171,11 @@ def test_compare_says_the_paired_difference(monkeypatch, capsys, tmp_path, triag
         inside(monkeypatch, capsys, "run", triage, "--out", tmp_path / str(seed), "--set", f"seed={seed}")
     code, out, _ = inside(monkeypatch, capsys, "compare", tmp_path / "0", tmp_path / "1")
     assert code == 0 and "triage: accuracy" in out and "95 % interval" in out
+    test = triage.parent / "test.jsonl"
+    test.write_text(test.read_text().replace("since", "for"))
+    inside(monkeypatch, capsys, "run", triage, "--out", tmp_path / "2")
+    code, _, said = inside(monkeypatch, capsys, "compare", tmp_path / "0", tmp_path / "2")
+    assert code == 3 and "asked different questions" in said, "other texts with the same labels"
 
 
 def test_list_and_show_speak(monkeypatch, capsys):

@@ -291,3 +291,16 @@ def test_settings_out_of_range_are_refused():
     for name, settings in (("ece", {"bins": 0}), ("accuracy_at_coverage", {"coverage": 0.0})):
         with pytest.raises(Problems):
             plugins.build("metrics", name, settings)
+
+
+def test_metrics_that_perfect_answers_leave_nothing_to_are_found():
+    from metier.metrics import perfect, unfit
+    from metier.records import Question
+
+    table = perfect([Question(id=str(n), text="", answer="a") for n in range(5)], ["a", "b"])
+    metrics = {name: plugins.build("metrics", name, {}) for name in ("accuracy", "macro_f1", "mcc", "nll", "brier")}
+    assert unfit(metrics, table) == []
+    asked = {"f1 (b)": plugins.build("metrics", "f1", {"positive": ["b"]})}
+    assert "none of its 5 questions has a label that f1 (b) counts" in unfit(asked, table)[0]
+    asked = {"f1 (ab)": plugins.build("metrics", "f1", {"positive": ["ab"]})}
+    assert "the label 'ab', which no answer has" in unfit(asked, table)[0]

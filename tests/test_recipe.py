@@ -155,3 +155,16 @@ def test_a_prompt_that_names_no_column_is_said_and_the_label_is_no_column(triage
         triage.write_text(triage.read_text().replace("{text}", f"{{{name}}}"))
         assert f"names '{name}', which no column holds" in "\n".join(check(load(triage)))
         triage.write_text(triage.read_text().replace(f"{{{name}}}", "{text}"))
+
+
+@pytest.mark.parametrize(
+    "declared, said",
+    [
+        ("scorer: choice, options: options", "macro_f1 counts labels, and the scorer choice has no label set"),
+        ("scorer: loss, metrics: [loss, accuracy]", "accuracy counts right answers, and a loss is neither right"),
+        ("scorer: generate, metrics: [exact_match, mcc]", "mcc counts labels, and the scorer generate"),
+    ],
+)
+def test_a_metric_that_does_not_fit_the_scorer_is_said_before_training(triage, declared, said):
+    triage.write_text(triage.read_text().replace("cluster: patient", declared))
+    assert said in "\n".join(check(load(triage)))

@@ -124,6 +124,9 @@ def test_a_second_seed_joins_the_row_and_the_base_model_is_asked_once(results, t
     assert results._said({"decision": "SHIP", "decisions": ["SHIP", "HOLD"]}) == "SHIP (SHIP, HOLD)"
     assert results._said({"decisions": ["HOLD"]}) == both["decision"] == "HOLD"
     [mean] = json.loads((out / "colours" / "averaged" / "verdict.json").read_text())["benchmarks"]
+    assert "p_ship" not in both and "state" not in both
+    assert json.loads((out / "colours" / "seeds.json").read_text())["seeds"] == [0, 1]
+    assert (out / "colours" / "report.html").is_file()
     assert both["averaged"]["tuned"] == mean["tuned"] and both["averaged"]["decision"] in ("SHIP", "HOLD")
     assert f"| {mean['tuned']['value']:.3f} {both['averaged']['decision']} |" in results.markdown({"rows": [both]})
     assert results.averaged_figures(first["colours"]) is None, "made of other seeds than these"

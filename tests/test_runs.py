@@ -423,3 +423,65 @@ def test_the_cheap_classifier_weighs_rare_labels_where_the_deciding_metric_asks_
         rows = curate.curate(run) and run.table("curate", "train.parquet")
         evaluate._cheap(run, recipe.build_benchmarks()[0], rows)
     assert seen == [balanced]
+
+
+def test_a_test_file_that_changed_since_curation_is_not_asked_by_evaluate_alone(undisturbed, tmp_path):
+    """It might hold rows that were learned; `curate` looks for those, and `metier run` calls it."""
+    recipe, _ = undisturbed
+    home = tmp_path / "home"
+    shutil.copytree(recipe.parent, home, ignore=shutil.ignore_patterns("run"))
+    go(home / "recipe.yaml", home / "run")
+    shutil.copy(home / "train.jsonl", home / "test.jsonl")
+    with pytest.raises(UserError, match="test data changed since the training rows"):
+        evaluate.evaluate(runs.saved_run(home / "run", Progress()))
+
+
+def test_a_model_that_was_trained_again_is_not_reported_by_its_old_answers(undisturbed, tmp_path):
+    recipe, whole = undisturbed
+    folder = tmp_path / "run"
+    shutil.copytree(whole, folder)
+    another_adapter(folder, None)
+    with pytest.raises(UserError, match="trained again since it was asked"):
+        report.report(runs.saved_run(folder, Progress()))
+
+
+def test_an_evaluation_that_was_cut_off_is_not_reported(undisturbed, tmp_path, monkeypatch):
+    recipe, whole = undisturbed
+    folder = tmp_path / "run"
+    shutil.copytree(whole, folder)
+    run = runs.saved_run(folder, Progress())
+    monkeypatch.setattr(evaluate, "_asked", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        evaluate.evaluate(run)
+    with pytest.raises(UserError, match="run `metier evaluate"):
+        report.report(run)
+
+
+def test_a_misspelt_label_of_a_metric_is_said_before_training(tmp_path, triage):
+    triage.write_text(
+        triage.read_text().replace("cluster: patient", "metrics: [accuracy, {f1: {positive: [cardiolgy]}}]")
+    )
+    with pytest.raises(UserError, match="'cardiolgy', which no answer has. Did you mean 'cardiology'"):
+        go(triage, tmp_path / "run")
+    assert not (tmp_path / "run/train").exists()
+
+
+def test_examples_of_fixed_and_broken_are_those_that_are_counted():
+    from metier.scorers import Answer
+
+    pairs = [(None, 1), (None, 0), (0.5, 0.7), (1, 0), (0, 1), (1, None), (0, 0)]
+    base, tuned = ([Answer(str(n), "", "", "x", str(n), pair[at]) for n, pair in enumerate(pairs)] for at in (0, 1))
+    shown = {fixed: {row["gold"] for row in report._examples(base, tuned, 0, fixed)} for fixed in (True, False)}
+    assert shown == {True: {"0", "4"}, False: {"3", "5"}}
+
+
+def test_a_label_with_dollars_or_bars_is_shown_as_it_is(tmp_path, triage):
+    for name in ("train.jsonl", "test.jsonl"):
+        file = triage.parent / name
+        file.write_text(file.read_text().replace('"cardiology"', '"$50_$100"').replace('"dermatology"', '"<b>x</b>|y"'))
+    declared = "cluster: patient, metrics: [{f1: {positive: ['<b>x</b>|y']}}, {f1: {positive: [$50_$100]}}]"
+    triage.write_text(triage.read_text().replace("cluster: patient", declared))
+    go(triage, tmp_path / "run")
+    assert ">$50_$100</text>" in (tmp_path / "run/report.html").read_text()
+    card = (tmp_path / "run/model_card.md").read_text()
+    assert "<b>" not in card and "f1 (&lt;b>x&lt;/b>\\|y)" in card

@@ -24,3 +24,11 @@ def test_a_slice_is_judged_from_enough_questions_on_and_never_for_good():
 def test_a_benchmark_without_slices_has_none():
     plain = [Answer("1", "", "", "a", "a", 1.0)]
     assert slices(Metric(), {"base": plain, "tuned": plain}, ["a"], seed=0) == []
+
+
+def test_a_slice_without_the_label_that_counts_has_no_figures():
+    from metier.metrics.f1 import Metric as F1
+
+    base = answers([True] * 35)
+    [big, _] = slices(F1(["b"]), {"base": base, "tuned": base}, ["a", "b"], seed=0)
+    assert big["n"] == 30 and "gain" not in big

@@ -240,3 +240,39 @@ def test_trainings_that_agree_are_tested_by_questions_alone_and_no_p_is_smaller_
 
 def test_draws_without_a_value_do_not_hide_the_others():
     assert stats.standard_error(np.array([1.0, 3.0, np.nan])) == 1.0 and np.isnan(stats.standard_error(np.array([])))
+
+
+def test_draws_that_tie_but_for_their_last_bits_count_for_no_difference():
+    """75 pairs of questions of which 4 questions were fixed: draws of twice the gain are as far out as the gain."""
+    changes = np.zeros(150)
+    changes[[0, 20, 40, 60]] = 1
+    cluster, weights = stats.bootstrap_weights([str(n // 2) for n in range(150)], seed=0)
+    table = np.column_stack([changes, np.ones(150)])
+    draws = stats.resampled(table, cluster, weights, lambda sums: sums[..., 0] / sums[..., 1])
+    shaken = draws + np.random.default_rng(0).uniform(-1e-12, 1e-12, len(draws))
+    p = stats.bootstrap_p(4 / 150, draws)
+    assert p == stats.bootstrap_p(4 / 150, shaken)
+    exact = np.count_nonzero(np.abs(np.round(draws * 150) - 4) >= 4)  # in whole questions nothing is rounded
+    assert p == (1 + exact) / (1 + len(draws))
+
+
+def test_the_interval_of_a_paired_share_equals_newcombes_simple_one():
+    """Wilson's limits squared and added (method 10 without its term for correlation), worked out by statsmodels."""
+    from statsmodels.stats.proportion import proportion_confint
+
+    fixed, broke, n = 12, 5, 80
+    (up_low, up_high), (down_low, down_high) = (proportion_confint(k, n, method="wilson") for k in (fixed, broke))
+    found = stats.paired_share_interval(fixed, broke, n)
+    assert found.value == pytest.approx((fixed - broke) / n)
+    assert found.high - found.value == pytest.approx(((up_high - fixed / n) ** 2 + (broke / n - down_low) ** 2) ** 0.5)
+    assert found.value - found.low == pytest.approx(((fixed / n - up_low) ** 2 + (down_high - broke / n) ** 2) ** 0.5)
+    nothing = stats.paired_share_interval(0, 0, 12)
+    assert nothing.low == -nothing.high < -0.2
+
+
+def test_all_right_in_every_cluster_is_not_certain():
+    cluster, weights = stats.bootstrap_weights([str(n // 4) for n in range(40)], seed=0)
+    draws = np.ones(len(weights))
+    found = stats.figure_interval(1.0, draws, clusters=stats.effective_clusters(cluster), share_of_right=True)
+    assert (found.low, found.high) == pytest.approx((stats.wilson(10, 10).low, 1.0))
+    assert stats.figure_interval(1.0, draws, clusters=10).low == 1.0, "other metrics keep the interval of their draws"

@@ -238,3 +238,30 @@ def test_harm_is_not_hidden_by_many_benchmarks():
     decision, reasons = verdict(entry(60, 160, 110), worse, *others)
     assert decision == "HOLD"
     assert "worse than before" in reasons[1]
+
+
+EXAM = Declared("exam", path="unused.jsonl", scorer="generate", metrics=["exact_match"])
+
+
+def test_a_few_answers_that_did_not_change_do_not_show_that_a_skill_is_kept():
+    few, many = (answers(range(n), n) for n in (12, 1000))
+    found = judge_kept(EXAM, 0.02, few, few, [], seed=0)
+    assert found["state"] == "inconclusive" and found["decisive_n"] > 100
+    assert found["change"]["low"] < 0 < found["change"]["high"]
+    assert judge_kept(EXAM, 0.02, many, many, [], seed=0)["state"] == "kept"
+
+
+def test_a_loss_as_large_as_the_margin_is_seldom_called_kept():
+    """50 questions, of which the model loses 2 in 100: draws of answers that did not change called it kept in 37 %."""
+    generator, kept = np.random.default_rng(0), 0
+    before = answers(range(50), 50)
+    for _ in range(40):
+        after = answers(set(np.flatnonzero(generator.random(50) >= 0.02)), 50)
+        kept += judge_kept(EXAM, 0.02, before, after, [], seed=0)["state"] == "kept"
+    assert kept <= 2
+
+
+def test_models_that_were_held_against_other_right_answers_are_not_paired():
+    after = [replace(answer, gold="b") for answer in answers(range(20))]
+    with pytest.raises(UserError, match="different questions"):
+        judge_benchmark(BENCHMARK, {"base": answers(range(10)), "tuned": after}, ["a", "b"], None, 0, 0.05)

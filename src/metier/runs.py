@@ -56,6 +56,11 @@ class Run:
             write_json(self._seal_of(stage), {"inputs": inputs, "result": result})
         return result
 
+    def unseal(self, stage: str) -> None:
+        """Say that a stage is begun again: what it left half done must not pass for its result."""
+        if processes.first():
+            self._seal_of(stage).unlink(missing_ok=True)
+
     def sealed(self, stage: str) -> bool:
         """Whether a stage finished, whatever it was made from."""
         return self._seal_of(stage).is_file()

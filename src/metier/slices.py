@@ -31,7 +31,7 @@ def slices(
             entry = {"column": column, "value": value, "n": len(chosen), "exploratory": True}
             if len(chosen) >= FEWEST:
                 tables = [outcomes([side[position] for position in chosen], labels) for side in (base, tuned)]
-                entry |= _figures(metric, tables, seed)
+                entry |= _figures(metric, tables, seed)  # nothing where it has no label that the metric counts
             found.append(entry)
     return found
 
@@ -44,4 +44,6 @@ def _figures(metric: MetricLike, tables: list[Any], seed: int) -> dict[str, Any]
     sign = 1.0 if metric.higher_is_better else -1.0
     difference, drawn = sign * (values[1] - values[0]), sign * np.subtract(draws[1], draws[0])
     gain = stats.percentile_interval(difference, drawn, clusters=stats.effective_clusters(cluster))
+    if not np.isfinite([*values, gain.low, gain.high]).all():
+        return {}
     return {"base": values[0], "tuned": values[1], "gain": asdict(gain)}

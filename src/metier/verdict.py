@@ -9,7 +9,7 @@ import numpy as np
 from metier import stats
 from metier.baselines import TFIDF
 from metier.errors import UserError
-from metier.forgetting import HARMLESS, kept, said
+from metier.forgetting import HARMLESS, kept, not_too_sure, said
 from metier.metrics import MetricLike, Outcomes, outcomes
 from metier.scorers import Answer
 from metier.slices import slices
@@ -42,12 +42,14 @@ def compare(metric: MetricLike, before: Outcomes, after: Outcomes, seed: int, al
     few, clusters = cluster.max() + 1 < stats.FEWEST_CLUSTERS, stats.effective_clusters(cluster)
     if not np.isfinite(values).all():
         raise UserError(
-            f"The metric {type(metric).__module__} finds nothing to work with in these answers (it may read "
-            "probabilities or parts that the benchmark's scorer does not give). Take it out of `metrics`."
+            f"The metric {type(metric).__module__} finds nothing to work with in these answers (it may count labels "
+            "that are neither right nor said, or read probabilities or parts that the benchmark's scorer does not "
+            "give). Take it out of `metrics`."
         )
     difference, difference_draws = sign * (values[1] - values[0]), sign * (draws[1] - draws[0])
     intervals = [
-        stats.figure_interval(value, drawn, clusters=clusters) for value, drawn in zip(values, draws, strict=True)
+        stats.figure_interval(value, drawn, clusters=clusters, share_of_right=metric.share_of_right)
+        for value, drawn in zip(values, draws, strict=True)
     ]
     test, p = "paired bootstrap", stats.bootstrap_p(difference, difference_draws, clusters)
     smallest = stats.smallest_visible(stats.standard_error(difference_draws), alpha, clusters=clusters)
@@ -69,12 +71,13 @@ def compare(metric: MetricLike, before: Outcomes, after: Outcomes, seed: int, al
 
 
 def same_questions(before: Outcomes, after: Outcomes) -> None:
-    """Raises `UserError` where two models answered different questions, or in another order: a paired test of them
-    would mean nothing."""
-    if [answer.id for answer in before.answers] != [answer.id for answer in after.answers]:
+    """Raises `UserError` where two models answered different questions, in another order or with other right answers:
+    a paired test of them would mean nothing."""
+    asked = [[(answer.id, answer.gold) for answer in table.answers] for table in (before, after)]
+    if asked[0] != asked[1]:
         raise UserError(
             "Two models answered different questions (the test data changed between them?), so they cannot be "
-            "compared. Remove the folder `evaluate` of the run and call `metier evaluate` again."
+            "compared. Run the recipe again: `metier run RECIPE --out` with the run's folder does what is missing."
         )
 
 
@@ -168,7 +171,8 @@ def judge_kept(
     _, metric = next(iter(benchmark.build_metrics().items()))
     tables = outcomes(before, labels), outcomes(after, labels)
     paired = compare(metric, *tables, seed, 0.05)
-    return kept(benchmark, margin, paired.before.value, paired.after.value, paired.gain, tables[0].groups)
+    gain = not_too_sure(metric, paired.gain, [tables])
+    return kept(benchmark, margin, paired.before.value, paired.after.value, gain, tables[0].groups)
 
 
 def decide(

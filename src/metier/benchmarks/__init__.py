@@ -202,7 +202,18 @@ class Inspection:
                 found += [f"The benchmark '{self.benchmark.name}': {problem}" for problem in error.problems]
             except UserError as error:
                 found.append(f"The benchmark '{self.benchmark.name}': {error}")
-        return found
+        return found or self._metrics_without_a_ground()
+
+    def _metrics_without_a_ground(self) -> list[str]:
+        """Metrics that the scorer's answers are no ground for; otherwise it would be found out after training."""
+        it, scorer = self.benchmark, self.benchmark.build_scorer()
+        found = []
+        for title, metric in it.build_metrics().items():
+            if getattr(metric, "needs_labels", False) and not (scorer.chooses or it.labels):
+                found.append(f"{title} counts labels, and the scorer {plugins.named(it.scorer)[0]} has no label set")
+            elif metric.share_of_right and getattr(scorer, "sums_losses", False):
+                found.append(f"{title} counts right answers, and a loss is neither right nor wrong")
+        return [f"The benchmark '{it.name}': {why}. Name other `metrics`; see `metier list metrics`." for why in found]
 
 
 def draw(questions: list[Question], rows: int, seed: str) -> list[Question]:

@@ -130,11 +130,7 @@ def measured(metric: MetricLike, table: Outcomes, seed: int, level: float = 0.95
         return stats.wilson(round(value * len(table.gold)), len(table.gold), level)
     cluster, weights = stats.bootstrap_weights(table.groups, seed)
     draws = stats.resampled(metric.statistics(table), cluster, weights, metric.value)
-    if metric.share_of_right and value in (0.0, 1.0):
-        # Draws of clusters that agree never differ, as if one were sure; each cluster counts as one answer instead.
-        clusters = max(1, round(stats.effective_clusters(cluster)))
-        return stats.wilson(round(value * clusters), clusters, level)
-    return stats.figure_interval(value, draws, level, clusters=stats.effective_clusters(cluster))
+    return stats.figure_interval(value, draws, level, stats.effective_clusters(cluster), metric.share_of_right)
 
 
 def number(value: float, unit: str = "") -> str:

@@ -3,13 +3,10 @@
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from metier.benchmarks import draw
 from metier.methods import Lesson
-from metier.metrics import outcomes
+from metier.metrics import outcomes, perfect, unfit
 from metier.records import Question, questions
-from metier.scorers import Answer
 
 
 def held_out(lesson: Lesson, rows: int) -> dict[str, list[Question]]:
@@ -31,14 +28,8 @@ def held_out(lesson: Lesson, rows: int) -> dict[str, list[Question]]:
 def _tells(benchmark: Any, asked: list[Question], labels: list[str]) -> bool:
     """Whether the deciding metric has a value for perfect answers: F1 of a label that no question has, has none, and
     the model that never says it would look as good as any."""
-    if not labels:
-        return True
-    perfect = [
-        Answer(one.id, "", "", one.answer, one.answer, 1.0, probabilities=tuple(float(one.answer == x) for x in labels))
-        for one in asked
-    ]
-    metric = next(iter(benchmark.build_metrics().values()))
-    return bool(np.isfinite(metric.value(metric.statistics(outcomes(perfect, labels)).sum(0))))
+    title, metric = next(iter(benchmark.build_metrics().items()))
+    return not labels or not unfit({title: metric}, perfect(asked, labels))
 
 
 def scores(model: Any, lesson: Lesson, asked: dict[str, list[Question]]) -> tuple[dict[str, float], float]:

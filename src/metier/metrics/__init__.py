@@ -4,7 +4,7 @@ A metric turns every answer into a short vector (`statistics`) and the weighted 
 (`value`). A bootstrap draw is then a weighting of the answers, and ten thousand of them are one matrix product.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from metier.errors import UserError, nearest
+from metier.records import Question
 from metier.scorers import Answer
 
 Floats = NDArray[np.float64]
@@ -61,6 +62,7 @@ class MetricLike(Protocol):
     """`share` for figures between 0 and 1, else a word."""
     share_of_right: bool
     """Whether the figure is the share of questions answered right, so that McNemar's test and Wilson's interval fit."""
+    # `needs_labels = True` where it is worked out of a label set, which some scorers do not have.
 
     def statistics(self, outcomes: Outcomes) -> Floats:
         """(n, k): the vector of each answer."""
@@ -88,6 +90,32 @@ def outcomes(answers: Sequence[Answer], labels: Sequence[str]) -> Outcomes:
         groups=tuple(answer.group or answer.id for answer in answers),
         answers=tuple(answers),
     )
+
+
+def perfect(asked: Sequence[Question], labels: Sequence[str]) -> Outcomes:
+    """The right answers to some questions that have labels, all of them sure."""
+    return outcomes(
+        [
+            Answer(q.id, "", "", q.answer, q.answer, 1.0, probabilities=tuple(float(q.answer == x) for x in labels))
+            for q in asked
+        ],
+        labels,
+    )
+
+
+def unfit(metrics: Mapping[str, MetricLike], table: Outcomes) -> list[str]:
+    """Why some metrics cannot be worked out of perfect answers: a label that there is not, or that nobody asks for."""
+    found = []
+    for title, metric in metrics.items():
+        try:
+            if not np.isfinite(metric.value(metric.statistics(table).sum(0))):
+                found.append(
+                    f"none of its {len(table.gold):,} questions has a label that {title} counts. Ask more questions, "
+                    "or take the metric out of `metrics`."
+                )
+        except UserError as error:
+            found.append(str(error))
+    return found
 
 
 def label_counts(outcomes: Outcomes) -> Floats:

@@ -19,6 +19,7 @@ class Metric:
     higher_is_better = True
     unit = "correlation"
     share_of_right = False
+    needs_labels = True
 
     def statistics(self, outcomes: Outcomes) -> Floats:
         size = len(outcomes.labels)

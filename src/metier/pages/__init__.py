@@ -1,5 +1,6 @@
 """Pages that people read: templates and their pictures."""
 
+import re
 from typing import Any
 
 
@@ -12,8 +13,16 @@ def template(name: str) -> Any:
         autoescape=name.endswith(".html"),
         undefined=StrictUndefined,
         trim_blocks=True,
+        finalize=_as_markdown if name.endswith(".md") else None,
     )
     return environment.get_template(name)
+
+
+def _as_markdown(value: Any) -> Any:
+    """A text that stays in its cell of a table and is no HTML."""
+    if not isinstance(value, str):
+        return value
+    return re.sub(r"<(?=[a-zA-Z/!?])", "&lt;", value).replace("|", "\\|")
 
 
 def section_page(found: dict[str, Any]) -> Any:

@@ -24,6 +24,7 @@ STYLE: Any = {
     "xtick.color": INK,
     "ytick.color": INK,
     "text.color": INK,
+    "text.parse_math": False,  # a label `$50-$100` is no formula
 }
 
 

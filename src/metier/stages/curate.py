@@ -10,8 +10,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from metier.errors import Problems, UserError
+from metier.metrics import perfect, unfit
 from metier.pages.curation import curation_page
-from metier.recipe import QUICK_ROWS, task_of
+from metier.recipe import QUICK_QUESTIONS, QUICK_ROWS, task_of
 from metier.records import SCHEMA
 from metier.runs import Run, fingerprint, write_json, write_table, write_text
 from metier.sifting import Mapper, in_batches, sift_through, step_print, store, stored
@@ -41,6 +42,7 @@ def curate(run: Run, mapper: Mapper = in_batches) -> dict[str, Any]:
     made_from = fingerprint(VERSION, recipe.sources, recipe.benchmarks, prints)
     rows, set_aside = _read(run, sources, benchmarks, made_from)
     _check_labels(rows, benchmarks)
+    _check_metrics(rows, judging, recipe.quick)
     steps = [*recipe.build_steps(), *([("quick", Select(QUICK_ROWS))] if recipe.quick else [])]
     around = Surroundings(recipe.seed, judging, fingerprint(asked))
     kept, dropped, journal = sift_through(run, rows, steps, around, made_from, mapper)
@@ -62,6 +64,7 @@ def curate(run: Run, mapper: Mapper = in_batches) -> dict[str, Any]:
         "dropped": len(dropped),
         "licences": dict(Counter(train["licence"].to_pylist())),
         "represents": represents,
+        "asked": dict(zip([benchmark.name for benchmark in judging], asked, strict=True)),
         "seconds": round(time.monotonic() - started, 1),
     }
     result = run.seal("curate", inputs, result)
@@ -123,6 +126,18 @@ def _check_labels(rows: pa.Table, benchmarks: list[Any]) -> None:
                 for label in sorted(lonely)
             ]
         )
+
+
+def _check_metrics(rows: pa.Table, benchmarks: list[Any], quick: bool) -> None:
+    """A metric that cannot be worked out even where all answers are right is said now, not after training."""
+    found = []
+    for benchmark in benchmarks:
+        labels = benchmark.label_set(rows)
+        if labels and benchmark.build_scorer().chooses:
+            table = perfect(benchmark.questions(QUICK_QUESTIONS if quick else 0), labels)
+            found += [f"Benchmark '{benchmark.name}': {why}" for why in unfit(benchmark.build_metrics(), table)]
+    if found:
+        raise Problems(found)
 
 
 def _check_result(train: pa.Table, valid: pa.Table, benchmarks: list[Any]) -> None:

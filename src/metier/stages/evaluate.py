@@ -35,6 +35,13 @@ def evaluate(run: Run) -> dict[str, Any]:
     judged = [*run.recipe.build_benchmarks(), *(benchmark for benchmark, _ in run.recipe.build_keep())]
     if trained["rows_sha256"] != file_sha256(run.folder / "curate" / "train.parquet"):
         raise UserError(f"The training rows changed since training. Run `metier train {run.folder}` first.")
+    asked_now = {benchmark.name: benchmark.data().fingerprint() for benchmark in judged}
+    if run.result("curate").get("asked", asked_now) != asked_now:  # what is asked now may have been learned
+        raise UserError(
+            "The test data changed since the training rows were held against it. Call `metier run` with the recipe and "
+            f"`--out {run.folder}`: it curates again, and trains again where the rows change."
+        )
+    run.unseal("evaluate")
     dtype, seconds, memory = _dtype(), 0.0, 0
     run.lock(dtype=dtype)
     for who, its_adapter, adapter_sha256 in (("base", None, None), ("tuned", adapter, trained["adapter_sha256"])):
@@ -53,7 +60,8 @@ def evaluate(run: Run) -> dict[str, Any]:
             seconds += time_alone(run, benchmark, _questions(run, benchmark), labels, model, made_by)
     for benchmark in judged:
         seconds += _cheap(run, benchmark, rows)
-    return run.seal("evaluate", "", {"seconds": round(seconds, 1), "peak_memory_mb": memory})
+    costs = {"seconds": round(seconds, 1), "peak_memory_mb": memory}
+    return run.seal("evaluate", "", {**costs, "adapter_sha256": trained["adapter_sha256"]})
 
 
 def _asked(

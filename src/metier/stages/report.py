@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 from metier import forgetting, highlights, plugins
 from metier.baselines import TFIDF
 from metier.engine import weights
+from metier.errors import UserError
 from metier.highlights import Asked, Highlight
 from metier.metrics import outcomes
 from metier.pages import section_page, template
@@ -42,6 +43,9 @@ def judge(run: Run) -> dict[str, Any]:
     """The verdict from the answers on disk; nothing is asked again."""
     recipe = run.recipe
     entries, kept = [], []
+    trained, asked = (run.result(stage).get("adapter_sha256") for stage in ("train", "evaluate"))
+    if asked and asked != trained:
+        raise UserError(f"The model was trained again since it was asked. Run `metier evaluate {run.folder}` first.")
     for benchmark in recipe.build_benchmarks():
         labels = run.result(f"evaluate/tuned/{benchmark.name}")["labels"]
         answers = {who: read_answers(run, who, benchmark.name) for who in ("base", "tuned", "cheap")}
@@ -252,11 +256,15 @@ def _benchmark(run: Run, entry: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def _right(answer: Answer) -> bool:
+    return answer.value is not None and answer.value >= 1
+
+
 def _examples(base: Sequence[Answer], tuned: Sequence[Answer], seed: int, fixed: bool) -> list[dict[str, str | None]]:
     """A seeded draw, not the prettiest ones."""
     changed = [
         {"text": after.prompt, "gold": after.gold, "base": before.answer, "tuned": after.answer}
         for before, after in zip(base, tuned, strict=True)
-        if (before.value == 0, after.value == 1) == (fixed, fixed) and before.value != after.value
+        if (_right(before), _right(after)) == (not fixed, fixed)
     ]
     return random.Random(f"examples:{seed}").sample(changed, min(EXAMPLES, len(changed)))

@@ -9,7 +9,7 @@ import numpy as np
 
 from metier import runs, stats
 from metier.errors import UserError
-from metier.forgetting import kept
+from metier.forgetting import kept, not_too_sure
 from metier.metrics import Outcomes, outcomes
 from metier.pages import template
 from metier.progress import Progress
@@ -43,6 +43,12 @@ def seeds(recipe: Recipe, out: Path, count: int) -> dict[str, Any]:
         base = done[0].folder / "evaluate" / "base" if done else None
         done.append(evaluated(out / f"seed-{seed}", recipe.model_copy(update={"seed": seed}), progress, base))
         _report(done[-1])
+    return together(done, recipe, out)
+
+
+def together(done: list[Run], recipe: Recipe, out: Path) -> dict[str, Any]:
+    """What several finished trainings say as one: seeds.json, `out`/averaged, report.html, and each one's own report
+    with how far the others are."""
     result = decided(done, recipe)
     write_json(out / "seeds.json", result)
     verdicts = [_report(run) for run in done]  # once more, now that each can tell how far the others are
@@ -190,6 +196,7 @@ def _kept(benchmark: Any, margin: float | None, done: list[Run]) -> dict[str, An
     before, after = ([tuned(run, benchmark.name, who) for run in done] for who in ("base", "tuned"))
     base, changed = (float(np.mean(_values(metric, tables))) for tables in (before, after))
     gain = Interval(**paired(metric, before, after, done[0].recipe.seed)["gain"])
+    gain = not_too_sure(metric, gain, list(zip(before, after, strict=True)))
     return kept(benchmark, margin, base, changed, gain, before[0].groups)
 
 
