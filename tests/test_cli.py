@@ -164,6 +164,10 @@ def test_check_shows_the_loss_mask_and_trains_nothing(monkeypatch, capsys, tmp_p
     assert code == 0
     assert "Department:[[ cardiology<end>]]" in out or "Department:[[ dermatology<end>]]" in out
     assert "minutes" in out and not (tmp_path / "runs").exists()
+    assert "the test can show a gain of" in out and "where all answers in one of its 12 groups are alike" in out
+    test = triage.parent / "test.jsonl"
+    test.write_text("".join(test.read_text().splitlines(keepends=True)[:12]))
+    assert "can show no gain: its 6 groups are too few" in inside(monkeypatch, capsys, "check", triage)[1]
 
 
 def test_compare_says_the_paired_difference(monkeypatch, capsys, tmp_path, triage):

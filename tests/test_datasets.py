@@ -281,3 +281,21 @@ def test_the_real_data_are_as_declared(name):
     if benchmark.majority is not None:
         commonest = Counter(train).most_common(1)[0][0]
         assert sum(q.answer == commonest for q in asked) / len(asked) == pytest.approx(benchmark.majority, abs=1e-4)
+
+
+def test_a_file_that_stands_beside_its_own_gz_is_read_once(mirror):
+    import gzip
+
+    source = plugins.build("sources", "banking77", {})
+    before = source.rows().num_rows
+    for file in (mirror / source.folder).glob("*.jsonl"):
+        (file.parent / f"{file.name}.gz").write_bytes(gzip.compress(file.read_bytes()))
+    assert source.rows().num_rows == before
+
+
+def test_a_row_without_its_text_is_named(mirror):
+    source = plugins.build("sources", "banking77", {})
+    with open(mirror / source.folder / "train.jsonl", "a") as stream:
+        stream.write(json.dumps({"id": "odd", "label": "card_arrival"}) + "\n")
+    with pytest.raises(UserError, match="train.jsonl:.*the row has no 'text'"):
+        source.rows()

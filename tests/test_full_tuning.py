@@ -5,6 +5,7 @@ import json
 import pytest
 import torch
 
+from metier import checks
 from metier import recipe as recipes
 from metier.engine import looks, trainer
 from metier.engine.adapters import tuned
@@ -137,13 +138,13 @@ def test_export_names_the_tuned_model_where_there_is_no_adapter(tmp_path):
 )
 def test_what_cannot_be_is_said_beforehand(method, said, tmp_path):
     recipe = recipes.load(write_triage(tmp_path)).model_copy(update={"methods": [method]})
-    assert any(said in problem for problem in recipes.check(recipe))
+    assert any(said in problem for problem in checks.check(recipe))
 
 
 def test_a_chain_keeps_to_one_kind(tmp_path):
     chain = [{"sft": {"r": 8}}, {"sft": {"tune": "full"}}]
     recipe = recipes.load(write_triage(tmp_path)).model_copy(update={"methods": chain})
-    assert any("cannot have tune: 'full'" in problem for problem in recipes.check(recipe))
+    assert any("cannot have tune: 'full'" in problem for problem in checks.check(recipe))
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="here is a GPU")

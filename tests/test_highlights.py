@@ -456,3 +456,14 @@ def test_the_glossary_stands_beside_the_state_and_does_not_make_it(retail):
     assert found["terms"] == terms and found["found"] == pytest.approx(1 / terms)
     assert found["general"] == 0 and "sepsis" in found["missing"]
     assert _glossary(run, texts[:20], texts) is None
+
+
+def test_who_is_as_sure_as_the_edge_is_not_called_less_sure():
+    from metier.highlights.certain import rows
+    from metier.scorers import Answer
+
+    sure = [0.9] * 6 + [0.5] * 4  # eight are kept: two of the four that are equally unsure go
+    given = [Answer(str(n), "", "", "a", "a", 1.0, probabilities=(p, 1 - p)) for n, p in enumerate(sure)]
+    table = outcomes(given, ["a", "b"])
+    note = rows(Asked(Declared("b", path="x"), table, table))[1].note
+    assert note.startswith("2 of 10: 0 of which it is less sure than 0.500 and 2 of those as sure")

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from metier import plugins
-from metier.recipe import check, load
+from metier.checks import check
+from metier.recipe import load
 from metier.redaction import PROFILES
 from metier.sources._dataset import MIRROR
 from tests.test_cli import inside
@@ -90,3 +91,12 @@ def test_the_example_parts_policyholders_and_gives_the_same_notes_again():
     assert len(test) == 75 and not test & {row["group"] for row in rows if row["split"] is None}
     assert plugins.build("sources", str(INSURANCE), {}).rows().to_pylist() == rows
     assert plugins.build("sources", str(INSURANCE), {"seed": 1}).rows().to_pylist() != rows
+
+
+def test_a_price_of_no_mistake_is_said_aloud(tmp_path, monkeypatch, capsys):
+    mine = tmp_path / "mine.py"
+    mine.write_text(INSURANCE.read_text().replace("liability -> property", "liabilty -> property"))
+    monkeypatch.chdir(tmp_path)
+    out, err = inside(monkeypatch, capsys, "curate", "--industry", mine, "--set", "model=fake", "--out", "run")[1:]
+    said = out + err
+    assert "'liabilty -> property' is a mistake of no benchmark" in said and "Did you mean 'liability'" in said

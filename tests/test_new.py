@@ -1,6 +1,7 @@
 """`metier new`: what is found in a team's folder, that it checks and runs, and that nothing is overwritten."""
 
 import csv
+import gzip
 import json
 import random
 
@@ -10,8 +11,9 @@ import pytest
 import yaml
 
 from metier import plugins
+from metier.checks import check
 from metier.errors import UserError
-from metier.recipe import check, load
+from metier.recipe import load
 from metier.stages._columns import columns_of
 from metier.stages.new import new
 from tests.test_cli import inside
@@ -227,3 +229,84 @@ def test_columns_are_told_by_name_and_values(column, values, wanted):
     found = columns_of(rows)
     assert {key: getattr(found, key) for key in wanted} == wanted
     assert found.text == "body"
+
+
+def test_a_further_column_called_text_is_renamed_and_not_read_in_place_of_the_text(tmp_path):
+    rows = [
+        {"note": row["note"], "text": f"remark {n}", "department": row["department"]} for n, row in enumerate(notes())
+    ]
+    new("triage", write_csv(tmp_path / "data" / "notes.csv", rows).parent, into=tmp_path)
+    recipe = load(tmp_path / "triage/recipe.yaml")
+    [benchmark] = recipe.build_benchmarks()
+    question = benchmark.questions()[0]
+    assert benchmark.render(question).startswith("Note: Case ") and question.fields["text_2"].startswith("remark")
+
+
+@pytest.mark.parametrize("delimiter", [";", "\t", "|"])
+@pytest.mark.parametrize("first", ["", "sep={}\n"])
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_csv_is_read_by_the_separator_that_it_has(tmp_path, delimiter, first, packed):
+    rows = [{"a note (long, or short)": row["note"], "department": row["department"]} for row in notes()]
+    path = write_csv(tmp_path / "data" / "notes.csv", rows, delimiter)
+    path.write_text(first.format(delimiter) + path.read_text())
+    if packed:
+        (path.parent / "notes.csv.gz").write_bytes(gzip.compress(path.read_bytes()))
+        path.unlink()
+    found = new("triage", path.parent, into=tmp_path)
+    assert found["train"] + found["test"] == 120 and not found["left_out"]
+
+
+def test_a_test_file_with_a_further_column_or_another_spelling_is_still_the_test(tmp_path):
+    rows = [{"note": row["note"], "department": row["department"]} for row in notes()]
+    write_csv(tmp_path / "data" / "train.csv", rows[:90])
+    write_csv(
+        tmp_path / "data" / "test.csv",
+        [{"Note": r["note"], "Department": r["department"], "by": "x"} for r in rows[90:]],
+    )
+    found = new("triage", tmp_path / "data", into=tmp_path)
+    assert (found["train"], found["test"]) == (90, 30)
+    assert any("`test.csv`: read together" in doubt and "`by`" in doubt for doubt in found["questions"])
+    assert {row["note"] for row in lines(tmp_path / "triage/test.jsonl")} == {row["note"] for row in rows[90:]}
+
+
+def test_answers_lose_their_blanks_and_spellings_are_asked_about(tmp_path):
+    rows = notes()
+    for row in rows[:10]:
+        row["department"] += " "
+    for row in rows[10:20]:
+        row["department"] = row["department"].upper()
+    found = new("triage", write_csv(tmp_path / "data" / "notes.csv", rows).parent, into=tmp_path)
+    answers = {row["department"] for part in ("train", "test") for row in lines(tmp_path / f"triage/{part}.jsonl")}
+    assert answers == {name for one in DEPARTMENTS for name in (one, one.upper())}
+    assert sum("Are these one answer?" in doubt for doubt in found["questions"]) == 2
+
+
+def test_a_dangling_link_is_left_out_and_said(tmp_path, data):
+    (data / "old.csv").symlink_to(data / "gone.csv")
+    found = new("triage", data, into=tmp_path)
+    assert found["left_out"] == 1 and "a link to nothing" in lines(tmp_path / "triage/left_out.jsonl")[0]["reason"]
+
+
+def test_rows_without_a_group_count_as_groups_of_their_own(tmp_path):
+    rows = notes()
+    for row in rows[12:]:
+        row["patient"] = ""
+    found = new("triage", write_csv(tmp_path / "data" / "notes.csv", rows).parent, into=tmp_path)
+    assert not any("show no gain" in doubt for doubt in found["questions"])
+
+
+def test_chats_are_named_as_what_they_are(tmp_path):
+    turns = [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]
+    (tmp_path / "data").mkdir()
+    write_lines(tmp_path / "data" / "chats.jsonl", [{"messages": turns}] * 30)
+    with pytest.raises(UserError, match="shape: messages"):
+        new("triage", tmp_path / "data", into=tmp_path)
+
+
+def test_a_recipe_of_ones_own_files_repeats_no_source_of_the_pack(tmp_path, data):
+    new("triage", data, "legal", into=tmp_path)
+    [method] = yaml.safe_load((tmp_path / "triage/recipe.yaml").read_text())["methods"]
+    pack = plugins.find("industries", "legal")()
+    assert "repeat" in pack.methods[0]["sft"] and method["sft"] == {
+        k: v for k, v in pack.methods[0]["sft"].items() if k != "repeat"
+    }

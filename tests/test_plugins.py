@@ -145,7 +145,8 @@ def test_every_scorer_has_a_version(name):
 
 @pytest.mark.parametrize("name", of("industries"))
 def test_every_industry_makes_a_recipe_that_checks(name):
-    from metier.recipe import check, load
+    from metier.checks import check
+    from metier.recipe import load
 
     assert check(load(industry=name)) == []
     pack = plugins.find("industries", name)()
@@ -164,3 +165,25 @@ def test_a_plug_in_may_come_from_a_file(tmp_path):
         plugins.find("steps", str(tmp_path / "absent.py"))
     with pytest.raises(UserError, match="defines no class Method"):
         plugins.find("methods", str(tmp_path / "mine.py"))
+
+
+@pytest.mark.parametrize(
+    "text, said",
+    [
+        ("x = (\n", "line 1: the plug-in cannot be loaded (SyntaxError"),
+        ("\nimport no_such_thing\n", "line 2: the plug-in cannot be loaded (ModuleNotFoundError"),
+        ("class Industry:\n    name = 'x'\n", "has no 'ship', 'asks', 'costs'"),
+    ],
+)
+def test_a_mistake_in_a_plug_in_file_is_said_with_its_line(tmp_path, text, said):
+    path = tmp_path / "mine.py"
+    path.write_text(text)
+    with pytest.raises(UserError) as caught:
+        plugins.find("industries", str(path))
+    assert said in str(caught.value) and "mine.py" in str(caught.value)
+
+
+def test_a_source_in_a_file_derives_from_ours(tmp_path):
+    (tmp_path / "mine.py").write_text("class Source:\n    name = 'x'\n")
+    with pytest.raises(UserError, match="Derive it from metier.sources.NamedSource"):
+        plugins.find("sources", str(tmp_path / "mine.py"))

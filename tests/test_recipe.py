@@ -4,8 +4,9 @@ from types import SimpleNamespace
 
 import pytest
 
+from metier.checks import check, task_problems
 from metier.errors import Problems, UserError
-from metier.recipe import check, load, task_problems
+from metier.recipe import load
 
 
 def recipe(tmp_path, text):
@@ -168,3 +169,45 @@ def test_a_prompt_that_names_no_column_is_said_and_the_label_is_no_column(triage
 def test_a_metric_that_does_not_fit_the_scorer_is_said_before_training(triage, declared, said):
     triage.write_text(triage.read_text().replace("cluster: patient", declared))
     assert said in "\n".join(check(load(triage)))
+
+
+def test_the_declared_text_is_what_a_prompt_reads_whatever_a_further_column_is_called():
+    from metier.records import Question
+
+    asked = Question(id="1", text="the note", answer="a", fields={"text": "an internal remark", "ward": "B"})
+    assert asked.render("{ward}: {text}") == "B: the note"
+
+
+PACK = """
+from dataclasses import dataclass, field
+from typing import Any
+from metier.industries import Pack
+
+@dataclass
+class Industry(Pack):
+    name: str = "mine"
+    sources: list[Any] = field(default_factory=lambda: ["icd10cm"])
+    benchmarks: list[Any] = field(default_factory=lambda: ["icd10cm_chapter"])
+    """
+
+
+@pytest.mark.parametrize(
+    "line, said",
+    [
+        ("asks: list[str] = field(default_factory=lambda: ['certian'])", "asks for 'certian', which there is not"),
+        ("costs: dict = field(default_factory=lambda: {'Eye -> Ear': -5})", "prices 'Eye -> Ear' at -5"),
+        ("costs: dict = field(default_factory=lambda: {'Eye -> Ear': 'x'})", "prices 'Eye -> Ear' at 'x'"),
+    ],
+)
+def test_what_a_pack_says_for_the_report_is_checked_before_training(tmp_path, line, said):
+    (tmp_path / "mine.py").write_text(PACK + line)
+    mine = load(recipe(tmp_path, f"industry: {tmp_path / 'mine.py'}\nmodel: fake\n"))
+    assert [problem for problem in check(mine) if said in problem]
+
+
+def test_what_a_benchmark_reads_is_missed_in_the_same_go_as_what_a_source_reads(monkeypatch):
+    monkeypatch.delenv("METIER_DATA", raising=False)
+    mine = load(None, "finance", ["keep={arc_easy: 0.05}"])
+    said = "\n".join(check(mine))
+    assert "fed_rate_moves is not here" in said and "arc_easy is not here" in said
+    assert said.count("The dataset fed_rate_moves is not here") == 1

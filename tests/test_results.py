@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from metier import plugins
+from metier.checks import check
 from metier.engine import model as engine
-from metier.recipe import check, load
+from metier.recipe import load
 from metier.sources._dataset import MIRROR
 from tests.test_datasets import write_mirror
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from metier import plugins
+from metier import checks, plugins
 from metier import recipe as recipes
 from metier.engine.model import load
 from metier.errors import UserError
@@ -101,11 +101,11 @@ def test_one_seed_has_no_spread(recipe, tmp_path):
 
 def test_a_method_cannot_change_the_adapter_that_it_goes_on_with(recipe):
     chained = recipe.model_copy(update={"methods": [{"sft": {"r": 8}}, {"min_risk": {"r": 4}}]})
-    assert any("goes on with the adapter of 'sft'" in problem for problem in recipes.check(chained))
-    assert not recipes.check(recipe.model_copy(update={"methods": [{"sft": {"r": 8}}, "min_risk"]}))
+    assert any("goes on with the adapter of 'sft'" in problem for problem in checks.check(chained))
+    assert not checks.check(recipe.model_copy(update={"methods": [{"sft": {"r": 8}}, "min_risk"]}))
     # An adapter's settings would ruin weights that the first method trained whole.
     whole = recipe.model_copy(update={"methods": [{"sft": {"tune": "full"}}, "min_risk"]})
-    assert any("tune: 'lora' (there 'full')" in problem for problem in recipes.check(whole))
+    assert any("tune: 'lora' (there 'full')" in problem for problem in checks.check(whole))
 
 
 def products(folder):

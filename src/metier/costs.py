@@ -46,6 +46,16 @@ def _index(name: str, key: str, labels: Sequence[str]) -> int:
     return found[0]
 
 
+def names(mistake: str) -> list[str]:
+    """The labels that a kind of mistake names."""
+    return mistake.split(ARROW) if ARROW in mistake else [mistake.removeprefix(MISS).removeprefix(FALSE)]
+
+
+def fits(mistake: str, labels: Sequence[str]) -> bool:
+    """Whether a kind of mistake is one between these labels."""
+    return set(names(mistake)) <= {*labels, *(label.replace(" ", "_") for label in labels)}
+
+
 def decide(probabilities: NDArray[np.float64], prices: NDArray[np.float64]) -> NDArray[np.int64]:
     """(n, labels) probabilities -> (n,) the label of least expected cost (the Bayes decision)."""
     chosen: NDArray[np.int64] = (probabilities @ prices).argmin(1)

@@ -29,13 +29,18 @@ def say(result: Any, as_json: bool) -> None:
     print(json.dumps(result) if as_json else "\n".join(f"{key}: {value}" for key, value in result.items()))
 
 
+def _visible(groups: int, gain: float | None, alike: float | None) -> str:
+    if gain is None or alike is None:
+        return f"the test can show no gain: its {groups} groups are too few to test (docs/verdict.md). Add some."
+    seen = f"the test can show a gain of {100 * gain:.1f} points (four times in five)"
+    clustered = f", or {100 * alike:.1f} where all answers in one of its {groups:,} groups are alike"
+    return seen + (clustered if alike > gain else "")
+
+
 def check_text(found: dict[str, Any]) -> str:
     """What `metier check` found, for people."""
     lines = [f"The recipe is good. {found['train']:,} rows to train on, {found['questions']:,} questions to ask."]
-    lines += [
-        f"  {name}: the test can show a gain of {100 * smallest:.1f} points (four times in five)"
-        for name, smallest in found["smallest_visible"].items()
-    ]
+    lines += [f"  {name}: {_visible(**visible)}" for name, visible in found["smallest_visible"].items()]
     lines += [f"Estimated on this machine: {found['minutes']:.0f} minutes, {found['memory_mb']:,} MB.", ""]
     for example in found["examples"]:
         lines += [

@@ -9,6 +9,7 @@ import importlib.util
 import inspect
 import pkgutil
 import sys
+import traceback
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, fields, is_dataclass
 from importlib.metadata import entry_points
@@ -30,6 +31,12 @@ KINDS = {
     "scorers": "Scorer",
     "metrics": "Metric",
 }
+# What the engine asks of two kinds before anything is built, and the class of ours that has it.
+BASES = {"industries": "metier.industries.Pack", "sources": "metier.sources.NamedSource"}
+PARTS = {
+    "industries": ("name", "ship", "asks", "costs", "machine_hour", "intended_use", "limits"),
+    "sources": ("name", "licence", "labelled", "pairs", "rows", "fingerprint", "problems"),
+}
 
 
 def names(kind: str) -> list[str]:
@@ -46,6 +53,11 @@ def find(kind: str, name: str) -> type:
         found: type = getattr(module, KINDS[kind])
     except AttributeError as error:
         raise UserError(f"'{name}' is no plug-in of the kind {kind}: it defines no class {KINDS[kind]}.") from error
+    has = {*dir(found), *(field.name for field in (fields(found) if is_dataclass(found) else ()))}
+    if name.endswith(".py") and (lacks := [part for part in PARTS.get(kind, ()) if part not in has]):
+        raise UserError(
+            f"{name}: the class {KINDS[kind]} has no {', '.join(map(repr, lacks))}. Derive it from {BASES[kind]}."
+        )
     return found
 
 
@@ -69,7 +81,16 @@ def _from_file(path: Path) -> ModuleType:
     assert spec and spec.loader
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
+    try:
+        spec.loader.exec_module(module)
+    except UserError:
+        raise
+    except Exception as error:  # whatever its author got wrong
+        del sys.modules[spec.name]
+        lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
+        line = error.lineno if isinstance(error, SyntaxError) else lines[-1] if lines else None
+        where = f"{path}, line {line}" if line else str(path)
+        raise UserError(f"{where}: the plug-in cannot be loaded ({type(error).__name__}: {error}). Mend it.") from error
     return module
 
 

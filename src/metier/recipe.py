@@ -59,21 +59,21 @@ class Recipe(BaseModel):
     """Few rows and few questions, to see the whole path; gives no verdict."""
 
     def build_sources(self) -> list[Any]:
-        return [_build("sources", use) for use in self.sources]
+        return [build_one("sources", use) for use in self.sources]
 
     def build_steps(self) -> list[tuple[str, Any]]:
-        return [(plugins.named(use)[0], _build("steps", use)) for use in self.steps]
+        return [(plugins.named(use)[0], build_one("steps", use)) for use in self.steps]
 
     def build_methods(self) -> list[tuple[str, Any]]:
-        return [(plugins.named(use)[0], _build("methods", use)) for use in self.methods]
+        return [(plugins.named(use)[0], build_one("methods", use)) for use in self.methods]
 
     def build_benchmarks(self) -> list[Any]:
-        return [_build("benchmarks", use) for use in self.benchmarks]
+        return [build_one("benchmarks", use) for use in self.benchmarks]
 
     def build_keep(self) -> list[tuple[Any, float | None]]:
         """Benchmark and margin; None where it is only watched."""
         return [
-            (_build("benchmarks", name), None if margin == "watch" else margin) for name, margin in self.keep.items()
+            (build_one("benchmarks", name), None if margin == "watch" else margin) for name, margin in self.keep.items()
         ]
 
     def as_yaml(self) -> str:
@@ -110,47 +110,6 @@ def load(path: Path | None = None, industry: str | None = None, changes: Sequenc
     return recipe.model_copy(update=absolute)
 
 
-def check(recipe: Recipe) -> list[str]:
-    """Every problem that can be found without training: names, settings, files, columns, tasks, the model."""
-    from metier.engine import weights
-    from metier.represent import static_embeddings
-
-    problems: list[str] = []
-    built = {
-        kind: _build_all(kind, uses, problems)
-        for kind, uses in [
-            ("sources", recipe.sources),
-            ("steps", recipe.steps),
-            ("methods", recipe.methods),
-            ("benchmarks", [*recipe.benchmarks, *recipe.keep]),
-        ]
-    }
-    for key in ("sources", "methods", "benchmarks"):
-        if not getattr(recipe, key):
-            problems.append(f"The recipe names no {key}. Add `{key}:`; see `metier list {key}`.")
-    names = [benchmark.name for benchmark in built["benchmarks"]]
-    problems += [f"There are two benchmarks named '{name}'." for name in sorted(set(names)) if names.count(name) > 1]
-    if not problems:
-        problems += task_problems(recipe.build_sources(), recipe.build_benchmarks())
-        problems += chain_problems(recipe.build_methods())
-    if recipe.embedding:
-        problems += static_embeddings.problems(recipe.embedding)
-    return problems + weights.problems(recipe.model)
-
-
-def _build_all(kind: str, uses: Sequence[Any], problems: list[str]) -> list[Any]:
-    """All that can be built; what cannot adds to the problems."""
-    built = []
-    for use in uses:
-        try:
-            built.append(_build(kind, use))
-        except Problems as error:
-            problems += error.problems
-        except UserError as error:
-            problems.append(str(error))
-    return built
-
-
 def task_of(source: Any, benchmarks: list[Any]) -> Any | None:
     """The benchmark whose prompt asks the rows of a source: the one it names (`task`), the first that reads the source,
     or the only one there is, unless the source has a published benchmark of its own: then its rows are other questions
@@ -161,50 +120,11 @@ def task_of(source: Any, benchmarks: list[Any]) -> Any | None:
     if reading:
         return reading[0]
     alone = benchmarks[0] if len(benchmarks) == 1 else None
-    return alone if alone is not None and (alone.name == source.name or not _has_benchmark(source)) else None
+    return alone if alone is not None and (alone.name == source.name or not has_benchmark(source)) else None
 
 
-def _has_benchmark(source: Any) -> bool:
+def has_benchmark(source: Any) -> bool:
     return source.name in plugins.names("benchmarks")
-
-
-def task_problems(sources: list[Any], benchmarks: list[Any]) -> list[str]:
-    """Sources with labels or pairs for which no benchmark says how a row is asked."""
-    names = [benchmark.name for benchmark in benchmarks]
-    found = []
-    for source in sources:
-        if not (source.labelled or source.pairs) or task_of(source, benchmarks) is not None:
-            continue
-        named = getattr(source, "task", None)
-        if named:
-            found.append(f"The source '{source.name}' names the task '{named}'.{nearest(named, names)}")
-        else:
-            mend = f"Put {source.name} under `benchmarks`, or add" if _has_benchmark(source) else "Add"
-            found.append(
-                f"No benchmark says how the rows of '{source.name}' are asked. {mend} `task:` with one of: "
-                f"{', '.join(names)}."
-            )
-    return found
-
-
-def chain_problems(methods: list[tuple[str, Any]]) -> list[str]:
-    """A method goes on with the adapter of the one before, so its shape is the first one's; settings that say
-    otherwise would be ignored."""
-    found = []
-    for name, method in methods[1:]:
-        first_name, first = methods[0]
-        other = [
-            f"{key}: {getattr(method, key)!r} (there {getattr(first, key)!r})"
-            for key in ("tune", "r", "alpha", "targets", "dora")
-            if getattr(method, key) != getattr(first, key)
-            # What is trained must be said again: weights in full precision at an adapter's rate would be ruined.
-            and (key == "tune" or getattr(method, key) != type(method).__dataclass_fields__[key].default)
-        ]
-        if other:
-            found.append(
-                f"The method '{name}' goes on with the adapter of '{first_name}' and cannot have {', '.join(other)}."
-            )
-    return found
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -307,7 +227,7 @@ def _absolute(uses: list[Any], folder: Path) -> list[Any]:
     ]
 
 
-def _build(kind: str, use: Any) -> Any:
+def build_one(kind: str, use: Any) -> Any:
     if isinstance(use, Mapping) and "path" in use and kind in ("sources", "benchmarks"):
         return _build_own(kind, dict(use))
     name, settings = plugins.named(use)

@@ -53,7 +53,7 @@ class Question:
 
     def render(self, prompt: str) -> str:
         """The prompt with `{text}` and the row's further columns filled in."""
-        values = {"text": self.text, **self.fields}
+        values = {**self.fields, "text": self.text}  # whatever a further column is called
         # Not str.format: a brace in a customer's text or an attribute look-up in a template must stay plain text.
         return re.sub(r"\{(\w+)\}", lambda match: values.get(match[1], match[0]), prompt)
 

@@ -79,8 +79,8 @@ def run_stages(target: tuple[Path, Any], names: list[str], **settings: Any) -> t
 
 def checked(recipe: Any) -> Any:
     """The recipe, if it is good. Raises `Problems`."""
-    from metier import recipe as recipes
+    from metier import checks
 
-    if problems := recipes.check(recipe):
+    if problems := checks.check(recipe):
         raise Problems(problems)
     return recipe

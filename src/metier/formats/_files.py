@@ -51,10 +51,14 @@ def _below(folder: Path) -> list[Found]:
             if file.is_symlink():
                 if not file.resolve().is_relative_to(inside):
                     wrong = "is a link that leads out of the folder. Copy the file, or name it in `path`."
+                elif not file.exists():
+                    wrong = "is a link to nothing. Remove it."
                 elif file.is_dir():
                     wrong = "is a link to a folder, which is not followed. Remove it."
             elif file.is_dir():
                 continue
+            elif not file.is_file():
+                wrong = "is neither a file nor a folder. Remove it."
             files.append(Found(without_halves(file.relative_to(folder).as_posix()), file, wrong))
     return sorted(files)
 

@@ -1,19 +1,26 @@
 """Tables in CSV and TSV."""
 
 import csv
+import re
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, ClassVar
 
 from metier.formats import Broken, Pieces
 from metier.formats._bytes import MB, beginning, lines, opened
 
+SAYS_SEPARATOR = re.compile(rb"(?:\xef\xbb\xbf)?sep=([^\r\n\x80-\xff\"])\r?\n", re.IGNORECASE)
+
 
 @dataclass
 class Format:
-    """A row for each record below the first line, which names the columns; every cell is text, also `=1+1`."""
+    """A row for each record below the first line, which names the columns; every cell is text, also `=1+1`.
+
+    A line `sep=;` before it, by which sheets say their separator, is believed.
+    """
 
     suffixes: ClassVar[tuple[str, ...]] = (".csv", ".tsv", ".csv.gz", ".tsv.gz")
 
@@ -29,8 +36,12 @@ class Format:
     def read(self, file: Path) -> Pieces:
         tabbed = ".tsv" in [suffix.lower() for suffix in file.suffixes[-2:]]
         with opened(file) as stream:
-            feed = _Feed(lines(stream, self.most_mb))
-            yield from _rows(feed, self.separator or ("\t" if tabbed else ","), self.most_mb * MB)
+            numbered = lines(stream, self.most_mb)
+            first = list(islice(numbered, 1))
+            told = SAYS_SEPARATOR.fullmatch(first[0][1]) if first and isinstance(first[0][1], bytes) else None
+            separator = told[1].decode() if told else "\t" if tabbed else ","
+            feed = _Feed(numbered if told else chain(first, numbered))
+            yield from _rows(feed, self.separator or separator, self.most_mb * MB)
 
 
 class _Feed:

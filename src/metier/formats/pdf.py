@@ -32,7 +32,7 @@ class Format:
             if error.err_code in (FPDF_ERR_PASSWORD, FPDF_ERR_SECURITY):
                 yield "", Broken("is encrypted. Save it without a password.")
             else:
-                yield "", Broken(f"is no PDF that can be read: {error}. Write it anew.")
+                yield "", Broken(f"is no PDF that can be read: {str(error).rstrip('.')}. Write it anew.")
             return
         try:
             yield from self._rows(document)
@@ -66,7 +66,7 @@ def _text(document: Any, number: int) -> str | Broken:
     try:
         page = document[number]
     except pypdfium2.PdfiumError as error:
-        return Broken(f"cannot be read: {error}. Write the file anew.")
+        return Broken(f"cannot be read: {str(error).rstrip('.')}. Write the file anew.")
     try:
         words = page.get_textpage()
         # pdfium marks a hyphen at the end of a line with U+FFFE (in some builds U+0002): the word is one.

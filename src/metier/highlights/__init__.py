@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from metier import plugins, stats
-from metier.costs import ARROW, FALSE, MISS
+from metier.costs import fits
 from metier.errors import UserError, nearest
 from metier.metrics import MetricLike, Outcomes, outcomes
 from metier.slices import FEWEST
@@ -85,11 +85,7 @@ class Asked:
     @property
     def priced(self) -> dict[str, float]:
         """The pack's prices of mistakes between this benchmark's labels."""
-        return {mistake: cost for mistake, cost in self.costs.items() if self._has(mistake)}
-
-    def _has(self, mistake: str) -> bool:
-        names = mistake.split(ARROW) if ARROW in mistake else [mistake.removeprefix(MISS).removeprefix(FALSE)]
-        return set(names) <= {*self.labels, *(label.replace(" ", "_") for label in self.labels)}
+        return {mistake: cost for mistake, cost in self.costs.items() if fits(mistake, self.labels)}
 
     def only(self, positions: Sequence[int]) -> Outcomes:
         """Some of the tuned model's answers."""

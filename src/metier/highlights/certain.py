@@ -21,12 +21,15 @@ def rows(asked: Asked) -> list[Highlight]:
     kept = COVERAGE * n
     caught = wrong - kept * (1 - found.value)
     edge = np.sort(np.nan_to_num(given.confidence))[::-1][max(0, round(kept) - 1)]
+    sent, below = n - round(kept), int((np.nan_to_num(given.confidence) < edge).sum())
+    who = "those" if below == sent else f"{below:,}"
+    ties = f" and {sent - below:,} of those as sure" if below < sent else ""
     note = (
-        f"{n - round(kept):,} of {n:,}: those of which it is less sure than {edge:.3f} (read off this test; choose "
-        "your own on other rows)"
+        f"{sent:,} of {n:,}: {who} of which it is less sure than {edge:.3f}{ties} (read off this test; choose your "
+        "own on other rows)"
     )
     held = f"; {100 * caught / wrong:.0f} % of its mistakes are among them." if wrong else "; it made no mistake."
     return [
         Highlight(RIGHT, found.value, f"{within(found, 'share')}; of all {number(1 - wrong / n, 'share')}.", "share"),
-        Highlight(TO_A_PERSON, (n - round(kept)) / n, note + held, "share"),
+        Highlight(TO_A_PERSON, sent / n, note + held, "share"),
     ]

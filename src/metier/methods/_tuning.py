@@ -15,6 +15,10 @@ from metier.records import Question
 
 TUNES = ("lora", "full", "qlora")
 TRACKERS = ("mlflow", "tensorboard", "trackio", "wandb")
+NO_LABELS = (
+    "There are no labelled rows to learn from. Name a source with a `label` column; where there is one, "
+    "curate/dropped.parquet in the run says why its rows went."
+)
 ABOVE_ZERO = ("epochs", "lr", "r", "alpha", "batch_tokens", "max_length", "checkpoint_every", "max_grad_norm")
 
 

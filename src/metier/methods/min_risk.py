@@ -8,7 +8,7 @@ import numpy as np
 
 from metier.errors import UserError
 from metier.methods import Lesson
-from metier.methods._tuning import Tuning
+from metier.methods._tuning import NO_LABELS, Tuning
 from metier.records import questions
 
 
@@ -51,7 +51,7 @@ class Method(Tuning):
         """
         labelled = lesson.rows.filter(lesson.rows["label"].is_valid())
         if not len(labelled):
-            raise UserError("There are no labelled rows to learn from. Name a source with a `label` column.")
+            raise UserError(NO_LABELS)
         sets = {task: self._labels(lesson, task) for task in set(labelled["task"].to_pylist())}
         found, cut = [], 0
         for task, question in zip(labelled["task"].to_pylist(), questions(labelled), strict=True):

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from metier.errors import UserError, nearest
 from metier.methods import Lesson
 from metier.methods._devset import DevSet
-from metier.methods._tuning import Tuning
+from metier.methods._tuning import NO_LABELS, Tuning
 from metier.records import Document, documents, questions
 
 
@@ -63,7 +63,7 @@ class Method(Tuning):
         if cut:
             lesson.progress.say(f"  {cut:,} of {len(found):,} prompts lost their beginning at {self.max_length} tokens")
         if not found:
-            raise UserError("There are no labelled rows to learn from. Name a source with a `label` column.")
+            raise UserError(NO_LABELS)
         found = [found[at] for at in self._order(labelled, lesson)]
         return found + [block for document in documents(raw) for block in self._read(model, document)]
 

@@ -75,6 +75,8 @@ class Dataset(NamedSource):
             if row is not None:
                 shared = {"source": self.name, "licence": self.licence, "origin": origin, "split": split}
                 row["id"] = row.get("id") or origin
+                if row.get("text") is None:
+                    raise UserError(f"{origin}: the row has no '{self.columns.get('text', 'text')}'. Mend the dataset.")
                 row["fields"] = list(row.get("fields", {}).items())
                 found.append({**shared, **row})
         return rows_to_table(found)
@@ -118,7 +120,9 @@ class Dataset(NamedSource):
             for stem, split in SPLITS.items()
             for ending in (".jsonl", ".jsonl.gz")
         ]
-        return [(split, home / name) for split, name in names if home and (home / name).is_file()]
+        found = [(split, home / name) for split, name in names if home and (home / name).is_file()]
+        plain = {path for _, path in found}  # a file and its own .gz beside it (gunzip -k) are the same rows
+        return [(split, path) for split, path in found if path.suffix != ".gz" or path.with_suffix("") not in plain]
 
     def _saved(self) -> Path | None:
         home = self._home()

@@ -41,6 +41,8 @@ def recipe_text(
     parts += [_yaml("industry", chosen)]
     parts += _sources(pack, columns, counts)
     parts += [_yaml("steps", steps)]
+    if columns.label and (methods := _without_repeat(pack.methods)) != pack.methods:
+        parts += [_yaml("methods", methods)]
     if columns.label:
         parts += _benchmark(name, columns, counts)
     return "\n".join(parts)
@@ -79,6 +81,13 @@ def _benchmark(name: str, columns: Columns, counts: dict[str, int]) -> list[str]
     if counts["test"] < 100:
         notes.append(f"The test has {counts['test']} rows: `metier check` says how large a gain it can show at all.")
     return [_comment(notes), _yaml("benchmarks", [benchmark])]
+
+
+def _without_repeat(methods: list[Any]) -> list[Any]:
+    """The pack's methods without what they say of its own sources by name."""
+    parted = [(use, None) if isinstance(use, str) else next(iter(use.items())) for use in methods]
+    kept = [(name, {k: v for k, v in (settings or {}).items() if k != "repeat"}) for name, settings in parted]
+    return [{name: settings} if settings else name for name, settings in kept]
 
 
 def general_doubts(industry: str | None, pack: Any) -> list[str]:

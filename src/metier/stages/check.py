@@ -6,16 +6,17 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from metier.checks import check as problems_of
 from metier.errors import Problems, UserError
 from metier.methods import Lesson, of_sources
 from metier.progress import Progress
 from metier.recipe import QUICK_QUESTIONS, QUICK_ROWS, Recipe, task_of
-from metier.recipe import check as problems_of
-from metier.records import SCHEMA, questions
-from metier.stats import smallest_visible_share
+from metier.records import SCHEMA, Question, questions
+from metier.stats import FEWEST_CLUSTERS, effective_clusters, smallest_visible_share
 
 SAMPLE = 200
 """Rows of each method from which its time is estimated."""
@@ -65,7 +66,7 @@ def check(recipe: Recipe) -> dict[str, Any]:
         "train": train,
         "questions": sum(len(found) for _, found in asked),
         "smallest_visible": {
-            benchmark.name: round(smallest_visible_share(len(found), LIKELY_CHANGED), 3)
+            benchmark.name: _visible(found)
             for benchmark, found in asked
             if benchmark.name in by_name and next(iter(benchmark.build_metrics().values())).unit == "share"
         },
@@ -74,6 +75,18 @@ def check(recipe: Recipe) -> dict[str, Any]:
         "memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024 + kernels_mb()),
         "seconds_to_estimate": round(time.monotonic() - started, 1),
     }
+
+
+def _visible(asked: list[Question]) -> dict[str, Any]:
+    """`gain`, the smallest gain in a share that these questions can show, None where they stand in too few `groups` to
+    test; and `alike`, the gain where all answers of a group are alike (the truth lies between the two)."""
+    cluster = np.unique([question.group or question.id for question in asked], return_inverse=True)[1]
+    groups = int(cluster.max()) + 1
+    gain, alike = (
+        round(smallest_visible_share(n, LIKELY_CHANGED), 3) if groups >= FEWEST_CLUSTERS else None
+        for n in (len(asked), round(effective_clusters(cluster)))
+    )
+    return {"groups": groups, "gain": gain, "alike": alike}
 
 
 def _to_train_on(source: Any, benchmarks: list[Any]) -> pa.Table:

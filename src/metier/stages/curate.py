@@ -9,7 +9,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from metier.errors import Problems, UserError
+from metier import plugins
+from metier.costs import fits, names
+from metier.errors import Problems, UserError, nearest
 from metier.metrics import perfect, unfit
 from metier.pages.curation import curation_page
 from metier.recipe import QUICK_QUESTIONS, QUICK_ROWS, task_of
@@ -43,6 +45,7 @@ def curate(run: Run, mapper: Mapper = in_batches) -> dict[str, Any]:
     rows, set_aside = _read(run, sources, benchmarks, made_from)
     _check_labels(rows, benchmarks)
     _check_metrics(rows, judging, recipe.quick)
+    _say_costs(run, rows, benchmarks)
     steps = [*recipe.build_steps(), *([("quick", Select(QUICK_ROWS))] if recipe.quick else [])]
     around = Surroundings(recipe.seed, judging, fingerprint(asked))
     kept, dropped, journal = sift_through(run, rows, steps, around, made_from, mapper)
@@ -138,6 +141,20 @@ def _check_metrics(rows: pa.Table, benchmarks: list[Any], quick: bool) -> None:
             found += [f"Benchmark '{benchmark.name}': {why}" for why in unfit(benchmark.build_metrics(), table)]
     if found:
         raise Problems(found)
+
+
+def _say_costs(run: Run, rows: pa.Table, benchmarks: list[Any]) -> None:
+    """Prices that fit no benchmark: a pack's own are said aloud, for a misspelt one would count as an ordinary mistake;
+    beside other benchmarks than the pack's they are none."""
+    pack = plugins.find("industries", run.recipe.industry)()
+    if run.recipe.benchmarks != pack.benchmarks:
+        return
+    sets = [benchmark.label_set(rows) for benchmark in benchmarks]
+    for mistake in pack.costs:
+        if not any(fits(mistake, labels) for labels in sets):
+            every = sorted({label for labels in sets for label in labels})
+            near = nearest(next((name for name in names(mistake) if name not in every), mistake), every)
+            run.progress.say(f"costs: '{mistake}' is a mistake of no benchmark, and counts nowhere.{near}")
 
 
 def _check_result(train: pa.Table, valid: pa.Table, benchmarks: list[Any]) -> None:

@@ -1,24 +1,26 @@
 """A recipe from a folder: what its tables and documents seem to be, what to ask about them, and a test set apart."""
 
+import csv
 import json
 import os
 import re
 import shutil
 import tempfile
 from collections import Counter, defaultdict
-from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from metier import plugins
 from metier.errors import UserError
 from metier.formats import Broken
-from metier.formats._bytes import half_pair
+from metier.formats._bytes import half_pair, opened
 from metier.formats._files import Found, found, pieces
 from metier.recipe import DEFAULT_INDUSTRY
 from metier.records import rows_to_table
-from metier.stages._columns import SIDES, Columns, absent, columns_of
+from metier.stages._columns import SIDES, Columns, absent
 from metier.stages._new_recipe import general_doubts, recipe_text
+from metier.stages._tables import Gathered, Row, labelled
 from metier.stats import FEWEST_CLUSTERS
 from metier.steps import Surroundings
 from metier.steps.split import Step as Split
@@ -27,24 +29,11 @@ TABLES = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", ".csv.gz", ".tsv.gz",
 DOCUMENTS = (".txt", ".md", ".html", ".htm", ".pdf", ".docx")
 ABOUT = ("readme", "license", "licence", "changelog", "notice")
 TEST_SHARE, SEED = 0.2, 0
+SEPARATORS, LOOKED_AT = ",;\t|", 50
+"""What parts the cells of a .csv, and the records it is told by."""
 FEWEST_ROWS = 20
 MOST_ROWS = 1_000_000
 """Rows of tables are held in memory to part them; whoever has more parts them by other means."""
-
-
-Row = tuple[str, Path, dict[str, Any]]
-"""(where it stands, its file, the row as the file has it)"""
-
-
-@dataclass
-class Gathered:
-    """What the folder holds."""
-
-    tables: dict[Path, list[Row]] = field(default_factory=lambda: defaultdict(list))
-    documents: list[dict[str, str]] = field(default_factory=list)
-    left_out: list[dict[str, str]] = field(default_factory=list)
-    doubts: list[str] = field(default_factory=list)
-    """Questions for the people who know the files."""
 
 
 def new(name: str, folder: Path, industry: str | None = None, into: Path = Path(".")) -> dict[str, Any]:
@@ -57,7 +46,7 @@ def new(name: str, folder: Path, industry: str | None = None, into: Path = Path(
         raise UserError(f"There is no folder {folder}. Name the one that holds your files: --from DIR.")
     pack = plugins.find("industries", industry or DEFAULT_INDUSTRY)()
     gathered = _gather(folder)
-    columns, rows = _labelled(gathered)
+    columns, rows = labelled(gathered)
     sides = _sides(rows, columns, gathered) if rows else []
     gathered.doubts += general_doubts(industry, pack)
     if not rows and not gathered.documents:
@@ -105,7 +94,8 @@ def _gather(folder: Path) -> Gathered:
             why = wrong or "is neither a table nor a document that is read here. Save a sheet as CSV."
             gathered.left_out.append({"origin": origin, "reason": why})
             continue
-        for place, piece in pieces(str(file), _separated(file)):
+        separated = _separated(file) if ".csv" in lower else None
+        for place, piece in pieces(str(file), separated):
             at = f"{origin}{place.removeprefix(file.name)}"
             if isinstance(piece, Broken) or half_pair(piece):
                 why = piece.reason if isinstance(piece, Broken) else "has half of a character pair. Mend its encoding."
@@ -127,53 +117,25 @@ def _files(folder: Path) -> list[Found]:
 
 
 def _separated(file: Path) -> Any:
-    """How a table is read: sheets saved in much of Europe part their cells by a semicolon."""
-    if file.suffix.lower() != ".csv":
-        return None
-    with open(file, "rb") as stream:
-        first = stream.readline(1 << 16)
-    return {"csv": {"separator": ";"}} if first.count(b";") > first.count(b",") else None
+    """How a .csv is read: sheets saved in much of Europe part their cells by a semicolon, exports by tabs or bars."""
+    with opened(file) as stream:
+        head = stream.read(1 << 16).decode("utf-8", "replace").removeprefix("\ufeff")
+    if head.lower().startswith("sep="):
+        return None  # the format believes it
+    best = max(SEPARATORS, key=lambda separator: _parts(head, separator))
+    return {"csv": {"separator": best}} if _parts(head, best) > (0, 0) else None
 
 
-def _labelled(gathered: Gathered) -> tuple[Columns, list[Row]]:
-    """The table to learn from: of those with a text and an answer the one with most rows. Texts without an answer
-    become documents."""
-    tables: dict[frozenset[str], list[Row]] = defaultdict(list)
-    for rows in gathered.tables.values():
-        # Lines of JSON leave out what is empty, so a file's columns are those of any of its rows.
-        tables[frozenset(name for _, _, row in rows for name in row)] += rows
-    known = [(columns_of([row for _, _, row in rows]), rows) for rows in tables.values()]
-    usable = [(columns, rows) for columns, rows in known if columns.label]
-    best = max(usable, key=lambda it: len(it[1]), default=(Columns(), []))
-    for columns, rows in known:
-        if rows is best[1]:
-            continue
-        files = ", ".join(f"`{name}`" for name in sorted({file.name for _, file, _ in rows}))
-        if columns.label or not columns.text:
-            gathered.doubts.append(f"{files}: other columns than the table that was taken, and not used. Rightly?")
-            continue
-        gathered.doubts.append(
-            f"{files}: no column looks like an answer, so `{columns.text}` is read as raw text. Right?"
-        )
-        gathered.documents += [
-            {"text": row[columns.text], "file": origin} for origin, _, row in rows if not absent(row.get(columns.text))
-        ]
-    gathered.doubts += best[0].doubts
-    return best[0], _clean(best[1], best[0], gathered)
-
-
-def _clean(rows: list[Row], columns: Columns, gathered: Gathered) -> list[Row]:
-    """Rows with text and answer, every one with the same columns; the others are left out with the reason."""
-    names = list(dict.fromkeys(name for _, _, row in rows for name in row))
-    kept = []
-    for origin, file, row in rows:
-        missing = [name for name in (columns.text, columns.label) if absent(row.get(str(name)))]
-        if missing or isinstance(row[str(columns.label)], list | dict):
-            why = f"has nothing in '{missing[0]}'." if missing else f"has a list in '{columns.label}'."
-            gathered.left_out.append({"origin": origin, "reason": why})
-            continue
-        kept.append((origin, file, {name: None if absent(row.get(name)) else row[name] for name in names}))
-    return kept
+def _parts(head: str, separator: str) -> tuple[float, int]:
+    """How well a separator parts the first records: the share of those with as many cells as the first, and its cells;
+    zeros where it parts nothing."""
+    try:
+        first, *others = islice(csv.reader(head.splitlines(keepends=True), delimiter=separator), LOOKED_AT)
+    except (csv.Error, ValueError):
+        return 0, 0
+    others = [cells for cells in others if cells]
+    alike = sum(len(cells) == len(first) for cells in others) / max(len(others), 1)
+    return (alike, len(first)) if len(first) > 1 else (0, 0)
 
 
 def _sides(rows: list[Row], columns: Columns, gathered: Gathered) -> list[str]:
@@ -205,6 +167,8 @@ def _group_doubts(groups: list[Any], sides: list[str], name: str) -> list[str]:
         if group is not None:
             where[group].add(side == "test")
     both, asked = sum(len(found) == 2 for found in where.values()), sum(True in found for found in where.values())
+    # A row without a group is one of its own, as in the verdict.
+    asked += sum(group is None and side == "test" for group, side in zip(groups, sides, strict=True))
     found = [f"{both:,} values of `{name}` stand in training and in your own test. Is that meant?"] if both else []
     if asked < FEWEST_CLUSTERS:
         found.append(
@@ -257,4 +221,7 @@ def _drawn(rows: list[Row], columns: Columns, gathered: Gathered) -> list[str]:
 
 
 def _first_reason(gathered: Gathered) -> str:
+    chats = any({"messages", "conversations"} & set(row) for rows in gathered.tables.values() for _, _, row in rows[:1])
+    if chats:
+        return "its rows are chats. Write a source with `shape: messages` or `shape: sharegpt` (docs/recipe.md, Files)."
     return next((f"{it['origin']} {it['reason']}" for it in gathered.left_out), "its tables have no text column.")

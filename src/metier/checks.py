@@ -1,0 +1,117 @@
+"""Everything that is wrong with a recipe and can be found without training, in one go."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from metier import plugins
+from metier.errors import Problems, UserError, nearest
+from metier.recipe import Recipe, build_one, has_benchmark, task_of
+
+
+def check(recipe: Recipe) -> list[str]:
+    """Every problem that can be found without training: names, settings, files, columns, tasks, the model."""
+    from metier.engine import weights
+    from metier.represent import static_embeddings
+
+    problems: list[str] = []
+    built = {
+        kind: _build_all(kind, uses, problems)
+        for kind, uses in [
+            ("sources", recipe.sources),
+            ("steps", recipe.steps),
+            ("methods", recipe.methods),
+            ("benchmarks", [*recipe.benchmarks, *recipe.keep]),
+        ]
+    }
+    problems += [said for said in _data_problems(built["benchmarks"]) if said not in problems]
+    problems += _pack_problems(recipe.industry)
+    for key in ("sources", "methods", "benchmarks"):
+        if not getattr(recipe, key):
+            problems.append(f"The recipe names no {key}. Add `{key}:`; see `metier list {key}`.")
+    names = [benchmark.name for benchmark in built["benchmarks"]]
+    problems += [f"There are two benchmarks named '{name}'." for name in sorted(set(names)) if names.count(name) > 1]
+    if not problems:
+        problems += task_problems(recipe.build_sources(), recipe.build_benchmarks())
+        problems += chain_problems(recipe.build_methods())
+    if recipe.embedding:
+        problems += static_embeddings.problems(recipe.embedding)
+    return problems + weights.problems(recipe.model)
+
+
+def _data_problems(benchmarks: list[Any]) -> list[str]:
+    """What keeps the questions of named benchmarks from being read."""
+    found: list[str] = []
+    for benchmark in benchmarks:
+        try:
+            benchmark.data()
+        except Problems as error:
+            found += error.problems
+    return list(dict.fromkeys(found))
+
+
+def _pack_problems(industry: str) -> list[str]:
+    """What is wrong with what a pack says for the report, which is the last stage."""
+    from metier import highlights
+
+    pack, found = plugins.find("industries", industry)(), []
+    for ask in pack.asks:
+        try:
+            highlights.find(ask)
+        except UserError as error:
+            found.append(str(error))
+    for mistake, cost in pack.costs.items():
+        if isinstance(cost, bool) or not isinstance(cost, int | float) or not cost >= 0:
+            found.append(f"The industry '{pack.name}' prices '{mistake}' at {cost!r}. A mistake costs 0 or more.")
+    return found
+
+
+def _build_all(kind: str, uses: Sequence[Any], problems: list[str]) -> list[Any]:
+    """All that can be built; what cannot adds to the problems."""
+    built = []
+    for use in uses:
+        try:
+            built.append(build_one(kind, use))
+        except Problems as error:
+            problems += error.problems
+        except UserError as error:
+            problems.append(str(error))
+    return built
+
+
+def task_problems(sources: list[Any], benchmarks: list[Any]) -> list[str]:
+    """Sources with labels or pairs for which no benchmark says how a row is asked."""
+    names = [benchmark.name for benchmark in benchmarks]
+    found = []
+    for source in sources:
+        if not (source.labelled or source.pairs) or task_of(source, benchmarks) is not None:
+            continue
+        named = getattr(source, "task", None)
+        if named:
+            found.append(f"The source '{source.name}' names the task '{named}'.{nearest(named, names)}")
+        else:
+            mend = f"Put {source.name} under `benchmarks`, or add" if has_benchmark(source) else "Add"
+            found.append(
+                f"No benchmark says how the rows of '{source.name}' are asked. {mend} `task:` with one of: "
+                f"{', '.join(names)}."
+            )
+    return found
+
+
+def chain_problems(methods: list[tuple[str, Any]]) -> list[str]:
+    """A method goes on with the adapter of the one before, so its shape is the first one's; settings that say
+    otherwise would be ignored."""
+    found = []
+    for name, method in methods[1:]:
+        first_name, first = methods[0]
+        other = [
+            f"{key}: {getattr(method, key)!r} (there {getattr(first, key)!r})"
+            for key in ("tune", "r", "alpha", "targets", "dora")
+            if getattr(method, key) != getattr(first, key)
+            # What is trained must be said again: weights in full precision at an adapter's rate would be ruined.
+            and (key == "tune" or getattr(method, key) != type(method).__dataclass_fields__[key].default)
+        ]
+        if other:
+            found.append(
+                f"The method '{name}' goes on with the adapter of '{first_name}' and cannot have {', '.join(other)}."
+            )
+    return found
