@@ -10,6 +10,7 @@ import json
 import sys
 from importlib.metadata import version
 from typing import Any
+from unittest import mock
 
 import numpy as np
 
@@ -51,16 +52,14 @@ def kept(n: int, size: int, margin: float, fixed: float, samples: int) -> dict[s
     """The share of samples in which a loss as large as the margin is called kept."""
     generator, seen = np.random.default_rng(n), np.zeros(2)
     groups = tuple(str(at // size) for at in range(n))
-    real = stats.bootstrap_weights
-    drawn = real(groups, 0, 1000)  # the same for all samples, as in a verdict with one seed
-    stats.bootstrap_weights = lambda *_: drawn
-    for _ in range(samples):
-        luck = generator.random(n)
-        before, after = answers(luck >= fixed, groups), answers(luck < 1 - margin - fixed, groups)
-        gain = compare(Metric(), before, after, 0, 0.05).gain
-        careful = not_too_sure(Metric(), gain, [(before, after)])
-        seen += careful.low > -margin, gain.low > -margin
-    stats.bootstrap_weights = real
+    drawn = stats.bootstrap_weights(groups, 0, 1000)  # the same for all samples, as in a verdict with one seed
+    with mock.patch.object(stats, "bootstrap_weights", lambda *_: drawn):
+        for _ in range(samples):
+            luck = generator.random(n)
+            before, after = answers(luck >= fixed, groups), answers(luck < 1 - margin - fixed, groups)
+            gain = compare(Metric(), before, after, 0, 0.05).gain
+            careful = not_too_sure(Metric(), gain, [(before, after)])
+            seen += careful.low > -margin, gain.low > -margin
     now, bootstrap = (float(share) for share in seen / samples)
     return {"n": n, "size": size, "margin": margin, "fixed": fixed, "kept": now, "bootstrap": bootstrap}
 

@@ -182,6 +182,21 @@ def test_compare_says_the_paired_difference(monkeypatch, capsys, tmp_path, triag
     assert code == 3 and "asked different questions" in said, "other texts with the same labels"
 
 
+def test_compare_reads_each_runs_probabilities_by_its_own_labels(monkeypatch, capsys, tmp_path, triage):
+    """A label that only training rows have shifts the others: `allergy` stands before them, `zoster` behind."""
+    triage.write_text(triage.read_text().replace("cluster: patient", "metrics: [nll]"))
+    train = triage.parent / "train.jsonl"
+    rows, alone = train.read_text(), []
+    for run in ("allergy", "zoster"):
+        further = [{"note": f"{run} of kind {n}", "department": run, "patient": f"{run}{n}"} for n in range(6)]
+        train.write_text(rows + "".join(json.dumps(row) + "\n" for row in further))
+        inside(monkeypatch, capsys, "run", triage, "--out", tmp_path / run)
+        alone.append(json.loads((tmp_path / run / "verdict.json").read_text())["benchmarks"][0]["tuned"]["value"])
+    said = inside(monkeypatch, capsys, "compare", tmp_path / "allergy", tmp_path / "zoster", "--json")[1]
+    [row] = json.loads(said)["benchmarks"]
+    assert [row["before"]["value"], row["after"]["value"]] == alone
+
+
 def test_list_and_show_speak(monkeypatch, capsys):
     assert "LoRA" in inside(monkeypatch, capsys, "list", "methods")[1]
     assert "dapt, dpo, grpo, min_risk, sft" in inside(monkeypatch, capsys, "list")[1]

@@ -242,12 +242,16 @@ def test_a_file_that_no_format_reads_and_a_link_out_of_the_folder_are_set_aside(
     os.symlink(tmp_path, folder / "c")
     os.symlink(folder / "a.jsonl", folder / "d.jsonl")
     os.symlink(folder, folder / "below" / "loop")
+    os.symlink(folder / "gone.jsonl", folder / "dangling.jsonl")
+    os.mkfifo(folder / "pipe.jsonl")
     mine = FileSource(str(folder), licence="mit", most_broken=0.9)
     assert mine.rows()["id"].to_pylist() == ["a.jsonl:1", "d.jsonl:1"]
     assert {piece["origin"]: piece["reason"].split(".")[0].split(" (")[0] for piece in mine.set_aside} == {
         "b.jsonl": "is a link that leads out of the folder",
         "below/loop": "is a link to a folder, which is not followed",
         "c": "is a link that leads out of the folder",
+        "dangling.jsonl": "is a link to nothing",
+        "pipe.jsonl": "is neither a file nor a folder",
         "notes.xyz": "ends in nothing that a format reads",
     }
     assert mine.fingerprint()

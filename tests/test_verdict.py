@@ -8,9 +8,11 @@ import pytest
 from metier import forgetting
 from metier.benchmarks import Declared
 from metier.errors import UserError
+from metier.metrics import outcomes
+from metier.metrics.accuracy import Metric
 from metier.scorers import Answer
 from metier.stages.report import meaning
-from metier.verdict import decide, judge_benchmark, judge_kept
+from metier.verdict import compare, decide, judge_benchmark, judge_kept
 
 BENCHMARK = Declared("triage", path="unused.jsonl", metrics=["accuracy", "macro_f1"])
 
@@ -265,3 +267,13 @@ def test_models_that_were_held_against_other_right_answers_are_not_paired():
     after = [replace(answer, gold="b") for answer in answers(range(20))]
     with pytest.raises(UserError, match="different questions"):
         judge_benchmark(BENCHMARK, {"base": answers(range(10)), "tuned": after}, ["a", "b"], None, 0, 0.05)
+
+
+def test_ties_of_draws_are_no_matter_of_rounding():
+    """4 of 150 questions fixed, in 75 pairs: p does not hang on how many others both models have right."""
+    found = []
+    for right in (60, 90, 120):
+        before = [Answer(str(n), "", "", "", "", float(n >= 150 - right), group=str(n // 2)) for n in range(150)]
+        after = [replace(one, value=1.0) if n in (0, 4, 8, 12) else one for n, one in enumerate(before)]
+        found.append(compare(Metric(), outcomes(before, []), outcomes(after, []), 0, 0.05).p)
+    assert found[0] == found[1] == found[2] == pytest.approx(0.071, abs=0.001)

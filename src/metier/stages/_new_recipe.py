@@ -7,6 +7,7 @@ from typing import Any
 
 import yaml
 
+from metier import plugins
 from metier.recipe import DEFAULT_INDUSTRY
 from metier.redaction import PROFILES
 from metier.stages._columns import Columns
@@ -85,8 +86,10 @@ def _benchmark(name: str, columns: Columns, counts: dict[str, int]) -> list[str]
 
 def _without_repeat(methods: list[Any]) -> list[Any]:
     """The pack's methods without what they say of its own sources by name."""
-    parted = [(use, None) if isinstance(use, str) else next(iter(use.items())) for use in methods]
-    kept = [(name, {k: v for k, v in (settings or {}).items() if k != "repeat"}) for name, settings in parted]
+    kept = [
+        (name, {key: value for key, value in settings.items() if key != "repeat"})
+        for name, settings in map(plugins.named, methods)
+    ]
     return [{name: settings} if settings else name for name, settings in kept]
 
 

@@ -44,8 +44,9 @@ def curate(run: Run, mapper: Mapper = in_batches) -> dict[str, Any]:
     made_from = fingerprint(VERSION, recipe.sources, recipe.benchmarks, prints)
     rows, set_aside = _read(run, sources, benchmarks, made_from)
     _check_labels(rows, benchmarks)
-    _check_metrics(rows, judging, recipe.quick)
-    _say_costs(run, rows, benchmarks)
+    labels = {benchmark.name: benchmark.label_set(rows) for benchmark in judging}
+    _check_metrics(labels, judging, recipe.quick)
+    _say_costs(run, [labels[benchmark.name] for benchmark in benchmarks])
     steps = [*recipe.build_steps(), *([("quick", Select(QUICK_ROWS))] if recipe.quick else [])]
     around = Surroundings(recipe.seed, judging, fingerprint(asked))
     kept, dropped, journal = sift_through(run, rows, steps, around, made_from, mapper)
@@ -131,25 +132,23 @@ def _check_labels(rows: pa.Table, benchmarks: list[Any]) -> None:
         )
 
 
-def _check_metrics(rows: pa.Table, benchmarks: list[Any], quick: bool) -> None:
+def _check_metrics(labels: dict[str, list[str]], benchmarks: list[Any], quick: bool) -> None:
     """A metric that cannot be worked out even where all answers are right is said now, not after training."""
     found = []
     for benchmark in benchmarks:
-        labels = benchmark.label_set(rows)
-        if labels and benchmark.build_scorer().chooses:
-            table = perfect(benchmark.questions(QUICK_QUESTIONS if quick else 0), labels)
+        if labels[benchmark.name] and benchmark.build_scorer().chooses:
+            table = perfect(benchmark.questions(QUICK_QUESTIONS if quick else 0), labels[benchmark.name])
             found += [f"Benchmark '{benchmark.name}': {why}" for why in unfit(benchmark.build_metrics(), table)]
     if found:
         raise Problems(found)
 
 
-def _say_costs(run: Run, rows: pa.Table, benchmarks: list[Any]) -> None:
+def _say_costs(run: Run, sets: list[list[str]]) -> None:
     """Prices that fit no benchmark: a pack's own are said aloud, for a misspelt one would count as an ordinary mistake;
     beside other benchmarks than the pack's they are none."""
     pack = plugins.find("industries", run.recipe.industry)()
     if run.recipe.benchmarks != pack.benchmarks:
         return
-    sets = [benchmark.label_set(rows) for benchmark in benchmarks]
     for mistake in pack.costs:
         if not any(fits(mistake, labels) for labels in sets):
             every = sorted({label for labels in sets for label in labels})
