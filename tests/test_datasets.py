@@ -132,6 +132,14 @@ def test_rows_come_with_split_licence_and_provenance(name, mirror):
     assert source.citation and source.url and source.fingerprint() == source.fingerprint()
 
 
+def test_a_mirror_without_its_test_file_is_named(mirror):
+    benchmark = plugins.build("benchmarks", "banking77", {})
+    for path in (mirror / plugins.build("sources", "banking77", {}).folder).glob("test.*"):
+        path.unlink()
+    with pytest.raises(UserError, match="source 'banking77' holds no test rows; in a mirror, their file is missing"):
+        benchmark.questions()
+
+
 @pytest.mark.parametrize("name", JUDGED)
 def test_a_question_is_rendered_whole_and_its_answer_is_among_the_labels(name, mirror):
     benchmark = plugins.build("benchmarks", name, {})

@@ -295,12 +295,87 @@ def test_rows_without_a_group_count_as_groups_of_their_own(tmp_path):
     assert not any("show no gain" in doubt for doubt in found["questions"])
 
 
-def test_chats_are_named_as_what_they_are(tmp_path):
-    turns = [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]
+def asked_and_answered(count=60):
+    """A shop's questions with answers in words of their own, several of each parcel."""
+    for number in range(count):
+        where, days = ("Rome", "Oslo", "Bern")[number % 3], number % 7 + 2
+        question = f"How long does parcel {number} take to {where}?"
+        yield f"p{number // 3}", question, f"To {where} {days} days from {number}."
+
+
+WRITTEN = {
+    "messages": lambda p, q, a: {"messages": [{"role": "user", "content": q}, {"role": "assistant", "content": a}]},
+    "sharegpt": lambda p, q, a: {"conversations": [{"from": "human", "value": q}, {"from": "gpt", "value": a}]},
+    "alpaca": lambda p, q, a: {"instruction": "Answer briefly.", "input": q, "output": a},
+    "prompt_completion": lambda p, q, a: {"prompt": q, "completion": a},
+    "faq": lambda p, q, a: {"question": q, "answer": a, "to": q.split()[-1], "notes": f"As the carrier says: {a} {q}"},
+    "mail": lambda p, q, a: {"mail": q, "reply": a},
+}
+
+
+@pytest.mark.parametrize("shape", WRITTEN)
+def test_instructions_and_chats_of_every_shape_are_asked_for_their_answers(tmp_path, shape):
     (tmp_path / "data").mkdir()
-    write_lines(tmp_path / "data" / "chats.jsonl", [{"messages": turns}] * 30)
-    with pytest.raises(UserError, match="shape: messages"):
-        new("triage", tmp_path / "data", into=tmp_path)
+    rows = [{"parcel": p, **WRITTEN[shape](p, q, a)} for p, q, a in asked_and_answered()]
+    broken = [{"parcel": "x", **WRITTEN[shape]("x", "Where is it?", "")}]
+    write_lines(tmp_path / "data" / "chats.jsonl", [*rows, *broken])
+    found = new("desk", tmp_path / "data", into=tmp_path)
+    recipe = yaml.safe_load((tmp_path / "desk/recipe.yaml").read_text())
+    (own, _), (benchmark,) = recipe["sources"], recipe["benchmarks"]
+    text, label = ("mail", "reply") if shape == "mail" else ("question", "answer")
+    assert (own["text"], own["label"], own.get("group")) == (text, label, None)
+    assert (benchmark["text"], benchmark["label"], benchmark["template"]) == (text, label, "chat")
+    assert benchmark["scorer"] == {"generate": {"max_tokens": 32, "stop": []}} and benchmark["metrics"] == ["rouge_l"]
+    written = {row[label] for part in ("train", "test") for row in lines(tmp_path / f"desk/{part}.jsonl")}
+    assert written == {a for _, _, a in asked_and_answered()} and not {"input", "output", "messages"} & set(own)
+    assert (found["train"], found["test"], found["left_out"]) == (48, 12, 1)
+    assert any(f"write what stands in `{label}` where it reads `{text}`" in doubt for doubt in found["questions"])
+    for row in lines(tmp_path / "desk/train.jsonl"):  # the answer stands nowhere else, but where people wrote it twice
+        assert [key for key, value in row.items() if key != "notes" and row[label] in value] == [label]
+
+
+def test_written_answers_are_run_to_a_verdict(monkeypatch, capsys, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    rows = [{"customer": p, "question": q, "answer": a} for p, q, a in asked_and_answered()]
+    write_csv(tmp_path / "data/faq.csv", rows)
+    new("desk", tmp_path / "data", into=tmp_path)
+    recipe = tmp_path / "desk/recipe.yaml"
+    assert "cluster: customer" in recipe.read_text()
+    recipe.write_text(recipe.read_text().replace("template: chat", "template: plain"))  # the fake model has no template
+    assert inside(monkeypatch, capsys, "check", recipe, "--set", "model=fake")[0] == 0
+    code, out, _ = inside(monkeypatch, capsys, "run", recipe, "--set", "model=fake", "--out", "run", "--json")
+    (judged,) = json.loads(out)["benchmarks"]
+    assert code in (0, 2) and (judged["metric"], judged["n"], judged["clusters"]) == ("rouge_l", 12, 4)
+    held_out = pq.read_table("run/curate/valid.parquet")["task"].to_pylist()
+    assert held_out.count("desk-test") == 3  # one in ten of 48, customers whole
+
+
+def test_an_answer_of_few_kinds_is_a_class_in_whatever_shape_it_comes(tmp_path):
+    (tmp_path / "data").mkdir()
+    rows = [WRITTEN["messages"](p, q, "late" if n % 3 else "lost") for n, (p, q, _) in enumerate(asked_and_answered())]
+    write_lines(tmp_path / "data" / "chats.jsonl", rows)
+    new("desk", tmp_path / "data", into=tmp_path)
+    (benchmark,) = yaml.safe_load((tmp_path / "desk/recipe.yaml").read_text())["benchmarks"]
+    assert benchmark["metrics"] == ["accuracy", "macro_f1"] and benchmark["prompt"] == "Question: {text}\nAnswer:"
+
+
+def test_a_reply_is_not_read_where_a_class_is_asked(tmp_path):
+    kinds = {"Rome": "south", "Oslo": "north", "Bern": "middle"}
+    told = [(q, f"Dear customer, {a}") for _, q, a in asked_and_answered()]
+    rows = [{"mail": q, "reply": reply, "queue": kinds[q.split()[-1][:-1]]} for q, reply in told]
+    found = columns_of(rows)
+    assert (found.text, found.label, found.written) == ("mail", "queue", 0)
+    assert any("also see `reply`" in doubt and "known only after" in doubt for doubt in found.doubts)
+    assert columns_of([{"summary": row["mail"], "queue": row["queue"]} for row in rows]).text == "summary"
+
+
+def test_preferences_are_named_and_not_read_as_texts(tmp_path, data):
+    pairs = [{"prompt": q, "chosen": a, "rejected": "No idea, sorry."} for _, q, a in asked_and_answered()]
+    write_lines(data / "pairs.jsonl", pairs)
+    found = new("triage", data, into=tmp_path)
+    assert found["documents"] == 0 and any("`pairs.jsonl` holds preferences" in doubt for doubt in found["questions"])
+    with pytest.raises(UserError, match="preferences alone. `pairs.jsonl` holds preferences, which `dpo` learns from"):
+        new("pairs", data / "pairs.jsonl", into=tmp_path)
 
 
 def test_a_recipe_of_ones_own_files_repeats_no_source_of_the_pack(tmp_path, data):

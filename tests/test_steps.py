@@ -146,6 +146,15 @@ def test_the_split_knows_three_ways():
     assert split.Step(by="date").problems() == ["by: use group, row or time, not date."]
 
 
+def test_written_answers_are_no_classes_to_hold_out_by():
+    rows = [{"text": str(n), "label": f"{n} days", "task": "desk", "group": str(n // 3)} for n in range(120)]
+    written = Declared("desk", path="-", scorer="generate")
+    for around, wanted in ((Surroundings(0, [written]), 12), (Surroundings(0, [Declared("desk", path="-")]), 0)):
+        kept = split.Step().apply(table(rows), around).kept.to_pylist()
+        sides = {(row["group"], row["split"]) for row in kept}
+        assert [row["split"] for row in kept].count("valid") == wanted and len(sides) == 40
+
+
 def test_test_questions_leave_the_training_rows(tmp_path):
     path = write_lines(tmp_path / "t.jsonl", [{"text": "Chest pain!", "label": "x"}])
     around = Surroundings(0, [Declared("mine", path=str(path))])

@@ -41,7 +41,8 @@ def check_text(found: dict[str, Any]) -> str:
     """What `metier check` found, for people."""
     lines = [f"The recipe is good. {found['train']:,} rows to train on, {found['questions']:,} questions to ask."]
     lines += [f"  {name}: {_visible(**visible)}" for name, visible in found["smallest_visible"].items()]
-    lines += [f"Estimated on this machine: {found['minutes']:.0f} minutes, {found['memory_mb']:,} MB.", ""]
+    busy = f" It was busy before (load {found['busy']}); idle, it is faster." if found["busy"] >= 1 else ""
+    lines += [f"Estimated on this machine: {found['minutes']:.0f} minutes, {found['memory_mb']:,} MB.{busy}", ""]
     for example in found["examples"]:
         lines += [
             f"A row of '{example['task']}' as the model reads it; the loss is on what stands between [[ and ]]:",

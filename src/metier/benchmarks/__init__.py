@@ -119,7 +119,12 @@ class Declared:
             table = table.filter(pc.equal(table["split"], "test"))
         found = [self._sliced(question) for question in questions(table, unlabelled=not self._labelled())]
         if not found:
-            raise UserError(f"The benchmark '{self.name}' has no questions. Check its `path` and `label`.")
+            where = (
+                f"The source '{self.source}' holds no test rows; in a mirror, their file is missing from its folder."
+                if self.source
+                else "Check its `path` and `label`."
+            )
+            raise UserError(f"The benchmark '{self.name}' has no questions. {where}")
         return found
 
     def label_set(self, training_rows: pa.Table | None = None) -> list[str]:

@@ -1,7 +1,6 @@
 """Which column of a team's table is what: the text, the answer, what belongs together, dates, ids, and the split."""
 
 import re
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -13,6 +12,10 @@ GROUPS = (
     "thread author company issuer product household employee device asin order claim"
 )
 DATES = "date day time year created updated timestamp received opened"
+QUESTION, ANSWER = "question", "answer"
+ASKING = f"{QUESTION} instruction prompt query"
+REPLIES = f"{ANSWER} response reply output completion summary"
+"""Columns of written answers, which are learned as texts and not as names of classes."""
 SPLITS = "split fold partition subset set"
 SIDES = {"train": "train", "training": "train", "dev": "valid", "val": "valid", "valid": "valid", "validation": "valid"}
 SIDES |= {"test": "test", "testing": "test", "holdout": "test", "eval": "test"}
@@ -34,6 +37,8 @@ class Columns:
     time: str | None = None
     id: str | None = None
     split: str | None = None
+    written: float = 0
+    """Characters of an answer, on average, where answers are texts of their own; 0 where they are names of classes."""
     doubts: list[str] = field(default_factory=list)
     slices: list[str] = field(default_factory=list)
     """Further columns of a few values: results by them may be worth a look."""
@@ -59,6 +64,12 @@ class Profile:
     def repeats(self) -> bool:
         return 1 < self.distinct <= 0.7 * self.rows
 
+    @property
+    def classes(self) -> bool:
+        """Few short values that come again."""
+        few = self.repeats and self.distinct <= min(MOST_ANSWERS, self.rows / 3)
+        return few and 0 < self.length <= LONGEST_ANSWER
+
     def called(self, words: str) -> bool:
         """Whether the name has one of these words, alone or in the plural: `Customer ID`, `patientId`, `labels`."""
         parts = re.findall(r"[A-Z]?[a-z]+|[A-Z]+", self.name)
@@ -79,9 +90,9 @@ def columns_of(rows: Sequence[dict[str, Any]]) -> Columns:
     texts = [it for it in known if it.text and not it.dated and it.length >= 10 and it.distinct > 2]
     if not texts:
         return found
-    text = max(texts, key=lambda it: (it.spaced, it.length))
+    text, reply = _read_and_written(known, texts)
     found.text = text.name
-    left = [it for it in known if it is not text]
+    left = [it for it in known if it not in (text, reply)]
     if split := next((it for it in left if it.called(SPLITS) and _says_sides(it)), None):
         found.split = split.name
     if own := next(
@@ -93,13 +104,26 @@ def columns_of(rows: Sequence[dict[str, Any]]) -> Columns:
         found.time = dated.name
     left = [it for it in left if not it.dated]
     _groups(left, found)
-    _answers([it for it in left if it.name != found.group], found)
-    if found.label is None and found.group:
-        # A table of complaints with `product` alone: what is called like a group is the answer where nothing else is.
-        found.group = None
-        _answers(left, found)
+    if not (reply and text.called(ASKING)):
+        _answers([it for it in left if it.name != found.group], found)
+        if found.label is None and found.group and not reply:
+            # Complaints with `product` alone: what is called like a group is the answer where nothing else is.
+            found.group = None
+            _answers(left, found)
+    if found.label is None and reply:
+        found.label, found.written = reply.name, reply.length
+        found.doubts.append(f"Shall the model write what stands in `{reply.name}` where it reads `{text.name}`?")
     _doubt_text(text, texts, found)
     return found
+
+
+def _read_and_written(known: list[Profile], texts: list[Profile]) -> tuple[Profile, Profile | None]:
+    """The text that is read, and the column of written answers to it, if there is one."""
+    reply = next((it for it in known if it.text and it.called(REPLIES) and not (it.classes or it.dated)), None)
+    read = [it for it in texts if it is not reply]
+    if not (reply and read):
+        return max(texts, key=lambda it: (it.spaced, it.length)), None
+    return max(read, key=lambda it: (it.called(ASKING), it.spaced, it.length)), reply
 
 
 def _profile(name: str, rows: Sequence[dict[str, Any]]) -> Profile:
@@ -158,11 +182,7 @@ def _groups(left: list[Profile], found: Columns) -> None:
 
 def _answers(left: list[Profile], found: Columns) -> None:
     """The column with the answer: few short values that come again, best with a name that says so."""
-    likely = [
-        it
-        for it in left
-        if it.repeats and it.distinct <= min(MOST_ANSWERS, it.rows / 3) and 0 < it.length <= LONGEST_ANSWER
-    ]
+    likely = [it for it in left if it.classes]
     if not likely:
         return
     # Words before numbers, and the last column before earlier ones: tables end with what people wrote last.
@@ -174,10 +194,6 @@ def _answers(left: list[Profile], found: Columns) -> None:
     found.doubts.append(f"Is `{label.name}` the answer that the model shall give ({label.distinct} values)?{more}")
 
 
-def label_counts(rows: Sequence[dict[str, Any]], label: str) -> Counter[str]:
-    return Counter(str(row[label]) for row in rows)
-
-
 def _numbers(column: Profile) -> bool:
     return all(re.fullmatch(r"-?[\d.,]+", value) for value in column.values)
 
@@ -187,7 +203,7 @@ def _doubt_text(text: Profile, texts: list[Profile], found: Columns) -> None:
     more = [name for name in others if name not in (found.id, found.time, *found.slices)]
     if more:
         found.doubts.append(
-            f"`{text.name}` is read, as the longest text. Should the model also see "
+            f"`{text.name}` is read. Should the model also see "
             f"{' and '.join(f'`{name}`' for name in more)}? Put it into the prompt in braces, unless it is known only "
             "after the answer."
         )

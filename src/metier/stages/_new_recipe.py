@@ -1,5 +1,6 @@
 """The text of a recipe that `metier new` writes: what was found, and as comments what only its people know."""
 
+import math
 import re
 import textwrap
 from pathlib import Path
@@ -13,6 +14,9 @@ from metier.redaction import PROFILES
 from metier.stages._columns import Columns
 
 STEPS = ["licence", "normalise", "dedup", "decontaminate", {"split": {"by": "group"}}, {"select": {"rows": 17000}}]
+
+LONGEST_WRITTEN = 512
+"""Tokens that a written answer is given at most."""
 
 
 def recipe_text(
@@ -45,7 +49,7 @@ def recipe_text(
     if columns.label and (methods := _without_repeat(pack.methods)) != pack.methods:
         parts += [_yaml("methods", methods)]
     if columns.label:
-        parts += _benchmark(name, columns, counts)
+        parts += (_written if columns.written else _benchmark)(name, columns, counts)
     return "\n".join(parts)
 
 
@@ -81,6 +85,21 @@ def _benchmark(name: str, columns: Columns, counts: dict[str, int]) -> list[str]
         notes.append(f"Which parts matter? `slices: [{', '.join(columns.slices)}]` shows results by them.")
     if counts["test"] < 100:
         notes.append(f"The test has {counts['test']} rows: `metier check` says how large a gain it can show at all.")
+    return [_comment(notes), _yaml("benchmarks", [benchmark])]
+
+
+def _written(name: str, columns: Columns, counts: dict[str, int]) -> list[str]:
+    # Three times the average answer: four characters make a token of English.
+    tokens = min(LONGEST_WRITTEN, 32 * math.ceil(3 * columns.written / 4 / 32))
+    benchmark: dict[str, Any] = {"name": f"{name}-test", "path": "test.jsonl", "text": columns.text}
+    benchmark |= {"label": columns.label, "prompt": "{text}", "template": "chat"}
+    benchmark |= {"scorer": {"generate": {"max_tokens": tokens, "stop": []}}, "metrics": ["rouge_l"]}
+    benchmark |= {"cluster": columns.group} if columns.group else {}
+    notes = [
+        "How do you know a good answer? `rouge_l` counts the words that it shares with yours, in order: a first look, "
+        "and no judge of truth. Where answers are numbers, JSON fields or short phrases, `metier list scorers` has better "
+        f"ones. Are some longer than {tokens} tokens? Then raise `max_tokens`."
+    ]
     return [_comment(notes), _yaml("benchmarks", [benchmark])]
 
 

@@ -99,6 +99,8 @@ def _clean(rows: list[Row], columns: Columns, gathered: Gathered) -> list[Row]:
         if isinstance(answer := cells[str(columns.label)], str):
             cells[str(columns.label)] = answer.strip()
         kept.append((origin, file, cells))
+    if columns.written:
+        return kept
     said = Counter(str(row[str(columns.label)]) for _, _, row in kept)
     alike = defaultdict(list)
     for name in sorted(said):

@@ -1,5 +1,6 @@
 """What a recipe would do, without doing it."""
 
+import os
 import random
 import resource
 import time
@@ -29,7 +30,8 @@ LIKELY_CHANGED = 0.3
 
 
 def check(recipe: Recipe) -> dict[str, Any]:
-    """Sizes, rendered examples with their loss mask, and estimated minutes and memory on this machine.
+    """Sizes, rendered examples with their loss mask, and estimated minutes and memory on this machine, with its load in
+    the minute before (`busy`).
 
     Raises `Problems` with everything that is wrong. The estimate comes from timing a few passes of the model.
     """
@@ -39,7 +41,7 @@ def check(recipe: Recipe) -> dict[str, Any]:
     from metier.engine.memory import kernels_mb
     from metier.engine.model import load
 
-    benchmarks = recipe.build_benchmarks()
+    benchmarks, busy = recipe.build_benchmarks(), os.getloadavg()[0]  # before our own work counts
     rows = pa.concat_tables(_to_train_on(source, benchmarks) for source in recipe.build_sources())
     if not len(rows):
         raise UserError("There are no rows to learn from. Name a source with a `label` column, or with text.")
@@ -71,6 +73,7 @@ def check(recipe: Recipe) -> dict[str, Any]:
             if benchmark.name in by_name and next(iter(benchmark.build_metrics().values())).unit == "share"
         },
         "examples": examples,
+        "busy": round(busy, 1),
         "minutes": round((training + 2 * asking) / 60, 1),
         "memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024 + kernels_mb()),
         "seconds_to_estimate": round(time.monotonic() - started, 1),

@@ -19,6 +19,7 @@ from metier.formats._files import Found, found, pieces
 from metier.recipe import DEFAULT_INDUSTRY
 from metier.records import rows_to_table
 from metier.stages._columns import SIDES, Columns, absent
+from metier.stages._instructions import unshaped
 from metier.stages._new_recipe import general_doubts, recipe_text
 from metier.stages._tables import Gathered, Row, labelled
 from metier.stats import FEWEST_CLUSTERS
@@ -46,6 +47,7 @@ def new(name: str, folder: Path, industry: str | None = None, into: Path = Path(
         raise UserError(f"There is no folder {folder}. Name the one that holds your files: --from DIR.")
     pack = plugins.find("industries", industry or DEFAULT_INDUSTRY)()
     gathered = _gather(folder)
+    unshaped(gathered)
     columns, rows = labelled(gathered)
     sides = _sides(rows, columns, gathered) if rows else []
     gathered.doubts += general_doubts(industry, pack)
@@ -146,7 +148,7 @@ def _sides(rows: list[Row], columns: Columns, gathered: Gathered) -> list[str]:
         raise UserError(
             "No test could be set apart. Add rows, or name the test with a column `split` or a file test.csv."
         )
-    labels = [str(row[str(columns.label)]) for _, _, row in rows]
+    labels = _labels(rows, columns)
     learned = Counter(label for label, side in zip(labels, sides, strict=True) if side != "test")
     for number, label in enumerate(labels):
         if sides[number] != "test" and learned[label] == 1:
@@ -200,16 +202,15 @@ def _drawn(rows: list[Row], columns: Columns, gathered: Gathered) -> list[str]:
     """A seeded draw in which labels keep their share and groups stay whole, by the step that parts train and valid."""
     if len(rows) < FEWEST_ROWS:
         raise UserError(f"There are {len(rows)} labelled rows; to learn and to test takes {FEWEST_ROWS} or more.")
-    text, label, group = str(columns.text), str(columns.label), str(columns.group)
+    text, labels, group = str(columns.text), _labels(rows, columns), str(columns.group)
     groups = [None if row.get(group) is None else str(row[group]) for _, _, row in rows]
     blank = {"source": "", "licence": ""}
     table = rows_to_table(
-        {"id": str(n), "text": str(row[text]), "label": str(row[label]), "group": groups[n], **blank, "origin": at}
+        {"id": str(n), "text": str(row[text]), "label": labels[n], "group": groups[n], **blank, "origin": at}
         for n, (at, _, row) in enumerate(rows)
     )
     parted = Split(valid=TEST_SHARE).apply(table, Surroundings(SEED, [])).kept["split"].to_pylist()
     sides = ["test" if side == "valid" else "train" for side in parted]
-    labels = [str(row[label]) for _, _, row in rows]
     total, learned = Counter(labels), Counter(la for la, side in zip(labels, sides, strict=True) if side == "train")
     # A rare label comes back to training with its groups: what cannot be learned cannot be asked.
     rare = {name for name in total if total[name] > 1 and learned[name] < 2}
@@ -220,8 +221,12 @@ def _drawn(rows: list[Row], columns: Columns, gathered: Gathered) -> list[str]:
     return sides
 
 
+def _labels(rows: list[Row], columns: Columns) -> list[str]:
+    """The classes; where answers are written texts, all rows are of one."""
+    return ["" if columns.written else str(row[str(columns.label)]) for _, _, row in rows]
+
+
 def _first_reason(gathered: Gathered) -> str:
-    chats = any({"messages", "conversations"} & set(row) for rows in gathered.tables.values() for _, _, row in rows[:1])
-    if chats:
-        return "its rows are chats. Write a source with `shape: messages` or `shape: sharegpt` (docs/recipe.md, Files)."
-    return next((f"{it['origin']} {it['reason']}" for it in gathered.left_out), "its tables have no text column.")
+    preferences = next((f"it has preferences alone. {it}" for it in gathered.doubts if "preferences" in it), None)
+    reasons = (f"{it['origin']} {it['reason']}" for it in gathered.left_out)
+    return preferences or next(reasons, "its tables have no text column.")

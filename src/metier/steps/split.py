@@ -36,6 +36,10 @@ class Step:
         """Raises `UserError` by time, where a time cannot be read or no row is earlier than the rest."""
         splits, groups, labels, ids = (rows[name].to_pylist() for name in ("split", "group", "label", "id"))
         sources = rows["source"].to_pylist()
+        # Answers in words of their own are no classes: drawn one by one, each would be the last of its kind and stay.
+        written = {benchmark.name for benchmark in around.benchmarks if not benchmark.build_scorer().chooses}
+        for i, task in enumerate(rows["task"].to_pylist()):
+            labels[i] = task if task in written else labels[i]
         fixed = {source for source, split in zip(sources, splits, strict=True) if split == "valid"}
         open_rows = [i for i, side in enumerate(splits) if side is None or side == "train" and sources[i] not in fixed]
         # A row without a group is its own group; so is every row where the recipe says so.
