@@ -97,7 +97,7 @@ def _written(name: str, columns: Columns, counts: dict[str, int]) -> list[str]:
     benchmark |= {"cluster": columns.group} if columns.group else {}
     notes = [
         "How do you know a good answer? `rouge_l` counts the words that it shares with yours, in order: a first look, "
-        "and no judge of truth. Where answers are numbers, JSON fields or short phrases, `metier list scorers` has better "
+        "and no judge of truth. Where they are numbers, JSON fields or short phrases, `metier list scorers` has better "
         f"ones. Are some longer than {tokens} tokens? Then raise `max_tokens`."
     ]
     return [_comment(notes), _yaml("benchmarks", [benchmark])]
