@@ -81,6 +81,16 @@ def test_merged_weights_give_the_tuned_models_answers(run, tmp_path):
     assert torch.equal(merged.network(ids).logits, tuned.network(ids).logits)
 
 
+def test_a_tuned_model_answers_without_copying_its_head_for_every_prompt(run):
+    from metier.engine.model import load
+
+    tuned = load(run.recipe.model, run.folder / run.result("train")["adapter"])
+    with torch.profiler.profile() as seen:
+        tuned.texts([tuned.encode("Case 1: skin"), tuned.encode("Case 2: heart")], 2, []).score([0, 1])
+    names = {event.key for event in seen.key_averages()}
+    assert "aten::mm" in names and "aten::bmm" not in names
+
+
 def test_an_unknown_form_is_refused(run, tmp_path):
     with pytest.raises(UserError, match="Did you mean 'merged'"):
         export(run, "merge", tmp_path / "x")

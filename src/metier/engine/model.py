@@ -129,6 +129,9 @@ def load(
             network = PeftModel.from_pretrained(network, adapter).merge_and_unload()
         except (RuntimeError, ValueError, OSError) as error:
             raise UserError(f"The adapter {adapter} does not fit the model {name}: {error}") from error
+    # Peft leaves weights frozen, and where nothing can ask for gradients torch multiplies a slice (the last token of
+    # each prompt) by a copy of the head for every row: 76 answers took 15.1 s in place of 8.5, and 4 GB more.
+    network.requires_grad_(True)
     cast_weights(network, dtype or default_dtype())
     torch.nn.Module.to(network, "cuda" if torch.cuda.is_available() else "cpu")
     return LanguageModel(folder, network.eval(), tokenizer, warn)
