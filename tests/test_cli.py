@@ -164,10 +164,10 @@ def test_check_shows_the_loss_mask_and_trains_nothing(monkeypatch, capsys, tmp_p
     assert code == 0
     assert "Department:[[ cardiology<end>]]" in out or "Department:[[ dermatology<end>]]" in out
     assert "minutes" in out and not (tmp_path / "runs").exists()
-    monkeypatch.setattr("os.getloadavg", lambda: (2.2, 0, 0))
-    assert "MB. It was busy before (load 2.2)" in inside(monkeypatch, capsys, "check", triage)[1]
-    monkeypatch.setattr("os.getloadavg", lambda: (0.4, 0, 0))
-    assert "busy before" not in inside(monkeypatch, capsys, "check", triage)[1]
+    monkeypatch.setattr("os.getloadavg", lambda: (0.5 * os.cpu_count(), 0, 0))
+    assert "MB. Its cores were 50% busy in the minute before" in inside(monkeypatch, capsys, "check", triage)[1]
+    monkeypatch.setattr("os.getloadavg", lambda: (0.2 * os.cpu_count(), 0, 0))
+    assert "busy" not in inside(monkeypatch, capsys, "check", triage)[1]
     assert "the test can show a gain of" in out and "where all answers in one of its 12 groups are alike" in out
     test = triage.parent / "test.jsonl"
     test.write_text("".join(test.read_text().splitlines(keepends=True)[:12]))

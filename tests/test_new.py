@@ -359,14 +359,58 @@ def test_an_answer_of_few_kinds_is_a_class_in_whatever_shape_it_comes(tmp_path):
     assert benchmark["metrics"] == ["accuracy", "macro_f1"] and benchmark["prompt"] == "Question: {text}\nAnswer:"
 
 
-def test_a_reply_is_not_read_where_a_class_is_asked(tmp_path):
-    kinds = {"Rome": "south", "Oslo": "north", "Bern": "middle"}
-    told = [(q, f"Dear customer, {a}") for _, q, a in asked_and_answered()]
-    rows = [{"mail": q, "reply": reply, "queue": kinds[q.split()[-1][:-1]]} for q, reply in told]
-    found = columns_of(rows)
-    assert (found.text, found.label, found.written) == ("mail", "queue", 0)
-    assert any("also see `reply`" in doubt and "known only after" in doubt for doubt in found.doubts)
-    assert columns_of([{"summary": row["mail"], "queue": row["queue"]} for row in rows]).text == "summary"
+TICKETS = [
+    {
+        "mail": q,
+        "reply": f"Dear customer, {a}",
+        "full_response": f"{q} Dear customer, {a} From the desk for {q.split()[-1]}",
+        "queue": q.split()[-1],
+        "kind": "question on parcels" if n % 2 else "anything else",
+        "number": n,
+        "key": f"K-{n}",
+        "person": f"Desk {n % 20}",
+    }
+    for n, (_, q, a) in enumerate(asked_and_answered())
+]
+
+
+@pytest.mark.parametrize(
+    ("columns", "wanted"),
+    [
+        ({"mail": "mail", "reply": "reply", "queue": "queue"}, ("mail", "queue")),
+        (
+            {"message": "mail", "reply": "reply", "full_response": "full_response", "queue": "queue"},
+            ("message", "queue"),
+        ),
+        ({"query type": "kind", "message": "mail", "reply": "reply"}, ("message", "query type")),
+        ({"question": "mail", "answer": "reply", "tag": "queue"}, ("question", "tag")),
+        ({"question": "mail", "answer": "reply", "to": "queue"}, ("question", "answer")),
+        ({"question": "mail", "answer": "number"}, ("question", "answer")),
+        ({"question_id": "key", "answer_id": "key", "question": "mail", "answer": "reply"}, ("question", "answer")),
+        ({"prompt": "mail", "completion_tokens": "key", "completion": "reply"}, ("prompt", "completion")),
+        ({"Reply-To": "key", "Subject": "kind", "Body": "reply", "Queue": "queue"}, ("Body", "Queue")),
+        ({"Summary": "mail", "Reporter": "person", "Issue Type": "queue"}, ("Summary", "Issue Type")),
+        ({"summary": "mail", "description": "full_response", "queue": "queue"}, ("description", "queue")),
+        ({"summary": "mail", "text": "full_response"}, ("text", "summary")),
+        ({"question": "kind", "response": "reply", "code": "queue"}, ("response", "code")),
+    ],
+)
+def test_a_reply_is_told_from_what_is_read_and_from_a_class(columns, wanted):
+    found = columns_of([{name: row[of] for name, of in columns.items()} for row in TICKETS])
+    assert (found.text, found.label) == wanted
+    assert bool(found.written) == (wanted[1] in ("answer", "reply", "completion", "summary"))
+
+
+def test_a_reply_that_few_rows_have_is_none():
+    rows = [{"text": row["mail"], "summary": "Late." if n < 9 else None} for n, row in enumerate(TICKETS)]
+    assert columns_of(rows).label is None
+
+
+def test_of_a_folder_the_classes_are_asked_before_written_answers(tmp_path, data):
+    write_lines(data / "chats.jsonl", [WRITTEN["messages"](p, q, a) for p, q, a in asked_and_answered(200)])
+    found = new("triage", data, into=tmp_path)
+    assert found["train"] + found["test"] == 120
+    assert any("`chats.jsonl`: other columns than the table" in doubt for doubt in found["questions"])
 
 
 def test_preferences_are_named_and_not_read_as_texts(tmp_path, data):
@@ -374,8 +418,45 @@ def test_preferences_are_named_and_not_read_as_texts(tmp_path, data):
     write_lines(data / "pairs.jsonl", pairs)
     found = new("triage", data, into=tmp_path)
     assert found["documents"] == 0 and any("`pairs.jsonl` holds preferences" in doubt for doubt in found["questions"])
-    with pytest.raises(UserError, match="preferences alone. `pairs.jsonl` holds preferences, which `dpo` learns from"):
+    assert lines(tmp_path / "triage/left_out.jsonl")[0]["origin"] == "pairs.jsonl"
+    write_lines(data / "pairs.jsonl", [{"chosen": pair["chosen"], "rejected": pair["rejected"]} for pair in pairs])
+    with pytest.raises(UserError, match="pairs.jsonl holds preferences, which `dpo` learns from"):
         new("pairs", data / "pairs.jsonl", into=tmp_path)
+
+
+def test_what_a_shape_says_is_not_guessed_again(tmp_path):
+    (tmp_path / "data").mkdir()
+    rows = [
+        {"instruction": q, "output": "late" if n % 3 else "lost", "text": f"### {q}\n### {'late' if n % 3 else 'lost'}"}
+        | {"rationale": f"Because the carrier wrote at length {n}", "status": "new" if n % 2 else "old"}
+        for n, (_, q, _) in enumerate(asked_and_answered())
+    ]
+    write_lines(tmp_path / "data" / "chats.jsonl", rows)
+    new("desk", tmp_path / "data", into=tmp_path)
+    recipe = yaml.safe_load((tmp_path / "desk/recipe.yaml").read_text())
+    assert (recipe["sources"][0]["text"], recipe["sources"][0]["label"]) == ("question", "answer")
+    assert all("text" not in row for row in lines(tmp_path / "desk/train.jsonl"))
+
+
+def test_chats_that_cannot_be_read_say_why(tmp_path, data):
+    turns = [{"role": "developer", "content": "Be brief."}, {"role": "user", "content": "Where?"}]
+    write_lines(data / "chats.jsonl", [{"messages": turns}] * 30)
+    new("triage", data, into=tmp_path)
+    (why, *_) = lines(tmp_path / "triage/left_out.jsonl")
+    assert why["origin"] == "chats.jsonl:1" and "the role 'developer'" in why["reason"]
+    with pytest.raises(UserError, match="the role 'developer'"):
+        new("desk", data / "chats.jsonl", into=tmp_path)
+
+
+def test_earlier_turns_are_asked_about_and_written_answers_are_redacted_too(tmp_path):
+    (tmp_path / "data").mkdir()
+    rows = [{"messages": [{"role": "system", "content": "Be brief."}, *WRITTEN["messages"](p, q, a)["messages"]]}
+            for p, q, a in asked_and_answered()]  # fmt: skip
+    write_lines(tmp_path / "data" / "chats.jsonl", rows)
+    found = new("desk", tmp_path / "data", "finance", into=tmp_path)
+    assert sum("earlier turns" in doubt for doubt in found["questions"]) == 1
+    steps = yaml.safe_load((tmp_path / "desk/recipe.yaml").read_text())["steps"]
+    assert {"redact": {"profile": "finance"}} in steps and {"dedup": {"contradictions": "keep"}} in steps
 
 
 def test_a_recipe_of_ones_own_files_repeats_no_source_of_the_pack(tmp_path, data):

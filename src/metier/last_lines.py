@@ -7,6 +7,8 @@ from typing import Any
 
 HOLD = 2
 """The exit code of a verdict that is not SHIP."""
+BUSY = 0.25
+"""Share of the cores from which on `check` says that its estimate was taken on a busy machine."""
 
 
 def finish(done: tuple[Path, Any], as_json: bool) -> None:
@@ -41,7 +43,8 @@ def check_text(found: dict[str, Any]) -> str:
     """What `metier check` found, for people."""
     lines = [f"The recipe is good. {found['train']:,} rows to train on, {found['questions']:,} questions to ask."]
     lines += [f"  {name}: {_visible(**visible)}" for name, visible in found["smallest_visible"].items()]
-    busy = f" It was busy before (load {found['busy']}); idle, it is faster." if found["busy"] >= 1 else ""
+    share = min(found["busy"], 1)
+    busy = f" Its cores were {share:.0%} busy in the minute before; idle, it is faster." if share >= BUSY else ""
     lines += [f"Estimated on this machine: {found['minutes']:.0f} minutes, {found['memory_mb']:,} MB.{busy}", ""]
     for example in found["examples"]:
         lines += [

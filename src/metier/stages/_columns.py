@@ -14,8 +14,9 @@ GROUPS = (
 DATES = "date day time year created updated timestamp received opened"
 QUESTION, ANSWER = "question", "answer"
 ASKING = f"{QUESTION} instruction prompt query"
+WRITTEN = (ANSWER, "output")
 REPLIES = f"{ANSWER} response reply output completion summary"
-"""Columns of written answers, which are learned as texts and not as names of classes."""
+"""Columns of written answers, which are learned as texts and not as names of classes; `WRITTEN` also of one word."""
 SPLITS = "split fold partition subset set"
 SIDES = {"train": "train", "training": "train", "dev": "valid", "val": "valid", "valid": "valid", "validation": "valid"}
 SIDES |= {"test": "test", "testing": "test", "holdout": "test", "eval": "test"}
@@ -37,6 +38,8 @@ class Columns:
     time: str | None = None
     id: str | None = None
     split: str | None = None
+    told: bool = False
+    """The rows had a shape that says what is asked and answered."""
     written: float = 0
     """Characters of an answer, on average, where answers are texts of their own; 0 where they are names of classes."""
     doubts: list[str] = field(default_factory=list)
@@ -83,47 +86,83 @@ def absent(value: Any) -> bool:
     return value is None or (isinstance(value, str) and not value.strip()) or value != value
 
 
-def columns_of(rows: Sequence[dict[str, Any]]) -> Columns:
-    """What each column seems to be, by its name and its values; text and label are None where nothing fits."""
+def columns_of(rows: Sequence[dict[str, Any]], told: bool = False) -> Columns:
+    """What each column seems to be, by its name and its values; text and label are None where nothing fits.
+
+    `told`: the rows had a shape that says which is which, and are asked and answered in `question` and `answer`.
+    """
     known = [_profile(name, rows) for name in dict.fromkeys(name for row in rows for name in row)]
-    found = Columns()
+    found = Columns(told=told)
     texts = [it for it in known if it.text and not it.dated and it.length >= 10 and it.distinct > 2]
-    if not texts:
+    replies = [it for it in known if it.name == ANSWER] if told else _replies(known, texts, len(rows))
+    if not (texts or told):
         return found
-    text, reply = _read_and_written(known, texts)
+    text = _read(known, texts, replies, told)
     found.text = text.name
-    left = [it for it in known if it not in (text, reply)]
-    if split := next((it for it in left if it.called(SPLITS) and _says_sides(it)), None):
-        found.split = split.name
-    if own := next(
-        (it for it in left if it.called("id key uuid number") and it.distinct == it.rows == len(rows)), None
-    ):
-        found.id = own.name
-    left = [it for it in left if it.name not in (found.split, found.id)]
-    if dated := next((it for it in left if it.dated), None):
-        found.time = dated.name
-    left = [it for it in left if not it.dated]
+    left = [it for it in known if it is not text and it not in replies]
+    left = _known_by_name(left, found, len(rows))
     _groups(left, found)
-    if not (reply and text.called(ASKING)):
+    named = any(it.classes and it.called(ANSWERS) for it in left if it.name != found.group)
+    if told:
+        _answers(replies, found)
+    elif named or not (replies and text.called(ASKING)):
         _answers([it for it in left if it.name != found.group], found)
-        if found.label is None and found.group and not reply:
+        if found.label is None and found.group and not replies:
             # Complaints with `product` alone: what is called like a group is the answer where nothing else is.
             found.group = None
             _answers(left, found)
-    if found.label is None and reply:
-        found.label, found.written = reply.name, reply.length
-        found.doubts.append(f"Shall the model write what stands in `{reply.name}` where it reads `{text.name}`?")
+    if found.label is None and replies:
+        _written(replies, left, found)
     _doubt_text(text, texts, found)
     return found
 
 
-def _read_and_written(known: list[Profile], texts: list[Profile]) -> tuple[Profile, Profile | None]:
-    """The text that is read, and the column of written answers to it, if there is one."""
-    reply = next((it for it in known if it.text and it.called(REPLIES) and not (it.classes or it.dated)), None)
-    read = [it for it in texts if it is not reply]
-    if not (reply and read):
-        return max(texts, key=lambda it: (it.spaced, it.length)), None
-    return max(read, key=lambda it: (it.called(ASKING), it.spaced, it.length)), reply
+def _known_by_name(left: list[Profile], found: Columns, rows: int) -> list[Profile]:
+    """Split, id and time, by name and values; returns the columns that are none of them."""
+    if split := next((it for it in left if it.called(SPLITS) and _says_sides(it)), None):
+        found.split = split.name
+    if own := next((it for it in left if it.called("id key uuid number") and it.distinct == it.rows == rows), None):
+        found.id = own.name
+    left = [it for it in left if it.name not in (found.split, found.id)]
+    if dated := next((it for it in left if it.dated), None):
+        found.time = dated.name
+    return [it for it in left if not it.dated]
+
+
+def _replies(known: list[Profile], texts: list[Profile], rows: int) -> list[Profile]:
+    """Columns of written answers: most rows have one, and there is a text besides that they answer."""
+    found = [
+        it
+        for it in known
+        if (it.name.casefold() in WRITTEN or (it.text and it.spaced and it.called(REPLIES)))
+        and 2 * it.rows >= rows
+        and it.distinct > 2
+        and not (it.classes or it.dated)
+    ]
+    longest = max((it.length for it in texts if it.spaced and it not in found), default=0.0)
+    # A ticket's `summary` is its title; what sums up a text is shorter than it.
+    found = [it for it in found if not it.called("summary") or it.length < longest]
+    # The questions of a survey come again and again: there the responses are what is read.
+    return found if any(it not in found and not it.classes for it in texts) else []
+
+
+def _read(known: list[Profile], texts: list[Profile], replies: list[Profile], told: bool) -> Profile:
+    """The column that the model reads."""
+    if told:
+        return next(it for it in known if it.name == QUESTION)
+    read = [it for it in texts if it not in replies and not it.classes] if replies else texts
+    return max(read, key=lambda it: (it.spaced, bool(replies) and it.called(ASKING), it.length))
+
+
+def _written(replies: list[Profile], left: list[Profile], found: Columns) -> None:
+    """The column whose texts the model shall write."""
+    reply = max(replies, key=lambda it: (it.name.casefold() in WRITTEN, it.spaced, it.length))
+    found.label, found.written = reply.name, reply.length
+    classes = " or ".join(f"`{it.name}` ({it.distinct} values)" for it in left if it.classes and it.name != found.group)
+    found.doubts.append(
+        f"Shall the model write what stands in `{reply.name}` where it reads `{found.text}`?"
+        + (f" Or is {classes} the answer?" if classes else "")
+    )
 
 
 def _profile(name: str, rows: Sequence[dict[str, Any]]) -> Profile:

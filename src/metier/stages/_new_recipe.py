@@ -37,9 +37,7 @@ def recipe_text(
     ]
     if counts["left_out"]:
         head.append(f"{counts['left_out']:,} pieces gave no row: left_out.jsonl says which and why.")
-    redact = [{"redact": {"profile": pack.name, "labels": "keep"}}] if _redacts(industry, pack) else []
-    # Without labelled rows the pack's own are learned from, with the steps that suit them.
-    steps = [*STEPS[:2], *redact, *STEPS[2:]] if columns.label else pack.steps
+    steps = _steps(industry, pack, columns)
     parts = [_comment(head)]
     if doubts:
         parts += [_comment(["", "To be answered by you:", *(f"- {doubt}" for doubt in doubts)])]
@@ -49,8 +47,21 @@ def recipe_text(
     if columns.label and (methods := _without_repeat(pack.methods)) != pack.methods:
         parts += [_yaml("methods", methods)]
     if columns.label:
-        parts += (_written if columns.written else _benchmark)(name, columns, counts)
+        if columns.written:
+            parts += _written(name, columns, counts, _redacts(industry, pack))
+        else:
+            parts += _benchmark(name, columns, counts)
     return "\n".join(parts)
+
+
+def _steps(industry: str | None, pack: Any, columns: Columns) -> list[Any]:
+    if not columns.label:
+        return list(pack.steps)  # the pack's own rows are learned from, with the steps that suit them
+    keep = {} if columns.written else {"labels": "keep"}
+    redact = [{"redact": {"profile": pack.name, **keep}}] if _redacts(industry, pack) else []
+    # Two wordings of an answer to one question are no contradiction.
+    dedup: Any = {"dedup": {"contradictions": "keep"}} if columns.written else "dedup"
+    return [*STEPS[:2], *redact, dedup, *STEPS[3:]]
 
 
 def _sources(pack: Any, columns: Columns, counts: dict[str, int]) -> list[str]:
@@ -83,12 +94,16 @@ def _benchmark(name: str, columns: Columns, counts: dict[str, int]) -> list[str]
     ]
     if columns.slices:
         notes.append(f"Which parts matter? `slices: [{', '.join(columns.slices)}]` shows results by them.")
-    if counts["test"] < 100:
-        notes.append(f"The test has {counts['test']} rows: `metier check` says how large a gain it can show at all.")
-    return [_comment(notes), _yaml("benchmarks", [benchmark])]
+    return [_comment(notes + _small(counts)), _yaml("benchmarks", [benchmark])]
 
 
-def _written(name: str, columns: Columns, counts: dict[str, int]) -> list[str]:
+def _small(counts: dict[str, int]) -> list[str]:
+    if counts["test"] >= 100:
+        return []
+    return [f"The test has {counts['test']} rows: `metier check` says how large a gain it can show at all."]
+
+
+def _written(name: str, columns: Columns, counts: dict[str, int], redacted: bool) -> list[str]:
     # Three times the average answer: four characters make a token of English.
     tokens = min(LONGEST_WRITTEN, 32 * math.ceil(3 * columns.written / 4 / 32))
     benchmark: dict[str, Any] = {"name": f"{name}-test", "path": "test.jsonl", "text": columns.text}
@@ -100,7 +115,12 @@ def _written(name: str, columns: Columns, counts: dict[str, int]) -> list[str]:
         "and no judge of truth. Where they are numbers, JSON fields or short phrases, `metier list scorers` has better "
         f"ones. Are some longer than {tokens} tokens? Then raise `max_tokens`."
     ]
-    return [_comment(notes), _yaml("benchmarks", [benchmark])]
+    if redacted:
+        notes.append(
+            "`redact` works on what is learned, answers included, and not on test.jsonl: a name in a right answer "
+            "there counts against a model that learned to write [NAME]."
+        )
+    return [_comment(notes + _small(counts)), _yaml("benchmarks", [benchmark])]
 
 
 def _without_repeat(methods: list[Any]) -> list[Any]:

@@ -20,18 +20,20 @@ class Gathered:
     left_out: list[dict[str, str]] = field(default_factory=list)
     doubts: list[str] = field(default_factory=list)
     """Questions for the people who know the files."""
+    told: set[Path] = field(default_factory=set)
+    """The tables whose rows had a shape that says what is asked and answered."""
 
 
 def labelled(gathered: Gathered) -> tuple[Columns, list[Row]]:
-    """The table to learn from: of those with a text and an answer the one with most rows. Texts without an answer
-    become documents."""
-    tables: dict[frozenset[str], list[Row]] = defaultdict(list)
-    for rows in gathered.tables.values():
+    """The table to learn from: of those with a text and an answer the one with most rows, classes before written
+    answers. Texts without an answer become documents."""
+    tables: dict[tuple[bool, frozenset[str]], list[Row]] = defaultdict(list)
+    for file, rows in gathered.tables.items():
         # Lines of JSON leave out what is empty, so a file's columns are those of any of its rows.
-        tables[frozenset(name for _, _, row in rows for name in row)] += rows
-    known = [(columns_of([row for _, _, row in rows]), rows) for rows in tables.values()]
+        tables[file in gathered.told, frozenset(name for _, _, row in rows for name in row)] += rows
+    known = [(columns_of([row for _, _, row in rows], told), rows) for (told, _), rows in tables.items()]
     usable = [(columns, rows) for columns, rows in known if columns.label]
-    best = max(usable, key=lambda it: len(it[1]), default=(Columns(), []))
+    best = max(usable, key=lambda it: (not it[0].written, len(it[1])), default=(Columns(), []))
     joined = _joined(best, known, gathered)
     for columns, rows in known:
         if rows is best[1] or id(rows) in joined:
@@ -47,7 +49,7 @@ def labelled(gathered: Gathered) -> tuple[Columns, list[Row]]:
             {"text": row[columns.text], "file": origin} for origin, _, row in rows if not absent(row.get(columns.text))
         ]
     taken = best[1] + [row for columns, rows in known if id(rows) in joined for row in rows]
-    columns = columns_of([row for _, _, row in taken]) if joined else best[0]
+    columns = columns_of([row for _, _, row in taken], best[0].told) if joined else best[0]
     _renamed(columns, taken)
     gathered.doubts += columns.doubts
     return columns, _clean(taken, columns, gathered)

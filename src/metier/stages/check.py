@@ -30,8 +30,8 @@ LIKELY_CHANGED = 0.3
 
 
 def check(recipe: Recipe) -> dict[str, Any]:
-    """Sizes, rendered examples with their loss mask, and estimated minutes and memory on this machine, with its load in
-    the minute before (`busy`).
+    """Sizes, rendered examples with their loss mask, and estimated minutes and memory on this machine, with the share
+    of its cores that was `busy` in the minute before.
 
     Raises `Problems` with everything that is wrong. The estimate comes from timing a few passes of the model.
     """
@@ -41,7 +41,8 @@ def check(recipe: Recipe) -> dict[str, Any]:
     from metier.engine.memory import kernels_mb
     from metier.engine.model import load
 
-    benchmarks, busy = recipe.build_benchmarks(), os.getloadavg()[0]  # before our own work counts
+    busy = os.getloadavg()[0] / (os.cpu_count() or 1)  # before our own work counts
+    benchmarks = recipe.build_benchmarks()
     rows = pa.concat_tables(_to_train_on(source, benchmarks) for source in recipe.build_sources())
     if not len(rows):
         raise UserError("There are no rows to learn from. Name a source with a `label` column, or with text.")
@@ -73,7 +74,7 @@ def check(recipe: Recipe) -> dict[str, Any]:
             if benchmark.name in by_name and next(iter(benchmark.build_metrics().values())).unit == "share"
         },
         "examples": examples,
-        "busy": round(busy, 1),
+        "busy": round(busy, 2),
         "minutes": round((training + 2 * asking) / 60, 1),
         "memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024 + kernels_mb()),
         "seconds_to_estimate": round(time.monotonic() - started, 1),

@@ -19,7 +19,7 @@ from metier.formats._files import Found, found, pieces
 from metier.recipe import DEFAULT_INDUSTRY
 from metier.records import rows_to_table
 from metier.stages._columns import SIDES, Columns, absent
-from metier.stages._instructions import unshaped
+from metier.stages._instructions import as_tables
 from metier.stages._new_recipe import general_doubts, recipe_text
 from metier.stages._tables import Gathered, Row, labelled
 from metier.stats import FEWEST_CLUSTERS
@@ -47,7 +47,7 @@ def new(name: str, folder: Path, industry: str | None = None, into: Path = Path(
         raise UserError(f"There is no folder {folder}. Name the one that holds your files: --from DIR.")
     pack = plugins.find("industries", industry or DEFAULT_INDUSTRY)()
     gathered = _gather(folder)
-    unshaped(gathered)
+    as_tables(gathered)
     columns, rows = labelled(gathered)
     sides = _sides(rows, columns, gathered) if rows else []
     gathered.doubts += general_doubts(industry, pack)
@@ -93,7 +93,8 @@ def _gather(folder: Path) -> Gathered:
             gathered.left_out.append({"origin": origin, "reason": "is about the files, and no text of the trade."})
             continue
         if wrong or not (table or lower.endswith(DOCUMENTS)):
-            why = wrong or "is neither a table nor a document that is read here. Save a sheet as CSV."
+            how = "Write one object a line, as .jsonl." if lower.endswith(".json") else "Save a sheet as CSV."
+            why = wrong or f"is neither a table nor a document that is read here. {how}"
             gathered.left_out.append({"origin": origin, "reason": why})
             continue
         separated = _separated(file) if ".csv" in lower else None
@@ -227,6 +228,4 @@ def _labels(rows: list[Row], columns: Columns) -> list[str]:
 
 
 def _first_reason(gathered: Gathered) -> str:
-    preferences = next((f"it has preferences alone. {it}" for it in gathered.doubts if "preferences" in it), None)
-    reasons = (f"{it['origin']} {it['reason']}" for it in gathered.left_out)
-    return preferences or next(reasons, "its tables have no text column.")
+    return next((f"{it['origin']} {it['reason']}" for it in gathered.left_out), "its tables have no text column.")

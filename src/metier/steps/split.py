@@ -32,14 +32,13 @@ class Step:
     """`group` keeps a patient, contract or customer on one side; `row` treats every row as its own group; `time` holds
     out the latest rows by the column `time`, whatever their labels, and with them the whole of their groups."""
 
+    version = 2
+
     def apply(self, rows: pa.Table, around: Surroundings) -> Sifted:
         """Raises `UserError` by time, where a time cannot be read or no row is earlier than the rest."""
-        splits, groups, labels, ids = (rows[name].to_pylist() for name in ("split", "group", "label", "id"))
+        splits, groups, ids = (rows[name].to_pylist() for name in ("split", "group", "id"))
         sources = rows["source"].to_pylist()
-        # Answers in words of their own are no classes: drawn one by one, each would be the last of its kind and stay.
-        written = {benchmark.name for benchmark in around.benchmarks if not benchmark.build_scorer().chooses}
-        for i, task in enumerate(rows["task"].to_pylist()):
-            labels[i] = task if task in written else labels[i]
+        kinds = _kinds(rows, around)
         fixed = {source for source, split in zip(sources, splits, strict=True) if split == "valid"}
         open_rows = [i for i, side in enumerate(splits) if side is None or side == "train" and sources[i] not in fixed]
         # A row without a group is its own group; so is every row where the recipe says so.
@@ -50,7 +49,7 @@ class Step:
             if not held_out and group_of and not fixed:
                 raise UserError(f"split by time: {notes['alarms'][0]} Use `by: group`.")
         else:
-            held_out = self._hold_out(group_of, labels, random.Random(f"split:{around.seed}"))
+            held_out = self._hold_out(group_of, kinds, random.Random(f"split:{around.seed}"))
         for i in open_rows:
             splits[i] = "valid" if group_of[i] in held_out else "train"
         at = rows.schema.get_field_index("split")
@@ -88,19 +87,19 @@ class Step:
             notes["alarms"] = alarms
         return held_out, notes
 
-    def _hold_out(self, group_of: dict[int, str], labels: list[str | None], generator: random.Random) -> set[str]:
-        """Groups for the valid side, drawn label by label (a group counts for the label of its first row)."""
-        by_label: dict[str | None, dict[str, int]] = defaultdict(lambda: defaultdict(int))
+    def _hold_out(self, group_of: dict[int, str], kinds: list[str | None], generator: random.Random) -> set[str]:
+        """Groups for the valid side, drawn kind by kind (a group counts for the kind of its first row)."""
+        by_kind: dict[str | None, dict[str, int]] = defaultdict(lambda: defaultdict(int))
         home: dict[str, str | None] = {}
         for row, group in group_of.items():
-            by_label[home.setdefault(group, labels[row])][group] += 1
+            by_kind[home.setdefault(group, kinds[row])][group] += 1
         held_out: set[str] = set()
-        for label in sorted(by_label, key=str):
-            sizes = by_label[label]
+        for kind in sorted(by_kind, key=str):
+            sizes = by_kind[kind]
             names = sorted(sizes)
             generator.shuffle(names)
             wanted, taken = round(self.valid * sum(sizes.values())), 0
-            for name in names[:-1]:  # at least one group of each label stays in training
+            for name in names[:-1]:  # at least one group of each kind stays in training
                 if taken + sizes[name] <= wanted:
                     held_out.add(name)
                     taken += sizes[name]
@@ -109,6 +108,15 @@ class Step:
     def problems(self) -> list[str]:
         found = [] if 0 < self.valid < 0.9 else [f"valid: use a share between 0 and 0.9, not {self.valid}."]
         return found + ([] if self.by in ("group", "row", "time") else [f"by: use group, row or time, not {self.by}."])
+
+
+def _kinds(rows: pa.Table, around: Surroundings) -> list[str | None]:
+    """Of which rows the same share is held out: those of one label. Where answers are texts of their own, those that
+    stand once are one kind: each would be the last of its label, and stay in training."""
+    written = {benchmark.name for benchmark in around.benchmarks if not benchmark.build_scorer().chooses}
+    labels = list(zip(rows["task"].to_pylist(), rows["label"].to_pylist(), strict=True))
+    seen = Counter(labels)
+    return [task if task in written and seen[task, label] == 1 else label for task, label in labels]
 
 
 def _nothing_earlier(dated: int, latest: list[datetime]) -> str:
