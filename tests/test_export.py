@@ -12,6 +12,7 @@ from metier.runs import saved_run
 from metier.stages.check_lm_eval import check_lm_eval
 from metier.stages.evaluate import read_answers
 from metier.stages.export import export
+from tests.test_docs import ROOT, blocks
 from tests.test_runs import go
 from tests.tiny import write_triage
 
@@ -89,6 +90,19 @@ def test_a_tuned_model_answers_without_copying_its_head_for_every_prompt(run):
         tuned.texts([tuned.encode("Case 1: skin"), tuned.encode("Case 2: heart")], 2, []).score([0, 1])
     names = {event.key for event in seen.key_averages()}
     assert "aten::mm" in names and "aten::bmm" not in names
+
+
+def test_the_page_that_says_how_to_use_a_model_gives_the_verdicts_answers(run, tmp_path, monkeypatch):
+    export(run, "merged", tmp_path / "tuned")
+    monkeypatch.chdir(tmp_path)
+    (code,) = blocks(ROOT / "docs/verdict.md", "python")
+    said = {}
+    exec(code, said)
+    labels = run.result("evaluate/tuned/triage")["labels"]
+    for answer in read_answers(run, "tuned", "triage")[:5]:
+        found = [said["likelihood"](answer.prompt, label) for label in labels]
+        assert labels[max(range(len(labels)), key=found.__getitem__)] == answer.answer
+        assert found == pytest.approx(answer.log_likelihoods, abs=0.02)
 
 
 def test_an_unknown_form_is_refused(run, tmp_path):

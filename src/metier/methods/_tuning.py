@@ -33,8 +33,9 @@ class Tuning:
     lr: float = 1e-3
     """Highest learning rate; reached after the warm-up, then down to zero in a straight line."""
     tune: str = "lora"
-    """What is trained: `lora`, an adapter; `full`, all weights (start at an lr of 2e-5); `qlora`, an adapter over
-    weights in 4 bit (Dettmers et al. 2023, NeurIPS), which needs a GPU and bitsandbytes."""
+    """What is trained: `lora`, an adapter; `full`, all weights (start at an lr of 1e-4 for a small model, 2e-5
+    for a large one); `qlora`, an adapter over weights in 4 bit (Dettmers et al. 2023, NeurIPS), which needs a GPU and
+    bitsandbytes."""
     r: int = 16
     """Rank of the adapter. Higher can learn more, and costs memory and time."""
     alpha: int = 32
