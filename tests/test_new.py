@@ -438,6 +438,87 @@ def test_what_a_shape_says_is_not_guessed_again(tmp_path):
     assert all("text" not in row for row in lines(tmp_path / "desk/train.jsonl"))
 
 
+@pytest.mark.parametrize("rows", [
+    [{"Prompt": q, "Chosen": a, "Rejected": "I do not know."} for _, q, a in asked_and_answered()],
+    [{"prompt": q, "chosen": a, "rejected": "I do not know." if q[-5:] != "Rome?" else None}
+     for _, q, a in asked_and_answered()],
+])  # fmt: skip
+def test_preferences_are_known_in_any_spelling_and_with_a_broken_first_row(tmp_path, data, rows):
+    write_lines(data / "pairs.jsonl", rows)
+    found = new("triage", data, into=tmp_path)
+    assert found["documents"] == 0 and any("`pairs.jsonl` holds preferences" in doubt for doubt in found["questions"])
+
+
+def test_counts_and_texts_that_are_called_like_a_shape_are_none(tmp_path):
+    rows = [row | {"chosen": n, "rejected": n % 3, "messages": f"{n} messages"} for n, row in enumerate(notes())]
+    found = new("triage", write_csv(tmp_path / "data" / "notes.csv", rows).parent, into=tmp_path)
+    assert (found["train"] + found["test"], found["left_out"]) == (120, 0)
+
+
+def test_an_answer_that_is_a_number_is_told_by_its_shape(tmp_path):
+    (tmp_path / "data").mkdir()
+    rows = [
+        {"instruction": "Rate it.", "input": q, "output": n % 3, "text": f"Rate it.\n{q}\nAnswer: {n % 3}"}
+        for n, (_, q, _) in enumerate(asked_and_answered())
+    ]
+    write_lines(tmp_path / "data" / "rated.jsonl", rows)
+    new("desk", tmp_path / "data", into=tmp_path)
+    recipe = yaml.safe_load((tmp_path / "desk/recipe.yaml").read_text())
+    assert (recipe["sources"][0]["text"], recipe["sources"][0]["label"]) == ("question", "answer")
+    assert set(lines(tmp_path / "desk/train.jsonl")[0]) == {"question", "answer"}
+
+
+def test_questions_that_come_again_are_still_asked(tmp_path):
+    rows = [
+        {"question": f"Where is parcel {n % 15} now?", "answer": a} for n, (_, _, a) in enumerate(asked_and_answered())
+    ]
+    found = columns_of(rows)
+    assert (found.text, found.label) == ("question", "answer") and found.written
+
+
+def test_a_test_file_with_a_remark_on_the_answer_leaves_training_as_it_is(tmp_path):
+    rows = notes()
+    write_csv(
+        tmp_path / "data/train.csv", [{"note": row["note"], "department": row["department"]} for row in rows[:80]]
+    )
+    explained = [{"note": r["note"], "department": r["department"],
+                  "explanation": f"{r['note']} goes to {r['department']}"} for r in rows[80:]]  # fmt: skip
+    write_csv(tmp_path / "data/test.csv", explained)
+    found = new("triage", tmp_path / "data", into=tmp_path)
+    assert (found["train"], found["test"], found["left_out"]) == (80, 40, 0)
+    assert "text: note" in (tmp_path / "triage/recipe.yaml").read_text()
+
+
+def test_a_text_that_names_its_answer_is_asked_about(tmp_path):
+    rows = [{"claim": r["note"], "verdict": r["department"], "explanation": f"{r['note']}: {r['department']} it is"}
+            for r in notes()]  # fmt: skip
+    found = new("facts", write_csv(tmp_path / "data/facts.csv", rows).parent, into=tmp_path)
+    assert any("In 100% of the rows `explanation` names its own answer" in doubt for doubt in found["questions"])
+    found = new("triage", write_csv(tmp_path / "other/notes.csv", notes()).parent, into=tmp_path)
+    assert not any("names its own answer" in doubt for doubt in found["questions"])
+
+
+def test_a_small_side_table_does_not_take_the_folder(tmp_path):
+    (tmp_path / "data").mkdir()
+    write_lines(tmp_path / "data" / "chats.jsonl", [WRITTEN["messages"](p, q, a) for p, q, a in asked_and_answered()])
+    contacts = [{"note": f"Called the shop {n} times", "status": "open" if n % 2 else "done"} for n in range(12)]
+    write_csv(tmp_path / "data" / "contacts.csv", contacts)
+    found = new("desk", tmp_path / "data", into=tmp_path)
+    assert found["train"] + found["test"] == 60
+
+
+@pytest.mark.parametrize("content", [b"no gzip at all", gzip.compress(b"text,label\n" * 99)[:40]])
+def test_a_torn_archive_is_said_and_an_empty_file_is_left_out(tmp_path, data, content):
+    (data / "old.csv.gz").write_bytes(content)
+    (data / "blank.txt").write_text(" \n")
+    (data / "table.csv.txt").write_text("a,b\n1,2\n")
+    with pytest.raises(UserError, match="old.csv.gz"):
+        new("triage", data, into=tmp_path)
+    (data / "old.csv.gz").unlink()
+    found = new("triage", data, into=tmp_path)
+    assert found["documents"] == 1 and lines(tmp_path / "triage/left_out.jsonl")[0]["reason"] == "is empty."
+
+
 def test_chats_that_cannot_be_read_say_why(tmp_path, data):
     turns = [{"role": "developer", "content": "Be brief."}, {"role": "user", "content": "Where?"}]
     write_lines(data / "chats.jsonl", [{"messages": turns}] * 30)

@@ -147,7 +147,7 @@ def test_the_split_knows_three_ways():
 
 
 def test_written_answers_are_no_classes_to_hold_out_by():
-    rows = [{"text": str(n), "label": f"{n} days", "task": "desk", "group": str(n // 3)} for n in range(120)]
+    rows = [{"text": str(n), "label": f"{n // 2} days", "task": "desk", "group": str(n // 3)} for n in range(120)]
     written = Declared("desk", path="-", scorer="generate")
     for around, wanted in ((Surroundings(0, [written]), 12), (Surroundings(0, [Declared("desk", path="-")]), 0)):
         kept = split.Step().apply(table(rows), around).kept.to_pylist()

@@ -5,13 +5,20 @@ from typing import Any
 
 from metier import plugins
 from metier.shapes import Wrong
-from metier.stages._columns import ANSWER, QUESTION
+from metier.stages._columns import ANSWER, QUESTION, absent
 from metier.stages._tables import Gathered, Row
 
 LOOKED_AT = 20
 """Rows of a table by which its shape is told."""
-CHATS = {"messages": "messages", "conversations": "sharegpt"}
-"""Columns that say by themselves what shape their rows have, be they whole or broken."""
+NAMES = {
+    "preference": ("chosen", "rejected"),
+    "messages": ("messages",),
+    "sharegpt": ("conversations",),
+    "alpaca": ("instruction", "output"),
+    "prompt_completion": ("prompt", "completion"),
+}
+"""The columns by which each shape is known."""
+CHATS = ("messages", "sharegpt")
 PARTS = ("instruction", "input")
 """Columns that a shape may lay together; those that it takes as they are are known by their value."""
 EARLIER = (
@@ -24,13 +31,24 @@ def as_tables(gathered: Gathered) -> None:
     """Chats, instructions and completions get the columns `question` and `answer`, and keep what else is one value;
     preferences are asked about, since they are learned from by another method."""
     for file, rows in list(gathered.tables.items()):
-        if rows and {"chosen", "rejected"} <= rows[0][2].keys():
+        plain = [(at, name, _plain(cells)) for at, name, cells in rows]
+        shape = _shape_of([cells for _, _, cells in plain[:LOOKED_AT]])
+        if shape == "preference":
             _set_aside(file, gathered)
-        elif shape := _shape_of(rows):
+        elif shape:
             gathered.told.add(file)
-            gathered.tables[file] = [it for it in (_as_row(row, shape, gathered) for row in rows) if it]
+            built = plugins.build("shapes", shape, {})
+            gathered.tables[file] = [it for it in (_as_row(row, built, gathered) for row in plain) if it]
             if not gathered.tables[file]:
                 del gathered.tables[file]
+
+
+def _plain(cells: dict[str, Any]) -> dict[str, Any]:
+    """A row with the names that shapes know, however they are spelt, and numbers as the texts that a model writes."""
+    known = {name for shape in NAMES.values() for name in shape} | set(PARTS)
+    named = {name.casefold() if name.casefold() in known else name: value for name, value in cells.items()}
+    told = {name: str(value) if isinstance(value, int | float) else value for name, value in named.items()}
+    return {name: told[name] if name in known else value for name, value in named.items()}
 
 
 def _set_aside(file: Path, gathered: Gathered) -> None:
@@ -42,23 +60,17 @@ def _set_aside(file: Path, gathered: Gathered) -> None:
     )
 
 
-def _shape_of(rows: list[Row]) -> Any:
-    """The shape that the first rows have; None for a table of other columns."""
-    looked_at = [row for _, _, row in rows[:LOOKED_AT]]
-    named = [CHATS[column] for column in CHATS if any(column in row for row in looked_at)]
-    for name in named or plugins.names("shapes"):
-        shape = plugins.build("shapes", name, {})
-        if named or 2 * sum(_fits(shape, row) for row in looked_at) > len(looked_at):
+def _shape_of(rows: list[dict[str, Any]]) -> str | None:
+    """The shape that the first rows have, be they whole or broken; None for a table of other columns."""
+    for shape, columns in NAMES.items():
+        having = [row for row in rows if all(not absent(row.get(name)) for name in columns)]
+        if shape in CHATS:
+            having = [row for row in having if isinstance(row[columns[0]], list)]
+        if shape == "preference":  # counts of what was chosen are none
+            having = [row for row in having if all(isinstance(row[c], list) or " " in str(row[c]) for c in columns)]
+        if 2 * len(having) > len(rows):
             return shape
     return None
-
-
-def _fits(shape: Any, row: dict[str, Any]) -> bool:
-    try:
-        shape.columns(row)
-    except Wrong:
-        return False
-    return True
 
 
 def _as_row(row: Row, shape: Any, gathered: Gathered) -> Row | None:
@@ -71,14 +83,15 @@ def _as_row(row: Row, shape: Any, gathered: Gathered) -> Row | None:
     if len(found.get("messages", ())) > 2 and EARLIER not in gathered.doubts:
         gathered.doubts.append(EARLIER)
     ours = {QUESTION: found["text"], ANSWER: found["label"]}
+    asked = found["text"].rsplit("\n", 1)[-1].removeprefix("User: ")
     further = {
         f"{name}_2" if name in ours else name: value
         for name, value in cells.items()
-        if not (name in PARTS or isinstance(value, list | dict) or _gives_away(value, *ours.values()))
+        if not (name in PARTS or isinstance(value, list | dict) or _gives_away(value, asked, *ours.values()))
     }
     return origin, file, {**further, **ours}
 
 
-def _gives_away(value: Any, question: str, answer: str) -> bool:
-    """What the shape made question or answer of, or both together as some tools write it."""
-    return value in (question, answer) or (isinstance(value, str) and question in value and answer in value)
+def _gives_away(value: Any, asked: str, question: str, answer: str) -> bool:
+    """What the shape made question or answer of, or a text with the end of the one and all of the other."""
+    return value in (question, answer) or (isinstance(value, str) and asked in value and answer in value)

@@ -7,6 +7,11 @@ from typing import Any
 
 from metier.stages._columns import Columns, absent, columns_of
 
+MOST_NAMED = 0.5
+"""Share of rows whose text may have the answer in it before it is asked whether that is meant."""
+FEWEST_ROWS = 20
+"""Labelled rows below which there is nothing to learn and to test with."""
+
 Row = tuple[str, Path, dict[str, Any]]
 """(where it stands, its file, the row as the file has it)"""
 
@@ -33,7 +38,7 @@ def labelled(gathered: Gathered) -> tuple[Columns, list[Row]]:
         tables[file in gathered.told, frozenset(name for _, _, row in rows for name in row)] += rows
     known = [(columns_of([row for _, _, row in rows], told), rows) for (told, _), rows in tables.items()]
     usable = [(columns, rows) for columns, rows in known if columns.label]
-    best = max(usable, key=lambda it: (not it[0].written, len(it[1])), default=(Columns(), []))
+    best = max(usable, key=_preferred, default=(Columns(), []))
     joined = _joined(best, known, gathered)
     for columns, rows in known:
         if rows is best[1] or id(rows) in joined:
@@ -49,10 +54,29 @@ def labelled(gathered: Gathered) -> tuple[Columns, list[Row]]:
             {"text": row[columns.text], "file": origin} for origin, _, row in rows if not absent(row.get(columns.text))
         ]
     taken = best[1] + [row for columns, rows in known if id(rows) in joined for row in rows]
-    columns = columns_of([row for _, _, row in taken], best[0].told) if joined else best[0]
+    columns = best[0]
+    if joined:  # what is read and answered stands; a group or a date may be told better from all rows
+        columns = columns_of([row for _, _, row in taken], best[0].told)
+        if (columns.text, columns.label) != (best[0].text, best[0].label):
+            columns = best[0]
     _renamed(columns, taken)
     gathered.doubts += columns.doubts
-    return columns, _clean(taken, columns, gathered)
+    clean = _clean(taken, columns, gathered)
+    named = sum(
+        str(row[str(columns.label)]).casefold() in str(row[str(columns.text)]).casefold() for _, _, row in clean
+    )
+    if clean and named >= MOST_NAMED * len(clean):
+        gathered.doubts.append(
+            f"In {named / len(clean):.0%} of the rows `{columns.text}` names its own answer. Is it written before the "
+            "answer is known? If not, read another column."
+        )
+    return columns, clean
+
+
+def _preferred(table: tuple[Columns, list[Row]]) -> tuple[bool, bool, int]:
+    """Enough rows to learn and to test, classes before written answers, and many rows before few."""
+    columns, rows = table
+    return len(rows) >= FEWEST_ROWS, not columns.written, len(rows)
 
 
 def _joined(best: tuple[Columns, list[Row]], known: list[tuple[Columns, list[Row]]], gathered: Gathered) -> set[int]:

@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import tempfile
+import zlib
 from collections import Counter, defaultdict
 from itertools import islice
 from pathlib import Path
@@ -21,7 +22,7 @@ from metier.records import rows_to_table
 from metier.stages._columns import SIDES, Columns, absent
 from metier.stages._instructions import as_tables
 from metier.stages._new_recipe import general_doubts, recipe_text
-from metier.stages._tables import Gathered, Row, labelled
+from metier.stages._tables import FEWEST_ROWS, Gathered, Row, labelled
 from metier.stats import FEWEST_CLUSTERS
 from metier.steps import Surroundings
 from metier.steps.split import Step as Split
@@ -32,7 +33,6 @@ ABOUT = ("readme", "license", "licence", "changelog", "notice")
 TEST_SHARE, SEED = 0.2, 0
 SEPARATORS, LOOKED_AT = ",;\t|", 50
 """What parts the cells of a .csv, and the records it is told by."""
-FEWEST_ROWS = 20
 MOST_ROWS = 1_000_000
 """Rows of tables are held in memory to part them; whoever has more parts them by other means."""
 
@@ -97,7 +97,7 @@ def _gather(folder: Path) -> Gathered:
             why = wrong or f"is neither a table nor a document that is read here. {how}"
             gathered.left_out.append({"origin": origin, "reason": why})
             continue
-        separated = _separated(file) if ".csv" in lower else None
+        separated = _separated(file) if lower.endswith((".csv", ".csv.gz")) else None
         for place, piece in pieces(str(file), separated):
             at = f"{origin}{place.removeprefix(file.name)}"
             if isinstance(piece, Broken) or half_pair(piece):
@@ -107,6 +107,8 @@ def _gather(folder: Path) -> Gathered:
                 gathered.tables[file].append((at, file, piece))
             elif not absent(piece.get("text")):
                 gathered.documents.append({"text": piece["text"], "file": at})
+            else:
+                gathered.left_out.append({"origin": at, "reason": "is empty."})
         if sum(map(len, gathered.tables.values())) > MOST_ROWS:
             raise UserError(f"{folder} has more than {MOST_ROWS:,} rows. Part them yourself: docs/recipe.md says how.")
     return gathered
@@ -121,8 +123,11 @@ def _files(folder: Path) -> list[Found]:
 
 def _separated(file: Path) -> Any:
     """How a .csv is read: sheets saved in much of Europe part their cells by a semicolon, exports by tabs or bars."""
-    with opened(file) as stream:
-        head = stream.read(1 << 16).decode("utf-8", "replace").removeprefix("\ufeff")
+    try:
+        with opened(file) as stream:
+            head = stream.read(1 << 16).decode("utf-8", "replace").removeprefix("\ufeff")
+    except (OSError, EOFError, zlib.error):
+        return None  # who reads it says what is wrong
     if head.lower().startswith("sep="):
         return None  # the format believes it
     best = max(SEPARATORS, key=lambda separator: _parts(head, separator))

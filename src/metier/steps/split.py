@@ -38,7 +38,7 @@ class Step:
         """Raises `UserError` by time, where a time cannot be read or no row is earlier than the rest."""
         splits, groups, ids = (rows[name].to_pylist() for name in ("split", "group", "id"))
         sources = rows["source"].to_pylist()
-        kinds = _kinds(rows, around)
+        kinds = _kinds(rows, around, self.valid)
         fixed = {source for source, split in zip(sources, splits, strict=True) if split == "valid"}
         open_rows = [i for i, side in enumerate(splits) if side is None or side == "train" and sources[i] not in fixed]
         # A row without a group is its own group; so is every row where the recipe says so.
@@ -110,13 +110,13 @@ class Step:
         return found + ([] if self.by in ("group", "row", "time") else [f"by: use group, row or time, not {self.by}."])
 
 
-def _kinds(rows: pa.Table, around: Surroundings) -> list[str | None]:
+def _kinds(rows: pa.Table, around: Surroundings, valid: float) -> list[str | None]:
     """Of which rows the same share is held out: those of one label. Where answers are texts of their own, those that
-    stand once are one kind: each would be the last of its label, and stay in training."""
+    stand too seldom to have a share are one kind: none of them would be held out."""
     written = {benchmark.name for benchmark in around.benchmarks if not benchmark.build_scorer().chooses}
     labels = list(zip(rows["task"].to_pylist(), rows["label"].to_pylist(), strict=True))
     seen = Counter(labels)
-    return [task if task in written and seen[task, label] == 1 else label for task, label in labels]
+    return [task if task in written and seen[task, label] * valid < 1 else label for task, label in labels]
 
 
 def _nothing_earlier(dated: int, latest: list[datetime]) -> str:
