@@ -21,6 +21,7 @@ NAMES = {
 CHATS = ("messages", "sharegpt")
 PARTS = ("instruction", "input")
 """Columns that a shape may lay together; those that it takes as they are are known by their value."""
+KNOWN = {*PARTS, *(name for columns in NAMES.values() for name in columns)}
 EARLIER = (
     "Some chats have a system prompt or earlier turns. They stand in the text as lines `System: ...`, `User: ...`. "
     "Will the model be asked like that?"
@@ -31,24 +32,26 @@ def as_tables(gathered: Gathered) -> None:
     """Chats, instructions and completions get the columns `question` and `answer`, and keep what else is one value;
     preferences are asked about, since they are learned from by another method."""
     for file, rows in list(gathered.tables.items()):
-        plain = [(at, name, _plain(cells)) for at, name, cells in rows]
-        shape = _shape_of([cells for _, _, cells in plain[:LOOKED_AT]])
+        shape = _shape_of([_plain(cells) for _, _, cells in rows[:LOOKED_AT]])
         if shape == "preference":
             _set_aside(file, gathered)
         elif shape:
             gathered.told.add(file)
             built = plugins.build("shapes", shape, {})
-            gathered.tables[file] = [it for it in (_as_row(row, built, gathered) for row in plain) if it]
+            gathered.tables[file] = [it for it in (_as_row(row, built, gathered) for row in rows) if it]
             if not gathered.tables[file]:
                 del gathered.tables[file]
 
 
 def _plain(cells: dict[str, Any]) -> dict[str, Any]:
     """A row with the names that shapes know, however they are spelt, and numbers as the texts that a model writes."""
-    known = {name for shape in NAMES.values() for name in shape} | set(PARTS)
-    named = {name.casefold() if name.casefold() in known else name: value for name, value in cells.items()}
-    told = {name: str(value) if isinstance(value, int | float) else value for name, value in named.items()}
-    return {name: told[name] if name in known else value for name, value in named.items()}
+    plain = {}
+    for name, value in cells.items():
+        if (low := name.casefold()) in KNOWN:
+            plain[low] = str(value) if isinstance(value, int | float) else value
+        else:
+            plain[name] = value
+    return plain
 
 
 def _set_aside(file: Path, gathered: Gathered) -> None:
@@ -74,7 +77,7 @@ def _shape_of(rows: list[dict[str, Any]]) -> str | None:
 
 
 def _as_row(row: Row, shape: Any, gathered: Gathered) -> Row | None:
-    origin, file, cells = row
+    origin, file, cells = row[0], row[1], _plain(row[2])
     try:
         found = shape.columns(cells)
     except Wrong as wrong:

@@ -13,7 +13,8 @@ from metier.recipe import DEFAULT_INDUSTRY
 from metier.redaction import PROFILES
 from metier.stages._columns import Columns
 
-STEPS = ["licence", "normalise", "dedup", "decontaminate", {"split": {"by": "group"}}, {"select": {"rows": 17000}}]
+FIRST, LAST = ["licence", "normalise"], ["decontaminate", {"split": {"by": "group"}}, {"select": {"rows": 17000}}]
+"""Steps before and behind redaction and duplicates, which hang on what the answers are."""
 
 LONGEST_WRITTEN = 512
 """Tokens that a written answer is given at most."""
@@ -61,7 +62,7 @@ def _steps(industry: str | None, pack: Any, columns: Columns) -> list[Any]:
     redact = [{"redact": {"profile": pack.name, **keep}}] if _redacts(industry, pack) else []
     # Two wordings of an answer to one question are no contradiction.
     dedup: Any = {"dedup": {"contradictions": "keep"}} if columns.written else "dedup"
-    return [*STEPS[:2], *redact, dedup, *STEPS[3:]]
+    return [*FIRST, *redact, dedup, *LAST]
 
 
 def _sources(pack: Any, columns: Columns, counts: dict[str, int]) -> list[str]:
@@ -85,9 +86,8 @@ def _sources(pack: Any, columns: Columns, counts: dict[str, int]) -> list[str]:
 
 
 def _benchmark(name: str, columns: Columns, counts: dict[str, int]) -> list[str]:
-    text, label = str(columns.text), str(columns.label)
-    benchmark: dict[str, Any] = {"name": f"{name}-test", "path": "test.jsonl", "text": text, "label": label}
-    benchmark |= {"prompt": f"{_title(text)}: {{text}}\n{_title(label)}:", "metrics": ["accuracy", "macro_f1"]}
+    prompt = f"{_title(str(columns.text))}: {{text}}\n{_title(str(columns.label))}:"
+    benchmark = _test_of(name, columns) | {"prompt": prompt, "metrics": ["accuracy", "macro_f1"]}
     benchmark |= {"cluster": columns.group} if columns.group else {}
     notes = [
         "Does the prompt read as your people would put it? Are some answers rare and dear? Then `macro_f1` goes first."
@@ -95,6 +95,10 @@ def _benchmark(name: str, columns: Columns, counts: dict[str, int]) -> list[str]
     if columns.slices:
         notes.append(f"Which parts matter? `slices: [{', '.join(columns.slices)}]` shows results by them.")
     return [_comment(notes + _small(counts)), _yaml("benchmarks", [benchmark])]
+
+
+def _test_of(name: str, columns: Columns) -> dict[str, Any]:
+    return {"name": f"{name}-test", "path": "test.jsonl", "text": columns.text, "label": columns.label}
 
 
 def _small(counts: dict[str, int]) -> list[str]:
@@ -106,8 +110,7 @@ def _small(counts: dict[str, int]) -> list[str]:
 def _written(name: str, columns: Columns, counts: dict[str, int], redacted: bool) -> list[str]:
     # Three times the average answer: four characters make a token of English.
     tokens = min(LONGEST_WRITTEN, 32 * math.ceil(3 * columns.written / 4 / 32))
-    benchmark: dict[str, Any] = {"name": f"{name}-test", "path": "test.jsonl", "text": columns.text}
-    benchmark |= {"label": columns.label, "prompt": "{text}", "template": "chat"}
+    benchmark = _test_of(name, columns) | {"prompt": "{text}", "template": "chat"}
     benchmark |= {"scorer": {"generate": {"max_tokens": tokens, "stop": []}}, "metrics": ["rouge_l"]}
     benchmark |= {"cluster": columns.group} if columns.group else {}
     notes = [

@@ -62,15 +62,19 @@ def labelled(gathered: Gathered) -> tuple[Columns, list[Row]]:
     _renamed(columns, taken)
     gathered.doubts += columns.doubts
     clean = _clean(taken, columns, gathered)
-    named = sum(
-        str(row[str(columns.label)]).casefold() in str(row[str(columns.text)]).casefold() for _, _, row in clean
-    )
-    if clean and named >= MOST_NAMED * len(clean):
-        gathered.doubts.append(
-            f"In {named / len(clean):.0%} of the rows `{columns.text}` names its own answer. Is it written before the "
-            "answer is known? If not, read another column."
-        )
+    gathered.doubts += _names_its_answer(clean, columns)
     return columns, clean
+
+
+def _names_its_answer(rows: list[Row], columns: Columns) -> list[str]:
+    text, label = str(columns.text), str(columns.label)
+    named = sum(str(row[label]).casefold() in str(row[text]).casefold() for _, _, row in rows)
+    if not rows or named < MOST_NAMED * len(rows):
+        return []
+    return [
+        f"In {named / len(rows):.0%} of the rows `{text}` names its own answer. Is it written before the answer is "
+        "known? If not, read another column."
+    ]
 
 
 def _preferred(table: tuple[Columns, list[Row]]) -> tuple[bool, bool, int]:
