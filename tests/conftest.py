@@ -25,3 +25,11 @@ def triage(tmp_path):
     from tests.tiny import write_triage
 
     return write_triage(tmp_path)
+
+
+@pytest.fixture
+def data(tmp_path):
+    """A folder with a triage desk's table as a CSV and nothing else."""
+    from tests.tiny import desk_rows, write_csv
+
+    return write_csv(tmp_path / "data" / "notes.csv", desk_rows()).parent

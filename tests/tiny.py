@@ -1,6 +1,7 @@
 """Small inputs that the tests make themselves: the two-layer model, a scripted model, a team's own files."""
 
 import copy
+import csv
 import json
 import random
 from pathlib import Path
@@ -46,6 +47,39 @@ def write_triage(folder: Path, train: int = 60, test: int = 24) -> Path:
     write_lines(folder / "test.jsonl", notes(test, 2, "b"))
     (folder / "recipe.yaml").write_text(RECIPE.replace("{note}", "{text}"), encoding="utf-8")
     return folder / "recipe.yaml"
+
+
+def desk_rows(count: int = 120, seed: int = 0) -> list[dict]:
+    """A triage desk's table with what a real one has besides: ids, dates, wards; three rows a patient."""
+    generator = random.Random(seed)
+    rows = []
+    for number in range(count):
+        department = sorted(DEPARTMENTS)[number % 2]
+        word = generator.choice(DEPARTMENTS[department])
+        rows.append(
+            {
+                "note id": f"n{number}",
+                "patient": f"p{number // 3}",
+                "date": f"2024-0{1 + number % 9}-11",
+                "ward": "AB"[number % 2] if number % 3 else "C",
+                "note": f"Case {number}: {word} since {generator.randint(2, 30)} days",
+                "department": department,
+            }
+        )
+    return rows
+
+
+def write_csv(path: Path, rows: list[dict], delimiter: str = ",") -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path, "w", newline="", encoding="utf-8") as stream:
+        writer = csv.DictWriter(stream, list(rows[0]), delimiter=delimiter)
+        writer.writeheader()
+        writer.writerows(rows)
+    return path
+
+
+def lines(path: Path) -> list[dict]:
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
 class ScriptedModel:

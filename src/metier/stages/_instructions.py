@@ -20,7 +20,7 @@ NAMES = {
 """The columns by which each shape is known."""
 CHATS = ("messages", "sharegpt")
 PARTS = ("instruction", "input")
-"""Columns that a shape may lay together; those that it takes as they are are known by their value."""
+"""Columns that alpaca lays together; those that a shape takes as they are are known by their value."""
 KNOWN = {*PARTS, *(name for columns in NAMES.values() for name in columns)}
 EARLIER = (
     "Some chats have a system prompt or earlier turns. They stand in the text as lines `System: ...`, `User: ...`. "
@@ -37,8 +37,8 @@ def as_tables(gathered: Gathered) -> None:
             _set_aside(file, gathered)
         elif shape:
             gathered.told.add(file)
-            built = plugins.build("shapes", shape, {})
-            gathered.tables[file] = [it for it in (_as_row(row, built, gathered) for row in rows) if it]
+            built, parts = plugins.build("shapes", shape, {}), PARTS if shape == "alpaca" else ()
+            gathered.tables[file] = [it for it in (_as_row(row, built, parts, gathered) for row in rows) if it]
             if not gathered.tables[file]:
                 del gathered.tables[file]
 
@@ -76,7 +76,7 @@ def _shape_of(rows: list[dict[str, Any]]) -> str | None:
     return None
 
 
-def _as_row(row: Row, shape: Any, gathered: Gathered) -> Row | None:
+def _as_row(row: Row, shape: Any, parts: tuple[str, ...], gathered: Gathered) -> Row | None:
     origin, file, cells = row[0], row[1], _plain(row[2])
     try:
         found = shape.columns(cells)
@@ -90,7 +90,7 @@ def _as_row(row: Row, shape: Any, gathered: Gathered) -> Row | None:
     further = {
         f"{name}_2" if name in ours else name: value
         for name, value in cells.items()
-        if not (name in PARTS or isinstance(value, list | dict) or _gives_away(value, asked, *ours.values()))
+        if not (name in parts or isinstance(value, list | dict) or _gives_away(value, asked, *ours.values()))
     }
     return origin, file, {**further, **ours}
 
