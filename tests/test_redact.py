@@ -25,6 +25,14 @@ Mr. Smith is a 93-year-old man who lives in Springfield. Dr. O'Brien saw him on 
 His number, 00123456, is on the chart. John asked for Smith's results; SMITH agreed."""
 
 
+# The first four years in a row with a right Luhn sum.
+FOUR_YEARS = next(
+    text
+    for year in range(2000, 2090)
+    if checksums.luhn("".join((text := " ".join(map(str, range(year, year + 4)))).split()))
+)
+
+
 def cleaned(text, profile="healthcare", **settings):
     return Redactor(profile, **settings).redact([text], "patient 1")[0][0]
 
@@ -146,11 +154,90 @@ def test_orders_and_loyalty_numbers_of_retail():
         ("25.12.2023", "04.01.2024"),
         ("03/2024", "03/2024"),
         ("December 2023", "December 2023"),
+        ("march 25, 2024", "april 4, 2024"),
+        ("25 mar 2024", "4 apr 2024"),
+        ("5th of may 2024", "15th of may 2024"),
+        ("MARCH 22ND, 2024", "APRIL 1ST, 2024"),
+        ("SEPT 5, 2024", "SEP 15, 2024"),
+        ("March 5,2024", "March 15,2024"),
+        ("2024.03.25", "2024.04.04"),
+        ("03/05/2024-03/09/2024", "03/15/2024-03/19/2024"),
+        ("3/5-3/7/2024", "3/15-3/17/2024"),
+        ("2/19-2/22/2024", "2/29-3/03/2024"),
+        ("12/30-1/2/2025", "01/09-1/12/2025"),
+        ("3/5-7/2024", "3/15-17/2024"),
+        ("2024-03-05/2024-03-09", "2024-03-15/2024-03-19"),
+        ("March 25-29, 2024", "April 4-8, 2024"),
+        ("March 20-24, 2024", "March 30-April 3, 2024"),
+        ("feb 19 - feb 22, 2024", "feb 29 - mar 3, 2024"),
+        ("5th-9th of March 2024", "15th-19th of March 2024"),
+        ("20-24 March 2024", "30 March 2024-3 April 2024"),
     ],
 )
 def test_a_date_moves_in_the_form_it_was_written_in(written, moved):
     assert dates.shifted(written, 10) == moved
     assert [(span.start, span.end) for span in merged(dates.find(f"It was {written}."))] == [(7, 7 + len(written))]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "In all may 5 patients walk, march 3 miles, and the 2nd may follow; 3-5 may stay.",
+        "Strength 4/5-5/5, from 120/80-130/85, oct-4 is a gene.",
+        "Version 2024.03.05, v2024.03.05, section 1910.10.12, 2024.13.05 and 1.2024.03.05.",
+    ],
+)
+def test_words_and_numbers_that_look_like_dates_stay(text):
+    assert cleaned(text) == text
+
+
+def test_both_ends_of_a_range_move_by_the_days_of_the_group():
+    days = dates.offset(0, "patient 1")
+    ends = cleaned("Here 2/27-3/1/2024.").removeprefix("Here ").removesuffix(".").split("-")
+    year = ends[1].rpartition("/")[2]
+    first, last = dates.read(f"{ends[0]}/{year}")[0], dates.read(ends[1])[0]
+    assert (last - first).days == 3 and (last - date(2024, 3, 1)).days == days
+
+
+@pytest.mark.parametrize(
+    "born",
+    [
+        "DOB: MARCH 5TH, 1934",
+        "dob march 5, 1934",
+        "DOB (mm/dd/yyyy): 03/05/1934",
+        "Date of birth [MM/DD/YYYY] is 03/05/1934",
+        "D.O.B. 3/5/34",
+        "born in March 1934",
+        "born on the 5th of march 1934",
+    ],
+)
+def test_a_date_of_birth_goes_in_finance_however_it_is_written(born):
+    after = cleaned(born, "finance", dates="tag")
+    assert after.endswith("[DATE]") and "34" not in after
+
+
+@pytest.mark.parametrize(
+    ("text", "gone"),
+    [
+        ("Card no 4111-1111-1111-1111 12/26", "Card no [CARD] 12/26"),
+        ("4111 1111 1111 1111 123", "[CARD] 123"),
+        ("4111-1111-1111-1111-123", "[CARD]-123"),
+        ("4111 1111 1111 1111 1226", "[CARD] 1226"),
+        ("paid with 4111111111111111 12/26 123", "paid with [CARD] 12/26 123"),
+        ("3782 822463 10005 1234", "[CARD] 1234"),
+        ("9000 4111 1111 1111 1111", "9000 [CARD]"),
+        ("4111 1111 1111 1111 212 555 7890", "[CARD] [PHONE]"),
+        ("1234 5678 9012 212 555 7890", "1234 5678 9012 [PHONE]"),
+    ],
+)
+def test_a_card_is_found_beside_other_numbers(text, gone):
+    assert cleaned(text, "finance") == gone
+
+
+def test_rows_of_numbers_are_no_cards():
+    # Four groups of each have a right sum, so that only what follows or how it begins tells.
+    for text in ("4111 1111 1111 1111 5,000", "4111 1111 1111 1111 5555", "5012-3456-7890-1236-5678", FOUR_YEARS):
+        assert cleaned(text, "finance") == text
 
 
 def test_all_dates_of_a_group_move_by_the_same_days_and_years_stay():
@@ -200,6 +287,65 @@ def test_nothing_is_dropped_and_every_column_is_treated():
     assert (first["chosen"], first["rejected"]) == ("[NAME] came", "[NAME] went")
     assert first["fields"] == [("note", "for [NAME]"), ("other", None)]
     assert first["raw_hash"] == xxhash.xxh3_64_hexdigest(row["text"].encode())
+
+
+def in_columns(fields, text="Who?", **settings):
+    row = {"text": text, "fields": list(fields.items())}
+    kept = redact.Step(dates="tag", **settings).apply(table([row]), AROUND).kept.to_pylist()[0]
+    return kept["text"], dict(kept["fields"])
+
+
+@pytest.mark.parametrize("profile", sorted(PROFILES))
+def test_the_name_of_a_column_says_what_its_values_are(profile):
+    fields = {
+        "dob": "1961-03-05",
+        "customer_name": "Anil Deshpande",
+        "account": "48213377",
+        "ssn": "123456789",
+        "zip": "02139",
+    }
+    text, after = in_columns(
+        fields, "Deshpande called on the 1st of may, and Anil is well from 02139.", profile=profile
+    )
+    assert after == {
+        "dob": "[DATE]",
+        "customer_name": "[NAME]",
+        "account": "[ACCOUNT]",
+        "ssn": "[SSN]",
+        "zip": "[ZIP]",
+    }
+    when = "[DATE]" if profile == "healthcare" else "1st of may"
+    assert text == f"[NAME] called on the {when}, and [NAME] is well from [ZIP]."
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "gone"),
+    [
+        ("customerName", "Anil Deshpande", "[NAME]"),
+        ("LAST_NAME", "DESHPANDE", "[NAME]"),
+        ("dateOfBirth", "1961-03-05T00:00:00", "[DATE]T00:00:00"),
+        ("SSNLast4", "6789", "[SSN]"),
+        ("zipCode", "02139-1234", "[ZIP]"),
+        ("acct_id", "4821", "[ACCOUNT]"),
+        ("note", "Patient: Anil Deshpande", "Patient: [NAME]"),
+        ("name", f"Anil Deshpande, {'known here for long, ' * 30}lives at 12 Oak Street", None),
+    ],
+)
+def test_columns_are_read_as_words_and_values_as_texts(column, value, gone):
+    after = in_columns({column: value}, profile="finance")[1][column]
+    expected = gone or value.replace("Anil Deshpande", "[NAME]").replace("12 Oak Street", "[ADDRESS]")
+    assert after == expected
+
+
+def test_columns_keep_their_names_and_amounts_stay():
+    fields = {"Mr. Smith": "seven", "zip 02139": "x", "points": "5000", "loan": "25000", "__": "y", "order": "2024"}
+    assert in_columns(fields, "Smith has 5000 since 2024.", profile="retail") == ("Smith has 5000 since 2024.", fields)
+
+
+def test_a_stand_in_takes_the_place_of_the_value_alone():
+    text, after = in_columns({"customer_name": "Anil Deshpande"}, "Deshpande called.", replace="surrogate")
+    given, family = after["customer_name"].split()
+    assert text == f"{family} called." and given != "Anil" and ":" not in after["customer_name"]
 
 
 def test_class_names_stay_and_free_answers_do_not():

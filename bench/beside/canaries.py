@@ -111,7 +111,7 @@ TEMPLATES: dict[str, tuple[list[str], list[str]]] = {
         ["Accession #: {}", "Encounter ID: {}", "Case number: {}"],
         ["The specimen {} was sent.", "Refer to claim number {}.", "Study ID {} was assigned."],
     ),
-    "CARD": (["Card number: {}"], ["My card {} was declined.", "I paid with {} yesterday."]),
+    "CARD": (["Card number: {}"], ["My card {} was declined.", "I paid with {} yesterday.", "Charge {} 12/26 123."]),
     "IBAN": (["IBAN: {}"], ["Send it to {} please.", "The transfer to IBAN {} failed."]),
     "ROUTING": (
         ["Routing number: {}", "ABA: {}"],
@@ -237,8 +237,10 @@ class Values:
     def _date(self) -> str:
         form = self.random.choice(
             ["%Y-%m-%d", "%m/%d/%Y", "%B %-d, %Y", "%-d %b %Y", "%m/%d/%y", "%b %-d, %Y", "%d-%b-%Y", "%B %Y"]
+            + ["%Y.%m.%d", "%B %-dth, %Y", "%m/%d/%Y-%m/%d/%Y", "%-m/%-d-%-m/%-d/%Y", "%B %-d-%-d, %Y"]
         )
-        return self.us.date_between("-60y", "today").strftime(form)
+        case = self.random.choice([str, str, str.lower, str.upper])
+        return case(self.us.date_between("-60y", "today").strftime(form))
 
     def _age(self) -> str:
         return str(self.random.randint(90, 104))

@@ -28,7 +28,9 @@ def luhn(digits: str) -> bool:
 
 
 def card(digits: str) -> bool:
-    return 13 <= len(digits) <= 19 and digits[0] in "23456" and len(set(digits)) > 1 and luhn(digits)
+    """Length, first digit and sum of a payment card. None begins with 20, but four years in a row do."""
+    own = digits[0] in "23456" and digits[:2] != "20"
+    return own and 13 <= len(digits) <= 19 and len(set(digits)) > 1 and luhn(digits)
 
 
 def iban(text: str) -> bool:

@@ -1,67 +1,127 @@
 """Dates: found in the forms that notes and letters use, and moved by whole days in the form they were written in."""
 
 import hashlib
+import itertools
 import re
 from collections.abc import Iterator
-from datetime import date, timedelta
 
-from metier.redaction import words
+from metier.redaction import date_forms, date_ranges
+from metier.redaction.date_forms import BEFORE_YEAR, CAPITAL, SMALL, TH, YEAR, read
 from metier.redaction.spans import Span
 
-MONTHS = words.row("January February March April May June July August September October November December")
-_NAMES = "|".join(f"{month}|{month.upper()}|{month[:3]}|{month[:3].upper()}" for month in MONTHS) + "|Sept"
-_MONTH = rf"(?:{_NAMES})\b\.?"
-_YEAR = r"(?:1[89]|20)\d\d"
 # March 5, 2024; March 5th; March 2024; MARCH 5 2024
-NAMED = re.compile(
-    rf"(?P<month>{_NAMES})\b\.?(?:(?:,? |-)(?P<only>{_YEAR})\b|[ -](?P<day>\d\d?)(?P<th>st|nd|rd|th)?\b(?![:%]|\.\d)"
-    rf"(?:(?:,? |-)(?P<year>{_YEAR})\b)?|\b)"
+_BEHIND_MONTH = (
+    rf"\b\.?(?:{BEFORE_YEAR}(?P<only>{YEAR})\b|[ -](?P<day>\d\d?)(?P<th>{TH})?\b(?![:%]| %|\.\d)"
+    rf"(?:{BEFORE_YEAR}(?P<year>{YEAR})\b)?"
 )
-# All that starts with a digit in one pass: 2024-03-05; 03/05/2024 and 5.3.24; 03/2024; "on 3/5"; 5 Mar 2024, 5th of
-# March, 05-MAR-2024; 20240305 (read only behind a word for birth).
-WITH_DIGITS = re.compile(
-    r"\d(?<![\w./-]\d)(?:(?P<iso>(?<=[12])[890]\d\d([-/])\d\d?\2\d\d?(?!\d|[/-]\d))"
-    rf"|(?P<numeric>\d?([-/.])\d\d?\4(?:{_YEAR}|\d\d)(?![\w/-]|\.\d))"
-    r"|(?P<month_year>\d?/(?:19|20)\d\d(?![\w/-]))|(?P<short>\d?/\d\d?(?![\w/%]|-\d|\.\d))"
-    rf"|(?P<day_first>\d?(?:st|nd|rd|th)?(?: of |[ -]){_MONTH}(?:(?:,? |-)(?:{_YEAR}|(?<=-)\d\d)\b)?)"
-    r"|(?P<compact>\d{7}(?!\w)))"
+NAMED = re.compile(rf"(?P<month>{CAPITAL}){_BEHIND_MONTH}|\b)")
+# In small letters looked for from the number behind it: each letter that a month begins with would cost more.
+NAMED_SMALL = re.compile(rf"(?P<month>{SMALL}){_BEHIND_MONTH})")
+BEHIND_SMALL = re.compile(r"[ -]\d(?<=[nbrylgptvche.,][ -]\d)")
+SMALL_END = re.compile(rf"(?<![\w'’-])(?:{SMALL})\.?,?$")
+# All that starts with a digit in one pass: 2024-03-05, 2024.03.05; 03/05/2024, 5.3.24; 03/2024; "on 3/5"; 5 Mar 2024,
+# 5th of March, 05-MAR-2024; 20240305 (read only behind a word for birth).
+_ONE = (
+    r"(?P<iso>(?<=[12])[890]\d\d(?:(?P<sign>[-/])\d\d?(?P=sign)\d\d?(?!\d|[/-]\d)|\.\d\d\.\d\d(?![\w/-]|\.\d)))"
+    rf"|(?P<numeric>\d?(?P<mark>[-/.])\d\d?(?P=mark)(?:{YEAR}|\d\d)(?![\w/]|-[\dA-Z]|\.\d))"
+    r"|(?P<month_year>\d?/(?:19|20)\d\d(?![\w/]|-[\dA-Z]))|(?P<short>\d?/\d\d?(?![\w/%]|-\d|\.\d))"
+    rf"|(?P<day_first>\d?(?P<th>{TH})?(?P<of>(?i: of )|[ -])(?P<month>{CAPITAL}|{SMALL})\b\.?"
+    rf"(?P<year>{BEFORE_YEAR}(?:{YEAR}|(?<=-)\d\d)\b)?)"
+    r"|(?P<compact>\d{7}(?!\w))"
 )
+ONE = re.compile(rf"\d(?:{_ONE})")
+WITH_DIGITS = re.compile(rf"\d(?<![\w./-]\d)(?:(?P<both>{date_ranges.FROM_DIGIT})|{_ONE})")
+# In small letters these are words too: "may 5 patients", "march 3 miles", "the 2nd may follow".
+WORDS = ("may", "march")
+# Three numbers with dots behind these are no date, though they may look like one: version 2024.03.05.
+NUMBERED = re.compile(r"(?i:version|ver\.?|build|section|sec\.?|rule|§) ?$")
 # A month alone is a date where it says when something befell somebody, not where a season is meant ("in February").
 ALONE = re.compile(r"\b(?:[Ll]ast|[Ss]ince|[Tt]his past|[Bb]ack in) $")
 DAY_BEFORE = re.compile(r"(?:\b(?:on|dated|since|until|til|from|as of|day,?|visit|seen|date:?) )$")
 DIGIT = re.compile(r"\d")
+# "DOB (mm/dd/yyyy): ", "was born on the "
 BIRTH = re.compile(
-    r"(?i:\bdob|d\.o\.b\.|birth\s?date|date of birth|birthday|\bborn)\b[^\w\n]{0,4}(?:(?:on|is|was|"
-    r"date)\b[^\w\n]{0,3})*$"
+    r"(?i:(?:\b(?:dob|birth[ -]?da(?:te|y)|date of birth|born)\b|\bd\.o\.b\.)(?:\s?[(\[][^()\[\]\n]{1,20}[)\]])?"
+    r"[^\w\n]{0,4}(?:(?:on|in|the|is|was|date)\b[^\w\n]{0,3})*)$"
 )
 
 
 def find(text: str, births_only: bool = False) -> list[Span]:
     """Every date in the text; with `births_only` those that a word for birth stands before."""
-    found = [Span(*span, "DATE") for span in _written(text)]
+    spans = _named(text, NAMED.finditer(text))
+    if DIGIT.search(text):
+        spans = itertools.chain(spans, _named(text, _small(text)), _numbered(text))
+    found = [Span(*span, "DATE") for span in spans]
     if births_only:
-        return [span for span in found if BIRTH.search(text[max(0, span.start - 30) : span.start])]
+        return [span for span in found if BIRTH.search(text[max(0, span.start - 60) : span.start])]
     return found
 
 
-def _written(text: str) -> Iterator[tuple[int, int]]:
-    for match in NAMED.finditer(text):
+def _small(text: str) -> Iterator[re.Match[str]]:
+    """Months in small letters that a number stands behind."""
+    for number in BEHIND_SMALL.finditer(text):
+        month = SMALL_END.search(text, max(0, number.start() - 11), number.start())
+        match = NAMED_SMALL.match(text, month.start()) if month else None
+        if match:
+            yield match
+
+
+def _named(text: str, matches: Iterator[re.Match[str]]) -> Iterator[tuple[int, int]]:
+    """Dates that start with the name of a month."""
+    for match in matches:
         start, end = match.span()
         if start and text[start - 1].isalpha():
             continue
         if match["only"] or match["day"]:
-            yield start, end
+            both = date_ranges.FROM_MONTH.match(text, start)
+            if both and _said(match["month"], re.search(YEAR, both[0])) and date_ranges.split(both[0]):
+                yield both.span()
+            elif _said(match["month"], match["only"] or match["year"] or match["th"], match[0]):
+                yield start, end
         elif len(match["month"]) > 3 and ALONE.search(text[max(0, start - 10) : start]):
             yield match.span("month")
-    for match in WITH_DIGITS.finditer(text) if DIGIT.search(text) else ():
-        start, form = match.start(), match.lastgroup
-        before = text[max(0, start - 30) : start]
-        if form == "short" and not DAY_BEFORE.search(before):
-            continue
-        if form == "compact" and not BIRTH.search(before):
-            continue
-        if form == "day_first" or read(match[0]):
-            yield match.span()
+
+
+def _said(month: str, sure: object, written: str = "") -> bool:
+    """Whether a month is meant: where it is in small letters and a word too, a year or an ordinal must say so. Nor is
+    oct-4 a day."""
+    return bool(sure) or not month.islower() or (month not in WORDS and "-" not in written)
+
+
+def _numbered(text: str) -> Iterator[tuple[int, int]]:
+    """Dates that start with a digit."""
+    place = 0
+    while found := WITH_DIGITS.search(text, place):
+        start = found.start()
+        before = text[max(0, start - 60) : start]
+        one = ONE.match(text, start) if found["both"] and not _both(found, before) else found
+        if one and (one.lastgroup == "both" or _single(one, before)):
+            yield one.span()
+        place = one.end() if one else start + 1
+
+
+def _both(match: re.Match[str], before: str) -> bool:
+    """Whether these are two days: "seen 3/5-3/7" and not 4/5-5/5, 3-5 March and not "3-5 may"."""
+    if match["one"] and (match["one"] == match["other"] or not DAY_BEFORE.search(before)):
+        return False
+    if match["last_month"] and not _said(match["last_month"], re.search(YEAR, match[0])):
+        return False
+    return date_ranges.split(match[0]) is not None
+
+
+def _single(match: re.Match[str], before: str) -> bool:
+    """Whether these digits behind these words are a day or a month."""
+    form = match.lastgroup
+    if form == "short" and not DAY_BEFORE.search(before):
+        return False
+    if form == "compact" and not BIRTH.search(before):
+        return False
+    if form == "iso" and "." in match[0] and NUMBERED.search(before):
+        return False
+    if form == "day_first":
+        ordinal = match["th"] and match["of"].strip()  # the 2nd of may, not "the 2nd may follow"
+        return _said(match["month"], match["year"] or ordinal, match[0])
+    return read(match[0]) is not None
 
 
 def offset(seed: int, group: str) -> int:
@@ -72,82 +132,5 @@ def offset(seed: int, group: str) -> int:
 
 
 def shifted(written: str, days: int) -> str | None:
-    """The date moved, in its own form; None where it cannot be read as a day or month."""
-    read_as = read(written)
-    if not read_as:
-        return None
-    when, parts = read_as
-    try:
-        moved = when + timedelta(days=days)
-    except OverflowError:
-        return None
-    padded = not any(part == "name" for _, part in parts)  # 25 Mar becomes 4 Apr, and 12/25 becomes 01/04
-    out, place = [], 0
-    for (start, end), part in parts:
-        old = written[start:end]
-        pad = old.startswith("0") or (len(old) == 2 and (padded or "-" in written))
-        out += [written[place:start], _rewrite(old, part, moved, pad)]
-        place = end
-    return "".join(out) + written[place:]
-
-
-def _rewrite(old: str, part: str, moved: date, pad: bool) -> str:
-    if part == "year":
-        return f"{moved.year % 100:02d}" if len(old) == 2 else str(moved.year)
-    if part == "name":
-        new = MONTHS[moved.month - 1]
-        new = new if len(old) > 4 or old.lower() in ("may", "june", "july") else new[:3]
-        return new.upper() if old.isupper() else new
-    if part == "th":
-        return "th" if moved.day in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(moved.day % 10, "th")
-    number = moved.month if part == "month" else moved.day
-    return f"{number:02d}" if pad else str(number)
-
-
-Parts = list[tuple[tuple[int, int], str]]
-_READ = [
-    (re.compile(r"(\d{4})[-/](\d\d?)[-/](\d\d?)"), ("year", "month", "day")),
-    (re.compile(r"(\d{4})(\d\d)(\d\d)"), ("year", "month", "day")),
-    (re.compile(r"(\d\d?)[-/](\d\d?)[-/](\d{4}|\d\d)"), ("month", "day", "year")),
-    (re.compile(r"(\d\d?)[-/.](\d\d?)[-/.](\d{4}|\d\d)"), ("day", "month", "year")),  # 13 or more first, or dots
-    (re.compile(r"(\d\d)(\d\d)(\d{4})"), ("month", "day", "year")),
-    (re.compile(r"(\d\d?)/(\d{4})"), ("month", "year")),
-    (re.compile(r"(\d\d?)/(\d\d?)"), ("month", "day")),
-    (re.compile(r"([A-Za-z]+)\.?[ -](\d\d?)(st|nd|rd|th)?(?:,? |-)(\d{4})"), ("name", "day", "th", "year")),
-    (re.compile(r"([A-Za-z]+)\.?[ -](\d\d?)(st|nd|rd|th)?"), ("name", "day", "th")),
-    (re.compile(r"([A-Za-z]+)\.?(?:,? |-)(\d{4})"), ("name", "year")),
-    (
-        re.compile(r"(\d\d?)(st|nd|rd|th)?(?: of |[ -])([A-Za-z]+)\.?(?:,? |-)(\d{4}|\d\d)"),
-        ("day", "th", "name", "year"),
-    ),
-    (re.compile(r"(\d\d?)(st|nd|rd|th)?(?: of |[ -])([A-Za-z]+)\.?"), ("day", "th", "name")),
-]
-
-
-def read(written: str) -> tuple[date, Parts] | None:
-    """The day that is meant, and where its parts stand. Month before day where both can be; no day: the fifteenth.
-
-    A date without a year is read in 2001: its distance to others without one is kept except around the turn of a year.
-    """
-    for pattern, names in _READ:
-        match = pattern.fullmatch(written)
-        if not match:
-            continue
-        value = {"day": "15", "year": "2001"}
-        value |= {name: match[n] for n, name in enumerate(names, 1) if match[n] is not None}
-        if "name" in value:
-            value["month"] = str(_number(value["name"]))
-        year = int(value["year"])
-        if len(value["year"]) == 2:
-            year += 1900 if year > 40 else 2000
-        try:
-            when = date(year, int(value["month"]), int(value["day"]))
-        except ValueError:
-            continue
-        return when, [(match.span(n), name) for n, name in enumerate(names, 1) if match[n] is not None]
-    return None
-
-
-def _number(name: str) -> int:
-    """1 to 12, or 0 where this is no month."""
-    return next((n for n, month in enumerate(MONTHS, 1) if name[:3].title() == month[:3]), 0)
+    """The date or range moved, in its own form; None where it cannot be read as a day or month."""
+    return date_forms.moved(written, days) or date_ranges.shifted(written, days)

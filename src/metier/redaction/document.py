@@ -11,6 +11,8 @@ from metier.redaction.surrogates import Surrogates, tag
 
 # Kinds whose values are found everywhere by their form, or mean nothing elsewhere.
 _NOT_CARRIED = frozenset({"AGE", "DATE"})
+# Words say what stands behind them over 64 signs at most. An abstract in a column is not read twice.
+_REACH, _READ_AGAIN = 64, 400
 
 
 @dataclass
@@ -64,15 +66,36 @@ class Redactor:
             found += presidio.find(text, self.presidio, self.kinds)
         return merged(found)
 
+    def find_in_column(self, text: str, column: str) -> list[Span]:
+        """The identifiers in a value, with the name of its column read before it: "customer name: Anil Deshpande".
+
+        Only what lies in the value comes back, so the column keeps its name, whatever is found there.
+        """
+        found, said = self.find(text), _spoken(column)
+        sign = f"{said}: "
+        if not said or numbers.amount(sign, text, self._context):
+            return found
+        shift = len(sign)
+        behind = [
+            Span(max(span.start - shift, 0), span.end - shift, span.kind)
+            for span in self.find(sign + text[:_READ_AGAIN])
+            if span.end > shift and span.start - shift < _REACH
+        ]
+        return merged(behind + found)  # of two that are as long the first gives the kind
+
     def redact(
-        self, texts: Sequence[str], group: str, carried_only: Sequence[bool] = ()
+        self, texts: Sequence[str], group: str, carried_only: Sequence[bool] = (), columns: Sequence[str] = ()
     ) -> tuple[list[str], Counter[str]]:
         """The texts of one document without its identifiers, and how many of each kind went.
 
-        A text marked in `carried_only` loses only what was found in the others.
+        A text marked in `carried_only` loses only what was found in the others. `columns` names the columns that texts
+        are values of; those of none have an empty name.
         """
-        only = carried_only or [False] * len(texts)
-        found = [[] if skip else self.find(text) for text, skip in zip(texts, only, strict=True)]
+        only, named = carried_only or [False] * len(texts), columns or [""] * len(texts)
+        found = [
+            [] if skip else self.find_in_column(text, column) if column else self.find(text)
+            for text, skip, column in zip(texts, only, named, strict=True)
+        ]
         if not any(found):
             return list(texts), Counter()
         carried = _carried(texts, found)
@@ -93,6 +116,12 @@ class Redactor:
             out += [text[place : span.start], new]
             place = span.end
         return "".join(out) + text[place:]
+
+
+def _spoken(column: str) -> str:
+    """The name of a column in words: customer_name, customerName and IPAddress as one would say them."""
+    apart = re.sub(r"(?<=[a-z])(?=[A-Z\d])|(?<=[A-Z])(?=[A-Z][a-z])", " ", column)
+    return re.sub(r"[\W_]+", " ", apart).strip()
 
 
 @dataclass

@@ -32,8 +32,9 @@ _COUPLE = re.compile(r" and (?:Mrs?|Dr|Ms)\.? ")
 
 # Fields whose value is a name, and those whose value may be anything: "Patient: I see", "Mother: breast cancer".
 _SURE = (
-    r"(?:patient|pt|full|first|last|middle|given|family|sur|maiden|legal|preferred|customer|client|cardholder|"
-    r"account holder|holder|contact|employee|mother'?s|father'?s|spouse'?s|member|insured|subscriber|guarantor|"
+    r"(?:patient|pt|full|first|last|middle|given|family|sur|maiden|legal|preferred|customer|client|cardholder|owner|"
+    r"account holder|policy ?holder|holder|borrower|applicant|guest|student|contact|employee|mother'?s|father'?s|"
+    r"spouse'?s|member|insured|subscriber|guarantor|"
     r"beneficiary|buyer|recipient|nickname|mother'?s maiden|father'?s|user)?[ -]?names?(?: of (?:patient|insured|"
     r"customer|member))?|a\.?k\.?a\.?|alias(?:es)?|(?:attending|referring|primary care|consulting|ordering|treating|"
     r"admitting|family|responsible|requesting|supervising|dictating|interpreting|primary)(?: (?:physician|provider|"

@@ -16,7 +16,7 @@ FORMS = re.compile(
     r"|(?P<LOCAL>\d\d-\d{4}" + _EXTENSION + r")"
     r"|(?P<IP>\d{0,2}(?:\.\d{1,3}){3}(?![\w]|\.\d))"
     r"|(?P<CARD>(?:\d{11,18}|\d{3}(?P<gap>[ -])(?:\d{4}(?P=gap)(?:\d{4}(?P=gap)){0,2}\d{1,4}|"
-    r"\d{6}(?P=gap)\d{4,5}))(?![\w-]|[ ]\d)))"
+    r"\d{6}(?P=gap)\d{4,5}))(?![\w-])))"
 )
 AREA = re.compile(r"\(\d{3}\) ?\d{3}[ .-]\d{4}" + _EXTENSION)
 ABROAD = re.compile(r"\+\d[\d ().-]{7,18}\d" + _EXTENSION)
@@ -46,7 +46,7 @@ _STRONG = {
     "VEHICLE": r"vin|licen[cs]e plates?|number plates?|plates?|license tag",
     "DEVICE": r"serial|s/n|imei|udi",
     "FAX": r"fax|facsimile",
-    "ZIP": r"zip|zip code|postal code|postcode",
+    "ZIP": r"zip|zip ?code|postal code|postcode",
     "PHONE": r"phone|telephone|tel|cell|mobile|pager|beeper|call(?: me| him| her| us)?(?: back)?(?: at| on)?|"
     "reach(?:ed)?"
     r"(?: me| him| her| us)?(?: at| on)",
@@ -73,7 +73,8 @@ _LINK = (
     r"program|template|ending(?: in)?|last (?:four|4)(?: digits)?)\b\.?|#))*[ \t]*(?:\(\w{1,12}\))?[ \t]*(?:\b(?:is|"
     r"was|reads?)\b|[:=#])*)[ \t]*)(?P<lead>[A-Z]{1,4}[ -])?$"
 )
-_DATE_LIKE = re.compile(r"\d{1,2}[/-]\d{1,2}(?:[/-]\d{2,4})?|\d{4}-\d\d?-\d\d?(?:T.*)?|(?:19|20)\d\d-(?:19|20)?\d\d")
+_ONE_DATE = r"(?:\d{1,2}[/-]\d{1,2}(?:[/-]\d{2,4})?|\d{4}-\d\d?-\d\d?)"
+_DATE_LIKE = re.compile(rf"{_ONE_DATE}(?:[/-]{_ONE_DATE})?|\d{{4}}-\d\d?-\d\d?T.*|(?:19|20)\d\d-(?:19|20)?\d\d")
 _WORDED = re.compile(r"[a-z]{4}|^\d{1,2}[pq]\d")  # 13-year-old, 1-800-MEDICARE in small letters, the band 6q24
 _YEAR = re.compile(r"(?:19|20)\d\d")
 _GROUPS = re.compile(r"(?: (?=[A-Z]*\d)[A-Z0-9]{2,}(?![\w/.:-]\w))*")
@@ -82,6 +83,8 @@ NO_LETTER = re.compile(r"[\d-]+")
 NO_DIGIT = re.compile(r"\D")
 TWO_DIGITS = re.compile(r"\d\D{0,2}\d")
 _AMOUNT = re.compile(r"[.,]\d")
+# What goes on with a number like its last ones, and not with the month and year in which a card expires, or its CVV.
+_ROW = re.compile(r"[ -](?!(?:0[1-9]|1[0-2])\d\d\b)(?:\d{4}|\d+[.,]\d)")
 _MINIMUM = {"PHONE": 7, "FAX": 7, "SSN": 4, "ROUTING": 9, "CARD": 4, "ZIP": 5, "IBAN": 15, "VEHICLE": 4}
 
 
@@ -115,10 +118,16 @@ def _signs(text: str) -> Iterator[Span]:
 
 
 def _forms(text: str) -> Iterator[Span]:
-    for match in FORMS.finditer(text):
-        kind = _form(match[0], match.lastgroup or "", text[max(0, match.start() - 48) : match.start()])
+    place = 0
+    while match := FORMS.search(text, place):
+        (start, end), form = match.span(), match.lastgroup or ""
+        before = text[max(0, start - 48) : start]
+        if form == "CARD":
+            end = _card_end(text, start, end, said="card" in before.lower())
+        kind = _form(match[0], form, before) if end else None
         if kind:
-            yield Span(*match.span(), kind)
+            yield Span(start, end, kind)
+        place = end if kind else start + 1  # groups that are no card may end with one, or with a telephone number
     for pattern in (AREA, ABROAD):
         for match in pattern.finditer(text):
             yield Span(*match.span(), _telephone(text[max(0, match.start() - 20) : match.start()]))
@@ -148,14 +157,25 @@ def _form(value: str, form: str, before: str) -> str | None:
     digits = NO_DIGIT.sub("", value)
     if form == "SSN":
         return "TAX_ID" if checksums.itin(digits) else "SSN" if checksums.ssn(digits) else None
-    if form == "CARD":
-        said = "card" in before.lower()
-        return "CARD" if checksums.card(digits) or (said and len(digits) > 11 and checksums.luhn(digits)) else None
     if form == "IP":
         return "IP" if all(int(part) < 256 for part in value.split(".")) and "ersion" not in before[-9:] else None
     if form == "LOCAL":
         return _telephone(before[-20:]) if value[0] in "23456789" and CALL.search(before) else None
     return _telephone(before[-20:]) if form == "PHONE" else form
+
+
+def _card_end(text: str, start: int, end: int, said: bool) -> int:
+    """Where the card ends that starts here, 0 where none does: behind all of it, or behind sixteen digits in four
+    groups if a fifth holds what else is on the card. In a row of numbers four groups add up to a card by chance."""
+    for stop in (end, min(start + 19, end)):
+        value = text[start:stop]
+        digits = NO_DIGIT.sub("", value)
+        goes_on = text[stop : stop + 1] in value and _ROW.match(text, stop)
+        if checksums.card(digits) and not goes_on:
+            return stop
+        if said and len(digits) > 11 and checksums.luhn(digits):
+            return stop
+    return 0
 
 
 def _telephone(before: str) -> str:
@@ -194,6 +214,14 @@ def in_context(text: str, context: re.Pattern[str], kinds: frozenset[str]) -> It
         if span:
             place = span.end
             yield span
+
+
+def amount(sign: str, value: str, context: re.Pattern[str]) -> bool:
+    """Whether a column holds an amount, not a number that somebody has: 5000 under "points", not under "points id"."""
+    before = context.search(sign) if value.isdigit() and len(value) < 6 else None
+    if not before or re.search(r"[a-z#]", before["link"], re.I):
+        return False
+    return any(found and group.startswith("W_") for group, found in before.groupdict().items())
 
 
 def _judge(text: str, start: int, end: int, context: re.Pattern[str], keep_securities: bool) -> Span | None:

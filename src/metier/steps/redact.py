@@ -40,7 +40,7 @@ class Step:
     """Name or folder of a spaCy model with which presidio-analyzer looks too; needs pip install 'metier[privacy]'."""
 
     rowwise: ClassVar[bool] = True
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
 
     def apply(self, rows: pa.Table, around: Surroundings) -> Sifted:
         redactor = self._redactor(around.seed)
@@ -55,7 +55,8 @@ class Step:
                 place[0] in ("label", "options") and _class_name(text)
                 for place, text in zip(places, texts, strict=True)
             ]
-            after, counts = redactor.redact(texts, columns["group"][n] or row_id, only)
+            named = [columns["fields"][n][at][0] if name == "fields" else "" for name, at in places]
+            after, counts = redactor.redact(texts, columns["group"][n] or row_id, only, named)
             if after == texts:
                 continue
             count += 1
