@@ -82,6 +82,13 @@ def test_a_source_that_is_lost_to_contradictions_is_said_aloud():
     assert len(kept.kept) == 26 and not kept.notes["alarms"]
 
 
+def test_the_reason_of_a_contradiction_shows_three_labels_and_each_only_so_far():
+    rows = [{"text": "Hello", "label": f"{n:03} {'x' * 1000}"} for n in range(400)]
+    said = set(reasons(dedup.Step().apply(table(rows), AROUND)).values())
+    labels = ", ".join(f"{n:03} {'x' * 56}..." for n in range(3))
+    assert said == {f"same text with 400 labels: {labels} and 397 more"}
+
+
 def test_unrelated_long_documents_are_all_kept():
     import numpy as np
 

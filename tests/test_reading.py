@@ -3,6 +3,7 @@
 import gzip
 import json
 import os
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -89,6 +90,29 @@ def test_a_truncated_gzip_is_said(tmp_path):
     path.write_bytes(gzip.compress(json.dumps(GOOD).encode() * 50)[:40])
     with pytest.raises(UserError, match="cannot be read"):
         source(path).rows()
+
+
+def test_a_file_torn_in_the_middle_stops_the_reading_however_much_may_be_broken(tmp_path):
+    article = "<PubmedArticle><Abstract><AbstractText>Words.</AbstractText></Abstract></PubmedArticle>"
+    article = article.replace("<Abstract>", "<MedlineCitation><Article><Abstract>")
+    article = article.replace("</Abstract>", "</Abstract></Article></MedlineCitation>")
+    (tmp_path / "a.nxml").write_text(f"<PubmedArticleSet>{article * 500}{article[:40]}")
+    with pytest.raises(UserError, match=f"{tmp_path}/a.nxml breaks off at line 1"):
+        FileSource(str(tmp_path), licence="mit", most_broken=1).rows()
+
+
+def deep(lists):
+    """A line whose column `further` has so many lists within each other."""
+    return '{"text": "x", "label": "y", "further": ' + "[" * lists + "]" * lists + "}\n"
+
+
+@pytest.mark.parametrize("nested", [deep(900), deep(300).replace("[", '{"a":[').replace("]", "]}")])
+def test_a_row_nested_too_deep_is_set_aside(tmp_path, nested):
+    (tmp_path / "a.jsonl").write_text((json.dumps(GOOD) + "\n") * 200 + nested + deep(199))
+    mine = source(tmp_path / "a.jsonl")
+    assert len(mine.rows()) == 201
+    (aside,) = mine.set_aside
+    assert aside["origin"] == "a.jsonl:201" and aside["reason"].startswith("nests lists and objects more than 200 deep")
 
 
 def test_the_fingerprint_follows_the_content(tmp_path):
@@ -257,6 +281,25 @@ def test_a_file_that_no_format_reads_and_a_link_out_of_the_folder_are_set_aside(
     assert mine.fingerprint()
     with pytest.raises(Problems, match="notes.xyz ends in nothing that a format reads"):
         FileSource(str(folder), licence="mit").rows()
+
+
+@pytest.mark.parametrize(("owner", "function"), [(os, "scandir"), (Path, "is_symlink")], ids=["read", "entered"])
+def test_a_subfolder_that_may_not_be_read_or_entered_is_said(tmp_path, monkeypatch, owner, function):
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    write_lines(tmp_path / "notes.jsonl", [GOOD])
+    write_lines(tmp_path / "a" / "b" / "notes.jsonl", [GOOD])
+    allowed = getattr(owner, function)
+
+    def refused(path):
+        if "b" in os.fspath(path).removeprefix(str(tmp_path)).split("/"):
+            raise PermissionError(13, "Permission denied", os.fspath(path))
+        return allowed(path)
+
+    monkeypatch.setattr(owner, function, refused)  # root, who runs tests in containers, may read everything
+    mine = source(tmp_path)
+    for read in (mine.rows, mine.fingerprint):
+        with pytest.raises(UserError, match=f"/a/b.* in the folder {tmp_path} cannot be read: Permission denied. Mend"):
+            read()
 
 
 def test_an_empty_folder_is_said(tmp_path):

@@ -309,9 +309,22 @@ def test_xml_that_is_hostile_or_broken_is_set_aside(tmp_path, content, why):
     assert why in next(iter(broken.values())) and "the secret" not in str(broken)
 
 
-def test_articles_before_a_broken_one_are_kept(tmp_path):
-    rows, broken = read("jats", tmp_path / "a.nxml", f"<all>{ARTICLE.replace('&alpha;', '')}<article><body></all>")
-    assert len(rows) == 3 and "no valid XML" in broken["line 8"]
+PLAIN = ARTICLE.replace("&alpha;", "")
+
+
+@pytest.mark.parametrize(
+    ("content", "line"),
+    [
+        (f"<all>{PLAIN}<article><body></all>", 8),
+        (f"<all>{PLAIN}", 8),
+        (f"<all>{PLAIN[:-20]}", 8),
+        (PLAIN + PLAIN, 8),
+    ],
+    ids=["a broken one", "cut behind one", "cut within the first", "two without a root"],
+)
+def test_a_tear_among_several_articles_stops_the_reading(tmp_path, content, line):
+    with pytest.raises(UserError, match=f"a.nxml breaks off at line {line}: it is no valid XML"):
+        read("jats", tmp_path / "a.nxml", content)
 
 
 # SEC
@@ -565,11 +578,19 @@ def test_settings_name_the_columns_and_prices_stay_as_written(tmp_path):
         ("a.jsonl", b'{"title": "x"}\n"\xff"', "line 2", "not UTF-8 (byte 1)"),
         ("a.csv", "title,brand\nLamp\n", "line 2", "has 1 cells where the first line has 2"),
         ("a.csv", "title,brand\n,Lux\n", "line 2", "no title"),
-        ("a.csv", "title,title\na,b\n", "line 1", "names a column twice"),
+        ("a.csv", "title,title\na,b\n", "line 1", "names the column 'title' twice"),
         ("a.csv", 'title\n"Lamp', "line 2", "no valid CSV"),
-        ("a.csv", b"title\nL\xe4mp\n", "line 1", "not UTF-8"),
+        ("a.csv", b"title\nL\xe4mp\n", "line 2", "not UTF-8"),
+        ("a.json", '[{"title": "x", "more": ' + "[" * 900 + "]" * 900 + "}]", "product 1", "nests lists and objects"),
     ],
 )
 def test_products_that_cannot_be_read_are_set_aside(tmp_path, name, content, place, why):
     _, broken = read("catalogue", tmp_path / name, content)
     assert why in broken[place]
+
+
+@pytest.mark.parametrize("bad", [b"Caf\xe9,1", b'Sofa 6" wide,"1', b'"6" lamp,1'])
+def test_a_broken_record_of_a_catalogue_costs_that_product_alone(tmp_path, bad):
+    lines = [b"title,price", *(b"Lamp %d,5" % n for n in range(2499)), bad, *(b"Sofa %d,9" % n for n in range(2500))]
+    rows, broken = read("catalogue", tmp_path / "a.csv", b"\n".join(lines))
+    assert len(rows) == 4999 and list(broken) == ["line 2501"]

@@ -8,6 +8,11 @@ from typing import IO, Any, cast
 from metier.formats import Broken
 
 MB = 1 << 20
+DEEPEST = 200
+"""Lists and objects within each other in a row. The JSON parser takes one frame of Python's 1,000 for each, and what
+walks through the row later up to two: a row could pass the parser and still be too deep for what follows."""
+HOLDS = (dict, list, tuple)
+TOO_DEEP = Broken(f"nests lists and objects more than {DEEPEST} deep. Flatten it, or remove it.")
 
 
 def opened(file: Path) -> IO[bytes]:
@@ -49,6 +54,16 @@ def whole(file: Path, most_mb: int) -> bytes | Broken:
 def beginning(raw: bytes | str) -> str:
     """What `Broken` shows of a piece."""
     return raw[:200] if isinstance(raw, str) else raw[:200].decode("utf-8", "replace")
+
+
+def too_deep(row: Any, left: int = DEEPEST) -> bool:
+    """Whether lists and dictionaries stand within each other more than `left` times, the row itself counted."""
+    if not left:
+        return True
+    for value in row.values() if isinstance(row, dict) else row:
+        if isinstance(value, HOLDS) and too_deep(value, left - 1):
+            return True
+    return False
 
 
 def half_pair(value: Any) -> bool:

@@ -4,14 +4,14 @@ import glob
 import os
 import zlib
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 import xxhash
 
 from metier import plugins
 from metier.errors import UserError
 from metier.formats import Broken, Pieces
-from metier.formats._bytes import without_halves
+from metier.formats._bytes import TOO_DEEP, too_deep, without_halves
 
 
 class Found(NamedTuple):
@@ -26,7 +26,11 @@ def found(path: str) -> list[Found]:
     """All files, sorted. Raises `UserError` where there are none."""
     literal = Path(path)
     if literal.is_dir():
-        files = _below(literal)
+        try:
+            files = _below(literal)
+        except OSError as error:
+            why = f"{error.filename} in the folder {path} cannot be read: {error.strerror}."
+            raise UserError(f"{why} Mend its permissions, or take it out of the folder.") from error
         if not files:
             raise UserError(f"The folder {path} holds no file. Hidden ones are left out.")
         return files
@@ -44,7 +48,7 @@ def _below(folder: Path) -> list[Found]:
     """By their path within the folder, so that a row's origin is the same wherever the folder lies."""
     inside = folder.resolve()
     files = []
-    for at, folders, names in os.walk(folder):
+    for at, folders, names in os.walk(folder, onerror=_stop):
         folders[:] = [name for name in folders if not name.startswith(".")]
         for file in (Path(at, name) for name in [*folders, *names] if not name.startswith(".")):
             wrong = ""
@@ -63,6 +67,11 @@ def _below(folder: Path) -> list[Found]:
     return sorted(files)
 
 
+def _stop(error: OSError) -> NoReturn:
+    """Left alone, `os.walk` passes over a folder that it may not read."""
+    raise error
+
+
 def pieces(path: str, use: Any = None) -> Pieces:
     """(file:place, row or `Broken`) of all files. `use`: the format and its settings; None: by suffix.
 
@@ -77,7 +86,8 @@ def pieces(path: str, use: Any = None) -> Pieces:
             continue
         try:
             for place, piece in how.read(file):
-                yield f"{name}:{place}" if place else name, piece
+                deep = not isinstance(piece, Broken) and too_deep(piece)
+                yield f"{name}:{place}" if place else name, TOO_DEEP if deep else piece
         except (OSError, EOFError, zlib.error) as error:
             raise UserError(f"{file} cannot be read: {error}. Mend the file or its permissions.") from error
 

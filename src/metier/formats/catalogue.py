@@ -1,6 +1,5 @@
 """Product catalogues: a JSON list, JSON lines, or CSV."""
 
-import csv
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,8 +8,8 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from metier.formats import Broken, Pieces
-
-SEPARATORS = {".csv": ",", ".tsv": "\t"}
+from metier.formats._bytes import TOO_DEEP, too_deep
+from metier.formats.csv import Format as Table
 
 
 @dataclass
@@ -31,13 +30,14 @@ class Format:
     """The column with the selling points, if there is one: a list, or a text with one a line."""
 
     def read(self, file: Path) -> Pieces:
-        separator = SEPARATORS.get(file.suffix.lower())
-        for place, found in _csv(file, separator) if separator else _json(file):
+        for place, found in _table(file) if file.name.lower().endswith(Table.suffixes) else _json(file):
             if isinstance(found, Broken):
                 yield place, found
             elif not isinstance(found, dict):
                 why = f"is no JSON object but a {type(found).__name__}. Each product must be one object."
                 yield place, Broken(why, str(found)[:200])
+            elif too_deep(found):  # asked here already: `_words` goes into the product
+                yield place, TOO_DEEP
             elif not _words(found.get(self.title)):
                 why = f"has no title in '{self.title}'. Fill it in, or name the column: catalogue: {{title: ...}}."
                 yield place, Broken(why, str(found)[:200])
@@ -65,33 +65,10 @@ def _words(value: Any) -> str:
     return "" if value is None else " ".join(str(value).split())
 
 
-def _csv(file: Path, separator: str) -> Iterator[tuple[str, Any]]:
-    with open(file, encoding="utf-8-sig", newline="") as stream:
-        lines = csv.reader(stream, delimiter=separator, strict=True)
-        try:
-            header = next(lines, [])
-            if len(set(header)) < len(header):
-                yield "line 1", Broken("names a column twice. Rename one.", separator.join(header)[:200])
-                return
-            for cells in lines:
-                if not cells:
-                    continue
-                if len(cells) == len(header):
-                    yield (
-                        f"line {lines.line_num}",
-                        {name: cell or None for name, cell in zip(header, cells, strict=True)},
-                    )
-                else:
-                    why = f"has {len(cells)} cells where the first line has {len(header)}. Mend the line."
-                    yield f"line {lines.line_num}", Broken(why, separator.join(cells)[:200])
-        except UnicodeDecodeError as error:
-            # Decoded block by block, so the byte's place in the file is not known.
-            yield (
-                f"line {lines.line_num + 1}",
-                Broken(f"or a line below is not UTF-8 ({error.reason}). Convert the file."),
-            )
-        except csv.Error as error:
-            yield f"line {lines.line_num}", Broken(f"is no valid CSV: {error}. Mend it; what stands below is not read.")
+def _table(file: Path) -> Iterator[tuple[str, Any]]:
+    for place, found in Table().read(file):
+        row = found if isinstance(found, Broken) else {name: cell or None for name, cell in found.items()}
+        yield f"line {place}", row
 
 
 def _json(file: Path) -> Iterator[tuple[str, Any]]:

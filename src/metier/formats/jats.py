@@ -50,19 +50,25 @@ class Format:
             "remove_comments": True,
             "remove_pis": True,
         }
-        number = 0
+        number, several = 0, False
         try:
             _, root = next(etree.iterparse(str(file), events=("start",), **safe))
             declared = root.getroottree().docinfo.internalDTD
             if declared is not None and any(True for _ in declared.iterentities()):
                 yield "line 1", Broken("declares entities, which can hide other files or fill the memory. Remove them.")
                 return
-            for _, article in etree.iterparse(str(file), events=("end",), tag=ARTICLES, **safe):
+            for event, article in etree.iterparse(str(file), events=("start", "end"), tag=ARTICLES, **safe):
+                if event == "start":
+                    several = several or article.getparent() is not None
+                    continue
                 number += 1
                 yield from _rows(article, f"article {number}")
                 _forget(article)
         except etree.XMLSyntaxError as error:
-            yield f"line {error.lineno}", Broken(f"is no valid XML: {error.msg}. Mend it.")
+            why = f"is no valid XML: {error.msg}. Mend it."
+            if number or several:  # how many articles stand behind the tear, nobody knows
+                raise UserError(f"{file} breaks off at line {error.lineno}: it {why}") from error
+            yield f"line {error.lineno}", Broken(why)
             return
         if not number:
             yield "line 1", Broken(f"holds no article but <{root.tag}>. Give JATS or PubMed XML.")

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from metier.errors import UserError
 from metier.formats import Broken, Pieces
 
 ROWS = 1000
@@ -33,7 +34,14 @@ class Format:
                         yield f"row {number}", row
         except pa.ArrowException as error:
             why = f"is no valid Parquet file: {str(error).splitlines()[0]} Write it anew."
-            yield f"row {number + 1}" if number else "", Broken(why)
+            if _begins(file):  # how many rows stand behind the tear, nobody knows
+                raise UserError(f"{file} breaks off behind row {number:,}: it {why}") from error
+            yield "", Broken(why)
+
+
+def _begins(file: Path) -> bool:
+    with open(file, "rb") as stream:
+        return stream.read(4) == b"PAR1"
 
 
 def _rows(batch: pa.RecordBatch) -> list[dict[str, Any] | Broken]:

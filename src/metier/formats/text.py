@@ -38,20 +38,22 @@ class Format:
 
 def _paragraphs(numbered: Iterator[tuple[int, bytes | Broken]], most_mb: int) -> Iterator[tuple[int, bytes | Broken]]:
     """(first line, lines up to the next empty one), each as it stands."""
-    first, gathered, wrong = 0, b"", None
+    # In a list: bytes put together line by line would be copied whole for each, so the time would grow with the square.
+    first, gathered, size, wrong = 0, list[bytes](), 0, None
     for number, line in numbered:
         if not isinstance(line, Broken) and not line.strip():
             if gathered or wrong:
-                yield first, wrong or gathered
-            gathered, wrong = b"", None
+                yield first, wrong or b"".join(gathered)
+            gathered, size, wrong = [], 0, None
             continue
         first = first if gathered or wrong else number
         if isinstance(line, Broken):
             wrong = wrong or line
-        elif wrong is None and len(gathered) + len(line) > most_mb * MB:
+        elif wrong is None and size + len(line) > most_mb * MB:
             why = f"is a paragraph of more than {most_mb} MB. Part it with empty lines, or raise `most_mb`."
-            wrong = Broken(why, beginning(gathered))
+            wrong = Broken(why, beginning(b"".join(gathered)))
         elif wrong is None:
-            gathered += line
+            gathered.append(line)
+            size += len(line)
     if gathered or wrong:
-        yield first, wrong or gathered
+        yield first, wrong or b"".join(gathered)

@@ -5,6 +5,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -82,10 +83,19 @@ class Dataset(NamedSource):
         return rows_to_table(found)
 
     def fingerprint(self) -> str:
-        files = self._files()
+        """Of each file that is read; of the hub, what `datasets` makes of the commit that `revision` stood for."""
+        files = self._read_files()
         if files:
-            return " ".join(FileSource(str(path), licence=self.licence).fingerprint() for _, path in files)
-        return f"{self.hub}@{self.revision} {self.hub_config}"
+            return " ".join(FileSource(str(path), licence=self.licence).fingerprint() for path in files)
+        parts = (f"{name}={part._fingerprint}" for name, part in self._loaded.items())
+        return " ".join([f"{self.hub}@{self.revision} {self.hub_config}", *parts])
+
+    def _read_files(self) -> list[Path]:
+        """Empty where the rows come from the hub."""
+        saved = self._saved()
+        if (files := [path for _, path in self._files()]) or saved is None:
+            return files
+        return sorted(path for path in saved.rglob("*") if path.is_file())
 
     def problems(self) -> list[str]:
         """Where the data would come from is looked at; nothing is downloaded."""
@@ -137,7 +147,9 @@ class Dataset(NamedSource):
         if not files:
             yield from self._from_hub()
 
-    def _from_hub(self) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    @cached_property
+    def _loaded(self) -> Any:
+        """The parts of the saved copy or of the hub's dataset; once, so that rows and fingerprint are of one commit."""
         saved = self._saved()
         if saved is None and not self.hub:
             raise UserError(self._absent(NO_HUB))
@@ -145,15 +157,17 @@ class Dataset(NamedSource):
 
         try:
             if saved is not None:
-                found = datasets.load_from_disk(str(saved))
-            else:
-                if not _hub_answers():  # the library would ask six times, 23 s, before it looks into its cache
-                    datasets.config.HF_HUB_OFFLINE = True
-                found = datasets.load_dataset(self.hub, self.hub_config, revision=self.revision)
+                return datasets.load_from_disk(str(saved))
+            # The library would ask a hub that is away six times, 23 s, before it looks into its cache.
+            if not datasets.config.HF_HUB_OFFLINE and not _hub_answers():
+                datasets.config.HF_HUB_OFFLINE = True
+            return datasets.load_dataset(self.hub, self.hub_config, revision=self.revision)
         except Exception as error:  # the library raises many kinds for one thing: it cannot be had
             raise UserError(self._absent(f"{self.hub} cannot be had from the hub ({type(error).__name__})")) from error
+
+    def _from_hub(self) -> Iterator[tuple[str, str, dict[str, Any]]]:
         theirs = {hub: ours for ours, hub in self.hub_columns.items()}
-        for name, part in found.items():
+        for name, part in self._loaded.items():
             names = {key: of for key, of in part.features.items() if hasattr(of, "int2str")}
             for number, record in enumerate(part):
                 plain = {key: names[key].int2str(value) if key in names else value for key, value in record.items()}

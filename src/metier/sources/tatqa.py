@@ -37,10 +37,15 @@ class Source(Dataset):
             "fields": fields,
         }
 
-    @cached_property
-    def _reports(self) -> dict[str, dict[str, Any]]:
+    def fingerprint(self) -> str:
+        return f"{super().fingerprint()} {self._reports_file().fingerprint()}"
+
+    def _reports_file(self) -> FileSource:
         home = self._home()
         if home is None or not (home / "docs.jsonl").is_file():
             raise UserError(self._absent("the reports (docs.jsonl) are missing"))
-        lines = FileSource(str(home / "docs.jsonl"), licence=self.licence).lines()
-        return {raw["doc_id"]: raw for _, raw in lines}
+        return FileSource(str(home / "docs.jsonl"), licence=self.licence)
+
+    @cached_property
+    def _reports(self) -> dict[str, dict[str, Any]]:
+        return {raw["doc_id"]: raw for _, raw in self._reports_file().lines()}

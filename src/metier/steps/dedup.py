@@ -16,6 +16,8 @@ from metier.steps._compared import beside, compared
 
 SHOWN = 20
 """Families and contradictions listed in the notes, the largest first."""
+LABELS, LABEL_CHARACTERS = 3, 60
+"""Labels that the reason of a contradiction shows, and how much of each: they may be whole answers, and hundreds."""
 
 
 @dataclass
@@ -49,7 +51,7 @@ class Step:
         found = near_duplicates(texts, self.threshold, apart, order, around.seed)
         # The same text may be a row of two tasks, each with its own label.
         _, exact = np.unique(found.exact + tasks.astype(np.uint64) * GOLD, return_inverse=True)
-        torn = _contradicted(exact, labels, rows["label"])
+        torn = {text: _differing(said) for text, said in _contradicted(exact, labels, rows["label"]).items()}
         first = _first(exact, order)
         # A threshold of 1 asks for exact copies alone.
         near = found.centre if self.threshold < 1 else np.full(len(rows), -1)
@@ -67,11 +69,11 @@ class Step:
             reasons[row] = self._reason(row, ids, exact, torn, centre, first, found)
         return sift(rows, reasons, **notes)
 
-    def _reason(self, row: int, ids: Any, exact: Any, torn: Any, centre: Any, first: Any, found: Any) -> str | None:
+    def _reason(
+        self, row: int, ids: Any, exact: Any, torn: dict[int, str], centre: Any, first: Any, found: Any
+    ) -> str | None:
         if (known := torn.get(int(exact[row]))) is not None:
-            if self.contradictions == "keep":
-                return None
-            return f"same text with {len(known)} labels: {', '.join(sorted(known))}"
+            return None if self.contradictions == "keep" else known
         if first[row] != row:
             return f"same text as {ids[first[row]]}"
         if centre[row] >= 0:
@@ -146,6 +148,12 @@ def _contradicted(exact: np.ndarray, codes: np.ndarray, labels: pa.ChunkedArray)
     for position in labelled[place[np.isin(pairs // width, torn)]].tolist():
         found[int(exact[position])].add(labels[position].as_py())
     return dict(found)
+
+
+def _differing(labels: set[str]) -> str:
+    shown = [label if len(label) <= LABEL_CHARACTERS else f"{label[:LABEL_CHARACTERS]}..." for label in sorted(labels)]
+    more = f" and {len(labels) - LABELS} more" if len(labels) > LABELS else ""
+    return f"same text with {len(labels)} labels: {', '.join(shown[:LABELS])}{more}"
 
 
 def _first(exact: np.ndarray, order: np.ndarray) -> np.ndarray:
