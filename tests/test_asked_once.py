@@ -5,7 +5,7 @@ import random
 import numpy as np
 import pytest
 
-from metier.engine import asked_once
+from metier.engine import asked_once, likelihood
 from metier.engine.asked_once import AskedOnce
 from metier.engine.model import load
 
@@ -32,6 +32,25 @@ def test_every_question_gets_its_own_scores_in_any_order(model, wide, monkeypatc
     again = model.options(PROMPTS, OPTIONS)
     for position in random.Random(0).sample(range(6), 6):
         assert np.allclose(again.score([position])[0], alone[position], atol=1e-4)
+
+
+def test_whatever_is_asked_first_is_read_in_batches_of_one_shape(model, monkeypatch):
+    """So that an evaluation that goes on after a kill gives the same answers, byte for byte."""
+    monkeypatch.setattr(asked_once, "WIDE", 5)
+    monkeypatch.setattr(likelihood, "TOKENS_A_BATCH", 16)
+    scorer, read = model.options(PROMPTS, OPTIONS), []
+    whole = scorer.scorer.batches
+    assert 1 < len(whole) < len(scorer.scorer.suffixes), "several batches, some of several entries"
+    score = scorer.scorer.score
+    monkeypatch.setattr(scorer.scorer, "score", lambda entries: read.append(entries) or score(entries))
+    found = {}
+    for position in random.Random(1).sample(range(6), 6):
+        found[position] = scorer.score([position])[0]
+    assert sorted(read) == sorted(whole)
+    again = model.options(PROMPTS, OPTIONS)
+    for batch in again.batches:
+        for position, scores in zip(batch, again.score(batch), strict=True):
+            assert (scores == found[position]).all()
 
 
 def test_no_option_is_read_twice_behind_one_prompt(model):

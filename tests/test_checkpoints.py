@@ -1,6 +1,7 @@
 """A checkpoint is whole or it does not count."""
 
 import json
+import tracemalloc
 from types import SimpleNamespace
 
 import pytest
@@ -32,6 +33,18 @@ def test_the_newest_whole_checkpoint_is_found_by_number(tmp_path):
         checkpoint(tmp_path, step)
     assert checkpoints.newest(tmp_path).name == "checkpoint-100"
     assert checkpoints.newest(tmp_path / "absent") is None
+
+
+def test_hashes_do_not_hold_whole_files_in_memory(tmp_path):
+    made = checkpoint(tmp_path, 4)
+    with open(made / "optimizer.pt", "wb") as stream:
+        stream.truncate(64 << 20)
+    tracemalloc.start()
+    try:
+        checkpoints.newest(tmp_path)
+        assert tracemalloc.get_traced_memory()[1] < 4 << 20
+    finally:
+        tracemalloc.stop()
 
 
 @pytest.mark.parametrize(

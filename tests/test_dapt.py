@@ -81,6 +81,11 @@ def test_training_ends_where_general_text_leaves_its_margin(tmp_path, capsys):
     assert max(looks, key=lambda row: row["score"])["score"] > -1e3
 
 
+def test_settings_of_looks_that_make_no_sense_are_refused():
+    wrong = {"tokens": -1, "look_every": -1, "look_rows": -1, "stall": -0.1, "patience": -1}
+    assert [said.split(":")[0] for said in Method(**wrong).problems()] == list(wrong)
+
+
 def test_training_ends_where_the_domain_loss_stalls():
     look = HeldOut(Method(stall=0.01, patience=2), {}, print)
     rows = [{"score": -3.0}, {"score": -2.0}]

@@ -11,7 +11,7 @@ import torch
 
 from metier import plugins
 from metier.benchmarks import Declared
-from metier.engine import answers, trainer
+from metier.engine import adapters, answers, trainer
 from metier.engine.model import load
 from metier.errors import Problems, UserError
 from metier.methods import Lesson
@@ -116,8 +116,8 @@ def test_a_long_prompt_loses_its_beginning_aloud_and_both_answers_stay_whole():
 def test_the_reference_is_asked_once_for_the_same_pairs(tmp_path, monkeypatch):
     model, asked = load("fake"), []
 
-    def log_probabilities(model, examples, start, batch_tokens, progress):
-        asked.append(len(examples))
+    def log_probabilities(model, examples, start, batch_tokens, progress, whole):
+        asked.append((len(examples), whole))
         with torch.no_grad():
             return [scores.double().cpu().numpy() for scores in answers.by_rows(model.network, examples)]
 
@@ -126,9 +126,26 @@ def test_the_reference_is_asked_once_for_the_same_pairs(tmp_path, monkeypatch):
     examples = method.examples(model, given)
     first = np.stack(method.start_scores(model, examples, given))
     assert first.shape == (2, 2) and (first < 0).all()
-    assert (np.stack(method.start_scores(model, examples, given)) == first).all() and asked == [2]
+    assert (np.stack(method.start_scores(model, examples, given)) == first).all() and asked == [(2, False)]
     method.start_scores(model, examples[:1], given)
-    assert asked == [2, 1]
+    assert asked == [(2, False), (1, False)]
+    # All weights are trained in another number format, and what was worked out for an adapter does not serve.
+    Method(tune="full").start_scores(model, examples[:1], given)
+    assert asked[2:] == [(1, True)]
+
+
+def test_all_weights_start_exactly_at_their_reference_where_the_hardware_multiplies_bfloat16(tmp_path, monkeypatch):
+    monkeypatch.setattr(adapters, "default_dtype", lambda: torch.bfloat16)
+    method, margins = Method(tune="full", batch_tokens=4096, lr=1e-4), []
+    losses = method.losses
+
+    def noted(policy, reference, lengths):
+        margins.append((policy - reference).detach().abs().max().item())
+        return losses(policy, reference, lengths)
+
+    monkeypatch.setattr(method, "losses", noted)
+    method.train(replace(lesson([PAIR, {**PAIR, "chosen": "No."}], tmp_path), progress=Progress()))
+    assert margins == [0.0]
 
 
 @pytest.mark.parametrize("settings", [{}, {"reference": "none", "normalise": True, "beta": 5.0}, {"loss": "ipo"}])
@@ -153,7 +170,8 @@ def test_what_was_chosen_becomes_the_likelier_answer(settings, tmp_path):
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [({"beta": 0}, "beta"), ({"loss": "kto"}, "sigmoid or ipo"), ({"reference": "base"}, "start or none"),
-     ({"anchor": -1}, "anchor")],
+     ({"anchor": -1}, "anchor"), ({"warmup": -0.1}, "warmup: use a share"), ({"warmup": 1.0}, "warmup: use a share"),
+     ({"weight_decay": -1.0}, "weight_decay: use 0 or")],
 )  # fmt: skip
 def test_settings_that_make_no_sense_are_refused(wrong, said):
     with pytest.raises(Problems, match=said):

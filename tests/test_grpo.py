@@ -243,7 +243,34 @@ def test_costs_of_a_recipe_are_the_reward(model, tmp_path):
     pytest.importorskip("metier.costs")
     task = lesson(tmp_path, model, TRIAGE, label="skin")
     result = Method(steps=1, costs={"skin -> heart": 5.0, "heart -> skin": 2.0}, **QUICK).train(task)
-    assert result["reward_first_fifth"] == -5  # random bytes are no label, which costs as much as the dearest mistake
+    # Random bytes are no label, which costs as much as the dearest mistake with that right label; in shares of all.
+    assert result["reward_first_fifth"] == -1 and not any("scale" in line for line in task.progress.lines)
+    cheap = Method(costs={"skin -> heart": 2.0, "heart -> skin": 8.0})
+    (reward,) = cheap.earned(cheap.asked(task), {"triage": TRIAGE})
+    assert reward.worth("triage", "heart", question("skin")) == -0.25
+
+
+def test_advantages_of_prices_are_not_scaled_so_that_dear_mistakes_weigh_more(model, tmp_path, monkeypatch):
+    chosen = []
+
+    def train(model, examples, rewards, plan, lora, settings, *others):
+        chosen.append(settings["scale"])
+        raise UserError("seen")
+
+    monkeypatch.setattr(rollouts, "train", train)
+    for settings in ({"costs": {"skin -> heart": 5.0}}, {}, {"costs": {"skin -> heart": 5.0}, "scale": "batch"}):
+        with pytest.raises(UserError, match="seen"):
+            Method(**QUICK, **settings).train(lesson(tmp_path, model, TRIAGE, label="skin"))
+    assert chosen == ["none", "group", "batch"]
+
+
+def test_a_batch_that_is_less_than_a_step_is_said_aloud(model, tmp_path):
+    heard = []
+    for tokens in (4096, 64):
+        task = lesson(tmp_path / str(tokens), model)
+        Method(steps=1, scale="batch", batch_tokens=tokens, **QUICK).train(task)
+        heard.append([line for line in task.progress.lines if "scale" in line])
+    assert heard[0] == [] and "`batch` is a pass here, 2 of a step's 4 questions" in heard[1][0]
 
 
 def test_a_reward_that_cannot_judge_the_rows_is_refused_before_training(model, tmp_path):

@@ -139,3 +139,7 @@ def test_check_finds_a_misspelt_price(tmp_path):
     given = lesson(tmp_path, ["fair", "unfair"], [("a", "unfair"), ("b", "fair")])
     with pytest.raises(UserError, match="Did you mean 'unfair'"):
         Method(costs={"miss_unfiar": 3}).seconds(load("fake"), given, 2)
+
+
+def test_a_label_that_is_called_like_a_kind_of_mistake_is_found():
+    assert costs.fits("miss_false_alarm", ["false alarm", "fire"]) and costs.names("false_miss_x") == ["miss_x"]

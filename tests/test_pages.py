@@ -5,13 +5,13 @@ import random
 import pytest
 
 from metier import plugins
+from metier.pages import pictures
 from metier.sources._dataset import MIRROR
 from tests.browser import CHROMIUM, Browser
 from tests.test_cli import inside
 from tests.test_datasets import RAW, write_mirror
 from tests.tiny import write_lines
 
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on PATH: the pages are not looked at")
 WIDTHS = {"desk": 1280, "phone": 390}
 LABELS = {
     "ddi2013": ["mechanism", "effect", "advise", "int"],
@@ -40,6 +40,8 @@ WORDS = [
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory):
+    if CHROMIUM is None:
+        pytest.skip("no Chromium on PATH: the pages are not looked at")
     found = Browser(tmp_path_factory.mktemp("chromium"))
     yield found
     found.close()
@@ -106,6 +108,31 @@ def test_the_page_of_several_trainings_fits_as_well(browser, tmp_path, monkeypat
         browser.open(tmp_path / "run" / "report.html", width)
         assert browser.complaints(tmp_path / "run" / "report.html") == []
     assert browser.ask("document.body.innerText").count("SMOKE") > 0
+
+
+CURVES = {
+    "sft": (
+        [{"loss": 3.0, "unit": "nats a token"}, {"loss": 2.0, "unit": "nats a token"}],
+        "loss (nats a token)",
+        (0, 3),
+    ),
+    "dpo": ([{"loss": 0.7}, {"loss": 0.5}], "loss", (0, 0.7)),
+    "loss below zero": ([{"loss": -1.0}, {"loss": -3.0}], "loss", (-3, -1)),
+    "grpo": ([{"loss": -0.1, "reward": 0.2}, {"loss": 0.0, "reward": 0.8}], "reward", (0, 0.8)),
+    "grpo with costs": ([{"loss": 0.0, "reward": -1.0}, {"loss": 0.0, "reward": -1.0}], "reward", (-1, -1)),
+}
+
+
+@pytest.mark.parametrize("name", CURVES)
+def test_a_curve_says_what_it_shows_and_rises_upwards(name, monkeypatch):
+    rows, label, (low, high) = CURVES[name]
+    drawn, subplots = [], pictures.plt.subplots
+    monkeypatch.setattr(pictures.plt, "subplots", lambda **how: drawn.append(subplots(**how)) or drawn[0])
+    pictures.loss_curve([{"step": number, **row} for number, row in enumerate(rows)], "curve")
+    axes = drawn[0][1]
+    bottom, top = axes.get_ylim()
+    assert axes.get_ylabel() == label and bottom <= low and high < top
+    assert bottom == min(0, low) and list(axes.lines[0].get_ydata()) == [row[label.split()[0]] for row in rows]
 
 
 BAD = {

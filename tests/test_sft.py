@@ -89,6 +89,13 @@ def test_rows_of_a_small_source_are_seen_several_times_an_epoch():
     assert Method(repeat={"small": 0}).problems() == ["repeat: use 1 or more times for small, not 0."]
 
 
+def test_looks_at_less_than_a_row_or_with_less_than_no_patience_are_refused():
+    assert Method(look_rows=0, patience=-1).problems() == [
+        "look_rows: use 1 or a number above it, not 0.",
+        "patience: use 0 or a number above it, not -1.",
+    ]
+
+
 def test_the_adapter_that_answers_held_out_rows_best_is_kept(tmp_path):
     told = [("itch", "skin"), ("cough", "lung")]
     held_out = tmp_path / "test.csv"
@@ -121,6 +128,20 @@ def test_held_out_rows_without_the_label_that_counts_are_not_looked_at(tmp_path,
         lesson = Lesson(table, table, {"triage": benchmark}, "fake", None, tmp_path, 0, Progress())
         assert ("triage" in questions_held_out(lesson, 10)) == looked
         assert ("no held-out row has a label that its metric counts" in capsys.readouterr().err) != looked
+
+
+def test_held_out_rows_of_a_label_that_is_nowhere_else_are_not_looked_at_aloud(tmp_path, capsys):
+    path = tmp_path / "test.csv"
+    path.write_text("text,label\nrash,skin\nwheeze,lung\n")
+    base = {"source": "s", "licence": "mit", "task": "triage", "origin": "o"}
+    learned, held = (
+        rows_to_table({"id": f"{n}", "text": f"itch {n}", "label": label, **base} for n, label in enumerate(labels))
+        for labels in (["skin", "lung"], ["skin", "lung", "heart"])
+    )
+    benchmark = Declared("triage", path=str(path), prompt="{text}\nDepartment:")
+    lesson = Lesson(learned, held, {"triage": benchmark}, "fake", None, tmp_path, 0, Progress())
+    assert [question.answer for question in questions_held_out(lesson, 10)["triage"]] == ["skin", "lung"]
+    assert "1 held-out rows have a label that no row to learn or to test has ('heart')" in capsys.readouterr().err
 
 
 def test_preference_pairs_are_left_to_dpo_aloud():

@@ -7,7 +7,7 @@ import pytest
 from metier.benchmarks import Declared
 from metier.engine.generation import Generator
 from metier.engine.model import load
-from metier.errors import Problems
+from metier.errors import Problems, UserError
 from metier.plugins import build
 from metier.records import Question
 from metier.scorers import generate, numeric
@@ -47,6 +47,14 @@ def test_a_pattern_that_cannot_work_is_refused(pattern):
         ("12%", 0.12),
         ("12 percent", 0.12),
         ("from 3 to .5", 0.5),
+        ("2019-2020", 2020),
+        ("5-10%", 0.1),
+        ("5%-10%", 0.1),
+        ("$5k-$10k", 1e4),
+        ("5k−10k", 1e4),
+        ("COVID-19", 19),
+        ("a loss: -$3.5", -3.5),
+        ("(-7)", -7),
         ("none", None),
     ],
 )
@@ -61,6 +69,10 @@ def test_numbers_as_people_write_them(text, number):
         ("0.12", "12", "percent", 0),
         ("12", "12", "percent", 1),
         ("12 %", "0.12", "", 1),
+        ("2.34", "2.33", "percent", 0),
+        ("2.34 %", "2.33 %", "", 0),
+        ("2.33 %", "2.33", "percent", 1),
+        ("0.00001 %", "0", "percent", 1),
         ("1.5 million", "1500", "thousand", 1),
         ("1500", "1500", "thousand", 1),
         ("1501", "1500", "thousand", 0),
@@ -71,6 +83,10 @@ def test_numbers_as_people_write_them(text, number):
 )
 def test_scale_percent_and_tolerance(said, gold, scale, value):
     assert numeric.Scorer().judge(said, question(gold, scale=scale)).value == value
+
+
+def test_a_number_ends_with_its_line():
+    assert numeric.Scorer().stop == ["\n"] and build("scorers", "numeric", {"stop": []}).stop == []
 
 
 def test_a_right_answer_that_is_no_number_is_our_fault_and_not_the_models():
@@ -93,6 +109,8 @@ def test_every_field_counts():
     }
     broken = scorer.judge('{"drug": ', question(gold))
     assert (broken.value, broken.answer, broken.parts["valid"], broken.parts["wanted"]) == (0, None, 0, 3)
+    nothing = question(json.dumps({"drug": "", "doses": []}))
+    assert [scorer.judge(said, nothing).value for said in ("{}", '{"drug": "aspirin"}', "I cannot say")] == [1, 0, 0]
 
 
 def test_what_the_model_said_is_kept():
@@ -120,6 +138,13 @@ def test_an_instruction_is_followed_where_its_pattern_matches_the_whole_answer()
     assert scorer.judge(" Yellow.\n", asked).value == 1
     assert scorer.judge("It is yellow.", asked).value == 0
     assert scorer.judge("", asked).value == 0
+
+
+def test_a_text_of_one_token_has_no_loss_and_is_named():
+    benchmark = Declared("notes", path="unused.jsonl", prompt="{text}", scorer="loss")
+    asked = [Question("a", "Yes", ""), Question("b", "Y", ""), Question("c", "N", "")]
+    with pytest.raises(UserError, match="The text 'Y' has no loss.*Take it out, and 1 more"):
+        benchmark.build_scorer().ask(load("fake"), benchmark, asked, [])
 
 
 def test_a_models_own_repetition_penalty_does_not_change_answers():

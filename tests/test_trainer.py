@@ -1,7 +1,11 @@
 """Our loss and gradients against TRL's own on the same batch, and what a batch holds."""
 
 import copy
+import json
 import random
+import shutil
+import subprocess
+import sys
 from types import SimpleNamespace
 
 import datasets
@@ -11,7 +15,18 @@ from peft import LoraConfig, get_peft_model
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from trl import SFTConfig, SFTTrainer
 
-from metier.engine import answers, batches, fused_lora, looks, trainer, tree_attention, trees, vocabulary, weights
+from metier.engine import (
+    answers,
+    batches,
+    checkpoints,
+    fused_lora,
+    looks,
+    trainer,
+    tree_attention,
+    trees,
+    vocabulary,
+    weights,
+)
 from metier.engine.adapters import Tuned
 from metier.engine.examples import Example
 from metier.engine.forest import rounded
@@ -166,6 +181,20 @@ def test_a_mask_that_does_not_fit_is_noticed_and_rows_are_used(monkeypatch):
     assert "do not fit" in said[0]
 
 
+@pytest.mark.parametrize("change", [{"attention_dropout": 0.1}, {"layer_types": ["sliding_attention"] * 2}])
+def test_a_model_that_takes_no_trees_trains_by_rows_aloud(change, tmp_path):
+    """Dropout above all: looked at without it, trees fit, and the first step would find no way to drop weights."""
+    shutil.copytree(weights.folder("fake"), tmp_path / "model")
+    config = json.loads((tmp_path / "model" / "config.json").read_text())
+    (tmp_path / "model" / "config.json").write_text(json.dumps(config | change))
+    said = []
+    lora = LoraConfig(r=2, task_type="CAUSAL_LM")
+    cost = trainer.train(
+        load(str(tmp_path / "model"), warn=said.append), SHARED, lora, SETTINGS, tmp_path / "out", Progress()
+    )
+    assert cost["tokens_read"] == sum(map(len, SHARED)) and "Training by padded rows" in said[0]
+
+
 def test_what_prompts_share_stands_in_a_batch_once():
     forest = answers.plant(SHARED)
     assert forest.prefix == len(INSTRUCTION) + 1
@@ -244,6 +273,80 @@ def test_the_best_look_is_kept(tmp_path):
     )
     assert once["steps"] == 2
     assert (tmp_path / "adapter" / "adapter_model.safetensors").is_file() and (tmp_path / "checkpoints/best").is_dir()
+
+
+def test_a_call_killed_behind_the_checkpoint_at_which_a_look_ended_training_does_not_train_on(tmp_path):
+    class Look:
+        every = 1
+
+        def __call__(self, step, network, before):
+            return Seen(float(step), step >= 2, {})
+
+    def train():
+        settings = {**SETTINGS, "epochs": 5, "batch_tokens": 60, "checkpoint_every": 2}
+        lora = LoraConfig(r=2, task_type="CAUSAL_LM")
+        cost = trainer.train(load("fake"), SHARED, lora, settings, tmp_path, Progress(), look=Look())
+        return cost, (tmp_path / "adapter/adapter_model.safetensors").read_bytes(), looks.read(tmp_path)
+
+    (whole, adapter, lines), (resumed, adapter_again, lines_again) = train(), train()
+    assert (whole["steps"], resumed["steps"], resumed["resumed_at_step"]) == (2, 2, 2)
+    assert adapter_again == adapter and lines_again == lines and [row["stop"] for row in lines] == [False, False, True]
+
+
+def test_a_checkpoint_is_hashed_once_before_training_goes_on(tmp_path, monkeypatch):
+    settings = {**SETTINGS, "epochs": 2, "checkpoint_every": 2}
+    lora, hashed, hashes = LoraConfig(r=2, task_type="CAUSAL_LM"), [], checkpoints._hashes
+    trainer.train(load("fake"), SHARED, lora, settings, tmp_path, Progress())
+    monkeypatch.setattr(checkpoints, "_hashes", lambda folder: hashed.append(folder) or hashes(folder))
+    assert trainer.train(load("fake"), SHARED, lora, settings, tmp_path, Progress())["resumed_at_step"] > 0
+    assert len(hashed) == 1
+
+
+def test_a_look_does_not_copy_the_head_for_each_row_and_training_finds_it_as_it_was(tmp_path):
+    seen, networks = [], []
+
+    class Look:
+        every = 1
+
+        def __call__(self, step, network, before):
+            weight = network.get_output_embeddings().weight
+            networks.append(network)
+            seen.append((weight.requires_grad, weight.grad))
+            return Seen(0.0, False, {})
+
+    lora = LoraConfig(r=2, task_type="CAUSAL_LM")
+    trainer.train(load("fake"), SHARED, lora, SETTINGS, tmp_path, Progress(), look=Look())
+    # Torch multiplies a slice by a copy of weights that nothing can ask gradients of.
+    assert "unit" in json.loads((tmp_path / "log.jsonl").read_text().splitlines()[0])
+    assert set(seen) == {(True, None)} and not networks[0].get_output_embeddings().weight.requires_grad
+
+
+def test_every_checkpoint_has_its_line_in_the_log_since_it_does_not_keep_a_loss_that_waits(tmp_path):
+    for steps, every in ((700, 100), (12_300, 100), (5_000, 97), (90, 4), (250, 1)):
+        lines = trainer.config({**SETTINGS, "checkpoint_every": every}, tmp_path, steps).logging_steps
+        assert every % lines == 0 and lines <= max(1, steps // 100)
+    assert trainer.config({**SETTINGS, "checkpoint_every": 100}, tmp_path, 700).logging_steps == 5
+
+
+BROKEN_OFF = """
+import sys
+from rich.console import Console
+from metier.progress import Progress
+
+progress = Progress()
+progress.console = Console(stderr=True, force_terminal=True)
+progress.begin("training", 3, "steps")
+if sys.argv[1] == "end":
+    progress.end()
+raise KeyboardInterrupt
+"""
+
+
+@pytest.mark.parametrize("end", ["end", "break off"])
+def test_a_terminal_has_its_cursor_again_however_a_bar_ends(end):
+    hide, show = "\x1b[?25l", "\x1b[?25h"
+    said = subprocess.run([sys.executable, "-c", BROKEN_OFF, end], capture_output=True, text=True).stderr
+    assert said.count(hide) == said.count(show) == 1 and said.index(hide) < said.index(show)
 
 
 def test_batches_keep_to_the_budget_and_hold_every_row_once():

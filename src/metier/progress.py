@@ -1,5 +1,6 @@
 """How far long work has come: a bar in a terminal, a line now and then elsewhere. Always on standard error."""
 
+import atexit
 import time
 
 from rich.console import Console
@@ -38,6 +39,7 @@ class Progress:
                 transient=True,
             )
             self.bar.start()
+            atexit.register(self.bar.stop)  # or Ctrl-C and errors leave the terminal without a cursor
             self.bar.add_task(what, total=total, completed=done, line="")
 
     def advance(self, by: int = 1) -> None:
@@ -55,6 +57,7 @@ class Progress:
         now = time.monotonic()
         if self.bar:
             self.bar.stop()
+            atexit.unregister(self.bar.stop)
             self.bar = None
         self.say(f"  {self.what}: {self.done:,} {self.unit} in {_clock(now - self.began)}")
 

@@ -17,6 +17,8 @@ Places = Sequence[Sequence[int]]
 """Which examples of a batch stand in one tree."""
 Reader = Callable[..., Scores]
 """(network, examples, places or None) -> scores, in the examples' order; one that reads rows needs no places."""
+DROPOUT = ("attention_dropout", "attn_pdrop", "attention_probs_dropout_prob")
+"""What configs call the dropout of attention weights, which `tree_attention` has not."""
 
 
 def by_trees(network: Any, examples: Sequence[Example], places: Places | None = None) -> Scores:
@@ -61,9 +63,11 @@ def _device(network: Any) -> torch.device:
 
 
 def takes_trees(network: Any) -> bool:
-    """Whether tree attention can stand in: full attention only, through transformers' attention interface."""
+    """Whether tree attention can stand in: full attention only, without dropout, through transformers' attention
+    interface."""
     kinds = set(getattr(network.config, "layer_types", None) or ["full_attention"])
-    return kinds == {"full_attention"} and bool(getattr(network, "_supports_attention_backend", False))
+    drops = any(getattr(network.config, name, 0) for name in DROPOUT)
+    return kinds == {"full_attention"} and not drops and bool(getattr(network, "_supports_attention_backend", False))
 
 
 def fitting(network: Any, examples: Sequence[Example], say: Callable[[str], None]) -> Reader:
@@ -72,6 +76,10 @@ def fitting(network: Any, examples: Sequence[Example], say: Callable[[str], None
     A wrong mask gives wrong gradients without any error, so this is looked at before each training.
     """
     if not takes_trees(network):
+        say(
+            "Token trees do not fit this model: its attention has windows, dropout or code of its own, or layers are "
+            "recurrent. Training by padded rows, more slowly."
+        )
         return by_rows
     before, few = network.config._attn_implementation, _few(examples)
     with torch.no_grad(), in_float32(network):  # in bfloat16 a token may move by as much as a fault would

@@ -66,6 +66,8 @@ class AskedOnce:
         """For each question of a batch (options,) summed log-probabilities, in nats."""
         needed = {entry for position in batch for entry, _ in self.places[position]} - set(self.known)
         for entries in self.scorer.batches:
-            if mine := [entry for entry in entries if entry in needed]:
-                self.known.update(zip(mine, self.scorer.score(mine), strict=True))
+            if not needed.isdisjoint(entries):
+                # All of them, needed now or later: an evaluation that goes on after a kill reads the same batches, and
+                # in batches of another shape the last digits differ.
+                self.known.update(zip(entries, self.scorer.score(entries), strict=True))
         return [np.array([self.known[entry][place] for entry, place in self.places[position]]) for position in batch]

@@ -1,6 +1,5 @@
 """Checkpoints that are complete or do not count."""
 
-import hashlib
 import json
 import shutil
 import time
@@ -10,6 +9,7 @@ from typing import Any
 from transformers import TrainerCallback
 
 from metier import processes
+from metier.runs import file_sha256
 
 SEAL = "seal.json"
 
@@ -59,4 +59,4 @@ def _sealed(checkpoint: Path) -> dict[str, Any]:
 
 def _hashes(folder: Path) -> dict[str, str]:
     files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name.lstrip(".") != SEAL)
-    return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+    return {str(path.relative_to(folder)): file_sha256(path) for path in files}

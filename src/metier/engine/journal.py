@@ -10,23 +10,27 @@ from transformers import TrainerCallback
 from metier import processes
 from metier.errors import UserError
 from metier.progress import Progress
+from metier.runs import write_text
 
 OF_REWARDS = ("reward", "reward_std", "kl", "entropy", "groups_without_signal")
 """What reinforcement learning logs beside the loss."""
 
 
 class Journal(TrainerCallback):
-    """log.jsonl, a line a few steps, and the progress bar. A resumed run cuts the lines behind its checkpoint."""
+    """log.jsonl, a line a few steps, and the progress bar. A resumed run cuts the lines behind its checkpoint.
 
-    def __init__(self, file: Path, progress: Progress) -> None:
-        self.file, self.progress, self.step = file, progress, 0
+    `unit`: what the loss is counted in, where it is a figure with a unit.
+    """
+
+    def __init__(self, file: Path, progress: Progress, unit: str = "") -> None:
+        self.file, self.progress, self.unit, self.step = file, progress, unit, 0
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         if not processes.first():
             return
         lines = self.file.read_text().splitlines() if self.file.exists() else []
         kept = [line for line in lines if _step_of(line) <= state.global_step]
-        self.file.write_text("".join(line + "\n" for line in kept))
+        write_text(self.file, "".join(line + "\n" for line in kept))
         self.progress.begin("training", state.max_steps, "steps", done=state.global_step)
         self.step = state.global_step
 
@@ -37,10 +41,11 @@ class Journal(TrainerCallback):
     def on_log(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         logs = kwargs["logs"]
         if "loss" in logs:
-            row = {
+            row: dict[str, Any] = {
                 "step": state.global_step,
                 **{key: float(logs[key]) for key in ("loss", "learning_rate", "grad_norm")},
                 **{key: float(logs[key]) for key in OF_REWARDS if logs.get(key) is not None},
+                **({"unit": self.unit} if self.unit else {}),
             }
             if not math.isfinite(row["loss"]):
                 raise UserError(

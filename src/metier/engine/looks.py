@@ -14,6 +14,7 @@ from transformers import TrainerCallback
 from metier.engine.likelihood import cast_weights
 from metier.engine.memory import for_answering, for_training
 from metier.engine.model import default_dtype
+from metier.runs import write_text
 
 FILE, BEST = "looks.jsonl", "checkpoints/best"
 
@@ -52,7 +53,7 @@ class Looks(TrainerCallback):
         if state.is_world_process_zero:
             done = state.global_step  # at 0 the first look is taken again
             kept = [row for row in read(self.folder) if done and row["step"] <= done]
-            (self.folder / FILE).write_text("".join(json.dumps(row) + "\n" for row in kept))
+            write_text(self.folder / FILE, "".join(json.dumps(row) + "\n" for row in kept))
         if state.global_step == 0:
             self._look(state, control, kwargs["model"])
 
@@ -67,8 +68,12 @@ class Looks(TrainerCallback):
         network.set_attn_implementation(self.attention)
         network.eval()
         for_answering()
+        head = network.get_output_embeddings().weight
+        trained = head.requires_grad
+        head.requires_grad_(True)  # frozen, as below an adapter, it would be copied for each row (see `model.load`)
         with torch.no_grad():
             seen = self.look(state.global_step, as_it_answers(network), before)
+        head.requires_grad_(trained)
         for_training()
         network.train()
         network.set_attn_implementation(training)
@@ -79,10 +84,9 @@ class Looks(TrainerCallback):
         if best:
             shutil.rmtree(self.folder / BEST, ignore_errors=True)
             network.save_pretrained(str(self.folder / BEST), safe_serialization=True)
+        row = {"step": state.global_step, "score": seen.score, "best": best, "stop": seen.stop, **seen.figures}
         with open(self.folder / FILE, "a", encoding="utf-8") as stream:
-            stream.write(
-                json.dumps({"step": state.global_step, "score": seen.score, "best": best, **seen.figures}) + "\n"
-            )
+            stream.write(json.dumps(row) + "\n")
 
     @staticmethod
     def keep_best(folder: Path) -> None:
@@ -101,6 +105,11 @@ def as_it_answers(network: Any) -> Any:
     network = copy.deepcopy(network)
     cast_weights(network, default_dtype())
     return network
+
+
+def stopped(folder: Path, step: int) -> bool:
+    """Whether a look up to this step said that training ends."""
+    return any(row["step"] <= step and row.get("stop") for row in read(folder))
 
 
 def read(folder: Path) -> list[dict[str, Any]]:

@@ -18,8 +18,6 @@ class LossScorer:
     """Summed loss of whole texts, and how many tokens were predicted (all but the first)."""
 
     def __init__(self, model: Any, texts: Sequence[Sequence[int]]) -> None:
-        if short := [position for position, text in enumerate(texts) if len(text) < 2]:
-            raise ValueError(f"text {short[0]} has fewer than two tokens: nothing to predict")
         self.model, self.texts = model, [list(text) for text in texts]
         self.batches = by_length([len(text) for text in texts], TOKENS_A_BATCH)
 

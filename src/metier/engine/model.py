@@ -82,6 +82,12 @@ class LanguageModel:
         return Generator(self.network, self.tokenizer, prompts, max_tokens, stop)
 
     def losses(self, texts: Sequence[Sequence[int]]) -> LossScorer:
+        """A scorer of whole texts. Raises `UserError` where one has nothing to predict."""
+        if short := [text for text in texts if len(text) < 2]:
+            raise UserError(
+                f"The text '{self.tokenizer.decode(short[0])}' has no loss: its first token is only read, and there is "
+                f"no second. Take it out{f', and {len(short) - 1:,} more like it' if len(short) > 1 else ''}."
+            )
         return LossScorer(self.network, texts)
 
 

@@ -151,6 +151,11 @@ def train(
         network = tuned(model, lora, start, examples)
     trees = network.read is answers.by_trees
     longest = max(map(len, sampler.prompts))
+    if settings["scale"] == "batch" and (part := questions_at_once(settings, longest, trees)) < settings["prompts"]:
+        progress.say(
+            f"  scale: `batch` is a pass here, {part} of a step's {settings['prompts']} questions: more do not fit "
+            f"into `batch_tokens` {settings['batch_tokens']:,}. Raise that, or use `scale: none`."
+        )
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "You are using 'rollout_func'")  # experimental; pyproject keeps trl below 2
         trainer = GroupTrainer(
@@ -181,15 +186,22 @@ def rewarding(name: str, worth: Callable[[int, str], float | None]) -> Callable[
     return reward
 
 
+def questions_at_once(settings: dict, longest: int, trees: bool) -> int:
+    """How many of a step's questions, each with its group, a pass holds: the step is so many passes of one size.
+    `longest`: tokens of the longest prompt."""
+    read = 1 if trees else settings["group"]
+    tokens = read * longest + settings["group"] * settings["max_tokens"]
+    found = max(n for n in range(1, settings["prompts"] + 1) if n == 1 or n * tokens <= settings["batch_tokens"])
+    while settings["prompts"] % found:
+        found -= 1
+    return found
+
+
 def config(
     settings: dict, weights: list[float], longest: int, trees: bool, folder: Path, low_precision: bool
 ) -> GRPOConfig:
     """The recipe's settings in the trainer's words. `longest`: tokens of the longest prompt."""
-    read = 1 if trees else settings["group"]
-    tokens = read * longest + settings["group"] * settings["max_tokens"]
-    at_once = max(n for n in range(1, settings["prompts"] + 1) if n == 1 or n * tokens <= settings["batch_tokens"])
-    while settings["prompts"] % at_once:
-        at_once -= 1
+    at_once = questions_at_once(settings, longest, trees)
     return GRPOConfig(
         output_dir=str(folder / "checkpoints"),
         num_train_epochs=1,

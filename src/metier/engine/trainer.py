@@ -22,7 +22,7 @@ from metier.engine.answers import Scores, by_trees
 from metier.engine.batches import Batch
 from metier.engine.examples import Example
 from metier.engine.journal import Journal
-from metier.engine.looks import Look, Looks
+from metier.engine.looks import Look, Looks, stopped
 from metier.engine.memory import for_training
 from metier.engine.model import LanguageModel
 from metier.errors import UserError
@@ -119,10 +119,11 @@ def train(
         examples, settings["batch_tokens"], settings["seed"], settings["epochs"], settings.get("tokens", 0), shared
     )
     looks = [Looks(look, folder, network.attention)] if look else []
+    unit = "nats a token" if objective is None else ""
     trainer = AnswerTrainer(
         args=config(settings, folder, len(plan)),
         processing_class=model.tokenizer,
-        callbacks=[checkpoints.Seal(), Journal(folder / "log.jsonl", progress), *looks],
+        callbacks=[checkpoints.Seal(), Journal(folder / "log.jsonl", progress, unit), *looks],
         examples=examples,
         plan=plan,
         network=network,
@@ -140,11 +141,14 @@ def finish(trainer: Any, folder: Path) -> dict[str, Any]:
     """Train to the end, from the newest whole checkpoint in `folder`/checkpoints, and save `folder`/adapter: the best
     one where looks were taken, else the last."""
     trainer.remove_callback(PrinterCallback)  # the journal says it, once
-    if processes.first():
-        checkpoints.newest(folder / "checkpoints")  # broken ones are removed
+    # The first removes broken ones before the others look.
+    resume = checkpoints.newest(folder / "checkpoints") if processes.first() else None
     processes.wait()
-    resume = checkpoints.newest(folder / "checkpoints")
+    resume = resume or checkpoints.newest(folder / "checkpoints")
     before = checkpoints.seconds(resume) if resume else 0.0
+    resumed_at = int(resume.name.split("-")[1]) if resume else 0
+    if resume and stopped(folder, resumed_at):  # killed between this checkpoint and the stage's seal
+        trainer.plan = trainer.plan[:resumed_at]
     for_training()
     trainer.train(resume_from_checkpoint=str(resume) if resume else None)
     if trainer.is_world_process_zero():
@@ -154,19 +158,26 @@ def finish(trainer: Any, folder: Path) -> dict[str, Any]:
         Looks.keep_best(folder)
     return {
         "steps": trainer.state.global_step,
-        "resumed_at_step": int(resume.name.split("-")[1]) if resume else 0,
+        "resumed_at_step": resumed_at,
         "seconds_before": round(before, 1),
     }
 
 
 def log_probabilities(
-    model: LanguageModel, examples: Sequence[Example], start: Path | None, batch_tokens: int, progress: Progress
+    model: LanguageModel,
+    examples: Sequence[Example],
+    start: Path | None,
+    batch_tokens: int,
+    progress: Progress,
+    whole: bool = False,
 ) -> list[NDArray[np.float64]]:
     """For each example (answers,) the log-probabilities, in nats, that the model with the adapter `start` gives now.
 
     What a method holds its model against (the reference of DPO and of a KL term); worked out once, without gradients.
+    `whole`: all weights are to be trained. They are then read in the number format of the training, or the model would
+    differ from its reference before the first step.
     """
-    network = tuned(model, None, start, examples)
+    network = tuned(model, None, start, examples, whole=whole)
     found: list[Any] = [None] * len(examples)
     progress.begin("reference", len(examples), "rows")
     low = torch.autocast(model.network.device.type, torch.bfloat16, enabled=network.low_precision)
@@ -198,13 +209,18 @@ def config(settings: dict, folder: Path, steps: int) -> TrainingArguments:
         save_strategy="steps",
         save_steps=settings["checkpoint_every"],
         save_total_limit=2,
-        logging_steps=max(1, steps // 100),
+        logging_steps=_log_every(steps, settings["checkpoint_every"]),
         logging_nan_inf_filter=False,  # a loss that is not a number must be seen
         report_to=settings.get("track") or "none",
         disable_tqdm=True,
         ddp_find_unused_parameters=False,  # every trained weight is in every batch's loss
         remove_unused_columns=False,
     )
+
+
+def _log_every(steps: int, checkpoint_every: int) -> int:
+    """About 100 lines in all, and one at each checkpoint, which does not keep a loss that waits for its line."""
+    return max(every for every in range(1, max(1, steps // 100) + 1) if checkpoint_every % every == 0)
 
 
 def _number(batch: list[int]) -> dict[str, torch.Tensor]:

@@ -13,12 +13,19 @@ def held_out(lesson: Lesson, rows: int) -> dict[str, list[Question]]:
     """Benchmark -> at most `rows` held-out questions, the same at every call; only benchmarks that have some which
     tell models apart."""
     asked = {}
+    tasks = lesson.valid["task"].to_pylist()
     for name, benchmark in lesson.benchmarks.items():
-        tasks = lesson.valid["task"].to_pylist()
         mine = lesson.valid.take([at for at, task in enumerate(tasks) if task == name]) if name in tasks else None
         held = questions(mine, unlabelled=not benchmark.data().labelled) if mine is not None else []
+        labels = benchmark.label_set(lesson.rows) if held else []
+        if strange := [question for question in held if labels and question.answer not in labels]:
+            lesson.progress.say(
+                f"  {name}: {len(strange):,} held-out rows have a label that no row to learn or to test has "
+                f"('{strange[0].answer}'); they are not looked at"
+            )
+            held = [question for question in held if question.answer in labels]
         chosen = draw(held, rows, f"{name}:looks") if held else []
-        if chosen and not _tells(benchmark, chosen, benchmark.label_set(lesson.rows)):
+        if chosen and not _tells(benchmark, chosen, labels):
             lesson.progress.say(f"  {name}: no held-out row has a label that its metric counts; they are not looked at")
         elif chosen:
             asked[name] = chosen

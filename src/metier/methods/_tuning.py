@@ -47,7 +47,7 @@ class Tuning:
     batch_tokens: int = 512
     """Tokens a step. Rows of like length share a step; what they begin with together counts once."""
     warmup: float = 0.1
-    """Share of the steps in which the learning rate rises."""
+    """Share of the steps in which the learning rate rises, below 1."""
     schedule: str = "linear"
     """How the learning rate falls: linear, cosine or constant_with_warmup."""
     weight_decay: float = 0.0
@@ -97,12 +97,15 @@ class Tuning:
         from metier.engine.weights import adapter_file
         from metier.runs import file_sha256, fingerprint, write_json
 
-        start = lesson.adapter and file_sha256(adapter_file(lesson.adapter))
-        key = fingerprint(lesson.model, str(model.network.dtype), start, [(e.prompt, e.answers) for e in examples])
+        start, whole = lesson.adapter and file_sha256(adapter_file(lesson.adapter)), self.tune == "full"
+        asked = [(example.prompt, example.answers) for example in examples]
+        key = fingerprint(lesson.model, str(model.network.dtype), start, asked, whole)
         path = lesson.folder / "start.json"
         if path.is_file() and (known := json.loads(path.read_text(encoding="utf-8")))["key"] == key:
             return [np.array(scores) for scores in known["scores"]]
-        found = trainer.log_probabilities(model, examples, lesson.adapter, self.batch_tokens, lesson.progress)
+        found = trainer.log_probabilities(
+            model, examples, lesson.adapter, self.batch_tokens, lesson.progress, whole=whole
+        )
         if processes.first():
             write_json(path, {"key": key, "scores": [scores.tolist() for scores in found]})
         return found
@@ -124,6 +127,9 @@ class Tuning:
             for name in ABOVE_ZERO
             if getattr(self, name) <= 0
         ]
+        found += self.too_low(weight_decay=0)
+        if not 0 <= self.warmup < 1:
+            found.append(f"warmup: use a share of the steps from 0 to below 1, not {self.warmup}.")
         if self.tune not in TUNES:
             found.append(f"tune: use {', '.join(TUNES)}, not {self.tune}.{nearest(self.tune, TUNES)}")
         if self.tune == "full" and self.dora:
@@ -137,6 +143,14 @@ class Tuning:
         elif self.track and not find_spec(self.track):
             found.append(f"track: {self.track} is not installed. Try pip install {self.track}, or leave `track` out.")
         return found
+
+    def too_low(self, **least: float) -> list[str]:
+        """What is wrong with settings that are below the least value they may have."""
+        return [
+            f"{name}: use {value} or a number above it, not {getattr(self, name)}."
+            for name, value in least.items()
+            if not getattr(self, name) >= value
+        ]
 
     def fitted(self, model: Any, question: Question, benchmark: Any, answers: list[str]) -> tuple[Any, bool]:
         """A question with these answers as an `Example`, and whether the prompt had to lose its beginning.

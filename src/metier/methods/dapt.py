@@ -150,9 +150,7 @@ class Method(Tuning):
             found.append(f"replay: use a share from 0 to below 1, not {self.replay}.")
         if self.block < 16:
             found.append(f"block: use at least 16 tokens, not {self.block}.")
-        if self.tokens < 0 or self.look_every < 0:
-            found.append("tokens and look_every: use 0 or a number above it.")
-        return found
+        return found + self.too_low(tokens=0, look_every=0, look_rows=1, stall=0, patience=0)
 
 
 @dataclass

@@ -33,10 +33,11 @@ class Method(Tuning):
     weights: list[float] = field(default_factory=list)
     """What each of `rewards` counts, in their order; left out: 1 each."""
     costs: dict[str, float] = field(default_factory=dict)
-    """What mistakes cost, in your own units: `right -> said: 5` or `miss_LABEL: 20`. The reward is minus the cost."""
+    """What mistakes cost, in your own units: `right -> said: 5` or `miss_LABEL: 20`. The reward is minus the cost, as a
+    share of the dearest mistake's."""
     scale: str = ""
-    """Advantages are divided by the deviation of rewards in the `group`, in the `batch` or by `none`; left out: group,
-    and with `costs` batch, so that dear mistakes weigh more than cheap ones."""
+    """Advantages are divided by the deviation of rewards in the `group`, in the `batch` (the questions of one pass) or
+    by `none`; left out: group, and with `costs` none, so that dear mistakes weigh more than cheap ones."""
     temperature: float = 1.0
     """Of sampling. Higher tries more different answers."""
     beta: float = 0.0
@@ -62,7 +63,7 @@ class Method(Tuning):
         earned = self.earned(asked, kinds)
         examples = self.examples(model, lesson)
         longest = self.max_tokens or longest_answer(model, asked, kinds)
-        chosen = {"scale": self.scale or ("batch" if self.costs else "group"), "max_tokens": longest}
+        chosen = {"scale": self.scale or ("none" if self.costs else "group"), "max_tokens": longest}
         settings = {**vars(self), **chosen, "stop": common_stops(kinds), "seed": lesson.seed}
         worth = [(reward.name, reward.weight, _of_position(reward, asked)) for reward in earned]
         plan = self.plan(len(asked), lesson.seed)
@@ -96,7 +97,8 @@ class Method(Tuning):
             )
         (benchmark,) = kinds.values()
         labels = benchmark.labels or sorted({question.answer for _, question in asked})
-        return of_costs(kinds, costs.matrix(labels, self.costs), labels)
+        prices = costs.matrix(labels, self.costs)
+        return of_costs(kinds, prices / max(prices.max(), 1e-12), labels)  # shares, as in min_risk: any currency is one
 
     def examples(self, model: Any, lesson: Lesson) -> list[Any]:
         """The labelled rows with their right answer, in the rows' order. Raises `UserError` where there is no room."""
@@ -182,13 +184,9 @@ class Method(Tuning):
         found = super().problems()
         if self.tune == "full":
             found.append("tune: grpo trains an adapter, not all weights. Use lora or qlora.")
-        for name, least in (("prompts", 1), ("group", 2), ("steps", 0), ("max_tokens", 0)):
-            if getattr(self, name) < least:
-                found.append(f"{name}: use {least} or a number above it, not {getattr(self, name)}.")
+        found += self.too_low(prompts=1, group=2, steps=0, max_tokens=0, beta=0)
         if self.temperature <= 0:
             found.append(f"temperature: use a number above 0, not {self.temperature}: answers must differ.")
-        if self.beta < 0:
-            found.append(f"beta: use 0 or a number above it, not {self.beta}.")
         if self.scale not in ("", "group", "batch", "none"):
             found.append(f"scale: use group, batch or none, not {self.scale}.")
         if self.weights and len(self.weights) != len(self.rewards):

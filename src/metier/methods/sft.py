@@ -90,11 +90,7 @@ class Method(Tuning):
         if not 0 <= self.balance <= 1:
             found.append(f"balance: use a number from 0 to 1, not {self.balance}.")
         found += [f"repeat: use 1 or more times for {name}, not {n}." for name, n in self.repeat.items() if n < 1]
-        return found + [
-            f"{name}: use 0 or a number above it, not {getattr(self, name)}."
-            for name in ("tokens", "look_every", "patience")
-            if getattr(self, name) < 0
-        ]
+        return found + self.too_low(tokens=0, look_every=0, look_rows=1, patience=0)
 
 
 def balanced(labels: Sequence[tuple[str, str]], balance: float, seed: int) -> list[int]:

@@ -50,15 +50,18 @@ def intervals(rows: Sequence[tuple[str, dict[str, float] | None]], title: str, s
 
 
 def loss_curve(log: Sequence[dict[str, Any]], title: str) -> str:
-    """Training loss by step, as logged."""
+    """What a training logged by step: the mean reward where it has rewards, whose loss says nothing, else the loss."""
+    what = "reward" if "reward" in log[-1] else "loss"
+    unit = log[-1].get("unit") if what == "loss" else None
     steps = np.array([row["step"] for row in log], dtype=float)
-    losses = np.array([row["loss"] for row in log], dtype=float)
+    values = np.array([row[what] for row in log], dtype=float)
+    low, high = min(0.0, float(values.min())), float(values.max())
     with plt.rc_context(STYLE):
         figure, axes = plt.subplots(figsize=(7, 2.6))
-        axes.plot(steps, losses, color=AFTER, lw=1.6)
+        axes.plot(steps, values, color=AFTER, lw=1.6)
         axes.set_xlabel("step")
-        axes.set_ylabel("loss on answers (nats a token)")
-        axes.set_ylim(0, float(losses.max()) * 1.05)
+        axes.set_ylabel(f"{what} ({unit})" if unit else what)
+        axes.set_ylim(low, high + (0.05 * (high - low) or 1.0))
         axes.grid(axis="y", color="#e6eaee")
         return _svg(figure, title)
 
