@@ -101,3 +101,16 @@ def test_batches_of_any_size_give_the_same():
 def test_what_curate_insists_on_without_the_step_is_equality():
     rows = table([{"text": QUESTIONS[0].text.upper()}, {"text": f"and {QUESTIONS[0].text}"}])
     assert decontaminate.overlap(rows, [Asked(*QUESTIONS)]) == {"0": "a question of 'exam' (q0)"}
+
+
+def test_a_label_that_reads_like_a_short_question_is_no_leak_whatever_stands_beside_it():
+    asked = [Question("reset", "password reset", "account"), Question("signs", "???", "other")]
+    labels = ["password reset", None, "balance not updated after cheque or cash deposit"]
+    rows = table({"text": text(30, n), "label": label} for n, label in enumerate(labels))
+    assert not reasons(decontaminate.Step().apply(rows, Surroundings(0, [Asked(*asked)])))
+
+
+def test_a_long_answer_that_holds_a_question_is_named_by_its_own_row():
+    rows = [{"text": "Hello."}, {"text": "Hello again.", "label": f"{text(9, 'a')} {QUESTIONS[3].text}"}]
+    sifted = decontaminate.Step().apply(table(rows), Surroundings(0, [Asked(*QUESTIONS)]))
+    assert list(reasons(sifted)) == ["1"]

@@ -130,6 +130,7 @@ def test_files_called_train_and_test_are_what_they_are_called(tmp_path):
     write_csv(tmp_path / "data" / "desk_test.csv", rows[90:], delimiter=";")
     found = new("x", tmp_path / "data", into=tmp_path)
     assert (found["train"], found["test"]) == (90, 30)
+    assert any("The test is `desk_test.csv`, by the name. Is that meant?" in doubt for doubt in found["questions"])
     assert check(load(tmp_path / "x" / "recipe.yaml", changes=["model=fake"])) == []
 
 

@@ -77,6 +77,17 @@ def held_out_by_time(rows, **settings):
     return {row["id"] for row in sifted.kept.to_pylist() if row["split"] == "valid"}, sifted.notes
 
 
+def test_further_rows_of_a_group_follow_those_whose_side_is_fixed():
+    rows = [{"text": f"{n}", "group": f"p{n % 20}", "source": "two", "split": None} for n in range(200)]
+    rows += [{"text": f"held out {n}", "group": f"p{n}", "split": "valid"} for n in range(5)]
+    rows += [{"text": f"learned {n}", "group": f"p{n + 5}", "split": "train"} for n in range(5)]
+    sides: dict = {}
+    for row in split.Step().apply(table(rows), AROUND).kept.to_pylist():
+        sides.setdefault(row["group"], set()).add(row["split"])
+    assert all(len(found) == 1 for found in sides.values())
+    assert sides["p3"] == {"valid"} and sides["p7"] == {"train"} and len(sides) == 20
+
+
 def test_by_time_the_latest_rows_are_held_out_whatever_their_labels():
     # In no order, in several forms of one calendar; 2024-03-01T01:00+02:00 is still February in UTC.
     times = ["2024-03-02", "20240101", "2024-03-01T01:00:00+02:00", "2023-12-31 23:59", "2024-03-01", "2022-05", "2021"]

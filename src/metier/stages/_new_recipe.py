@@ -13,7 +13,7 @@ from metier.recipe import DEFAULT_INDUSTRY
 from metier.redaction import PROFILES
 from metier.stages._columns import Columns
 
-FIRST, LAST = ["licence", "normalise"], ["decontaminate", {"split": {"by": "group"}}, {"select": {"rows": 17000}}]
+FIRST, LAST = ["licence", "normalise", "decontaminate"], [{"split": {"by": "group"}}, {"select": {"rows": 17000}}]
 """Steps before and behind redaction and duplicates, which hang on what the answers are."""
 
 LONGEST_WRITTEN = 512

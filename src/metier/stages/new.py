@@ -148,7 +148,7 @@ def _parts(head: str, separator: str) -> tuple[float, int]:
 
 def _sides(rows: list[Row], columns: Columns, gathered: Gathered) -> list[str]:
     """train, valid, test or out for each row: as a column or the files' names say, else drawn."""
-    said = _said(rows, columns)
+    said = _said(rows, columns, gathered)
     sides = _drawn(rows, columns, gathered) if said is None else said
     if "test" not in sides:
         raise UserError(
@@ -185,7 +185,7 @@ def _group_doubts(groups: list[Any], sides: list[str], name: str) -> list[str]:
     return found
 
 
-def _said(rows: list[Row], columns: Columns) -> list[str] | None:
+def _said(rows: list[Row], columns: Columns, gathered: Gathered) -> list[str] | None:
     """The sides that a column or the names of the files give; None where neither names a test."""
     if columns.split:
         for _, _, row in rows:
@@ -197,6 +197,8 @@ def _said(rows: list[Row], columns: Columns) -> list[str] | None:
         sides.append(next((SIDES[word] for word in words if word in SIDES), "train"))
     if not {"train", "test"} <= set(sides):
         return None
+    tests = sorted({file.name for (_, file, _), side in zip(rows, sides, strict=True) if side == "test"})
+    gathered.doubts.append(f"The test is {', '.join(f'`{name}`' for name in tests)}, by the name. Is that meant?")
     if "valid" in sides:
         columns.split = "metier_split"
         for (_, _, row), side in zip(rows, sides, strict=True):

@@ -45,7 +45,7 @@ class Step:
 
     rowwise = True
     reads_benchmarks = True
-    version = 3
+    version = 4
 
     def apply(self, rows: pa.Table, around: Surroundings) -> Sifted:
         if "items" not in around.kept:
@@ -53,9 +53,11 @@ class Step:
         items: Items = around.kept["items"]
         asked, said = compared(rows, around.benchmarks), pc.fill_null(rows["label"], "").combine_chunks()
         found, partly = items.held_by(asked, self.coverage, self.longest)
-        if (pc.max(pc.binary_length(said)).as_py() or 0) > SHORT_ANSWER:
-            in_answers, partly_there = items.held_by(said, self.coverage, self.longest)
-            found, partly = {**in_answers, **found}, partly + partly_there
+        long = np.flatnonzero(pc.greater(pc.binary_length(said), SHORT_ANSWER))
+        if len(long):  # a short label may well be called as a short question reads
+            in_answers, partly_there = items.held_by(said.take(pa.array(long)), self.coverage, self.longest)
+            found = {**{int(long[at]): why for at, why in in_answers.items()}, **found}
+            partly += [(int(long[at]), entry) for at, entry in partly_there]
         if rows["chosen"].null_count < len(rows):
             # A prompt of the test is one, whatever two answers stand behind it.
             prompts = sequence_hashes(foldable(compared(rows, around.benchmarks, answers=False)))

@@ -20,7 +20,8 @@ SHOWN = 3
 @dataclass
 class Step:
     """Hold out a share of the training rows for choosing settings. Sides that a source fixed stay as they are, but a
-    source that fixed no held-out rows gives some of its training rows.
+    source that fixed no held-out rows gives some of its training rows. Further rows of a group follow those that are
+    fixed.
 
     A group is what the column `group` says; a cluster of duplicates is one where `dedup` ran before with `drop: false`.
     Where `dedup` drops, one row of a cluster is left; rows less alike than its threshold are no cluster.
@@ -32,7 +33,7 @@ class Step:
     """`group` keeps a patient, contract or customer on one side; `row` treats every row as its own group; `time` holds
     out the latest rows by the column `time`, whatever their labels, and with them the whole of their groups."""
 
-    version = 2
+    version = 3
 
     def apply(self, rows: pa.Table, around: Surroundings) -> Sifted:
         """Raises `UserError` by time, where a time cannot be read or no row is earlier than the rest."""
@@ -43,14 +44,18 @@ class Step:
         open_rows = [i for i, side in enumerate(splits) if side is None or side == "train" and sources[i] not in fixed]
         # A row without a group is its own group; so is every row where the recipe says so.
         group_of = {i: (groups[i] if self.by != "row" and groups[i] is not None else ids[i]) for i in open_rows}
+        sides = _fixed(splits, groups, set(open_rows)) if self.by != "row" else {}
+        for i in [i for i in open_rows if groups[i] in sides]:
+            splits[i] = sides[groups[i]]
+            del group_of[i]
         notes: dict[str, Any] = {}
         if self.by == "time":
-            held_out, notes = self._latest(group_of, _times(rows, open_rows))
+            held_out, notes = self._latest(group_of, _times(rows, list(group_of)))
             if not held_out and group_of and not fixed:
                 raise UserError(f"split by time: {notes['alarms'][0]} Use `by: group`.")
         else:
             held_out = self._hold_out(group_of, kinds, random.Random(f"split:{around.seed}"))
-        for i in open_rows:
+        for i in group_of:
             splits[i] = "valid" if group_of[i] in held_out else "train"
         at = rows.schema.get_field_index("split")
         rows = rows.set_column(at, rows.schema.field(at), pa.array(splits, pa.string()))
@@ -108,6 +113,12 @@ class Step:
     def problems(self) -> list[str]:
         found = [] if 0 < self.valid < 0.9 else [f"valid: use a share between 0 and 0.9, not {self.valid}."]
         return found + ([] if self.by in ("group", "row", "time") else [f"by: use group, row or time, not {self.by}."])
+
+
+def _fixed(splits: list[str | None], groups: list[str | None], open_rows: set[int]) -> dict[str | None, str]:
+    """Group -> the side that a source fixed for some of its rows; held out, where it fixed both."""
+    fixed = [(group, splits[i]) for i, group in enumerate(groups) if i not in open_rows and group is not None]
+    return {group: side for group, side in sorted(fixed, key=lambda it: it[1] == "valid") if side}
 
 
 def _kinds(rows: pa.Table, around: Surroundings, valid: float) -> list[str | None]:
