@@ -35,6 +35,14 @@ def test_an_edited_step_is_done_again_with_those_behind_it_and_none_before(triag
     assert edited == [(tmp_path / f"fresh/curate/{side}.parquet").read_bytes() for side in ("train", "valid")]
 
 
+def test_the_lock_has_the_recipe_as_it_is_after_its_steps_were_edited(triage, tmp_path):
+    sums = []
+    for share in (0.1, 0.2):
+        curated(triage, tmp_path / "run", STEPS % share)
+        sums.append(json.loads((tmp_path / "run/lock.json").read_text())["recipe_sha256"])
+    assert sums[0] != sums[1] == runs.file_sha256(tmp_path / "run/recipe.yaml")
+
+
 def test_steps_cannot_be_edited_once_something_was_trained(triage, tmp_path):
     curated(triage, tmp_path / "run", STEPS % 0.1)
     (tmp_path / "run" / "train").mkdir()

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import time
 from collections import Counter
 
@@ -132,6 +133,18 @@ def test_rows_come_with_split_licence_and_provenance(name, mirror):
     assert source.citation and source.url and source.fingerprint() == source.fingerprint()
 
 
+def test_questions_of_a_source_belong_together_by_the_column_that_the_benchmark_names(mirror):
+    plain, grouped, misspelt = (
+        plugins.build("benchmarks", "unfair_tos", settings)
+        for settings in ({}, {"cluster": "service"}, {"cluster": "servise"})
+    )
+    services = [question.fields["service"] for question in plain.questions()]
+    assert [question.group for question in grouped.questions()] == services and None not in services
+    assert [question.group for question in plain.questions()] != services
+    with pytest.raises(UserError, match="goes by the column 'servise'.*Did you mean 'service'"):
+        misspelt.questions()
+
+
 def test_a_mirror_without_its_test_file_is_named(mirror):
     benchmark = plugins.build("benchmarks", "banking77", {})
     for path in (mirror / plugins.build("sources", "banking77", {}).folder).glob("test.*"):
@@ -196,6 +209,67 @@ def test_a_saved_copy_of_the_hubs_dataset_gives_the_same_rows(name, tmp_path, mo
     assert rows[0]["text"] and rows[0]["label"] and (not labels or rows[0]["label"] in labels)
     if name == "banking77":
         assert rows[0]["label"] == "card arrival"
+
+
+def write_hub_copy(folder, *texts):
+    import datasets
+
+    part = datasets.Dataset.from_list([{"text": text, "label": 0} for text in texts])
+    datasets.DatasetDict({"train": part, "test": part}).save_to_disk(str(folder))
+
+
+def test_the_fingerprint_of_a_saved_copy_follows_its_files(tmp_path, monkeypatch):
+    monkeypatch.setenv(MIRROR, str(tmp_path))
+    folder = tmp_path / "finance/banking77/hub"
+    prints = []
+    for text in ("one", "two"):
+        shutil.rmtree(folder, ignore_errors=True)
+        write_hub_copy(folder, text)
+        source = plugins.build("sources", "banking77", {})
+        prints.append(source.fingerprint())
+        assert source.rows()["text"].to_pylist() == [text] * 2
+        assert plugins.build("sources", "banking77", {}).fingerprint() == prints[-1]  # reading leaves nothing there
+    assert prints[0] != prints[1]
+
+
+def write_hub_cache(folder, commit, text):
+    """What `datasets` keeps of a commit of the hub's banking77."""
+    import datasets
+    from datasets.arrow_writer import ArrowWriter
+
+    at = folder / "PolyAI___banking77" / "default" / "0.0.0" / commit
+    at.mkdir(parents=True)
+    columns = datasets.Features({"text": datasets.Value("string"), "label": datasets.ClassLabel(names=["a_label"])})
+    for split in ("train", "test"):
+        with ArrowWriter(path=str(at / f"banking77-{split}.arrow"), features=columns) as writer:
+            writer.write({"text": text, "label": 0})
+            writer.finalize()
+    splits = [{"name": split, "num_examples": 1, "dataset_name": "banking77"} for split in ("train", "test")]
+    named = {"builder_name": "parquet", "dataset_name": "banking77", "config_name": "default", "version": "0.0.0"}
+    datasets.DatasetInfo(features=columns, splits=splits, **named).write_to_directory(str(at))
+
+
+def test_the_fingerprint_of_the_hubs_data_follows_the_commit_that_is_read(tmp_path, monkeypatch):
+    import datasets
+
+    monkeypatch.delenv(MIRROR, raising=False)
+    monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", True)
+    prints = []
+    for commit, text in (("a" * 40, "one"), ("b" * 40, "two")):
+        monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / commit)
+        write_hub_cache(tmp_path / commit, commit, text)
+        source = plugins.find("sources", "banking77")()
+        prints.append(source.fingerprint())
+        assert source.rows()["text"].to_pylist() == [text] * 2
+        assert plugins.find("sources", "banking77")().fingerprint() == prints[-1]
+    assert prints[0] != prints[1] and all(said.startswith("PolyAI/banking77@main None train=") for said in prints)
+
+
+def test_the_fingerprint_of_tatqa_follows_its_reports(mirror):
+    before = plugins.build("sources", "tatqa", {}).fingerprint()
+    report = {"doc_id": "d", "table": [["a", "2"]], "paragraphs": ["p"]}
+    write_lines(mirror / "finance/tatqa/docs.jsonl", [report])
+    assert plugins.build("sources", "tatqa", {}).fingerprint() != before
 
 
 def test_what_is_nowhere_says_what_to_set(monkeypatch):

@@ -6,12 +6,14 @@ import pytest
 import torch
 import yaml
 
+from metier.engine import weights
 from metier.errors import UserError
+from metier.plugins import build
 from metier.progress import Progress
 from metier.runs import saved_run
 from metier.stages.check_lm_eval import check_lm_eval
 from metier.stages.evaluate import read_answers
-from metier.stages.export import export
+from metier.stages.export import _Ending, _tokens_only, export
 from tests.test_docs import ROOT, blocks
 from tests.test_runs import go
 from tests.tiny import write_triage
@@ -108,3 +110,11 @@ def test_the_page_that_says_how_to_use_a_model_gives_the_verdicts_answers(run, t
 def test_an_unknown_form_is_refused(run, tmp_path):
     with pytest.raises(UserError, match="Did you mean 'merged'"):
         export(run, "merge", tmp_path / "x")
+
+
+def test_options_of_which_one_begins_another_are_exported_with_the_end_that_is_scored(run):
+    model = _tokens_only(weights.folder("fake", print))
+    end = model.tokenizer.eos_token
+    ending = _Ending(build("scorers", "choice", {}), model, "plain")
+    assert ending.of(("carbon", "carbon dioxide")) == end and ending.of(("carbon", "neon")) == ""
+    assert _Ending(build("scorers", "preference", {}), model, "plain").of(("carbon", "neon")) == end

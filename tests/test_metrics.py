@@ -304,3 +304,11 @@ def test_metrics_that_perfect_answers_leave_nothing_to_are_found():
     assert "none of its 5 questions has a label that f1 (b) counts" in unfit(asked, table)[0]
     asked = {"f1 (ab)": plugins.build("metrics", "f1", {"positive": ["ab"]})}
     assert "the label 'ab', which no answer has" in unfit(asked, table)[0]
+
+
+def test_free_text_is_a_label_whatever_its_case_but_where_labels_differ_in_nothing_else():
+    said = chosen(["yes", "no", "no"], ["Yes", " NO ", "maybe"])
+    assert outcomes(said, ["no", "yes"]).predicted.tolist() == [1, 0, -1]
+    assert outcomes(chosen(["us", "US"], ["US", "Us"]), ["US", "us"]).predicted.tolist() == [0, -1]
+    with pytest.raises(UserError, match="'Yes' is not among"):  # the test's own answers are to be spelt alike
+        outcomes(chosen(["Yes"], ["yes"]), ["no", "yes"])

@@ -11,6 +11,7 @@ from metier.metrics import outcomes
 from metier.recipe import load
 from metier.scorers import Answer
 from metier.stages.prove import arms, paired, prove
+from tests.test_cli import inside
 from tests.tiny import write_triage
 
 
@@ -65,3 +66,10 @@ def test_proving_ends_with_a_sentence_an_arm_and_goes_on_after_a_kill(tmp_path, 
 def test_two_seeds_are_refused(triage):
     with pytest.raises(UserError, match="3 or more"):
         prove(load(triage), triage.parent / "out", 0, 0, 2)
+
+
+def test_a_recipe_that_check_refuses_is_not_proved(monkeypatch, capsys, tmp_path):
+    recipe = write_triage(tmp_path)
+    recipe.write_text(recipe.read_text().replace("benchmarks:\n", "benchmarks:\n  - icd10cm_chapter\n"))
+    code, _, err = inside(monkeypatch, capsys, "prove", recipe, "--out", tmp_path / "out")
+    assert code == 3 and "Add `task:` with one of" in err and not (tmp_path / "out").exists()

@@ -3,10 +3,12 @@
 from types import SimpleNamespace
 
 import pytest
+import yaml
 
-from metier.checks import check, task_problems
+from metier.checks import check, order_problems, question_problems, task_problems
 from metier.errors import Problems, UserError
-from metier.recipe import load
+from metier.recipe import build_one, load
+from tests.tiny import write_lines, write_triage
 
 
 def recipe(tmp_path, text):
@@ -164,6 +166,10 @@ def test_a_prompt_that_names_no_column_is_said_and_the_label_is_no_column(triage
         ("scorer: choice, options: options", "macro_f1 counts labels, and the scorer choice has no label set"),
         ("scorer: loss, metrics: [loss, accuracy]", "accuracy counts right answers, and a loss is neither right"),
         ("scorer: generate, metrics: [exact_match, mcc]", "mcc counts labels, and the scorer generate"),
+        ("metrics: [perplexity]", "perplexity reads losses, which the scorer label does not give"),
+        ("metrics: [accuracy, span_f1]", "span_f1 reads fields, which the scorer label does not give"),
+        ("scorer: generate, metrics: [exact_match, brier]", "brier reads probabilities, which the scorer generate"),
+        ("scorer: preference, metrics: [nll, accuracy]", "nll decides, and the cheap answers have no probabilities"),
     ],
 )
 def test_a_metric_that_does_not_fit_the_scorer_is_said_before_training(triage, declared, said):
@@ -211,3 +217,57 @@ def test_what_a_benchmark_reads_is_missed_in_the_same_go_as_what_a_source_reads(
     said = "\n".join(check(mine))
     assert "fed_rate_moves is not here" in said and "arc_easy is not here" in said
     assert said.count("The dataset fed_rate_moves is not here") == 1
+
+
+def test_redaction_before_the_test_questions_are_taken_out_is_refused():
+    steps = "[licence, normalise, {redact: {profile: healthcare}}, decontaminate, split]"
+    (said,) = order_problems(load(None, changes=[f"steps={steps}"]))
+    assert "Put `decontaminate` before `redact`" in said
+    for pack in ("healthcare", "finance", "legal", "retail"):
+        assert order_problems(load(None, pack)) == []
+
+
+def test_two_files_of_one_name_are_refused_as_two_sources(tmp_path):
+    for year in ("2023", "2024"):
+        (tmp_path / year).mkdir()
+        write_triage(tmp_path / year)
+    text = (tmp_path / "2023/recipe.yaml").read_text().replace("path: train.jsonl", "path: 2023/train.jsonl")
+    twice = text.replace("sources: [", "sources: [{path: 2024/train.jsonl, text: note, licence: proprietary}, ")
+    (said,) = check(load(recipe(tmp_path, twice.replace("path: test", "path: 2023/test"))))
+    assert "2 sources are called 'train'" in said and "2024/train.jsonl" in said
+
+
+def test_a_benchmark_of_a_source_names_no_columns_that_the_source_knows():
+    wrong = load(None, changes=["benchmarks=[{icd10cm_chapter: {text: note, label: code, options: all}}]"])
+    assert sum("names a column" in said for said in check(wrong)) == 3
+
+
+def test_slices_by_a_column_that_there_is_not_are_said(triage):
+    triage.write_text(triage.read_text().replace("cluster: patient", "cluster: patient, slices: [deprtment]"))
+    with pytest.raises(UserError, match="goes by the column 'deprtment'"):
+        load(triage).build_benchmarks()[0].questions()
+
+
+def test_a_margin_is_a_number(tmp_path):
+    with pytest.raises(Problems, match="`keep.general"):
+        load(recipe(tmp_path, "keep: {general: true}\n"))
+
+
+@pytest.mark.parametrize(
+    "declared, row, said",
+    [
+        ("scorer: numeric, metrics: [accuracy]", {"department": "n/a"}, "'n/a' is no number"),
+        ("scorer: fields, metrics: [span_f1]", {"department": "{}"}, None),
+        ("scorer: fields, metrics: [span_f1]", {"department": "heart"}, "no JSON object"),
+        ("scorer: pattern, metrics: [accuracy]", {"department": "a"}, "lacks the column 'must'"),
+        ("scorer: pattern, metrics: [accuracy]", {"department": "a", "must": "("}, "missing ), unterminated"),
+        ("scorer: choice, metrics: [accuracy]", {"department": "a"}, "has to be one of two or more `options`"),
+        ("scorer: preference, metrics: [accuracy]", {"department": "a"}, "is no pair of two different answers"),
+    ],
+)
+def test_questions_that_no_answer_can_be_judged_to_are_said_before_training(tmp_path, declared, row, said):
+    write_lines(tmp_path / "test.jsonl", [{"note": "Case 1", **row}])
+    own = {"name": "own", "path": str(tmp_path / "test.jsonl"), "text": "note", "label": "department"}
+    benchmark = build_one("benchmarks", {**own, **yaml.safe_load(f"{{{declared}}}")})
+    found = question_problems(benchmark, benchmark.questions())
+    assert (said in found[0] and "1 of the 1 questions" in found[0]) if said else not found

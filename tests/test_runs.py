@@ -409,6 +409,28 @@ def test_rows_that_changed_after_training_are_not_evaluated(triage, tmp_path):
             evaluate.evaluate(run)
 
 
+def test_a_verdict_is_not_told_with_rows_that_the_model_was_not_trained_on(undisturbed, tmp_path):
+    recipe, _ = undisturbed
+    home = tmp_path / "home"
+    shutil.copytree(recipe.parent, home, ignore=shutil.ignore_patterns("run"))
+    go(home / "recipe.yaml", home / "run")
+    path = home / "train.jsonl"
+    path.write_text("\n".join(path.read_text().splitlines()[:-4]) + "\n")
+    run = runs.saved_run(home / "run", Progress())
+    curate.curate(run)
+    with pytest.raises(UserError, match="rows changed since training"):
+        report.report(run)
+
+
+def test_held_out_rows_of_an_unknown_label_have_no_right_answer_to_choose(undisturbed):
+    recipe, whole = undisturbed
+    run = runs.saved_run(whole, Progress())
+    (benchmark,) = load(recipe).build_benchmarks()
+    held = evaluate._held_out(run, benchmark, ["cardiology", "dermatology"])
+    assert {question.answer for question in held} == {"cardiology", "dermatology"}
+    assert {question.answer for question in evaluate._held_out(run, benchmark, ["dermatology"])} == {"dermatology"}
+
+
 @pytest.mark.parametrize("metric, balanced", [("accuracy", False), ("macro_f1", True), ("mcc", True)])
 def test_the_cheap_classifier_weighs_rare_labels_where_the_deciding_metric_asks_for_them(
     triage, tmp_path, monkeypatch, metric, balanced

@@ -259,3 +259,11 @@ def test_a_row_whose_group_was_learned_does_not_choose_the_scale(recipe, tmp_pat
         pq.read_table(tmp_path / "out" / "averaged" / f"curate/{side}.parquet") for side in ("train", "valid")
     )
     assert len(held_out) and not set(held_out["group"].to_pylist()) & set(learned["group"].to_pylist())
+
+
+def test_a_test_that_changed_is_asked_of_the_averaged_model_too(recipe, tmp_path):
+    seeds(recipe, tmp_path / "out", 2)
+    path = tmp_path / "test.csv"
+    path.write_text(path.read_text() + "itch 500,skin\n")
+    again = seeds(recipe, tmp_path / "out", 2)
+    assert {entry["n"] for entry in (again["benchmarks"][0], again["averaged"]["benchmarks"][0])} == {41}

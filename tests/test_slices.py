@@ -1,5 +1,7 @@
 """Slices: every question counted, small ones not judged, all flagged as exploratory."""
 
+from dataclasses import replace
+
 from metier.metrics.accuracy import Metric
 from metier.scorers import Answer
 from metier.slices import FEWEST, slices
@@ -24,6 +26,16 @@ def test_a_slice_is_judged_from_enough_questions_on_and_never_for_good():
 def test_a_benchmark_without_slices_has_none():
     plain = [Answer("1", "", "", "a", "a", 1.0)]
     assert slices(Metric(), {"base": plain, "tuned": plain}, ["a"], seed=0) == []
+
+
+def test_a_slice_of_fewer_groups_than_a_test_takes_is_only_counted():
+    def grouped(right, groups):
+        return [replace(answer, group=f"p{n % groups}") for n, answer in enumerate(answers(right))]
+
+    for groups, judged in ((9, False), (15, True)):
+        base, tuned = grouped([False] * 35, groups), grouped([n % 2 == 0 for n in range(35)], groups)
+        [big, _] = slices(Metric(), {"base": base, "tuned": tuned}, ["a", "b"], seed=0)
+        assert big["n"] == 30 and ("gain" in big) == judged
 
 
 def test_a_slice_without_the_label_that_counts_has_no_figures():

@@ -46,6 +46,7 @@ KEPT = {
     "margin": 0.1,
     "state": "kept",
     "n": 80,
+    "clusters": 80,
     "decisive_n": 900,
 }
 
@@ -77,6 +78,14 @@ def test_the_majority_answer_has_a_figure_for_every_metric():
     golds = [answer.gold for answer in answers(range(60))]
     assert found["majority"] == golds.count("a") / len(golds)
     assert found["metrics"][0]["majority"] == found["majority"]
+
+
+def test_a_metric_that_the_cheap_answers_have_no_ground_for_is_told_without_them():
+    sure = [replace(answer, probabilities=(0.8, 0.2)) for answer in answers(range(60))]
+    benchmark = Declared("exam", path="unused.jsonl", metrics=["accuracy", "brier"])
+    given = {"base": sure, "tuned": sure, "cheap": answers(range(30))}
+    accuracy, brier = judge_benchmark(benchmark, given, ["a", "b"], "a", seed=0, alpha=0.05)["metrics"]
+    assert accuracy["cheap"] and brier["cheap"] is None and brier["tuned"]["value"] > 0
 
 
 def test_not_sure_says_how_many_items_would_decide():
@@ -229,8 +238,9 @@ def test_a_handful_of_clusters_is_not_tested():
     found = judge_benchmark(BENCHMARK, given, ["a", "b"], None, seed=0, alpha=0.05)
     assert found["p"] == 1.0 and "too few groups" in found["test"]
     assert verdict(found)[0] == "HOLD"
+    assert "3 groups of questions are too few to test" in verdict(found)[1][0]
     kept = judge_kept(BENCHMARK, 0.1, given["base"], given["base"], ["a", "b"], seed=0)
-    assert kept["state"] == "inconclusive"
+    assert kept["state"] == "inconclusive" and "stand in 3 groups" in forgetting.said(kept)
 
 
 def test_harm_is_not_hidden_by_many_benchmarks():

@@ -49,7 +49,8 @@ def tfidf(
 
     labels = [question.answer for question in known]
     if len(set(labels)) < 2:
-        return [_answer(question, prompt, labels[0], None) for question in questions]
+        sure = tuple(float(label == labels[0]) for label in label_set)
+        return [_answer(question, prompt, labels[0], sure) for question in questions]
     columns, pairs = _setting(known, prompt), _pairs(known, prompt)
     words = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, token_pattern=WORD, preprocessor=_text)
     characters = TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 5), sublinear_tf=True, preprocessor=_text)
@@ -149,6 +150,6 @@ def _trigrams(text: str) -> set[str]:
     return {text[at : at + 3] for at in range(len(text) - 2)}
 
 
-def _answer(question: Question, prompt: str, chosen: str, probabilities: tuple[float, ...] | None) -> Answer:
+def _answer(question: Question, prompt: str, chosen: str, probabilities: tuple[float, ...]) -> Answer:
     right = float(chosen == question.answer)
     return answered(question, question.render(prompt), Judgement(right, chosen), probabilities=probabilities)

@@ -6,6 +6,8 @@ from typing import Any
 from metier import plugins
 from metier.errors import Problems, UserError, nearest
 from metier.recipe import Recipe, build_one, has_benchmark, task_of
+from metier.records import Question
+from metier.scorers import misfit
 
 
 def check(recipe: Recipe) -> list[str]:
@@ -31,6 +33,7 @@ def check(recipe: Recipe) -> list[str]:
     names = [benchmark.name for benchmark in built["benchmarks"]]
     problems += [f"There are two benchmarks named '{name}'." for name in sorted(set(names)) if names.count(name) > 1]
     if not problems:
+        problems += name_problems(recipe.build_sources())
         problems += task_problems(recipe.build_sources(), recipe.build_benchmarks())
         problems += chain_problems(recipe.build_methods())
     if recipe.embedding:
@@ -76,6 +79,42 @@ def _build_all(kind: str, uses: Sequence[Any], problems: list[str]) -> list[Any]
         except UserError as error:
             problems.append(str(error))
     return built
+
+
+def question_problems(benchmark: Any, asked: Sequence[Question]) -> list[str]:
+    """Questions that a benchmark's scorer can judge no answer to: otherwise the first one would stop the evaluation,
+    which is after training."""
+    scorer = benchmark.build_scorer()
+    found = [(question.id, why) for question in asked if (why := misfit(scorer, question))]
+    if not found:
+        return []
+    many = f"{len(found):,} of the {len(asked):,} questions of benchmark '{benchmark.name}' cannot be judged"
+    return [f"{many}; {found[0][0]}: {found[0][1]}. Mend the test, or name another `scorer`."]
+
+
+def order_problems(recipe: Recipe) -> list[str]:
+    """Rows are held against the test as they were read: with stand-ins for names and shifted dates they are no longer
+    the same texts, and a test question would be learned from."""
+    steps = [name for name, _ in map(plugins.named, recipe.steps)]
+    if "redact" in steps and "decontaminate" in steps[steps.index("redact") :]:
+        return [
+            "The step `decontaminate` stands behind `redact`, where names and dates of a test question are gone and "
+            "it is no longer known. Put `decontaminate` before `redact`."
+        ]
+    return []
+
+
+def name_problems(sources: list[Any]) -> list[str]:
+    """Sources whose rows could not be told apart afterwards: ids, cards and reasons go by the name."""
+    where: dict[str, list[str]] = {}
+    for source in sources:
+        where.setdefault(source.name, []).append(getattr(source, "path", source.name))
+    return [
+        f"{len(paths)} sources are called '{name}' ({', '.join(paths)}), and their rows would have the same ids. Name "
+        "them as one source with a pattern (`path: data/*/tickets.jsonl`), or rename a file."
+        for name, paths in where.items()
+        if len(paths) > 1
+    ]
 
 
 def task_problems(sources: list[Any], benchmarks: list[Any]) -> list[str]:

@@ -92,7 +92,7 @@ def prove(
     """Does curation help? Arms of the same tokens, raw to fully curated, by the paired test."""
     from metier.stages.prove import prove as run_arms
 
-    found = run_arms(load_recipe(recipe, None, set_, False), out, rows, tokens, seeds)
+    found = run_arms(checked(load_recipe(recipe, None, set_, False)), out, rows, tokens, seeds)
     print(json.dumps(found) if json_ else "\n".join(found["sentences"]))
 
 

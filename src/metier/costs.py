@@ -48,7 +48,9 @@ def _index(name: str, key: str, labels: Sequence[str]) -> int:
 
 def names(mistake: str) -> list[str]:
     """The labels that a kind of mistake names."""
-    return mistake.split(ARROW) if ARROW in mistake else [mistake.removeprefix(MISS).removeprefix(FALSE)]
+    if ARROW in mistake:
+        return mistake.split(ARROW, 1)
+    return [mistake.removeprefix(MISS if mistake.startswith(MISS) else FALSE)]
 
 
 def fits(mistake: str, labels: Sequence[str]) -> bool:

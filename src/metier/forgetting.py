@@ -37,6 +37,7 @@ def kept(
         "metric": title,
         "unit": metric.unit,
         "n": len(groups),
+        "clusters": len(set(groups)),
         "base": base,
         "tuned": tuned,
         "change": asdict(worse),
@@ -77,11 +78,13 @@ def said(entry: dict[str, Any]) -> str:
         f"{margin})"
     )
     needed = f"about {entry['decisive_n']:,} items, not {entry['n']:,}" if entry["decisive_n"] else "other text"
+    open_yet = f"the interval holds the margin, and it would take {needed} to show that it is kept"
+    if entry["clusters"] < stats.FEWEST_CLUSTERS:
+        open_yet = f"its items stand in {entry['clusters']} groups, and fewer than {stats.FEWEST_CLUSTERS} show nothing"
     return {
         "kept": f"Kept {seen}.",
         "lost": f"Lost {seen}: the model forgot more than the recipe tolerates.",
-        "inconclusive": f"Not sure about {seen}: the interval holds the margin, and it would take {needed} to show "
-        "that it is kept.",
+        "inconclusive": f"Not sure about {seen}: {open_yet}.",
         WATCHED: f"Watched {seen}: it decides nothing.",
         FORGOTTEN: f"Forgotten {seen}: it decides nothing here, but use this model for what it was tuned for, no more.",
     }[entry["state"]]

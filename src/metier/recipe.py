@@ -3,7 +3,7 @@
 import copy
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -45,7 +45,7 @@ class Recipe(BaseModel):
     """What trains on it, in order; each goes on with the adapter of the one before."""
     benchmarks: list[Any] = []
     """What judges the model: names, or {name: ..., path: ..., text: ..., label: ..., prompt: ...}."""
-    keep: dict[str, float | Literal["watch"]] = {}
+    keep: dict[str, Annotated[float, Field(strict=True)] | Literal["watch"]] = {}
     """What must not be forgotten: benchmark -> how much worse it may become, in its own unit; `watch`: it is told on
     page one and decides nothing."""
     ship: Ship = Ship()

@@ -1,5 +1,6 @@
 """What an answer in words is worth to reinforcement learning: any scorer's judgement, or what a mistake costs."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +10,7 @@ import numpy as np
 from metier import plugins
 from metier.errors import UserError
 from metier.records import Question
-from metier.scorers import Judgement
+from metier.scorers import judged, plain
 
 Worth = Callable[[str, str, Question], float | None]
 """(task, answer in words, question) -> its worth; None: could not be judged."""
@@ -28,7 +29,7 @@ class Reward:
         for task, question in asked:
             try:
                 self.worth(task, question.answer, question)
-            except (KeyError, ValueError) as error:
+            except (KeyError, ValueError, re.error) as error:
                 why = f"it lacks the column {error}" if isinstance(error, KeyError) else str(error)
                 raise UserError(
                     f"The reward '{self.name}' cannot judge row {question.id} of {task}: {why}. Use it on other rows "
@@ -55,26 +56,15 @@ def of_costs(benchmarks: Mapping[str, Any], prices: np.ndarray, labels: Sequence
 
     An answer that is no label costs as much as the dearest mistake with that right label.
     """
-    places = {_plain(label): place for place, label in enumerate(labels)}
+    places = {plain(label): place for place, label in enumerate(labels)}
     scorers = {name: benchmark.build_scorer() for name, benchmark in benchmarks.items()}
 
     def worth(task: str, said: str, question: Question) -> float:
-        if _plain(question.answer) not in places:
+        if plain(question.answer) not in places:
             raise ValueError(f"'{question.answer}' is none of the labels {', '.join(labels)}")
         answer = judged(scorers[task], said, question).answer
-        row = prices[places[_plain(question.answer)]]
-        place = places.get(_plain(answer or ""))
+        row = prices[places[plain(question.answer)]]
+        place = places.get(plain(answer or ""))
         return -float(row.max() if place is None else row[place])
 
     return Reward("costs", worth)
-
-
-def judged(scorer: Any, said: str, question: Question) -> Judgement:
-    """As an evaluation judges: what comes behind the scorer's first stop string is not heard."""
-    cuts = [said.find(stop) for stop in getattr(scorer, "stop", None) or () if stop in said]
-    judgement: Judgement = scorer.judge(said[: min(cuts)] if cuts else said, question)
-    return judgement
-
-
-def _plain(label: str) -> str:
-    return " ".join(label.split()).casefold()

@@ -109,15 +109,17 @@ def open_run(folder: Path, recipe: Recipe, progress: Progress) -> Run:
             raise UserError(f"The folder {folder} is not empty and holds no run. Name another folder with `--out`.")
         write_text(folder / "recipe.yaml", mine)
     run = Run(folder, recipe, progress)
-    versions = {name: version(name) for name in PACKAGES}
+    versions, sha256 = {name: version(name) for name in PACKAGES}, hashlib.sha256(mine.encode()).hexdigest()
     if not (folder / "lock.json").is_file():
         run.lock(
-            recipe_sha256=hashlib.sha256(mine.encode()).hexdigest(),
+            recipe_sha256=sha256,
             seeds=[recipe.seed],
             python=platform.python_version(),
             versions=versions,
             machine={"system": platform.platform(), "processor": processor(), "cores": os.cpu_count()},
         )
+    if run.locked()["recipe_sha256"] != sha256:  # the steps were edited
+        run.lock(recipe_sha256=sha256)
     made_with = run.locked()["versions"]
     if other := [
         f"{name} {made_with.get(name)}, now {versions[name]}"
@@ -188,7 +190,8 @@ def fingerprint(*parts: Any) -> str:
 
 
 def file_sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    with open(path, "rb") as stream:  # in pieces: a checkpoint has gigabytes
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def processor() -> str:

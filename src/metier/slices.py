@@ -11,7 +11,7 @@ from metier.metrics import MetricLike, outcomes
 from metier.scorers import Answer
 
 FEWEST = 20
-"""Questions below which a slice is counted and not judged."""
+"""Questions below which a slice is counted and not judged; so it is with fewer clusters than a test takes."""
 
 
 def slices(
@@ -29,7 +29,8 @@ def slices(
         for value in sorted({value for value in values if value is not None}):
             chosen = [position for position, own in enumerate(values) if own == value]
             entry = {"column": column, "value": value, "n": len(chosen), "exploratory": True}
-            if len(chosen) >= FEWEST:
+            clusters = {tuned[position].group or tuned[position].id for position in chosen}
+            if len(chosen) >= FEWEST and len(clusters) >= stats.FEWEST_CLUSTERS:
                 tables = [outcomes([side[position] for position in chosen], labels) for side in (base, tuned)]
                 entry |= _figures(metric, tables, seed)  # nothing where it has no label that the metric counts
             found.append(entry)

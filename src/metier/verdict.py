@@ -229,6 +229,8 @@ def _judge(entry: dict[str, Any], min_gain: float, alpha: float) -> tuple[str, s
     if not entry["p_holm"] < alpha:
         visible = entry["smallest_visible"]
         could = f"the test could have shown {visible:.3f}" if visible else "no draw of questions tells the two apart"
+        if entry["clusters"] < stats.FEWEST_CLUSTERS:
+            could = f"{entry['clusters']} groups of questions are too few to test (fewer than {stats.FEWEST_CLUSTERS})"
         return "none", f"{seen}: no gain beyond chance; {could}."
     if not (gain["value"] >= min_gain and gain["low"] > 0):
         return "none", f"{seen}: less than the {min_gain:g} that the recipe asks for."
@@ -261,7 +263,9 @@ def _close(entry: dict[str, Any], alpha: float) -> bool:
 def _row(title: str, metric: MetricLike, table: dict[str, Outcomes], seed: int, alpha: float) -> dict[str, Any]:
     """All models under one metric."""
     paired = compare(metric, table["base"], table["tuned"], seed, alpha)
-    cheap = compare(metric, table["cheap"], table["tuned"], seed, alpha).before if "cheap" in table else None
+    # Some cheap answers have no probabilities, which a metric may read.
+    has_cheap = _plain_value(metric, table.get("cheap")) is not None
+    cheap = compare(metric, table["cheap"], table["tuned"], seed, alpha).before if has_cheap else None
     return {
         "metric": title,
         "unit": metric.unit,

@@ -117,7 +117,7 @@ class Declared:
         table = self.data().rows()
         if self.source:
             table = table.filter(pc.equal(table["split"], "test"))
-        found = [self._sliced(question) for question in questions(table, unlabelled=not self._labelled())]
+        found = questions(table, unlabelled=not self._labelled())
         if not found:
             where = (
                 f"The source '{self.source}' holds no test rows; in a mirror, their file is missing from its folder."
@@ -125,7 +125,18 @@ class Declared:
                 else "Check its `path` and `label`."
             )
             raise UserError(f"The benchmark '{self.name}' has no questions. {where}")
-        return found
+        return [self._placed(question) for question in self._having(found)]
+
+    def _having(self, asked: list[Question]) -> list[Question]:
+        """The questions. Raises `UserError` where none has a column that the benchmark goes by."""
+        columns = {column for question in asked for column in question.fields}
+        wanted = [*self.slices, *([self.cluster] if self.cluster and self.source else [])]
+        if missing := [column for column in wanted if column not in columns]:
+            raise UserError(
+                f"The benchmark '{self.name}' goes by the column '{missing[0]}', which none of its questions has."
+                f"{nearest(missing[0], columns)}"
+            )
+        return asked
 
     def label_set(self, training_rows: pa.Table | None = None) -> list[str]:
         """All answers there are, sorted where the benchmark does not give an order; none where a scorer needs none."""
@@ -141,8 +152,11 @@ class Declared:
         labelled: bool = self.data().labelled
         return labelled
 
-    def _sliced(self, question: Question) -> Question:
+    def _placed(self, question: Question) -> Question:
+        """The question with its kind, and with what it belongs to where the benchmark says that of a source's rows."""
         found = {column: question.fields[column] for column in self.slices if column in question.fields}
+        if self.source and self.cluster:
+            return replace(question, slices=found, group=question.fields.get(self.cluster))
         return replace(question, slices=found)
 
     def _examples(self, question: Question) -> str:
@@ -184,6 +198,7 @@ class Inspection:
             found.append(f"The benchmark '{it.name}' names no metric. Add `metrics: [accuracy]`.")
         if it.shots and it.path:
             found.append(f"The benchmark '{it.name}' has `shots` but a test file only. Solved examples need a source.")
+        found += self._columns_beside_a_source() if it.source else []
         found += self._plug_ins()
         named = set(re.findall(r"\{(\w+)\}", it.prompt))
         if not named:
@@ -197,6 +212,15 @@ class Inspection:
                 for name in sorted(named - columns)
             ]
         return found
+
+    def _columns_beside_a_source(self) -> list[str]:
+        given = {"text": self.benchmark.text != "text", "label": self.benchmark.label not in ("label", None)}
+        given |= {"options": self.benchmark.options is not None}
+        return [
+            f"The benchmark '{self.benchmark.name}' names a column `{key}`, which its source knows. Leave it out."
+            for key, differs in given.items()
+            if differs
+        ]
 
     def _plug_ins(self) -> list[str]:
         found: list[str] = []
@@ -212,12 +236,18 @@ class Inspection:
     def _metrics_without_a_ground(self) -> list[str]:
         """Metrics that the scorer's answers are no ground for; otherwise it would be found out after training."""
         it, scorer = self.benchmark, self.benchmark.build_scorer()
-        found = []
-        for title, metric in it.build_metrics().items():
-            if getattr(metric, "needs_labels", False) and not (scorer.chooses or it.labels):
-                found.append(f"{title} counts labels, and the scorer {plugins.named(it.scorer)[0]} has no label set")
-            elif metric.share_of_right and getattr(scorer, "sums_losses", False):
+        name, found = plugins.named(it.scorer)[0], []
+        given = {*getattr(scorer, "gives", ()), *(["labels"] if scorer.chooses or it.labels else [])}
+        for number, (title, metric) in enumerate(it.build_metrics().items()):
+            reads = getattr(metric, "reads", None)
+            if reads == "labels" and reads not in given:
+                found.append(f"{title} counts labels, and the scorer {name} has no label set")
+            elif reads and reads not in given:
+                found.append(f"{title} reads {reads}, which the scorer {name} does not give")
+            elif "losses" in given and reads != "losses":
                 found.append(f"{title} counts right answers, and a loss is neither right nor wrong")
+            elif reads == "probabilities" and number == 0 and hasattr(scorer, "cheap"):
+                found.append(f"{title} decides, and the cheap answers have no probabilities to be held against")
         return [f"The benchmark '{it.name}': {why}. Name other `metrics`; see `metier list metrics`." for why in found]
 
 

@@ -4,6 +4,7 @@ A metric turns every answer into a short vector (`statistics`) and the weighted 
 (`value`). A bootstrap draw is then a weighting of the answers, and ten thousand of them are one matrix product.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 
 from metier.errors import UserError, nearest
 from metier.records import Question
-from metier.scorers import Answer
+from metier.scorers import Answer, plain
 
 Floats = NDArray[np.float64]
 
@@ -62,7 +63,8 @@ class MetricLike(Protocol):
     """`share` for figures between 0 and 1, else a word."""
     share_of_right: bool
     """Whether the figure is the share of questions answered right, so that McNemar's test and Wilson's interval fit."""
-    # `needs_labels = True` where it is worked out of a label set, which some scorers do not have.
+    # `reads = "labels"` where it is worked out of more than right and wrong, which not all scorers give: labels,
+    # probabilities, fields or losses (`gives` of a scorer).
 
     def statistics(self, outcomes: Outcomes) -> Floats:
         """(n, k): the vector of each answer."""
@@ -83,13 +85,21 @@ def outcomes(answers: Sequence[Answer], labels: Sequence[str]) -> Outcomes:
         )
     return Outcomes(
         gold=np.array([index.get(answer.gold, -1) for answer in answers]),
-        predicted=np.array([index.get(answer.answer, -1) if answer.answer is not None else -1 for answer in answers]),
+        predicted=np.array(_said([answer.answer for answer in answers], index)),
         value=np.array([np.nan if answer.value is None else answer.value for answer in answers], dtype=float),
         weight=np.array([answer.weight for answer in answers], dtype=float),
         labels=tuple(labels),
         groups=tuple(answer.group or answer.id for answer in answers),
         answers=tuple(answers),
     )
+
+
+def _said(answers: Sequence[str | None], index: Mapping[str, int]) -> list[int]:
+    """The label of each answer; free text names one whatever its case, as a scorer compares it, but where two labels
+    differ in nothing else."""
+    several = Counter(map(plain, index))
+    loosely = {plain(label): place for label, place in index.items() if several[plain(label)] == 1}
+    return [-1 if said is None else index.get(said, loosely.get(plain(said), -1)) for said in answers]
 
 
 def perfect(asked: Sequence[Question], labels: Sequence[str]) -> Outcomes:

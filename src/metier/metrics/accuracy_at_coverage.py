@@ -25,6 +25,7 @@ class Metric:
     higher_is_better = True
     unit = "share"
     share_of_right = False
+    reads = "probabilities"
 
     def problems(self) -> list[str]:
         return [] if 0 < self.coverage <= 1 else [f"coverage: use a share above 0 up to 1, not {self.coverage}."]

@@ -19,6 +19,7 @@ class Metric:
     higher_is_better = False
     unit = "bits a byte"
     share_of_right = False
+    reads = "losses"
 
     def statistics(self, outcomes: Outcomes) -> Floats:
         return np.column_stack([outcomes.value / np.log(2), parts(outcomes, "bytes", unjudged=0.0)])

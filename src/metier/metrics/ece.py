@@ -24,6 +24,7 @@ class Metric:
     higher_is_better = False
     unit = "share"
     share_of_right = False
+    reads = "probabilities"
 
     def problems(self) -> list[str]:
         return [] if self.bins > 0 else [f"bins: use a number above 0, not {self.bins}."]

@@ -21,7 +21,7 @@ class Metric:
     higher_is_better = False
     unit = "cost an answer"
     share_of_right = False
-    needs_labels = True
+    reads = "labels"
 
     def statistics(self, outcomes: Outcomes) -> Floats:
         table = prices.matrix(outcomes.labels, self.costs)

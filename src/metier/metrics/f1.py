@@ -21,7 +21,7 @@ class Metric:
     higher_is_better = True
     unit = "share"
     share_of_right = False
-    needs_labels = True
+    reads = "labels"
 
     def problems(self) -> list[str]:
         return [] if self.positive else ["positive: name at least one label."]

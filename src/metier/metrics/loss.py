@@ -14,6 +14,7 @@ class Metric:
     higher_is_better = False
     unit = "nats a token"
     share_of_right = False
+    reads = "losses"
 
     def statistics(self, outcomes: Outcomes) -> Floats:
         return np.column_stack([outcomes.value, outcomes.weight])

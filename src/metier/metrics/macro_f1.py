@@ -14,7 +14,7 @@ class Metric:
     higher_is_better = True
     unit = "share"
     share_of_right = False
-    needs_labels = True
+    reads = "labels"
 
     def statistics(self, outcomes: Outcomes) -> Floats:
         return label_counts(outcomes)

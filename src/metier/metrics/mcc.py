@@ -19,7 +19,7 @@ class Metric:
     higher_is_better = True
     unit = "correlation"
     share_of_right = False
-    needs_labels = True
+    reads = "labels"
 
     def statistics(self, outcomes: Outcomes) -> Floats:
         size = len(outcomes.labels)

@@ -23,6 +23,7 @@ class Metric:
     higher_is_better = False
     unit = "nats an answer"
     share_of_right = False
+    reads = "probabilities"
 
     def statistics(self, outcomes: Outcomes) -> Floats:
         n, given = len(outcomes.answers), stated(outcomes)

@@ -17,6 +17,7 @@ class Metric:
     higher_is_better = True
     unit = "share"
     share_of_right = False
+    reads = "fields"
 
     def statistics(self, outcomes: Outcomes) -> Floats:
         return parts(outcomes, "hits", "wanted", "given")

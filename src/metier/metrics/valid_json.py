@@ -17,6 +17,7 @@ class Metric:
     unit = "share"
     # A share, but not of right answers: McNemar's test would count other questions than this figure does.
     share_of_right = False
+    reads = "fields"
 
     part = "valid"
 

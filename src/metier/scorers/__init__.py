@@ -3,6 +3,7 @@
 Every scorer is also a reward: `judge` takes an answer in words, so reinforcement learning and a report use one ruler.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
@@ -81,6 +82,9 @@ class ScorerLike(Protocol):
     """Raised when answers would come out differently, so that no stale answer is used."""
     chooses: bool
     """Whether the answer is one of a label set, so that a cheap classifier can be held against it."""
+    # `gives = ("probabilities",)` where its answers have more than a value, for metrics that read it: probabilities,
+    # fields (the counts of `fields`) or losses. `misfit(question)` says why a question cannot be judged, where some
+    # cannot.
 
     def ask(self, model: Any, benchmark: Any, questions: Sequence[Question], labels: Sequence[str]) -> Asking:
         """Get ready to ask all questions."""
@@ -105,10 +109,33 @@ def answered(question: Question, prompt: str, judgement: Judgement, **more: Any)
     )
 
 
+def plain(text: str) -> str:
+    """A free answer or a label as they are compared: white space and case aside."""
+    return " ".join(text.split()).casefold()
+
+
 def same(said: str, gold: str) -> Judgement:
     """Right where the words are the same, white space and case aside."""
-    plain = " ".join(said.split())
-    return Judgement(float(plain.casefold() == " ".join(gold.split()).casefold()), plain or None)
+    return Judgement(float(plain(said) == plain(gold)), " ".join(said.split()) or None)
+
+
+def judged(scorer: Any, said: str, question: Question) -> Judgement:
+    """What an answer in words is worth; what comes behind the scorer's first stop string is not heard."""
+    cuts = [said.find(stop) for stop in getattr(scorer, "stop", None) or () if stop in said]
+    judgement: Judgement = scorer.judge(said[: min(cuts)] if cuts else said, question)
+    return judgement
+
+
+def misfit(scorer: Any, question: Question) -> str | None:
+    """Why a scorer can judge no answer to a question, not even the right one; None where it can."""
+    try:
+        judged(scorer, question.answer, question)
+    except KeyError as error:
+        return f"it lacks the column {error}"
+    except (ValueError, re.error) as error:
+        return str(error)
+    found: str | None = scorer.misfit(question) if hasattr(scorer, "misfit") else None
+    return found
 
 
 def prompt_hash(prompt: str) -> str:

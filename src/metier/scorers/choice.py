@@ -27,6 +27,7 @@ class Scorer:
 
     version = 3
     chooses = False
+    gives = ("probabilities",)
 
     def problems(self) -> list[str]:
         return [] if self.length in ("none", "byte", "pmi") else [f"length: use none, byte or pmi, not {self.length}."]
@@ -36,6 +37,16 @@ class Scorer:
 
     def judge(self, said: str, question: Question) -> Judgement:
         return same(said, question.answer)
+
+    def ends(self, options: list[list[int]]) -> bool:
+        """Whether the end token belongs to these options, given in tokens: one of them begins with another."""
+        ordered = sorted(options)
+        return any(longer[: len(shorter)] == shorter for shorter, longer in zip(ordered, ordered[1:], strict=False))
+
+    def misfit(self, question: Question) -> str | None:
+        if len(question.options) > 1 and question.answer in question.options:
+            return None
+        return f"its right answer '{question.answer}' has to be one of two or more `options`: {list(question.options)}"
 
 
 class ChoiceAsking:
@@ -50,9 +61,10 @@ class ChoiceAsking:
         self.prompts = [text for text, _ in read]
         # The same list of options is one tree: benchmarks with a label set have a single one for all questions.
         sets = {tuple(offered): number for number, offered in enumerate(options)}
-        encoded = {
-            offered: _with_end([model.answer(o, template) for o in offered], model.end_token) for offered in sets
-        }
+        encoded = {offered: [model.answer(o, template) for o in offered] for offered in sets}
+        for offered, said in encoded.items():
+            if scorer.ends(said):
+                encoded[offered] = [[*option, model.end_token] for option in said]
         self.scores = model.options([tokens for _, tokens in read], [encoded[tuple(offered)] for offered in options])
         self.batches: list[list[int]] = self.scores.batches
         self.offset = {offered: np.zeros(len(offered)) for offered in sets}
@@ -85,9 +97,3 @@ class ChoiceAsking:
             log_likelihoods=tuple(round(float(nats), 5) for nats in log_likelihoods),
             options=tuple(question.options) or None,
         )
-
-
-def _with_end(options: list[list[int]], end: int) -> list[list[int]]:
-    ordered = sorted(options)
-    begins = any(longer[: len(shorter)] == shorter for shorter, longer in zip(ordered, ordered[1:], strict=False))
-    return [[*option, end] for option in options] if begins else options

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from metier.records import Question
-from metier.scorers import Judgement
+from metier.scorers import Judgement, plain
 from metier.scorers.generate import Scorer as Generate
 
 
@@ -22,7 +22,8 @@ class Scorer(Generate):
     stop: list[str] = field(default_factory=list)
     """Where an answer ends."""
 
-    version = 1
+    version = 2
+    gives = ("fields",)
 
     def judge(self, said: str, question: Question) -> Judgement:
         wanted, given = _items(_object(question.answer)), _items(_object(said))
@@ -33,7 +34,7 @@ class Scorer(Generate):
         for name in sorted({key for key, _ in wanted | (given or set())}):
             of_field = {item for item in wanted if item[0] == name}, {item for item in given or () if item[0] == name}
             parts |= _counts(f"{name}.", *of_field)
-        value = parts["hits"] / parts["wanted"] if parts["wanted"] else float(not given)
+        value = parts["hits"] / parts["wanted"] if parts["wanted"] else float(given == wanted)
         return Judgement(value, None if given is None else json.dumps(_object(said), sort_keys=True), parts)
 
 
@@ -69,4 +70,4 @@ def _items(found: dict[str, Any] | None) -> set[tuple[str, str]] | None:
 
 def _plain(value: Any) -> str:
     text = value if isinstance(value, str) else json.dumps(value, sort_keys=True)
-    return " ".join(text.split()).casefold()
+    return plain(text)

@@ -17,3 +17,6 @@ class Scorer(Choice):
 
     def ask(self, model: Any, benchmark: Any, questions: Sequence[Question], labels: Sequence[str]) -> ChoiceAsking:
         return ChoiceAsking(self, model, benchmark, questions, [labels] * len(questions))
+
+    def misfit(self, question: Question) -> str | None:
+        return None  # the options are the benchmark's labels, which are looked at as a whole

@@ -15,7 +15,7 @@ class Scorer:
 
     version = 3
     chooses = False
-    sums_losses = True  # nothing is right or wrong
+    gives = ("losses",)
 
     def ask(self, model: Any, benchmark: Any, questions: Sequence[Question], labels: Sequence[str]) -> "LossAsking":
         return LossAsking(model, benchmark, questions)

@@ -11,6 +11,10 @@ from metier.records import Question
 from metier.scorers import Answer, Judgement, answered, same
 
 NEITHER = Judgement(None, None)
+NO_PAIR = (
+    "is no pair of two different answers, of which one was preferred: the scorer `preference` needs rows with `chosen` "
+    "and `rejected`"
+)
 
 
 @dataclass
@@ -27,6 +31,7 @@ class Scorer:
 
     version = 1
     chooses = False
+    gives = ("probabilities",)
 
     def problems(self) -> list[str]:
         return [] if self.length in ("token", "none") else [f"length: use token or none, not {self.length}."]
@@ -37,13 +42,20 @@ class Scorer:
     def judge(self, said: str, question: Question) -> Judgement:
         return same(said, question.answer)
 
+    def ends(self, options: list[list[int]]) -> bool:
+        """As `choice` says it; here the end token always belongs to an answer."""
+        return True
+
+    def misfit(self, question: Question) -> str | None:
+        return None if _others(question) else NO_PAIR
+
     def cheap(self, benchmark: Any, asked: Sequence[Question], learned: Sequence[Question]) -> tuple[str, list[Answer]]:
         """(what it is called, its answers): the longer of two answers, in characters, or the shorter one where that
         was preferred in more of the pairs learned from."""
         sign = 1 if sum(np.sign(_longer_by(question)) for question in learned) >= 0 else -1
         answers = []
         for question in asked:
-            longer_by, (other,) = sign * _longer_by(question), _others(question)
+            longer_by, other = sign * _longer_by(question), _others(question)[0]
             prefers = Judgement(1.0, question.answer) if longer_by > 0 else Judgement(0.0, other)
             judged = prefers if longer_by else NEITHER
             answers.append(answered(question, benchmark.render(question), judged, options=question.options))
@@ -55,7 +67,8 @@ class Asking:
 
     def __init__(self, scorer: Scorer, model: Any, benchmark: Any, questions: Sequence[Question]) -> None:
         for question in questions:
-            _others(question)
+            if not _others(question):
+                raise UserError(f"Question {question.id} {NO_PAIR}.")
         self.questions, self.per_token, template = questions, scorer.length == "token", benchmark.template
         read = [model.read(benchmark.render(question), template) for question in questions]
         self.prompts = [text for text, _ in read]
@@ -88,14 +101,9 @@ class Asking:
 
 
 def _others(question: Question) -> tuple[str, ...]:
-    """The answer that was not preferred. Raises `UserError` where the question is no pair."""
+    """The answer that was not preferred; empty where the question is no pair."""
     others = tuple(option for option in question.options if option != question.answer)
-    if len(question.options) != 2 or len(others) != 1:
-        raise UserError(
-            f"Question {question.id} is no pair of two different answers, of which one was preferred. The scorer "
-            "`preference` needs rows with `chosen` and `rejected`."
-        )
-    return others
+    return others if len(question.options) == 2 and len(others) == 1 else ()
 
 
 def _longer_by(question: Question) -> int:

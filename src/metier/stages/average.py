@@ -48,7 +48,8 @@ def average(done: list[Run], folder: Path) -> Run:
         sources=first.locked()["sources"],
     )
     inputs = made_from(done)
-    _rows(run, done, inputs)
+    # What is asked is no part of the weights, but the stages behind go by what the rows were held against.
+    _rows(run, done, fingerprint(inputs, [one.result("curate").get("asked") for one in done]))
     adapter = run.folder / "train" / "adapter"
     file = f"train/adapter/{weights.adapter_file(folders[0]).name}"
     if run.done("train", inputs, file) is None:

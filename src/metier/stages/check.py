@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from metier.checks import check as problems_of
+from metier.checks import order_problems, question_problems
 from metier.errors import Problems, UserError
 from metier.methods import Lesson, of_sources
 from metier.progress import Progress
@@ -35,7 +36,7 @@ def check(recipe: Recipe) -> dict[str, Any]:
 
     Raises `Problems` with everything that is wrong. The estimate comes from timing a few passes of the model.
     """
-    if problems := problems_of(recipe):
+    if problems := problems_of(recipe) or order_problems(recipe):
         raise Problems(problems)
     from metier.engine.estimate import asking_seconds
     from metier.engine.memory import kernels_mb
@@ -52,6 +53,8 @@ def check(recipe: Recipe) -> dict[str, Any]:
     asked = [
         (benchmark, benchmark.questions(most)) for benchmark in [*benchmarks, *(b for b, _ in recipe.build_keep())]
     ]
+    if problems := [said for benchmark, found in asked for said in question_problems(benchmark, found)]:
+        raise Problems(problems)
     model = load(recipe.model)
     started = time.monotonic()
     asking = sum(asking_seconds(model, benchmark, found) for benchmark, found in asked)
@@ -69,7 +72,7 @@ def check(recipe: Recipe) -> dict[str, Any]:
         "train": train,
         "questions": sum(len(found) for _, found in asked),
         "smallest_visible": {
-            benchmark.name: _visible(found)
+            benchmark.name: _visible(found, recipe.ship.alpha)
             for benchmark, found in asked
             if benchmark.name in by_name and next(iter(benchmark.build_metrics().values())).unit == "share"
         },
@@ -81,13 +84,13 @@ def check(recipe: Recipe) -> dict[str, Any]:
     }
 
 
-def _visible(asked: list[Question]) -> dict[str, Any]:
+def _visible(asked: list[Question], alpha: float) -> dict[str, Any]:
     """`gain`, the smallest gain in a share that these questions can show, None where they stand in too few `groups` to
     test; and `alike`, the gain where all answers of a group are alike (the truth lies between the two)."""
     cluster = np.unique([question.group or question.id for question in asked], return_inverse=True)[1]
     groups = int(cluster.max()) + 1
     gain, alike = (
-        round(smallest_visible_share(n, LIKELY_CHANGED), 3) if groups >= FEWEST_CLUSTERS else None
+        round(smallest_visible_share(n, LIKELY_CHANGED, alpha), 3) if groups >= FEWEST_CLUSTERS else None
         for n in (len(asked), round(effective_clusters(cluster)))
     )
     return {"groups": groups, "gain": gain, "alike": alike}

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from metier import plugins
+from metier.checks import order_problems, question_problems
 from metier.costs import fits, names
 from metier.errors import Problems, UserError, nearest
 from metier.metrics import perfect, unfit
@@ -40,12 +41,14 @@ def curate(run: Run, mapper: Mapper = in_batches) -> dict[str, Any]:
     if result := run.done("curate", inputs, "curate/train.parquet", "curate/valid.parquet"):
         run.progress.say("curate: done before")
         return result
+    if problems := order_problems(recipe):
+        raise Problems(problems)
     started = time.monotonic()
     made_from = fingerprint(VERSION, recipe.sources, recipe.benchmarks, prints)
     rows, set_aside = _read(run, sources, benchmarks, made_from)
     _check_labels(rows, benchmarks)
     labels = {benchmark.name: benchmark.label_set(rows) for benchmark in judging}
-    _check_metrics(labels, judging, recipe.quick)
+    _check_questions(labels, judging, recipe.quick)
     _say_costs(run, [labels[benchmark.name] for benchmark in benchmarks])
     steps = [*recipe.build_steps(), *([("quick", Select(QUICK_ROWS))] if recipe.quick else [])]
     around = Surroundings(recipe.seed, judging, fingerprint(asked))
@@ -132,12 +135,15 @@ def _check_labels(rows: pa.Table, benchmarks: list[Any]) -> None:
         )
 
 
-def _check_metrics(labels: dict[str, list[str]], benchmarks: list[Any], quick: bool) -> None:
-    """A metric that cannot be worked out even where all answers are right is said now, not after training."""
+def _check_questions(labels: dict[str, list[str]], benchmarks: list[Any], quick: bool) -> None:
+    """Questions that cannot be judged, and a metric that cannot be worked out even where all answers are right, are
+    said now, not after training."""
     found = []
     for benchmark in benchmarks:
+        asked = benchmark.questions(QUICK_QUESTIONS if quick else 0)
+        found += question_problems(benchmark, asked)
         if labels[benchmark.name] and benchmark.build_scorer().chooses:
-            table = perfect(benchmark.questions(QUICK_QUESTIONS if quick else 0), labels[benchmark.name])
+            table = perfect(asked, labels[benchmark.name])
             found += [f"Benchmark '{benchmark.name}': {why}" for why in unfit(benchmark.build_metrics(), table)]
     if found:
         raise Problems(found)

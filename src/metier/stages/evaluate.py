@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from metier import baselines, highlights, plugins
@@ -33,8 +34,7 @@ def evaluate(run: Run) -> dict[str, Any]:
     rows = run.table("curate", "train.parquet")
     model_sha256 = weights.sha256(weights.folder(run.recipe.model, run.progress.say))
     judged = [*run.recipe.build_benchmarks(), *(benchmark for benchmark, _ in run.recipe.build_keep())]
-    if trained["rows_sha256"] != file_sha256(run.folder / "curate" / "train.parquet"):
-        raise UserError(f"The training rows changed since training. Run `metier train {run.folder}` first.")
+    same_rows(run)
     asked_now = {benchmark.name: benchmark.data().fingerprint() for benchmark in judged}
     if run.result("curate").get("asked", asked_now) != asked_now:  # what is asked now may have been learned
         raise UserError(
@@ -53,7 +53,7 @@ def evaluate(run: Run) -> dict[str, Any]:
     held_out, alone = _trade_asks(run, "READS_HELD_OUT"), _trade_asks(run, "TIMES_ALONE")
     for benchmark in run.recipe.build_benchmarks():  # of the tuned model, the last one above
         labels = benchmark.label_set(rows)
-        if held_out and (held := _held_out(run, benchmark)):
+        if held_out and (held := _held_out(run, benchmark, labels)):
             done = _asked(run, HELD_OUT, benchmark, held, labels, model, made_by)
             seconds, memory = seconds + done["seconds"], max(memory, done["peak_memory_mb"])
         if alone:
@@ -62,6 +62,12 @@ def evaluate(run: Run) -> dict[str, Any]:
         seconds += _cheap(run, benchmark, rows)
     costs = {"seconds": round(seconds, 1), "peak_memory_mb": memory}
     return run.seal("evaluate", "", {**costs, "adapter_sha256": trained["adapter_sha256"]})
+
+
+def same_rows(run: Run) -> None:
+    """Raises `UserError` where the rows are not those that the model was trained on."""
+    if run.result("train")["rows_sha256"] != file_sha256(run.folder / "curate" / "train.parquet"):
+        raise UserError(f"The training rows changed since training. Run `metier train {run.folder}` first.")
 
 
 def _asked(
@@ -98,12 +104,14 @@ def _trade_asks(run: Run, need: str) -> bool:
     return any(highlights.needs(ask, need) for ask in asks)
 
 
-def _held_out(run: Run, benchmark: Any) -> list[Question]:
-    """At most 500 held-out training rows of a benchmark that chooses among labels."""
+def _held_out(run: Run, benchmark: Any, labels: list[str]) -> list[Question]:
+    """At most 500 held-out training rows of a benchmark that chooses among labels; those of a label that is nowhere
+    else have no right answer to choose."""
     if not benchmark.build_scorer().chooses:
         return []
     rows = run.table("curate", "valid.parquet")
-    held = questions(rows.filter(pc.equal(rows["task"], benchmark.name)))
+    mine = pc.and_(pc.equal(rows["task"], benchmark.name), pc.is_in(rows["label"], pa.array(labels, pa.string())))
+    held = questions(rows.filter(mine))
     return draw(held, QUICK_QUESTIONS if run.recipe.quick else HELD_OUT_QUESTIONS, f"{benchmark.name}:held-out")
 
 

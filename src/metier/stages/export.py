@@ -45,19 +45,22 @@ def _tasks(run: Run, adapter: Path, out: Path) -> dict[str, Any]:
     begin with `metier_`: two tasks of one name would shadow each other there.
     """
     tasks, left_out = [], []
+    base = weights.folder(run.recipe.model, run.progress.say)
+    model = _tokens_only(base)
     for benchmark in run.recipe.build_benchmarks():
         answers = read_answers(run, "tuned", benchmark.name)
         if not answers or answers[0].log_likelihoods is None:
             left_out.append(benchmark.name)
             continue
-        if (setting := benchmark.build_scorer().length) != "none":
+        scorer = benchmark.build_scorer()
+        if (setting := scorer.length) != "none":
             run.progress.say(f"  {benchmark.name}: the harness compares sums; ours are made up for length ({setting})")
         labels = run.result(f"evaluate/tuned/{benchmark.name}")["labels"]
         lead = " " if benchmark.template == "plain" else ""
-        rows = []
+        rows, ending = [], _Ending(scorer, model, benchmark.template)
         for answer in answers:
             offered = list(answer.options or labels)
-            choices = [lead + option for option in offered]
+            choices = [f"{lead}{option}{ending.of(tuple(offered))}" for option in offered]
             gold = offered.index(answer.gold)
             rows.append({"id": answer.id, "prompt": answer.prompt, "choices": choices, "gold": gold})
         name = f"metier_{benchmark.name}"
@@ -66,10 +69,32 @@ def _tasks(run: Run, adapter: Path, out: Path) -> dict[str, Any]:
         tasks.append(name)
     if not tasks:
         raise UserError("None of the run's benchmarks chooses among options, which is what can be exported as a task.")
-    base = weights.folder(run.recipe.model, run.progress.say)
     result = {"tasks": tasks, "left_out": left_out, "commands": _commands(tasks, base, adapter, out)}
     write_json(out / "metier.json", {**result, "run": str(run.folder)})
     return result
+
+
+def _tokens_only(folder: Path) -> Any:
+    """What tokens a text has in the model of a folder; it answers nothing."""
+    from transformers import AutoTokenizer
+
+    from metier.engine.model import LanguageModel
+
+    return LanguageModel(folder, None, AutoTokenizer.from_pretrained(folder, trust_remote_code=False))
+
+
+class _Ending:
+    """The end token as text, behind options of which our scoring takes it for a part."""
+
+    def __init__(self, scorer: Any, model: Any, template: str) -> None:
+        self.scorer, self.model, self.template = scorer, model, template
+        self.known: dict[tuple[str, ...], str] = {}
+
+    def of(self, offered: tuple[str, ...]) -> str:
+        if offered not in self.known:
+            ends = self.scorer.ends([self.model.answer(option, self.template) for option in offered])
+            self.known[offered] = str(self.model.tokenizer.eos_token) if ends else ""
+        return self.known[offered]
 
 
 def _task(name: str, out: Path) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from metier.metrics import outcomes
 from metier.pages import section_page, template
 from metier.runs import Run, write_json, write_text
 from metier.scorers import Answer
-from metier.stages.evaluate import HELD_OUT, read_answers
+from metier.stages.evaluate import HELD_OUT, read_answers, same_rows
 from metier.stages.representation import read_sections
 from metier.verdict import confusion, decide, judge_benchmark, judge_kept, say_p
 
@@ -46,6 +46,7 @@ def judge(run: Run) -> dict[str, Any]:
     trained, asked = (run.result(stage).get("adapter_sha256") for stage in ("train", "evaluate"))
     if asked and asked != trained:
         raise UserError(f"The model was trained again since it was asked. Run `metier evaluate {run.folder}` first.")
+    same_rows(run)
     for benchmark in recipe.build_benchmarks():
         labels = run.result(f"evaluate/tuned/{benchmark.name}")["labels"]
         answers = {who: read_answers(run, who, benchmark.name) for who in ("base", "tuned", "cheap")}
@@ -154,7 +155,7 @@ def _content(run: Run, verdict: dict[str, Any]) -> dict[str, Any]:
     for log in sorted((run.folder / "train").glob("*/log.jsonl")):
         rows = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
         if rows:
-            curves.append(Markup(pictures.loss_curve(rows, f"Training loss, {log.parent.name}")))
+            curves.append(Markup(pictures.loss_curve(rows, f"Training, {log.parent.name}")))
     return {
         "name": "/".join(run.folder.resolve().parts[-2 if _of_several(run) else -1 :]),
         "run_folder": run.folder,
