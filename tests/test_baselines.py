@@ -60,7 +60,7 @@ def test_without_such_a_column_it_is_the_librarys_own_pipeline(weights):
 def test_one_label_is_answered_without_a_classifier():
     known = [Question("1", "a", "Yes", fields={"category": "audit"})]
     (answer,) = tfidf(known, clauses(1, 5), PROMPT, ["Yes", "No"], 0)
-    assert answer.answer == "Yes" and answer.probabilities is None
+    assert answer.answer == "Yes" and answer.probabilities == (1.0, 0.0)
 
 
 def test_the_rows_text_is_read_where_the_prompt_leaves_it_out():
