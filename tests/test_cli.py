@@ -178,7 +178,7 @@ def test_compare_says_the_paired_difference(monkeypatch, capsys, tmp_path, triag
     for seed in (0, 1):
         inside(monkeypatch, capsys, "run", triage, "--out", tmp_path / str(seed), "--set", f"seed={seed}")
     code, out, _ = inside(monkeypatch, capsys, "compare", tmp_path / "0", tmp_path / "1")
-    assert code == 0 and "triage: accuracy" in out and "95 % interval" in out
+    assert code == 0 and "triage: accuracy" in out and "; gain " in out and "95 % interval" in out
     test = triage.parent / "test.jsonl"
     test.write_text(test.read_text().replace("since", "for"))
     inside(monkeypatch, capsys, "run", triage, "--out", tmp_path / "2")

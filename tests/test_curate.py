@@ -1,14 +1,18 @@
 """Curating as a whole: what is kept on disk, what is done again, what is said about the rows."""
 
 import json
+from types import SimpleNamespace
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from metier import runs, sifting
+from metier.benchmarks import Declared
 from metier.errors import UserError
 from metier.progress import Progress
 from metier.recipe import load
+from metier.stages import representation
 from metier.stages.curate import curate
 from metier.steps import Sifted, Surroundings, dedup, normalise
 from tests.test_steps import table
@@ -106,6 +110,38 @@ def test_few_examples_are_not_judged_and_many_are(tmp_path):
     assert result["represents"]["state"] == "NOT JUDGED" and "no picture" in result["represents"]["reasons"][0]
     page = (tmp_path / "few/report.html").read_text()
     assert "NOT JUDGED" in page and "http" not in page.replace("http-equiv", "")
+
+
+def test_work_that_cannot_be_judged_beside_work_that_can_is_no_go(triage, tmp_path, monkeypatch):
+    judged = iter(["", "too few"])
+    monkeypatch.setattr(representation, "_too_few", lambda *_: next(judged))
+    monkeypatch.setattr(representation, "compare", lambda *_, **__: SimpleNamespace(to_json=dict))
+    monkeypatch.setattr(representation, "decide", lambda *_: SimpleNamespace(state="GO", reasons=["It fits."]))
+    monkeypatch.setattr(representation, "section", lambda *_: {})
+    twice = triage.read_text().replace("benchmarks:", "benchmarks:\n  - icd10cm_chapter")
+    triage.write_text(twice.replace("{path: train.jsonl,", "{path: train.jsonl, task: triage,"))
+    run = runs.open_run(tmp_path / "run", load(triage), Progress())
+    empty = table([{"text": "a"}])
+    runs.write_table(run.path("curate", "dropped.parquet"), empty.append_column("step", pa.array(["dedup"])))
+    found = representation.represent(run, empty, empty)
+    assert found["state"] == "NOT JUDGED" and len(found["reasons"]) == 2
+
+
+def test_examples_that_none_learned_from_are_known_by_their_id_and_not_by_a_text_that_cleaning_changed(tmp_path):
+    rows = table([{"text": f"it\u2019s {n}", "task": "own"} for n in range(6)])
+    benchmark = SimpleNamespace(name="own", path=None, source="s", data=lambda: SimpleNamespace(rows=lambda: rows))
+    cleaned = table([{"text": f"it's {n}", "task": "own"} for n in range(3)])
+    dropped = rows.slice(3, 2).append_column("step", pa.array(["decontaminate", "select"]))
+    run = runs.Run(tmp_path, None, Progress())
+    runs.write_table(run.path("curate", "dropped.parquet"), dropped)
+    seen = representation._seen(run, cleaned)
+    assert representation._examples(benchmark, seen, cleaned.slice(0, 0))[0] == ["it\u2019s 4", "it\u2019s 5"]
+
+
+def test_written_answers_are_no_labels_that_could_be_missing():
+    rows = table([{"text": "a", "label": "b", "task": "own"}])
+    for scorer, wanted in (("generate", []), ("label", ["b"])):
+        assert representation._labels(rows, Declared("own", path="t.jsonl", scorer=scorer)) == wanted
 
 
 def test_the_cards_name_sources_licences_and_hashes(triage, tmp_path):

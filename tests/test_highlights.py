@@ -124,6 +124,8 @@ def test_the_latest_years_hold_a_fifth_and_say_whether_they_were_learned_from():
     assert "Out of time: training rows end in 2019." in row.note
     (row,) = rows("out_of_time", asked(dated(years, 2020), learned_times=lambda: ["2020-01-01"]))
     assert "Not out of time: training rows reach 2020." in row.note
+    (row,) = rows("out_of_time", asked(dated(years, 2020), learned_times=lambda: ["20190105", "", ""]))
+    assert "2 of 3 training rows have no date, so they may reach" in row.note and "the others end in 2019" in row.note
 
 
 def test_dates_come_from_the_rows_where_no_slice_has_them():
@@ -267,6 +269,18 @@ def test_a_contract_counts_once_however_much_was_missed_in_it():
     by_slice = [answer(n, g, s, slices={"service": c}) for n, (c, g, s) in enumerate(told)]
     assert rows("contracts", asked(by_slice, costs={"unfair -> fair": 10})) == [row]
     assert rows("contracts", asked(drawn()))[0].value is None
+
+
+def test_what_a_threshold_misses_is_missed_in_its_contract_too():
+    sure = [answer(n, "unfair", "unfair", 0.95) for n in range(30)]
+    unsure = [answer(30 + n, "fair", "unfair", 0.7) for n in range(30)]
+    held_out = outcomes([*sure, *unsure], LABELS)
+    given = [answer(n, "unfair", "unfair", 0.6, group=f"c{n}") for n in range(40)]
+    asking = asked(given, costs={"unfair -> fair": 10}, held_out=held_out)
+    missed, contracts = rows("missed", asking)[0], rows("contracts", asking)[0]
+    assert (missed.value, contracts.value) == (1.0, 1.0) and "marked at 90 % precision" in contracts.note
+    own = rows("contracts", asked(given, costs={"unfair -> fair": 10}))[0]
+    assert own.value == 0.0 and "by the model's own decision" in own.note
 
 
 def test_a_thousand_answers_cost_what_their_mistakes_do():

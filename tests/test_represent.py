@@ -13,6 +13,7 @@ from scipy.stats import chi2_contingency
 from sklearn.metrics import roc_auc_score
 
 from metier.errors import UserError
+from metier.pages import section_page
 from metier.represent import compare, language
 from metier.represent.classifier import auc
 from metier.represent.decision import decide
@@ -236,10 +237,22 @@ def test_the_page_escapes_what_comes_from_data_and_shows_every_part(target, refe
     )
     page = (files("metier") / "pages" / "representation.html").read_text(encoding="utf-8")
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
-    html = environment.from_string(page).render(representation=section(found, decide(found)))
+    html = environment.from_string(page).render(representation={"benchmark": "b", **section(found, decide(found))})
     assert "<script>" not in html and "&lt;script&gt;" in html and "CC-BY &lt;4.0&gt;" in html
     assert decide(found).state in html and "dedup" in html and "<svg" in html
     json.dumps(section(found, decide(found)))
+
+
+def test_of_work_that_was_not_judged_the_page_says_why_and_no_figures():
+    html = section_page({"benchmark": "exam <b>", "state": "NOT JUDGED", "reasons": ["12 are no picture."]})
+    assert "the work of exam &lt;b&gt;?" in html and "NOT JUDGED" in html and "12 are no picture." in html
+    assert "measure" not in html.split("</style>")[1]
+
+
+def test_one_long_document_beside_short_rows_is_told_apart_by_no_fold(target, reference):
+    handbook = " ".join(texts(TOPICS["loans"], 4000, 5))
+    found = compare([*texts(TOPICS["loans"], 60, 1, length=12), handbook], target, reference)
+    assert "auc" not in found.measures and decide(found).state
 
 
 def test_general_text_is_there_without_a_mirror(monkeypatch):

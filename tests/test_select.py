@@ -1,11 +1,13 @@
 """The step `select`: every way to choose, its formula computed a second way, and its budget."""
 
+import gzip
 import hashlib
 import json
 import math
 import random
 import re
 from collections import Counter
+from types import SimpleNamespace
 
 import numpy as np
 import pyarrow as pa
@@ -178,6 +180,18 @@ def test_a_broken_target_file_is_said(tmp_path):
         (tmp_path / "t.jsonl").write_text(text)
         with pytest.raises(UserError, match=said):
             chosen(written(BANK, 4), rows=2, by="similar", target=str(tmp_path / "t.jsonl"))
+    (tmp_path / "t.jsonl.gz").write_bytes(gzip.compress(b'{"text": "a"}\n' * 99)[:30])
+    with pytest.raises(UserError, match="cannot be read"):
+        chosen(written(BANK, 4), rows=2, by="similar", target=str(tmp_path / "t.jsonl.gz"))
+
+
+def test_a_target_without_training_rows_is_said(monkeypatch):
+    benchmark = plugins.build("benchmarks", "icd10cm_chapter", {})
+    monkeypatch.setattr(
+        benchmark, "data", lambda: SimpleNamespace(rows=lambda: table([{"text": "a", "split": "test"}]))
+    )
+    with pytest.raises(UserError, match="has no training rows to select by"):
+        select._target_texts("icd10cm_chapter", Surroundings(0, [benchmark]), set())
 
 
 @pytest.mark.parametrize(

@@ -4,18 +4,21 @@ from collections import defaultdict
 
 from metier import stats
 from metier.highlights import NO_LABELS, Asked, Highlight, within
-from metier.highlights.missed import contract, positives
+from metier.highlights.missed import PRECISION, contract, marked, positives
+from metier.highlights.missed import READS_HELD_OUT as READS_HELD_OUT
 
 WHAT = "Contracts with a miss"
 
 
 def rows(asked: Asked) -> list[Highlight]:
-    """The share of contracts (groups, services, documents) that have a miss of a label that matters."""
+    """The share of contracts (groups, services, documents) that have a miss of a label that matters, with the marks
+    that `missed` counts."""
     if not asked.labels:
         return [Highlight(WHAT, None, NO_LABELS)]
-    wanted = set(positives(asked))
+    wanted = positives(asked)
+    said, by_threshold = marked(asked, wanted)
     missed: dict[str, int] = defaultdict(int)
-    for answer, right in zip(asked.tuned.answers, asked.tuned.right, strict=True):
+    for answer, right in zip(asked.tuned.answers, said == asked.tuned.gold, strict=True):
         if (name := contract(answer)) and answer.gold in wanted:
             missed[name] += not right
     if not missed:
@@ -23,5 +26,6 @@ def rows(asked: Asked) -> list[Highlight]:
     n, hit = len(missed), sum(count > 0 for count in missed.values())
     most = max(missed, key=lambda name: (missed[name], name))
     worst = f"; the most, {missed[most]:,}, in {most}" if hit else ""
-    of = f"{hit:,} of {n:,} with something to find"
+    how = f"marked at {100 * PRECISION:.0f} % precision" if by_threshold else "by the model's own decision"
+    of = f"{hit:,} of {n:,} with something to find, {how}"
     return [Highlight(WHAT, hit / n, f"{of}, {within(stats.wilson(hit, n), 'share')}{worst}.", "share")]

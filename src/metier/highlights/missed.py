@@ -49,7 +49,7 @@ def rows(asked: Asked) -> list[Highlight]:
         return [Highlight(WHAT, None, NO_LABELS)]
     wanted = positives(asked)
     thresholds, why = _thresholds(asked.held_out, wanted)
-    said = _decided(asked.tuned, wanted, thresholds)
+    said, _ = marked(asked, wanted)
     by_label = {label: [p for p, a in enumerate(asked.tuned.answers) if a.gold == label] for label in wanted}
     by_label = {label: own for label, own in by_label.items() if own}
     found = [_overall(asked, said, by_label, thresholds) if thresholds else Highlight(WHAT, None, f"{why} {OWN}")]
@@ -57,6 +57,12 @@ def rows(asked: Asked) -> list[Highlight]:
     if len(wanted) == 1 and by_label:
         found += _worst(asked, said, _types(asked, by_label[wanted[0]]), {})
     return found
+
+
+def marked(asked: Asked, wanted: list[str]) -> tuple[NDArray[np.int64], bool]:
+    """For each answer the label that it is marked with, -1 for none, and whether a threshold decided that."""
+    thresholds, _ = _thresholds(asked.held_out, wanted)
+    return _decided(asked.tuned, wanted, thresholds), bool(thresholds)
 
 
 def positives(asked: Asked) -> list[str]:

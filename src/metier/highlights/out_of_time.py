@@ -37,9 +37,13 @@ def rows(asked: Asked) -> list[Highlight]:
 
 
 def _learned(asked: Asked, late: int) -> str:
-    learned = [year for year in map(_year, asked.learned_times()) if year]
+    years = [_year(time) for time in asked.learned_times()]
+    learned = [year for year in years if year]
     if not learned:
         return "The training rows have no dates, so they may reach into these years."
+    if max(learned) < late and len(learned) < len(years):
+        undated = f"{len(years) - len(learned):,} of {len(years):,} training rows have no date"
+        return f"{undated}, so they may reach into these years; the others end in {max(learned)}."
     if max(learned) < late:
         return f"Out of time: training rows end in {max(learned)}."
     return f"Not out of time: training rows reach {max(learned)}."
@@ -60,5 +64,5 @@ def _first(values: Iterable[str]) -> int | None:
 
 
 def _year(value: str | None) -> int | None:
-    found = re.search(r"(?<!\d)(19|20)\d\d(?!\d)", value or "")
+    found = re.search(r"(?<!\d)(19|20)\d\d(?=\d{4}(?!\d)|(?!\d))", value or "")  # 2019, 2019-01-05 or 20190105
     return int(found[0]) if found else None

@@ -25,8 +25,10 @@ def _as_markdown(value: Any) -> Any:
     return re.sub(r"<(?=[a-zA-Z/!?])", "&lt;", value).replace("|", "\\|")
 
 
-def section_page(found: dict[str, Any]) -> Any:
-    """The section on one benchmark's work, as HTML that a page may take in as it is."""
+def section_page(entry: dict[str, Any]) -> Any:
+    """The section on one benchmark's work (an entry of representation.json), as HTML that a page may take in as it is;
+    of work that was not judged, why."""
     from markupsafe import Markup
 
-    return Markup(template("representation.html").render(representation=found))
+    said = {key: entry[key] for key in ("benchmark", "state", "reasons")} | {"meaning": ""} | entry.get("section", {})
+    return Markup(template("representation.html").render(representation=said))

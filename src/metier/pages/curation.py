@@ -15,7 +15,7 @@ def curation_page(run: Run) -> str:
         name=run.folder.name,
         state=curated["represents"]["state"],
         curated=curated,
-        sections=[section_page(entry["section"]) for entry in found if "section" in entry],
+        sections=[section_page(entry) for entry in found],
         steps=[{"alarms": [], **step} for step in steps],
     )
     return page

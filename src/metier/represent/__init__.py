@@ -101,7 +101,8 @@ def _nearness(
 
     draws, found = Draws.of(mine.document, seed), neighbours.embed(mine, theirs, baseline, seed, embedding)
     measures = [neighbours.neighbours(found, draws), neighbours.nearer(found, draws)]
-    measures.append(classifier.separability(mine, theirs, baseline, seed))
+    told_apart = classifier.separability(mine, theirs, baseline, seed)
+    measures += [told_apart] if told_apart else []
     return measures, neighbours.topics(mine, found, seed)
 
 

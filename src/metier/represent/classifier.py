@@ -14,8 +14,11 @@ from metier.stats import Floats
 FOLDS = 5
 
 
-def separability(target: Side, candidate: Side, baseline: Side, seed: int) -> Measure:
-    """AUC of telling the candidate from the target, and the baseline from the target: 0.5 is indistinguishable."""
+def separability(target: Side, candidate: Side, baseline: Side, seed: int) -> Measure | None:
+    """AUC of telling the candidate from the target, and the baseline from the target: 0.5 is indistinguishable.
+
+    None where a side has fewer documents than there are folds: a fold would be of one side alone.
+    """
     n = min(len(part.texts) for part in (target, candidate, baseline))
     generator = np.random.default_rng([seed, 7])
     own = target.draw(n, generator)
@@ -23,6 +26,8 @@ def separability(target: Side, candidate: Side, baseline: Side, seed: int) -> Me
     values, drawn, clusters = [], [], [shared.effective]
     for number, other in enumerate((candidate, baseline), start=1):
         other = other.draw(n, generator)
+        if min(len(set(part.document.tolist())) for part in (own, other)) < FOLDS:
+            return None
         resampled = Draws.of(other.document, seed + number)
         scores = _scores(own, other, seed)
         values.append(float(auc(scores, np.ones((1, n)), np.ones((1, n)))[0]))

@@ -44,7 +44,7 @@ def compare(first: Path, second: Path) -> dict[str, Any]:
         fixed, broke = fixed_and_broke(first_table, second_table)
         sentence = (
             f"{name}: {title} {found.before.value:.3f} in {first}, {found.after.value:.3f} in {second}; "
-            f"difference {found.gain.value:+.3f} (95 % interval {found.gain.low:+.3f} to {found.gain.high:+.3f}, "
+            f"gain {found.gain.value:+.3f} (95 % interval {found.gain.low:+.3f} to {found.gain.high:+.3f}, "
             f"{say_p(found.p)}, {found.test})"
         )
         rows.append(

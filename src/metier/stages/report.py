@@ -116,7 +116,7 @@ def _times(benchmark: Any) -> dict[str, str]:
 
 def _learned_times(run: Run, name: str) -> list[str]:
     rows = run.table("curate", "train.parquet")
-    return [time for time in rows.filter(pc.equal(rows["task"], name))["time"].to_pylist() if time]
+    return [time or "" for time in rows.filter(pc.equal(rows["task"], name))["time"].to_pylist()]
 
 
 def _of_several(run: Run) -> bool:

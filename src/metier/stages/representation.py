@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from metier import plugins
 from metier.errors import UserError
 from metier.represent import FEWEST, compare
-from metier.represent.decision import STATES, decide
+from metier.represent.decision import decide
 from metier.represent.measure import Draws
 from metier.represent.page import section
 from metier.represent.passages import LONGEST, MOST, side
@@ -18,6 +18,7 @@ from metier.represent.reference import general_text
 from metier.runs import Run, write_json
 
 UNKNOWN = "NOT JUDGED"
+WORST_LAST = ("GO", UNKNOWN, "CAUTION", "NO-GO")
 HELD_OUT = "rows held out from training"
 OWN = "training rows of its source, none of them learned from"
 
@@ -26,14 +27,16 @@ def represent(run: Run, train: pa.Table, valid: pa.Table) -> dict[str, Any]:
     """Hold the training rows against examples of each benchmark's work; never against its test.
 
     The examples are the rows held out for it, else the training rows that its own source has where none of them is
-    learned from. Writes curate/representation.json. The state is the worst of all benchmarks. The terms that decide are
+    learned from. Writes curate/representation.json. The state is the worst of all benchmarks; what could not be judged
+    is no GO. The terms that decide are
     those of the examples; how many of the industry's glossary the rows have stands beside them.
     """
     found = []
     reference, what = general_text()
     glossary = _glossary(run, train["text"].to_pylist(), reference)
+    seen = _seen(run, train)
     for benchmark in run.recipe.build_benchmarks():
-        examples, where = _examples(benchmark, train, valid)
+        examples, where = _examples(benchmark, seen, valid)
         entry = {"benchmark": benchmark.name, "examples": where, "reference": what}
         if reason := _too_few(train["text"].to_pylist(), examples, benchmark.name):
             found.append(entry | {"state": UNKNOWN, "reasons": [reason]})
@@ -56,18 +59,17 @@ def represent(run: Run, train: pa.Table, valid: pa.Table) -> dict[str, Any]:
         page = {**section(measured, decision), "glossary": glossary}
         entry |= {"state": decision.state, "reasons": decision.reasons, "section": page}
         found.append(entry | {"measured": measured.to_json()})
-    states = [entry["state"] for entry in found]
-    worst = max((state for state in states if state in STATES), key=STATES.index, default=UNKNOWN)
+    worst = max((entry["state"] for entry in found), key=WORST_LAST.index, default=UNKNOWN)
     reasons = [f"{entry['benchmark']}: {entry['reasons'][0]}" for entry in found]
     write_json(run.path("curate", "representation.json"), {"state": worst, "glossary": glossary, "benchmarks": found})
     return {"state": worst, "reasons": reasons}
 
 
 def read_sections(run: Run) -> list[dict[str, Any]]:
-    """What the page shows of each benchmark that was judged."""
+    """What was found of each benchmark."""
     path = run.folder / "curate" / "representation.json"
-    found = json.loads(path.read_text(encoding="utf-8"))["benchmarks"] if path.is_file() else []
-    return [{**entry["section"], "benchmark": entry["benchmark"]} for entry in found if "section" in entry]
+    found: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))["benchmarks"] if path.is_file() else []
+    return found
 
 
 def _glossary(run: Run, texts: list[str], reference: list[str]) -> dict[str, Any] | None:
@@ -97,7 +99,15 @@ def _glossary(run: Run, texts: list[str], reference: list[str]) -> dict[str, Any
     }
 
 
-def _examples(benchmark: Any, train: pa.Table, valid: pa.Table) -> tuple[list[str], str]:
+def _seen(run: Run, train: pa.Table) -> pa.Array:
+    """Ids of the rows that were learned from, or are as good as learned: copies, and what is near the test. What
+    `select` left out is neither."""
+    dropped = run.table("curate", "dropped.parquet")
+    alike = dropped.filter(pc.invert(pc.is_in(dropped["step"], pa.array(["select", "quick"]))))
+    return pa.concat_arrays([train["id"].combine_chunks(), alike["id"].combine_chunks()])
+
+
+def _examples(benchmark: Any, seen: pa.Array, valid: pa.Table) -> tuple[list[str], str]:
     held_out = valid.filter(pc.fill_null(pc.equal(valid["task"], benchmark.name), False))
     # Raw text of another source may have been given the only task there is: it shows no work of this benchmark.
     if len(of_it := held_out.filter(pc.equal(held_out["source"], benchmark.source or ""))):
@@ -105,9 +115,9 @@ def _examples(benchmark: Any, train: pa.Table, valid: pa.Table) -> tuple[list[st
     if len(held_out) or benchmark.path:
         return held_out["text"].to_pylist(), HELD_OUT
     rows = benchmark.data().rows()
-    own = rows.filter(pc.not_equal(pc.fill_null(rows["split"], "train"), "test"))["text"].to_pylist()
-    learned = set(train["text"].to_pylist())
-    return [text for text in own if text not in learned], OWN
+    own = rows.filter(pc.not_equal(pc.fill_null(rows["split"], "train"), "test"))
+    # By id and not by text, which cleaning may have changed.
+    return own.filter(pc.invert(pc.is_in(own["id"], seen)))["text"].to_pylist(), OWN
 
 
 def _too_few(candidate: list[str], examples: list[str], name: str) -> str:
@@ -123,5 +133,8 @@ def _too_few(candidate: list[str], examples: list[str], name: str) -> str:
 
 
 def _labels(rows: pa.Table, benchmark: Any) -> list[str]:
+    """None where answers are written or stand with each question: each would be a label that never occurs again."""
+    if not benchmark.build_scorer().chooses:
+        return []
     mine = rows.filter(pc.fill_null(pc.equal(rows["task"], benchmark.name), False))["label"].to_pylist()
     return [label for label in mine if label is not None] if len(mine) else []

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -233,6 +234,10 @@ def _target_texts(target: str, around: Surroundings, tasks: set[str]) -> list[st
         )
     rows = named[target].data().rows()
     found: list[str] = rows.filter(pc.equal(pc.fill_null(rows["split"], "train"), "train"))["text"].to_pylist()
+    if not found:
+        raise UserError(
+            f"The source of benchmark '{target}' has no training rows to select by. Name a file of examples, or a task."
+        )
     return found
 
 
@@ -240,7 +245,7 @@ def _texts_of(path: str) -> list[str]:
     try:
         with (gzip.open if path.endswith(".gz") else open)(path, "rt", encoding="utf-8") as stream:
             raw = [json.loads(line) for line in stream if line.strip()]
-    except (ValueError, OSError) as error:  # ValueError: broken JSON and broken UTF-8
+    except (ValueError, OSError, EOFError, zlib.error) as error:  # ValueError: broken JSON and broken UTF-8
         raise UserError(f"The target {path} cannot be read: {error}") from error
     if not raw or not all(isinstance(row, dict) and isinstance(row.get("text"), str) for row in raw):
         raise UserError(f"The target {path} needs JSON lines with `text` in each.")
