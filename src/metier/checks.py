@@ -33,8 +33,9 @@ def check(recipe: Recipe) -> list[str]:
     names = [benchmark.name for benchmark in built["benchmarks"]]
     problems += [f"There are two benchmarks named '{name}'." for name in sorted(set(names)) if names.count(name) > 1]
     if not problems:
-        problems += name_problems(recipe.build_sources())
-        problems += task_problems(recipe.build_sources(), recipe.build_benchmarks())
+        sources = recipe.build_sources()
+        problems += name_problems(sources)
+        problems += task_problems(sources, recipe.build_benchmarks())
         problems += chain_problems(recipe.build_methods())
     if recipe.embedding:
         problems += static_embeddings.problems(recipe.embedding)

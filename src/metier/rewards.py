@@ -1,8 +1,8 @@
 """What an answer in words is worth to reinforcement learning: any scorer's judgement, or what a mistake costs."""
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy as np
 from metier import plugins
 from metier.errors import UserError
 from metier.records import Question
-from metier.scorers import judged, plain
+from metier.scorers import failing, judged, plain
 
 Worth = Callable[[str, str, Question], float | None]
 """(task, answer in words, question) -> its worth; None: could not be judged."""
@@ -27,14 +27,11 @@ class Reward:
     def checked(self, asked: Sequence[tuple[str, Question]]) -> "Reward":
         """Itself. Raises `UserError` where it cannot judge the right answer of a row."""
         for task, question in asked:
-            try:
-                self.worth(task, question.answer, question)
-            except (KeyError, ValueError, re.error) as error:
-                why = f"it lacks the column {error}" if isinstance(error, KeyError) else str(error)
+            if why := failing(partial(self.worth, task, question.answer, question)):
                 raise UserError(
                     f"The reward '{self.name}' cannot judge row {question.id} of {task}: {why}. Use it on other rows "
                     "(`sources`), or use another reward."
-                ) from error
+                )
         return self
 
 

@@ -125,10 +125,11 @@ class Declared:
                 else "Check its `path` and `label`."
             )
             raise UserError(f"The benchmark '{self.name}' has no questions. {where}")
-        return [self._placed(question) for question in self._having(found)]
+        self._check_columns(found)
+        return [self._placed(question) for question in found]
 
-    def _having(self, asked: list[Question]) -> list[Question]:
-        """The questions. Raises `UserError` where none has a column that the benchmark goes by."""
+    def _check_columns(self, asked: list[Question]) -> None:
+        """Raises `UserError` where no question has a column that the benchmark goes by."""
         columns = {column for question in asked for column in question.fields}
         wanted = [*self.slices, *([self.cluster] if self.cluster and self.source else [])]
         if missing := [column for column in wanted if column not in columns]:
@@ -136,7 +137,6 @@ class Declared:
                 f"The benchmark '{self.name}' goes by the column '{missing[0]}', which none of its questions has."
                 f"{nearest(missing[0], columns)}"
             )
-        return asked
 
     def label_set(self, training_rows: pa.Table | None = None) -> list[str]:
         """All answers there are, sorted where the benchmark does not give an order; none where a scorer needs none."""

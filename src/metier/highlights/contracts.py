@@ -5,8 +5,8 @@ from collections import defaultdict
 from metier import stats
 from metier.highlights import NO_LABELS, Asked, Highlight, within
 from metier.highlights.missed import PRECISION, contract, marked, positives
-from metier.highlights.missed import READS_HELD_OUT as READS_HELD_OUT
 
+READS_HELD_OUT = True
 WHAT = "Contracts with a miss"
 
 
@@ -16,7 +16,7 @@ def rows(asked: Asked) -> list[Highlight]:
     if not asked.labels:
         return [Highlight(WHAT, None, NO_LABELS)]
     wanted = positives(asked)
-    said, by_threshold = marked(asked, wanted)
+    said, thresholds, _ = marked(asked, wanted)
     missed: dict[str, int] = defaultdict(int)
     for answer, right in zip(asked.tuned.answers, said == asked.tuned.gold, strict=True):
         if (name := contract(answer)) and answer.gold in wanted:
@@ -26,6 +26,6 @@ def rows(asked: Asked) -> list[Highlight]:
     n, hit = len(missed), sum(count > 0 for count in missed.values())
     most = max(missed, key=lambda name: (missed[name], name))
     worst = f"; the most, {missed[most]:,}, in {most}" if hit else ""
-    how = f"marked at {100 * PRECISION:.0f} % precision" if by_threshold else "by the model's own decision"
+    how = f"marked at {100 * PRECISION:.0f} % precision" if thresholds else "by the model's own decision"
     of = f"{hit:,} of {n:,} with something to find, {how}"
     return [Highlight(WHAT, hit / n, f"{of}, {within(stats.wilson(hit, n), 'share')}{worst}.", "share")]

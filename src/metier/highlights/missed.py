@@ -48,8 +48,7 @@ def rows(asked: Asked) -> list[Highlight]:
     if not asked.labels:
         return [Highlight(WHAT, None, NO_LABELS)]
     wanted = positives(asked)
-    thresholds, why = _thresholds(asked.held_out, wanted)
-    said, _ = marked(asked, wanted)
+    said, thresholds, why = marked(asked, wanted)
     by_label = {label: [p for p, a in enumerate(asked.tuned.answers) if a.gold == label] for label in wanted}
     by_label = {label: own for label, own in by_label.items() if own}
     found = [_overall(asked, said, by_label, thresholds) if thresholds else Highlight(WHAT, None, f"{why} {OWN}")]
@@ -59,10 +58,11 @@ def rows(asked: Asked) -> list[Highlight]:
     return found
 
 
-def marked(asked: Asked, wanted: list[str]) -> tuple[NDArray[np.int64], bool]:
-    """For each answer the label that it is marked with, -1 for none, and whether a threshold decided that."""
-    thresholds, _ = _thresholds(asked.held_out, wanted)
-    return _decided(asked.tuned, wanted, thresholds), bool(thresholds)
+def marked(asked: Asked, wanted: list[str]) -> tuple[NDArray[np.int64], list[_Threshold], str]:
+    """For each answer the label that it is marked with, -1 for none; the thresholds that decided that, and why where
+    there are none."""
+    thresholds, why = _thresholds(asked.held_out, wanted)
+    return _decided(asked.tuned, wanted, thresholds), thresholds, why
 
 
 def positives(asked: Asked) -> list[str]:

@@ -41,12 +41,12 @@ def _learned(asked: Asked, late: int) -> str:
     learned = [year for year in years if year]
     if not learned:
         return "The training rows have no dates, so they may reach into these years."
-    if max(learned) < late and len(learned) < len(years):
+    if max(learned) >= late:
+        return f"Not out of time: training rows reach {max(learned)}."
+    if len(learned) < len(years):
         undated = f"{len(years) - len(learned):,} of {len(years):,} training rows have no date"
         return f"{undated}, so they may reach into these years; the others end in {max(learned)}."
-    if max(learned) < late:
-        return f"Out of time: training rows end in {max(learned)}."
-    return f"Not out of time: training rows reach {max(learned)}."
+    return f"Out of time: training rows end in {max(learned)}."
 
 
 def _years(asked: Asked) -> dict[int, int]:

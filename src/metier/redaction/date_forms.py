@@ -13,7 +13,7 @@ TH = r"(?i:st|nd|rd|th)"
 BEFORE_YEAR = r"(?:, ?| |-)"
 
 Parts = list[tuple[tuple[int, int], str]]
-_OF = r"(?:(?i: of )|[ -])"
+OF = r"(?:(?i: of )|[ -])"
 _READ = [
     (re.compile(r"(\d{4})[-/.](\d\d?)[-/.](\d\d?)"), ("year", "month", "day")),
     (re.compile(r"(\d{4})(\d\d)(\d\d)"), ("year", "month", "day")),
@@ -25,8 +25,8 @@ _READ = [
     (re.compile(rf"([A-Za-z]+)\.?[ -](\d\d?)({TH})?{BEFORE_YEAR}(\d{{4}})"), ("name", "day", "th", "year")),
     (re.compile(rf"([A-Za-z]+)\.?[ -](\d\d?)({TH})?"), ("name", "day", "th")),
     (re.compile(rf"([A-Za-z]+)\.?{BEFORE_YEAR}(\d{{4}})"), ("name", "year")),
-    (re.compile(rf"(\d\d?)({TH})?{_OF}([A-Za-z]+)\.?{BEFORE_YEAR}(\d{{4}}|\d\d)"), ("day", "th", "name", "year")),
-    (re.compile(rf"(\d\d?)({TH})?{_OF}([A-Za-z]+)\.?"), ("day", "th", "name")),
+    (re.compile(rf"(\d\d?)({TH})?{OF}([A-Za-z]+)\.?{BEFORE_YEAR}(\d{{4}}|\d\d)"), ("day", "th", "name", "year")),
+    (re.compile(rf"(\d\d?)({TH})?{OF}([A-Za-z]+)\.?"), ("day", "th", "name")),
 ]
 
 

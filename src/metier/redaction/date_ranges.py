@@ -6,7 +6,7 @@ Each end may leave out what the other says. Both ends move by the same days, als
 import re
 from typing import NamedTuple
 
-from metier.redaction.date_forms import BEFORE_YEAR, CAPITAL, SMALL, TH, YEAR, moved, read
+from metier.redaction.date_forms import BEFORE_YEAR, CAPITAL, OF, SMALL, TH, YEAR, moved, read
 
 _JOIN = r"(?: ?[-–—] ?| (?i:to|thru|through|until) )"
 _MONTH = rf"(?:{CAPITAL}|{SMALL})\b\.?"
@@ -25,7 +25,7 @@ FROM_DIGIT = (
     rf"(?:(?<=[12])[089]\d\d{_ISO}(?:{_JOIN}|/){YEAR}{_ISO}"
     rf"|\d?(?:{_FULL}|/\d\d?){_JOIN}\d\d?{_FULL}|\d?/\d\d?[-–]\d\d?/{YEAR}"
     rf"|\d?/(?P<one>\d\d?){_JOIN}\d\d?/(?P<other>\d\d?)"
-    rf"|(?:\d?{TH}?(?:{_JOIN}|(?:(?i: of )|[ -]){_MONTH}{_YEARED}?{_JOIN}){_DAY}(?:(?i: of )|[ -])"
+    rf"|(?:\d?{TH}?(?:{_JOIN}|{OF}{_MONTH}{_YEARED}?{_JOIN}){_DAY}{OF}"
     rf"(?P<last_month>{CAPITAL}|{SMALL})\b\.?{_YEARED}?)){_END}"
 )
 JOIN = re.compile(rf"{_JOIN}|/(?={YEAR}[-/.])")

@@ -4,7 +4,7 @@ Every scorer is also a reward: `judge` takes an answer in words, so reinforcemen
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
@@ -128,14 +128,19 @@ def judged(scorer: Any, said: str, question: Question) -> Judgement:
 
 def misfit(scorer: Any, question: Question) -> str | None:
     """Why a scorer can judge no answer to a question, not even the right one; None where it can."""
+    own: Callable[[Question], str | None] = getattr(scorer, "misfit", lambda _: None)
+    return failing(lambda: judged(scorer, question.answer, question)) or own(question)
+
+
+def failing(judge: Callable[[], object]) -> str | None:
+    """Why a judgement cannot be made; None where it can."""
     try:
-        judged(scorer, question.answer, question)
+        judge()
     except KeyError as error:
         return f"it lacks the column {error}"
     except (ValueError, re.error) as error:
         return str(error)
-    found: str | None = scorer.misfit(question) if hasattr(scorer, "misfit") else None
-    return found
+    return None
 
 
 def prompt_hash(prompt: str) -> str:

@@ -49,12 +49,7 @@ def check(recipe: Recipe) -> dict[str, Any]:
         raise UserError("There are no rows to learn from. Name a source with a `label` column, or with text.")
     budget = min([step.rows for name, step in recipe.build_steps() if name == "select"] + [len(rows)])
     train = min(budget, QUICK_ROWS) if recipe.quick else budget
-    most = QUICK_QUESTIONS if recipe.quick else 0
-    asked = [
-        (benchmark, benchmark.questions(most)) for benchmark in [*benchmarks, *(b for b, _ in recipe.build_keep())]
-    ]
-    if problems := [said for benchmark, found in asked for said in question_problems(benchmark, found)]:
-        raise Problems(problems)
+    asked = _asked(recipe, benchmarks)
     model = load(recipe.model)
     started = time.monotonic()
     asking = sum(asking_seconds(model, benchmark, found) for benchmark, found in asked)
@@ -82,6 +77,15 @@ def check(recipe: Recipe) -> dict[str, Any]:
         "memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024 + kernels_mb()),
         "seconds_to_estimate": round(time.monotonic() - started, 1),
     }
+
+
+def _asked(recipe: Recipe, benchmarks: list[Any]) -> list[tuple[Any, list[Question]]]:
+    """Each benchmark, what must be kept included, with its questions. Raises `Problems` where some cannot be judged."""
+    judging = [*benchmarks, *(benchmark for benchmark, _ in recipe.build_keep())]
+    asked = [(benchmark, benchmark.questions(QUICK_QUESTIONS if recipe.quick else 0)) for benchmark in judging]
+    if problems := [said for benchmark, found in asked for said in question_problems(benchmark, found)]:
+        raise Problems(problems)
+    return asked
 
 
 def _visible(asked: list[Question], alpha: float) -> dict[str, Any]:

@@ -46,10 +46,7 @@ def curate(run: Run, mapper: Mapper = in_batches) -> dict[str, Any]:
     started = time.monotonic()
     made_from = fingerprint(VERSION, recipe.sources, recipe.benchmarks, prints)
     rows, set_aside = _read(run, sources, benchmarks, made_from)
-    _check_labels(rows, benchmarks)
-    labels = {benchmark.name: benchmark.label_set(rows) for benchmark in judging}
-    _check_questions(labels, judging, recipe.quick)
-    _say_costs(run, [labels[benchmark.name] for benchmark in benchmarks])
+    _check_rows(run, rows, benchmarks, judging)
     steps = [*recipe.build_steps(), *([("quick", Select(QUICK_ROWS))] if recipe.quick else [])]
     around = Surroundings(recipe.seed, judging, fingerprint(asked))
     kept, dropped, journal = sift_through(run, rows, steps, around, made_from, mapper)
@@ -112,6 +109,13 @@ def _with_task(rows: pa.Table, source: Any, benchmarks: list[Any]) -> pa.Table:
     task = task_of(source, benchmarks)
     at = SCHEMA.get_field_index("task")
     return rows.set_column(at, SCHEMA.field(at), pa.array([task.name if task else None] * len(rows), pa.string()))
+
+
+def _check_rows(run: Run, rows: pa.Table, benchmarks: list[Any], judging: list[Any]) -> None:
+    _check_labels(rows, benchmarks)
+    labels = {benchmark.name: benchmark.label_set(rows) for benchmark in judging}
+    _check_questions(labels, judging, run.recipe.quick)
+    _say_costs(run, [labels[benchmark.name] for benchmark in benchmarks])
 
 
 def _check_labels(rows: pa.Table, benchmarks: list[Any]) -> None:
