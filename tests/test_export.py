@@ -64,6 +64,21 @@ def test_the_join_says_the_largest_difference_and_the_agreement(run, tmp_path):
     assert tuned["ours"] == tuned["theirs"]
 
 
+def test_an_answer_that_the_harness_sees_otherwise_counts_against_the_agreement(run, tmp_path):
+    export(run, "lm-eval", tmp_path / "tasks")
+    path = samples(run, tmp_path / "tasks", "base")
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    scores = lines[0]["filtered_resps"]
+    best = max(range(len(scores)), key=lambda at: float(scores[at][0]))
+    other = (best + 1) % len(scores)
+    scores[best], scores[other] = scores[other], scores[best]
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    (found,) = check_lm_eval(run, tmp_path / "tasks")["checks"]
+    gold = lines[0]["doc"]["gold"]
+    assert found["same_answer"] == pytest.approx(1 - 1 / len(lines))
+    assert found["theirs"] - found["ours"] == pytest.approx(((other == gold) - (best == gold)) / len(lines))
+
+
 def test_samples_of_other_questions_are_refused(run, tmp_path):
     export(run, "lm-eval", tmp_path / "tasks")
     with pytest.raises(UserError, match="no samples"):

@@ -121,9 +121,9 @@ def test_the_latest_years_hold_a_fifth_and_say_whether_they_were_learned_from():
     years = list(enumerate([*[2018] * 60, *[2019] * 60, *[2020] * 15, *[2021] * 20]))
     (row,) = rows("out_of_time", asked(dated(years, 2020), learned_times=lambda: ["2019-12-31", "2018"]))
     assert row.value == 1.0 and "2020 to 2021, 35 questions" in row.note and "earlier ones 0.0 %" in row.note
-    assert "Out of time: training rows end in 2019." in row.note
+    assert "Out of time: training rows end in 2019-12-31." in row.note
     (row,) = rows("out_of_time", asked(dated(years, 2020), learned_times=lambda: ["2020-01-01"]))
-    assert "Not out of time: training rows reach 2020." in row.note
+    assert "Not out of time: training rows reach 2020-01-01." in row.note
     (row,) = rows("out_of_time", asked(dated(years, 2020), learned_times=lambda: ["20190105", "", ""]))
     assert "2 of 3 training rows have no date, so they may reach" in row.note and "the others end in 2019" in row.note
 
@@ -139,6 +139,33 @@ def test_dates_come_from_the_rows_where_no_slice_has_them():
     assert row.value is None and row.note.startswith("No dates in this benchmark")
     (row,) = rows("out_of_time", asked(given, times=lambda: {str(n): "2010" for n in range(60)}))
     assert row.value is None and "cannot be parted" in row.note
+
+
+def test_tests_of_one_year_are_parted_by_month_and_training_may_end_within_a_year():
+    given = [answer(n, "fair", "fair" if n < 60 else "void") for n in range(90)]
+    times = {str(n): f"2023-{7 + n // 30:02}-15" for n in range(90)}
+    (row,) = rows("out_of_time", asked(given, times=lambda: times, learned_times=lambda: ["2023-06-30", "2023-09-14"]))
+    assert row.what == "Latest dates of the test" and row.value == 0.0
+    assert "in 2023-09, 30 questions" in row.note and "Out of time: training rows end in 2023-09-14." in row.note
+    (row,) = rows("out_of_time", asked(given, times=lambda: times, learned_times=lambda: ["2023"]))
+    assert "Not out of time: training rows reach 2023." in row.note  # no finer than a year: it may be that day
+
+
+def test_answers_that_are_all_right_have_an_interval_of_some_width():
+    given = [answer(n, "fair", "fair" if n > 1 else "void", 0.9 if n > 1 else 0.5) for n in range(50)]
+    accuracy, person = rows("certain", asked(given))
+    # Wilson of 40 of 40: n / (n + z²)
+    assert accuracy.value == 1.0 and f"{100 * 40 / (40 + 1.959964**2):.1f} % to 100.0 %" in accuracy.note
+    one = [answer(n, "fair", "void" if n == 1 else "fair", 0.9) for n in range(50)]
+    assert "-0 %" not in rows("certain", asked(one))[1].note
+
+
+def test_a_subgroup_of_few_groups_has_no_interval():
+    given = [answer(n, "fair", "fair" if n % 2 else "void", slices={"ward": "a"}, group=str(n % 3)) for n in range(60)]
+    subgroup = rows("worst_group", asked(given))[0]
+    assert subgroup.value == 0.5 and "60 questions of 3 groups, too few for an interval" in subgroup.note
+    enough = [replace(one, group=str(n % 12)) for n, one in enumerate(given)]
+    assert "95 % interval" in rows("worst_group", asked(enough))[0].note
 
 
 def test_one_training_run_is_called_one():
@@ -384,7 +411,7 @@ def test_the_verdict_and_the_first_page_say_what_the_trade_asks(retail):
     section = page[page.index("What your trade asks") : page.index("Before and after")]
     for row in asks:
         assert row["what"].replace("<", "&lt;").replace(">", "&gt;") in section
-    rendered = reporting._by_benchmark([{"benchmark": "b", **Highlight("<b>w", 1, "<i>n").to_json()}])
+    rendered = reporting.by_benchmark([{"benchmark": "b", **Highlight("<b>w", 1, "<i>n").to_json()}])
     assert rendered == {"b": [{"what": "<b>w", "value": 1, "note": "<i>n", "unit": "", "shown": "1"}]}
     assert "<b>dermatology" not in page and "&lt;b&gt;dermatology" in section
 

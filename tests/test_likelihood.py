@@ -7,6 +7,7 @@ import pytest
 import torch
 from transformers import (
     AutoModelForCausalLM,
+    DynamicCache,
     Gemma3TextConfig,
     GPTNeoXConfig,
     Lfm2Config,
@@ -137,15 +138,21 @@ def test_a_token_sees_its_ancestors_and_nobody_else():
 
 
 @pytest.mark.parametrize("scorer", [TreeScorer, CopyScorer])
-def test_the_gate_sees_a_wrong_mask(scorer, monkeypatch):
+def test_the_gate_sees_a_wrong_mask_and_a_wrong_copy(scorer, monkeypatch):
     fast = scorer(network(TREES[0]), LONG, OWN)
     assert gate(fast) is None
     if scorer is TreeScorer:
         everything = lambda grown, width: np.tril(np.ones((len(grown), width, width), bool))  # noqa: E731
         monkeypatch.setattr(trees, "sees", everything)  # siblings see each other
     else:
-        fast.prefix = fast.prefix[::-1]
-        monkeypatch.setattr(PlainScorer, "_one", lambda self, suffix, option: 0.0)
+        copied = DynamicCache.reorder_cache
+
+        def emptied(cache, rows):  # every option goes on from a prompt that says nothing
+            copied(cache, rows)
+            for layer in cache.layers:
+                layer.values = torch.zeros_like(layer.values)
+
+        monkeypatch.setattr(DynamicCache, "reorder_cache", emptied)
     assert "differ" in gate(fast) or "another answer" in gate(fast)
 
 

@@ -206,10 +206,14 @@ def test_answers_without_probabilities_are_the_worst_there_are():
     lost = [*answers, *chosen(["a"], [None])]
     for name, worst in (("brier", 2.0), ("nll", -math.log(1e-6))):
         assert value(name, lost) == pytest.approx((99 * value(name, answers) + worst) / 100)
-    assert value("ece", lost, bins=1) == pytest.approx(value("ece", answers, bins=1), abs=0.02)
-    assert value("accuracy_at_coverage", lost, coverage=1.0) == pytest.approx(
-        0.99 * value("accuracy_at_coverage", answers, coverage=1.0)
-    )
+    right, sure = (np.mean([find(a) for a in answers]) for find in (lambda a: a.value, lambda a: max(a.probabilities)))
+    assert value("ece", lost, bins=1) == pytest.approx(abs(0.99 * right - (0.99 * sure + 0.01)))  # wrong, and certain
+    # The last to be kept: half of the answers are taken without it, all of them with it.
+    for coverage in (0.5, 1.0):
+        surest = sorted(answers, key=lambda a: -max(a.probabilities))[: round(100 * coverage)]
+        assert value("accuracy_at_coverage", lost, coverage=coverage) == pytest.approx(
+            sum(a.value for a in surest) / round(100 * coverage)
+        )
 
 
 @pytest.mark.parametrize("name", ["brier", "nll", "ece", "accuracy_at_coverage"])

@@ -269,5 +269,5 @@ def test_questions_that_no_answer_can_be_judged_to_are_said_before_training(tmp_
     write_lines(tmp_path / "test.jsonl", [{"note": "Case 1", **row}])
     own = {"name": "own", "path": str(tmp_path / "test.jsonl"), "text": "note", "label": "department"}
     benchmark = build_one("benchmarks", {**own, **yaml.safe_load(f"{{{declared}}}")})
-    found = question_problems(benchmark, benchmark.questions())
+    found = question_problems(benchmark, benchmark.questions(), [])
     assert (said in found[0] and "1 of the 1 questions" in found[0]) if said else not found

@@ -10,6 +10,7 @@ import pytest
 
 from metier import runs
 from metier.benchmarks import Declared
+from metier.checks import label_problems
 from metier.engine import checkpoints, trainer, weights
 from metier.errors import UserError
 from metier.progress import Progress
@@ -254,13 +255,11 @@ def test_a_label_with_one_example_is_said_before_training(tmp_path, triage):
 
 
 def test_an_answer_in_words_of_its_own_may_stand_once():
-    from metier.stages.curate import _check_labels
-
     rows = rows_to_table([{"id": "1", "text": "t", "label": "only here", "task": "free", "origin": "a:1"}])
     free, closed = (Declared("free", path="x.jsonl", scorer=scorer) for scorer in ("generate", "label"))
-    _check_labels(rows, [free])
-    with pytest.raises(UserError, match="'only here' has one example"):
-        _check_labels(rows, [closed])
+    assert label_problems(rows, [free]) == []
+    (said,) = label_problems(rows, [closed])
+    assert "'only here' has one example (a:1)" in said
 
 
 def test_test_questions_in_the_training_rows_are_refused_without_the_step(tmp_path, triage):
@@ -431,12 +430,21 @@ def test_held_out_rows_of_an_unknown_label_have_no_right_answer_to_choose(undist
     assert {question.answer for question in evaluate._held_out(run, benchmark, ["dermatology"])} == {"dermatology"}
 
 
-@pytest.mark.parametrize("metric, balanced", [("accuracy", False), ("macro_f1", True), ("mcc", True)])
+@pytest.mark.parametrize(
+    "metric, balanced, priced",
+    [
+        ("accuracy", False, False),
+        ("macro_f1", True, False),
+        ("mcc", True, False),
+        ("nll", False, False),
+        ("{expected_cost: {costs: {miss_dermatology: 1000}}}", False, True),
+    ],
+)
 def test_the_cheap_classifier_weighs_rare_labels_where_the_deciding_metric_asks_for_them(
-    triage, tmp_path, monkeypatch, metric, balanced
+    triage, tmp_path, monkeypatch, metric, balanced, priced
 ):
     seen, real = [], evaluate.baselines.tfidf
-    monkeypatch.setattr(evaluate.baselines, "tfidf", lambda *given: seen.append(given[-1]) or real(*given))
+    monkeypatch.setattr(evaluate.baselines, "tfidf", lambda *given: seen.append(given[-2:]) or real(*given))
     asked = triage.read_text().replace("cluster: patient", f"cluster: patient, metrics: [{metric}]")
     triage.write_text(asked)
     recipe = load(triage)
@@ -444,7 +452,9 @@ def test_the_cheap_classifier_weighs_rare_labels_where_the_deciding_metric_asks_
         run = runs.open_run(tmp_path / "run", recipe, Progress())
         rows = curate.curate(run) and run.table("curate", "train.parquet")
         evaluate._cheap(run, recipe.build_benchmarks()[0], rows)
-    assert seen == [balanced]
+    assert [(weighs, decide is not None) for weighs, decide in seen] == [(balanced, priced)]
+    if priced:  # a model may have learned the prices, so its rival knows them too
+        assert {answer.answer for answer in evaluate.read_answers(run, "cheap", "triage")} == {"dermatology"}
 
 
 def test_a_test_file_that_changed_since_curation_is_not_asked_by_evaluate_alone(undisturbed, tmp_path):

@@ -98,7 +98,7 @@ def test_every_field_counts():
     scorer = build("scorers", "fields", {})
     gold = json.dumps({"drug": "Aspirin", "doses": [1, 2], "route": ""})
     half = scorer.judge('Here: {"drug": "aspirin ", "doses": [2, 3]} ok', question(gold))
-    assert half.value == pytest.approx(2 / 3)
+    assert half.value == pytest.approx(2 * 2 / (3 + 3))
     assert {key: half.parts[key] for key in ("valid", "exact", "hits", "wanted", "given", "doses.hits")} == {
         "valid": 1,
         "exact": 0,
@@ -107,6 +107,8 @@ def test_every_field_counts():
         "given": 3,
         "doses.hits": 1,
     }
+    invented = scorer.judge('{"drug": ["aspirin", "insulin"], "doses": [1, 2]}', question(gold))
+    assert invented.value == pytest.approx(2 * 3 / (3 + 4)) and invented.parts["exact"] == 0
     broken = scorer.judge('{"drug": ', question(gold))
     assert (broken.value, broken.answer, broken.parts["valid"], broken.parts["wanted"]) == (0, None, 0, 3)
     nothing = question(json.dumps({"drug": "", "doses": []}))

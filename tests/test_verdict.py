@@ -73,11 +73,27 @@ def test_a_close_test_asks_for_more_trainings_on_both_sides_of_alpha():
     assert not any("--seeds" in reason for reason in verdict(found)[1])
 
 
-def test_the_majority_answer_has_a_figure_for_every_metric():
+def test_a_gain_below_what_the_recipe_asks_for_is_held():
     found = entry(60, 160, 110)
-    golds = [answer.gold for answer in answers(range(60))]
-    assert found["majority"] == golds.count("a") / len(golds)
-    assert found["metrics"][0]["majority"] == found["majority"]
+    assert decide([found], [KEPT], 0.4, 0.05, False, 1)[0] == "SHIP"
+    decision, reasons = decide([found], [KEPT], 0.6, 0.05, False, 1)
+    assert decision == "HOLD" and "less than the 0.6 that the recipe asks for" in reasons[0]
+
+
+def test_the_majority_answer_has_a_figure_for_every_metric():
+    given = [replace(one, gold="b" if n % 4 == 0 else "a") for n, one in enumerate(answers(range(60)))]
+    found = judge_benchmark(BENCHMARK, dict.fromkeys(("base", "tuned", "cheap"), given), ["a", "b"], "a", 0, 0.05)
+    accuracy, macro = found["metrics"]
+    assert found["majority"] == accuracy["majority"] == 0.75
+    assert macro["majority"] == pytest.approx((2 * 0.75 / 1.75) / 2)  # F1 of "a", and 0 of "b"
+
+
+def test_answers_that_nobody_could_judge_are_counted_for_each_model():
+    given = {"base": answers(range(9)), "tuned": answers(range(9)), "cheap": answers(range(9))}
+    for who, count in (("base", 3), ("tuned", 1)):
+        given[who][:count] = [replace(one, answer=None, value=None) for one in given[who][:count]]
+    found = judge_benchmark(BENCHMARK, given, ["a", "b"], "a", 0, 0.05)
+    assert found["could_not_judge"] == {"base": 3, "tuned": 1, "cheap": 0}
 
 
 def test_a_metric_that_the_cheap_answers_have_no_ground_for_is_told_without_them():

@@ -4,7 +4,7 @@ import itertools
 import re
 import warnings
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -14,6 +14,8 @@ from metier.scorers import Answer, Judgement, answered
 TFIDF = "TF-IDF with logistic regression"
 VERSION = 5
 WORD = r"(?u)\b\w+\b"
+Decide = Callable[[np.ndarray, Sequence[str]], np.ndarray]
+"""(n, labels) probabilities and the labels -> (n,) positions of labels."""
 ROWS_A_VALUE = 20
 """Training rows that a value of a column must have on average, or words by value are as rare as the rows."""
 WORDS_TO_COMPARE = 4
@@ -33,6 +35,7 @@ def tfidf(
     label_set: Sequence[str],
     seed: int,
     balanced: bool = False,
+    decide: Decide | None = None,
 ) -> list[Answer]:
     """Answers of logistic regression on TF-IDF of words, word pairs and character 2- to 5-grams (scikit-learn).
 
@@ -40,7 +43,8 @@ def tfidf(
     sets the question (a category, a hypothesis), words are also counted by its value: what means Yes for one means No
     for another. Where the prompt sets texts side by side (two offers, a question and a snippet), it also knows how
     alike they are, which no count of words tells. `balanced`: every label weighs the same in training, however rare it
-    is, which suits a metric that asks for rare labels and costs accuracy.
+    is, which suits a metric that asks for rare labels and costs accuracy. `decide` says which label the probabilities
+    speak for; left out: the likeliest.
     """
     from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.linear_model import LogisticRegression
@@ -65,11 +69,15 @@ def tfidf(
         pipeline = make_pipeline(features, classifier).fit([_read(q, prompt, columns, pairs) for q in known], labels)
     probabilities = pipeline.predict_proba([_read(question, prompt, columns, pairs) for question in questions])
     column = {label: number for number, label in enumerate(pipeline.classes_)}
-    answers = []
-    for question, row in zip(questions, probabilities, strict=True):
-        full = tuple(round(float(row[column[label]]), 6) if label in column else 0.0 for label in label_set)
-        answers.append(_answer(question, prompt, str(pipeline.classes_[int(np.argmax(row))]), full))
-    return answers
+    full = np.zeros((len(questions), len(label_set)))
+    for number, label in enumerate(label_set):
+        if label in column:
+            full[:, number] = probabilities[:, column[label]]
+    chosen = decide(full, label_set) if decide else full.argmax(1)
+    return [
+        _answer(question, prompt, label_set[at], tuple(round(float(share), 6) for share in row))
+        for question, at, row in zip(questions, chosen, full, strict=True)
+    ]
 
 
 def _setting(known: Sequence[Question], prompt: str) -> list[str]:

@@ -1,10 +1,14 @@
 """Everything that is wrong with a recipe and can be found without training, in one go."""
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from metier import plugins
+import pyarrow as pa
+
+from metier import costs, plugins
 from metier.errors import Problems, UserError, nearest
+from metier.metrics import perfect, unfit
 from metier.recipe import Recipe, build_one, has_benchmark, task_of
 from metier.records import Question
 from metier.scorers import misfit
@@ -64,6 +68,9 @@ def _pack_problems(industry: str) -> list[str]:
         except UserError as error:
             found.append(str(error))
     for mistake, cost in pack.costs.items():
+        if not costs.is_mistake(mistake):
+            wanted = "Write `right -> said`, miss_LABEL or false_LABEL."
+            found.append(f"The industry '{pack.name}' prices '{mistake}', which is no kind of mistake. {wanted}")
         if isinstance(cost, bool) or not isinstance(cost, int | float) or not cost >= 0:
             found.append(f"The industry '{pack.name}' prices '{mistake}' at {cost!r}. A mistake costs 0 or more.")
     return found
@@ -82,11 +89,32 @@ def _build_all(kind: str, uses: Sequence[Any], problems: list[str]) -> list[Any]
     return built
 
 
-def question_problems(benchmark: Any, asked: Sequence[Question]) -> list[str]:
-    """Questions that a benchmark's scorer can judge no answer to: otherwise the first one would stop the evaluation,
-    which is after training."""
+def label_problems(rows: pa.Table, benchmarks: list[Any]) -> list[str]:
+    """A label with one example cannot be learned and tested: better said now than seen as a zero later. Answers in
+    words of their own may well stand once."""
+    chosen = {benchmark.name for benchmark in benchmarks if benchmark.build_scorer().chooses}
+    pairs = [
+        (task, label)
+        for task, label in zip(rows["task"].to_pylist(), rows["label"].to_pylist(), strict=True)
+        if label and task in chosen
+    ]
+    lonely = {label for (_, label), count in Counter(pairs).items() if count == 1}
+    where = {row["label"]: row["origin"] for row in rows.select(["label", "origin"]).to_pylist()} if lonely else {}
+    return [
+        f"The label '{label}' has one example ({where[label]}). Add examples, merge the label into another, or take "
+        "the row out."
+        for label in sorted(lonely)
+    ]
+
+
+def question_problems(benchmark: Any, asked: Sequence[Question], labels: Sequence[str]) -> list[str]:
+    """Questions that a benchmark's scorer can judge no answer to, and metrics that cannot be worked out even where all
+    answers are right: otherwise the first one would stop the evaluation, which is after training."""
     scorer = benchmark.build_scorer()
     found = [(question.id, why) for question in asked if (why := misfit(scorer, question))]
+    if not found and labels and scorer.chooses:
+        table = perfect(asked, labels)
+        return [f"Benchmark '{benchmark.name}': {why}" for why in unfit(benchmark.build_metrics(), table)]
     if not found:
         return []
     many = f"{len(found):,} of the {len(asked):,} questions of benchmark '{benchmark.name}' cannot be judged"

@@ -40,10 +40,17 @@ def _cells(key: str, labels: Sequence[str]) -> tuple[int | slice, int | slice]:
 
 
 def _index(name: str, key: str, labels: Sequence[str]) -> int:
-    found = [number for number, label in enumerate(labels) if name in (label, label.replace(" ", "_"))]
+    if name in labels:  # `age_limit` may stand beside `age limit`
+        return list(labels).index(name)
+    found = [number for number, label in enumerate(labels) if name == label.replace(" ", "_")]
     if not found:
         raise UserError(f"costs: '{key}' names the label '{name}', which there is not.{nearest(name, labels)}")
     return found[0]
+
+
+def is_mistake(key: str) -> bool:
+    """Whether a key is of one of the three forms."""
+    return ARROW in key or key.startswith((MISS, FALSE))
 
 
 def names(mistake: str) -> list[str]:

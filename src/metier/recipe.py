@@ -96,10 +96,15 @@ def load(path: Path | None = None, industry: str | None = None, changes: Sequenc
     ]
     try:
         filled = _with_defaults({key: value for key, value in said.items() if key in Recipe.model_fields})
+        # `keep` last: what of the pack's is left of it goes by the benchmarks, and changes go on from there.
+        of_keep = [change for change in changes if change.startswith(("keep.", "keep="))]
         for change in changes:
-            _apply(filled, change)
-        if "keep" not in said and not any(change.startswith("keep") for change in changes):
+            if change not in of_keep:
+                _apply(filled, change)
+        if "keep" not in said:
             filled["keep"] = _kept_with(filled["benchmarks"], str(filled["industry"]))
+        for change in of_keep:
+            _apply(filled, change)
     except UserError as error:
         raise Problems([*problems, str(error)]) from error
     recipe = _validated(filled, problems)
@@ -146,7 +151,8 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _apply(said: dict[str, Any], change: str) -> None:
-    """`--set a.b=c`: keys go down into mappings, and names into lists of plug-ins (methods.sft.epochs=2)."""
+    """`--set a.b=c`: keys go down into mappings, and names into lists: of plug-ins (methods.sft.epochs=2), and of one's
+    own benchmarks by their `name` and sources by their file's (sources.tickets.text=note)."""
     key, equals, value = change.partition("=")
     if not equals or not key:
         raise UserError(f"'--set {change}' is no change. Write it as key=value, for example --set ship.min_gain=0.05.")
@@ -169,8 +175,11 @@ def _apply(said: dict[str, Any], change: str) -> None:
 
 
 def _item(uses: list[Any], name: str, change: str) -> dict[str, Any]:
-    """The settings of the plug-in of this name; one that is written as a plain name gets an empty mapping."""
+    """The settings of the first plug-in or entry of this name; one that is written as a plain name gets an empty
+    mapping."""
     for position, use in enumerate(uses):
+        if isinstance(use, dict) and "path" in use and name == str(use.get("name") or Path(str(use["path"])).stem):
+            return use
         if isinstance(use, str) and use == name:
             uses[position] = {name: {}}
         if isinstance(uses[position], dict) and name in uses[position]:

@@ -47,6 +47,8 @@ class Declared:
     """The column with the list of options, for the scorer `choice`."""
     cluster: str | None = None
     """The column of what belongs together (patient, contract): intervals treat it as one draw."""
+    time: str | None = None
+    """The column of a question's date (ISO 8601), for what a trade asks about its latest questions."""
     slices: list[str] = field(default_factory=list)
     """Columns by whose values results are also shown, as exploratory figures."""
     prompt: str = "{text}\nAnswer:"
@@ -85,6 +87,7 @@ class Declared:
                 self.label,
                 "not-redistributed",
                 group=self.cluster,
+                time=self.time,
                 options=self.options,
                 most_broken=0.0,  # a question that is set aside would be one that nobody misses
             )

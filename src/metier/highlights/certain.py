@@ -5,6 +5,7 @@ import numpy as np
 from metier.highlights import Asked, Highlight, measured, number, within
 from metier.metrics._probabilities import stated
 from metier.metrics.accuracy_at_coverage import Metric
+from metier.stats import effective_clusters, wilson
 
 COVERAGE = 0.8
 RIGHT = f"Right in the {100 * COVERAGE:.0f} % of which it is surest"
@@ -19,7 +20,10 @@ def rows(asked: Asked) -> list[Highlight]:
     n, wrong = len(asked.tuned.gold), int((~asked.tuned.right).sum())
     found = measured(Metric(COVERAGE), asked.tuned, asked.seed)
     kept = COVERAGE * n
-    caught = wrong - kept * (1 - found.value)
+    if found.value in (0, 1):  # every draw gives the same, which is no proof that it is so
+        clusters = effective_clusters(np.unique(asked.tuned.groups, return_inverse=True)[1])
+        found = wilson(round(found.value * COVERAGE * clusters), round(COVERAGE * clusters))
+    caught = max(0.0, wrong - kept * (1 - found.value))
     edge = np.sort(np.nan_to_num(given.confidence))[::-1][max(0, round(kept) - 1)]
     sent, below = n - round(kept), int((np.nan_to_num(given.confidence) < edge).sum())
     who = "those" if below == sent else f"{below:,}"

@@ -66,8 +66,10 @@ def marked(asked: Asked, wanted: list[str]) -> tuple[NDArray[np.int64], list[_Th
 
 
 def positives(asked: Asked) -> list[str]:
-    """The labels whose miss costs most of all, as the pack prices them; every label where it prices none."""
-    dearest = costs.matrix(asked.labels, asked.priced).max(1)
+    """The labels whose miss costs most of all, as the pack prices them; every label where it prices none. A price on
+    false alarms (`false_LABEL`) says nothing of what must not be missed."""
+    missed = {mistake: price for mistake, price in asked.priced.items() if not mistake.startswith(costs.FALSE)}
+    dearest = costs.matrix(asked.labels, missed).max(1)
     return [label for label, cost in zip(asked.labels, dearest, strict=True) if cost > 1] or list(asked.labels)
 
 

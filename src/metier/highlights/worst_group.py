@@ -38,11 +38,15 @@ def _worst(asked: Asked, what: str, subgroups: dict[str, list[int]]) -> Highligh
     name = min(enough, key=lambda name: (right[enough[name]].mean(), -len(enough[name]), name))
     positions = enough[name]
     level, n = 1 - 0.05 / len(enough), len(positions)
-    table = asked.only(positions)
+    table, share = asked.only(positions), float(right[positions].mean())
+    groups = len(set(table.groups))
+    if 1 < groups < stats.FEWEST_CLUSTERS:
+        return Highlight(what, share, f"{name}; {n:,} questions of {groups} groups, too few for an interval.", "share")
     # Of one group there is nothing to draw but its own answers.
-    alone = len(set(table.groups)) == 1
     interval = (
-        stats.wilson(int(right[positions].sum()), n, level) if alone else measured(Metric(), table, asked.seed, level)
+        stats.wilson(int(right[positions].sum()), n, level)
+        if groups == 1
+        else measured(Metric(), table, asked.seed, level)
     )
     widened = f", widened for the lowest of {len(enough)}" if len(enough) > 1 else ""
-    return Highlight(what, interval.value, f"{name}; {n:,} questions, {within(interval, 'share')}{widened}.", "share")
+    return Highlight(what, share, f"{name}; {n:,} questions, {within(interval, 'share')}{widened}.", "share")

@@ -1,8 +1,10 @@
 """What the answers cost: the mean price of their mistakes."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
 from metier import costs as prices
 from metier.metrics import Floats, Outcomes
@@ -22,6 +24,11 @@ class Metric:
     unit = "cost an answer"
     share_of_right = False
     reads = "labels"
+
+    def decide(self, probabilities: Floats, labels: Sequence[str]) -> NDArray[np.int64]:
+        """(n, labels) probabilities -> (n,) the label of least expected cost: what the cheap baseline says where this
+        metric decides, since a model may have learned the prices too (`min_risk`)."""
+        return prices.decide(probabilities, prices.matrix(labels, self.costs))
 
     def statistics(self, outcomes: Outcomes) -> Floats:
         table = prices.matrix(outcomes.labels, self.costs)

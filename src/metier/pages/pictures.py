@@ -27,6 +27,9 @@ STYLE: Any = {
     "text.parse_math": False,  # a label `$50-$100` is no formula
 }
 
+LONGEST = 40
+"""Characters of a label that stand beside a matrix; longer ones would make its figures too small to read."""
+
 
 def intervals(rows: Sequence[tuple[str, dict[str, float] | None]], title: str, share: bool = True) -> str:
     """A dot and its 95 % interval for each model; tuned models stand out. A `share` is drawn between 0 and 1."""
@@ -84,8 +87,9 @@ def confusion(counts: np.ndarray, labels: Sequence[str], title: str) -> str:
                 size=7.5,
                 color="white" if dark else INK,
             )
-        axes.set_xticks(np.arange(len(labels)) + 0.5, labels, rotation=90)
-        axes.set_yticks(np.arange(len(labels)) + 0.5, labels)
+        short = [label if len(label) <= LONGEST else f"{label[: LONGEST - 1]}…" for label in labels]
+        axes.set_xticks(np.arange(len(labels)) + 0.5, short, rotation=90)
+        axes.set_yticks(np.arange(len(labels)) + 0.5, short)
         axes.set_xlabel("answer given")
         axes.set_ylabel("right answer")
         axes.invert_yaxis()

@@ -11,7 +11,8 @@ from metier.scorers.generate import Scorer as Generate
 
 @dataclass
 class Scorer(Generate):
-    """Share of the wanted fields that the answer has right; a list counts each of its items.
+    """F1 of the answer's fields against the wanted ones (what is made up costs as much as what is left out); a list
+    counts each of its items.
 
     `parts` holds hits, wanted and given items, for the whole and for each field, so that a metric can make F1 of them.
     Text without a JSON object is not valid and has no hits: broken JSON is what a user of it would be left with.
@@ -22,7 +23,7 @@ class Scorer(Generate):
     stop: list[str] = field(default_factory=list)
     """Where an answer ends."""
 
-    version = 2
+    version = 3
     gives = ("fields",)
 
     def judge(self, said: str, question: Question) -> Judgement:
@@ -34,7 +35,8 @@ class Scorer(Generate):
         for name in sorted({key for key, _ in wanted | (given or set())}):
             of_field = {item for item in wanted if item[0] == name}, {item for item in given or () if item[0] == name}
             parts |= _counts(f"{name}.", *of_field)
-        value = parts["hits"] / parts["wanted"] if parts["wanted"] else float(given == wanted)
+        both = parts["wanted"] + parts["given"]
+        value = 2 * parts["hits"] / both if both else float(given == wanted)
         return Judgement(value, None if given is None else json.dumps(_object(said), sort_keys=True), parts)
 
 

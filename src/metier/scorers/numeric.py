@@ -11,9 +11,10 @@ from metier.scorers.generate import Scorer as Generate
 PERCENT = ("%", "percent")
 SCALES = {"": 1.0, "thousand": 1e3, "million": 1e6, "billion": 1e9, "trillion": 1e12, "k": 1e3, "m": 1e6, "bn": 1e9}
 NUMBER = re.compile(
-    r"(?P<open>\()?(?:(?<![\w%])(?P<sign>[-−+]))?\s*[$€£]?\s*"
+    r"(?P<open>\()?(?:(?<![\w%])(?P<sign>[-−+]))?(?:\s*[$€£]\s*)?"
     r"(?P<digits>\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+)"
-    r"(?P<close>\))?\s*(?P<unit>%|percent\b|thousand\b|million\b|billion\b|trillion\b|bn\b|k\b|m\b)?",
+    r"(?P<close>\))?\s*(?P<unit>%|percent\b|thousand\b|million\b|billion\b|trillion\b|bn\b|k\b|m\b)?"
+    r"(?P<late>\))?",
     re.IGNORECASE,
 )
 
@@ -22,8 +23,9 @@ NUMBER = re.compile(
 class Scorer(Generate):
     """Right within a relative tolerance. How numbers are read:
 
-    - commas part thousands; a currency sign is passed over; an accountant's (1,234) is negative;
-    - a hyphen right behind a number or a word is no sign: 2019-2020 ends with 2020, 5-10% with 10 %;
+    - commas part thousands; a currency sign is passed over; an accountant's (1,234) and (12.5%) are negative;
+    - a hyphen right behind a number or a word, or with a space behind it, is no sign: 2019-2020 and 2019 - 2020 end
+      with 2020, 5-10% with 10 %;
     - `thousand`, `million`, `billion` (k, m, bn) behind a number multiply it;
     - 12 % is 12 percent: right where 12 is asked for with the scale `percent`, and where 0.12 is asked for without;
     - the last number of the text counts, or the first behind `marker` where the text has it.
@@ -34,7 +36,7 @@ class Scorer(Generate):
     marker: str = "####"
     """Behind this the final answer stands, if the text has it."""
 
-    version = 2
+    version = 3
 
     def judge(self, said: str, question: Question) -> Judgement:
         """`question.fields["scale"]`, where there is one, says in what the right answer is counted."""
@@ -67,7 +69,7 @@ def _numbers(text: str) -> list[re.Match[str]]:
 
 def _value(match: re.Match[str], scale: str) -> float:
     value = float(match["digits"].replace(",", ""))
-    negative = match["sign"] in ("-", "−") or (match["open"] and match["close"])
+    negative = match["sign"] in ("-", "−") or (match["open"] and (match["close"] or match["late"]))
     unit = _unit(match, scale)
     factor = 0.01 if unit in PERCENT else SCALES.get(unit, 1.0)
     return (-value if negative else value) * factor

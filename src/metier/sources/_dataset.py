@@ -72,7 +72,13 @@ class Dataset(NamedSource):
         """All rows, ours, with `split`. Raises `UserError` where neither mirror nor hub can be reached."""
         found = []
         for split, origin, raw in self._raw():
-            row = self.row(raw)
+            try:
+                row = self.row(raw)
+            except KeyError as error:
+                raise UserError(
+                    f"{origin}: the row has no column '{error.args[0]}', which the dataset {self.name} is read by. "
+                    "Mend the dataset, or look for the version that is published."
+                ) from error
             if row is not None:
                 shared = {"source": self.name, "licence": self.licence, "origin": origin, "split": split}
                 row["id"] = row.get("id") or origin

@@ -88,7 +88,6 @@ def _sources(pack: Any, columns: Columns, counts: dict[str, int]) -> list[str]:
 def _benchmark(name: str, columns: Columns, counts: dict[str, int]) -> list[str]:
     prompt = f"{_title(str(columns.text))}: {{text}}\n{_title(str(columns.label))}:"
     benchmark = _test_of(name, columns) | {"prompt": prompt, "metrics": ["accuracy", "macro_f1"]}
-    benchmark |= {"cluster": columns.group} if columns.group else {}
     notes = [
         "Does the prompt read as your people would put it? Are some answers rare and dear? Then `macro_f1` goes first."
     ]
@@ -98,7 +97,9 @@ def _benchmark(name: str, columns: Columns, counts: dict[str, int]) -> list[str]
 
 
 def _test_of(name: str, columns: Columns) -> dict[str, Any]:
-    return {"name": f"{name}-test", "path": "test.jsonl", "text": columns.text, "label": columns.label}
+    said = {"name": f"{name}-test", "path": "test.jsonl", "text": columns.text, "label": columns.label}
+    further = {"cluster": columns.group, "time": columns.time}
+    return said | {key: value for key, value in further.items() if value}
 
 
 def _small(counts: dict[str, int]) -> list[str]:
@@ -112,7 +113,6 @@ def _written(name: str, columns: Columns, counts: dict[str, int], redacted: bool
     tokens = min(LONGEST_WRITTEN, 32 * math.ceil(3 * columns.written / 4 / 32))
     benchmark = _test_of(name, columns) | {"prompt": "{text}", "template": "chat"}
     benchmark |= {"scorer": {"generate": {"max_tokens": tokens, "stop": []}}, "metrics": ["rouge_l"]}
-    benchmark |= {"cluster": columns.group} if columns.group else {}
     notes = [
         "How do you know a good answer? `rouge_l` counts the words that it shares with yours, in order: a first look, "
         "and no judge of truth. Where they are numbers, JSON fields or short phrases, `metier list scorers` has better "
@@ -146,7 +146,7 @@ def general_doubts(industry: str | None, pack: Any) -> list[str]:
     if not _redacts(industry, pack):
         profiles = ", ".join(sorted(PROFILES))
         found.append(
-            f"Do the texts name persons? Then put {{redact: {{profile: ...}}}} behind `normalise`: {profiles}."
+            f"Do the texts name persons? Then put {{redact: {{profile: ...}}}} behind `decontaminate`: {profiles}."
         )
     return found
 

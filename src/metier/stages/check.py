@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from metier.checks import check as problems_of
-from metier.checks import order_problems, question_problems
+from metier.checks import label_problems, order_problems, question_problems
 from metier.errors import Problems, UserError
 from metier.methods import Lesson, of_sources
 from metier.progress import Progress
@@ -44,12 +44,13 @@ def check(recipe: Recipe) -> dict[str, Any]:
 
     busy = os.getloadavg()[0] / (os.cpu_count() or 1)  # before our own work counts
     benchmarks = recipe.build_benchmarks()
-    rows = pa.concat_tables(_to_train_on(source, benchmarks) for source in recipe.build_sources())
+    known = pa.concat_tables(_with_task(source, benchmarks) for source in recipe.build_sources())
+    rows = known.filter(pc.equal(pc.fill_null(known["split"], "train"), "train"))
     if not len(rows):
         raise UserError("There are no rows to learn from. Name a source with a `label` column, or with text.")
     budget = min([step.rows for name, step in recipe.build_steps() if name == "select"] + [len(rows)])
     train = min(budget, QUICK_ROWS) if recipe.quick else budget
-    asked = _asked(recipe, benchmarks)
+    asked = _asked(recipe, benchmarks, known)
     model = load(recipe.model)
     started = time.monotonic()
     asking = sum(asking_seconds(model, benchmark, found) for benchmark, found in asked)
@@ -79,11 +80,13 @@ def check(recipe: Recipe) -> dict[str, Any]:
     }
 
 
-def _asked(recipe: Recipe, benchmarks: list[Any]) -> list[tuple[Any, list[Question]]]:
-    """Each benchmark, what must be kept included, with its questions. Raises `Problems` where some cannot be judged."""
+def _asked(recipe: Recipe, benchmarks: list[Any], rows: pa.Table) -> list[tuple[Any, list[Question]]]:
+    """Each benchmark, what must be kept included, with its questions. Raises `Problems` where some cannot be judged, or
+    a label could not be learned."""
     judging = [*benchmarks, *(benchmark for benchmark, _ in recipe.build_keep())]
     asked = [(benchmark, benchmark.questions(QUICK_QUESTIONS if recipe.quick else 0)) for benchmark in judging]
-    if problems := [said for benchmark, found in asked for said in question_problems(benchmark, found)]:
+    problems = [said for one, found in asked for said in question_problems(one, found, one.label_set(rows))]
+    if problems := label_problems(rows, benchmarks) + problems:
         raise Problems(problems)
     return asked
 
@@ -100,10 +103,10 @@ def _visible(asked: list[Question], alpha: float) -> dict[str, Any]:
     return {"groups": groups, "gain": gain, "alike": alike}
 
 
-def _to_train_on(source: Any, benchmarks: list[Any]) -> pa.Table:
-    """The rows of a source that may become training rows (not those that it holds out itself), with their task."""
+def _with_task(source: Any, benchmarks: list[Any]) -> pa.Table:
+    """The rows of a source that are not its test, with their task."""
     table = source.rows()
-    table = table.filter(pc.equal(pc.fill_null(table["split"], "train"), "train"))
+    table = table.filter(pc.not_equal(pc.fill_null(table["split"], "train"), "test"))
     task = task_of(source, benchmarks)
     return table.set_column(
         table.schema.get_field_index("task"),

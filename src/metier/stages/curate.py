@@ -10,10 +10,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from metier import plugins
-from metier.checks import order_problems, question_problems
+from metier.checks import label_problems, order_problems, question_problems
 from metier.costs import fits, names
 from metier.errors import Problems, UserError, nearest
-from metier.metrics import perfect, unfit
 from metier.pages.curation import curation_page
 from metier.recipe import QUICK_QUESTIONS, QUICK_ROWS, task_of
 from metier.records import SCHEMA
@@ -112,45 +111,14 @@ def _with_task(rows: pa.Table, source: Any, benchmarks: list[Any]) -> pa.Table:
 
 
 def _check_rows(run: Run, rows: pa.Table, benchmarks: list[Any], judging: list[Any]) -> None:
-    _check_labels(rows, benchmarks)
     labels = {benchmark.name: benchmark.label_set(rows) for benchmark in judging}
-    _check_questions(labels, judging, run.recipe.quick)
-    _say_costs(run, [labels[benchmark.name] for benchmark in benchmarks])
-
-
-def _check_labels(rows: pa.Table, benchmarks: list[Any]) -> None:
-    """A label with one example cannot be learned and tested: better said now than seen as a zero later. Answers in
-    words of their own may well stand once."""
-    chosen = {benchmark.name for benchmark in benchmarks if benchmark.build_scorer().chooses}
-    pairs = [
-        (task, label)
-        for task, label in zip(rows["task"].to_pylist(), rows["label"].to_pylist(), strict=True)
-        if label and task in chosen
+    most = QUICK_QUESTIONS if run.recipe.quick else 0
+    found = label_problems(rows, benchmarks) or [
+        said for one in judging for said in question_problems(one, one.questions(most), labels[one.name])
     ]
-    lonely = {label for (_, label), count in Counter(pairs).items() if count == 1}
-    if lonely:
-        where = {row["label"]: row["origin"] for row in rows.select(["label", "origin"]).to_pylist()}
-        raise Problems(
-            [
-                f"The label '{label}' has one example ({where[label]}). Add examples, merge the label into another, "
-                "or take the row out."
-                for label in sorted(lonely)
-            ]
-        )
-
-
-def _check_questions(labels: dict[str, list[str]], benchmarks: list[Any], quick: bool) -> None:
-    """Questions that cannot be judged, and a metric that cannot be worked out even where all answers are right, are
-    said now, not after training."""
-    found = []
-    for benchmark in benchmarks:
-        asked = benchmark.questions(QUICK_QUESTIONS if quick else 0)
-        found += question_problems(benchmark, asked)
-        if labels[benchmark.name] and benchmark.build_scorer().chooses:
-            table = perfect(asked, labels[benchmark.name])
-            found += [f"Benchmark '{benchmark.name}': {why}" for why in unfit(benchmark.build_metrics(), table)]
-    if found:
+    if found:  # said now, not after training
         raise Problems(found)
+    _say_costs(run, [labels[benchmark.name] for benchmark in benchmarks])
 
 
 def _say_costs(run: Run, sets: list[list[str]]) -> None:

@@ -196,9 +196,12 @@ def _cheap(run: Run, benchmark: Any, rows: Any) -> float:
     if not own or not (scorer.chooses or hasattr(scorer, "cheap")):
         return 0.0
     asked, stage = _questions(run, benchmark), f"evaluate/cheap/{benchmark.name}"
-    # Not for accuracy: there the weights cost right answers. docs/evaluation.md has what they give elsewhere.
-    balanced = not next(iter(benchmark.build_metrics().values())).share_of_right
-    made_by = [VERSION, baselines.VERSION, scorer.version, balanced]
+    # Weights for metrics that ask for rare labels: they cost right answers, and twist probabilities, which prices are
+    # weighed with. docs/evaluation.md has what they give.
+    metric = next(iter(benchmark.build_metrics().values()))
+    priced = getattr(metric, "decide", None)
+    balanced = getattr(metric, "reads", None) == "labels" and priced is None
+    made_by = [VERSION, baselines.VERSION, scorer.version, balanced, getattr(metric, "costs", None)]
     inputs = fingerprint(made_by, _print(own, benchmark), _print(asked, benchmark), run.recipe.seed)
     done = run.done(stage, inputs, f"{stage}.jsonl")
     if done is None:
@@ -209,7 +212,7 @@ def _cheap(run: Run, benchmark: Any, rows: Any) -> float:
         else:
             by, majority = baselines.TFIDF, baselines.majority([row.answer for row in own])
             labels = benchmark.label_set(rows)
-            answers = baselines.tfidf(own, asked, benchmark.prompt, labels, run.recipe.seed, balanced)
+            answers = baselines.tfidf(own, asked, benchmark.prompt, labels, run.recipe.seed, balanced, priced)
         _write_answers(run.path(f"{stage}.jsonl"), answers)
         result = {"by": by, "version": baselines.VERSION, "majority": majority, "rows": len(own)}
         result["seconds"] = _since(started)

@@ -75,9 +75,11 @@ def judge(run: Run) -> dict[str, Any]:
     }
 
 
-def _speed(run: Run, name: str, n: int) -> dict[str, float]:
-    """Mean seconds a question, asked in batches on this machine."""
-    return {who: round(run.result(f"evaluate/{who}/{name}")["seconds"] / n, 4) for who in ("base", "tuned")}
+def _speed(run: Run, name: str, n: int) -> dict[str, float | None]:
+    """Mean seconds a question, asked in batches on this machine, without loading the model; null where a version that
+    took no times asked."""
+    waits = {who: run.result(f"evaluate/{who}/{name}").get("asking") for who in ("base", "tuned")}
+    return {who: round(wait["seconds"] / n, 4) if wait else None for who, wait in waits.items()}
 
 
 def _asks(run: Run, benchmark: Any) -> list[dict[str, Any]]:
@@ -133,7 +135,7 @@ def _seeds(run: Run, name: str) -> list[float]:
     return next((entry["values"] for entry in entries if entry["name"] == name), [])
 
 
-def _by_benchmark(asks: Sequence[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+def by_benchmark(asks: Sequence[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
     """Benchmark -> its rows, with the figure as it is shown."""
     found: dict[str, list[dict[str, Any]]] = {}
     for row in asks:
@@ -163,7 +165,7 @@ def _content(run: Run, verdict: dict[str, Any]) -> dict[str, Any]:
         "meaning": meaning(verdict),
         "recipe": run.recipe,
         "pack": _pack(run),
-        "asks": _by_benchmark(verdict["asks"]),
+        "asks": by_benchmark(verdict["asks"]),
         "lock": run.locked(),
         "whole": weights.is_whole(run.folder / run.result("train")["adapter"]),
         "steps": json.loads(run.path("curate", "steps.json").read_text(encoding="utf-8")),
@@ -197,9 +199,10 @@ def listed(names: list[str]) -> str:
 
 
 def _five(verdict: dict[str, Any]) -> list[dict[str, str]]:
-    """The five numbers that a reader in a hurry needs, of the first benchmark that the decision rests on."""
-    entries = verdict["benchmarks"]
-    first = next((entry for entry in entries if entry["state"] == "gain"), entries[0])
+    """The five numbers that a reader in a hurry needs, of the first benchmark that the decision rests on: one that
+    gained for a SHIP, one that got worse for a HOLD."""
+    entries, wanted = verdict["benchmarks"], "worse" if verdict["decision"] == "HOLD" else "gain"
+    first = next((entry for entry in entries if entry["state"] == wanted), entries[0])
     percent = first["unit"] == "share"
 
     def show(value: float) -> str:
@@ -261,10 +264,14 @@ def _right(answer: Answer) -> bool:
     return answer.value is not None and answer.value >= 1
 
 
-def _examples(base: Sequence[Answer], tuned: Sequence[Answer], seed: int, fixed: bool) -> list[dict[str, str | None]]:
+def _said(answer: Answer) -> str:
+    return "(could not be judged)" if answer.answer is None else answer.answer
+
+
+def _examples(base: Sequence[Answer], tuned: Sequence[Answer], seed: int, fixed: bool) -> list[dict[str, str]]:
     """A seeded draw, not the prettiest ones."""
     changed = [
-        {"text": after.prompt, "gold": after.gold, "base": before.answer, "tuned": after.answer}
+        {"text": after.prompt, "gold": after.gold, "base": _said(before), "tuned": _said(after)}
         for before, after in zip(base, tuned, strict=True)
         if (_right(before), _right(after)) == (not fixed, fixed)
     ]

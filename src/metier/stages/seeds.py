@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from metier import runs, stats
+from metier import plugins, runs, stats
 from metier.errors import UserError
 from metier.forgetting import kept, not_too_sure
 from metier.metrics import Outcomes, outcomes
@@ -18,7 +18,7 @@ from metier.runs import Run, write_json, write_text
 from metier.stages.average import NoMean, average
 from metier.stages.curate import curate
 from metier.stages.evaluate import evaluate, read_answers
-from metier.stages.report import meaning, report
+from metier.stages.report import by_benchmark, meaning, report
 from metier.stages.train import train
 from metier.stats import Interval
 from metier.verdict import decide, same_questions, say_p
@@ -98,7 +98,12 @@ def _page(out: Path, recipe: Recipe, result: dict[str, Any], verdicts: list[dict
             rows.append(("tuned, averaged", result["averaged"]["benchmarks"][at]["tuned"]))
         title = f"{entry['metric']} on {entry['name']}, with 95 % intervals"
         pictured.append((entry, Markup(pictures.intervals(rows, title, entry["unit"] == "share"))))
-    known = {"name": out.resolve().name, "folder": out, "recipe": recipe, "meaning": meaning(result)}
+    one, asked_of = (
+        (result["averaged"], "the averaged model") if result["averaged"] else (verdicts[0], "the first seed")
+    )
+    pack = plugins.find("industries", recipe.industry)()
+    known = {"name": out.resolve().name, "folder": out, "recipe": recipe, "pack": pack, "meaning": meaning(result)}
+    known |= {"asks": by_benchmark(one["asks"]), "asked_of": asked_of}
     page: str = template("seeds.html").render(**known, pictured=pictured, say_p=say_p, **result)
     return page
 
