@@ -381,3 +381,23 @@ def test_a_row_without_its_text_is_named(mirror):
         stream.write(json.dumps({"id": "odd", "label": "card_arrival"}) + "\n")
     with pytest.raises(UserError, match="train.jsonl:.*the row has no 'text'"):
         source.rows()
+
+
+def test_a_row_of_another_make_is_named_and_a_copy_of_one_part_is_read(mirror, tmp_path, monkeypatch):
+    write_lines(mirror / "general/arc_easy/test.jsonl", [{"id": "1", "question": "What?", "answer": 0}])
+    with pytest.raises(
+        UserError, match=r"test.jsonl:1: the row is none of the dataset arc_easy .* no column 'choices'"
+    ):
+        plugins.build("sources", "arc_easy", {}).rows()
+    write_lines(mirror / "general/arc_easy/test.jsonl", [{**CHOICE, "answer": "Z"}])
+    with pytest.raises(UserError, match="is none of the dataset arc_easy"):
+        plugins.build("sources", "arc_easy", {}).rows()
+    import datasets
+
+    monkeypatch.setenv(MIRROR, str(tmp_path / "own"))
+    features = datasets.Features(
+        {"text": datasets.Value("string"), "label": datasets.ClassLabel(names=["card_arrival"])}
+    )
+    saved = datasets.Dataset.from_dict({"text": ["Where?", "When?"], "label": [0, -1]}, features=features)
+    saved.save_to_disk(str(tmp_path / "own/finance/banking77/hub"))
+    assert plugins.build("sources", "banking77", {}).rows()["label"].to_pylist() == ["card arrival", None]

@@ -140,6 +140,11 @@ def test_a_broken_record_is_set_aside_and_swallows_no_other(tmp_path, line, reas
     assert list(broken) == ["3"] and reason in broken["3"]
 
 
+def test_the_lines_of_a_note_in_a_broken_record_are_no_rows(tmp_path):
+    rows, broken = read("csv", tmp_path / "a.csv", 'a,b\n"one\nfoo, skin\nthree",heart,extra\n8,8\n')
+    assert rows == {"5": {"a": "8", "b": "8"}} and "has 3 cells" in broken["2"]
+
+
 def test_a_cell_over_the_limit_is_set_aside_and_the_limit_of_others_stays(tmp_path):
     before = csv.field_size_limit()
     rows, broken = read("csv", tmp_path / "a.csv", 'a\n"' + ("x" * 1000 + "\n") * 1100 + '"\n', most_mb=1)

@@ -11,6 +11,7 @@ import yaml
 from metier import plugins
 from metier.checks import check
 from metier.errors import UserError
+from metier.formats import _files
 from metier.recipe import load
 from metier.stages._columns import columns_of
 from metier.stages.new import new
@@ -298,3 +299,46 @@ def test_a_recipe_of_ones_own_files_repeats_no_source_of_the_pack(tmp_path, data
     assert "repeat" in pack.methods[0]["sft"] and method["sft"] == {
         k: v for k, v in pack.methods[0]["sft"].items() if k != "repeat"
     }
+
+
+def test_letters_that_yaml_does_not_take_do_no_harm(tmp_path):
+    rows = [{**row, "department": row["department"].replace("cardio", "driver\x92s ")} for row in desk_rows()]
+    rows[0]["department"] = rows[0]["department"].title()
+    (tmp_path / "in").mkdir()
+    write_lines(tmp_path / "in" / "a.jsonl", rows)
+    new("triage", tmp_path / "in", into=tmp_path)
+    assert load(tmp_path / "triage" / "recipe.yaml").sources
+
+
+def test_a_joined_table_with_other_words_under_the_same_name_has_no_sides(tmp_path):
+    (tmp_path / "in").mkdir()
+    first = [
+        {"note": row["note"], "label": row["department"], "set": "train" if n % 3 else "test"}
+        for n, row in enumerate(desk_rows())
+    ]
+    second = [
+        {"note": row["note"] + "?", "label": row["department"], "set": "north", "remark": "a long remark " * 9}
+        for row in desk_rows(60, 1)
+    ]
+    write_lines(tmp_path / "in" / "a.jsonl", first)
+    write_lines(tmp_path / "in" / "b.jsonl", second)
+    found = new("triage", tmp_path / "in", into=tmp_path)
+    assert found["train"] and found["test"]
+
+
+def test_a_question_that_is_called_like_an_answer_is_not_taken_for_one():
+    rows = [
+        {"answer": f"It is number {n} of many words", "question_answer": f"What is number {n} here?"} for n in range(40)
+    ]
+    assert columns_of(rows).text
+
+
+def test_a_file_of_too_many_rows_is_refused_before_all_of_it_is_read(tmp_path, monkeypatch):
+    monkeypatch.setattr("metier.stages.new.MOST_ROWS", 50)
+    (tmp_path / "in").mkdir()
+    write_lines(tmp_path / "in" / "a.jsonl", desk_rows())
+    seen, real = [], _files.pieces
+    monkeypatch.setattr("metier.stages.new.pieces", lambda *given: (seen.append(1) or piece for piece in real(*given)))
+    with pytest.raises(UserError, match="more than 50 rows"):
+        new("triage", tmp_path / "in", into=tmp_path)
+    assert len(seen) == 51

@@ -344,3 +344,22 @@ def test_a_row_without_the_shape_is_broken_and_a_wrong_shape_is_said_before_read
     assert "has no text in 'instruction'" in FileSource(str(path), licence="mit", shape="alpaca").problems()[0]
     assert "no shape 'mesages'" in FileSource(str(path), licence="mit", shape="mesages").problems()[0]
     assert "Leave `text` and `label` out" in source(path, shape="messages").problems()[0]
+
+
+def test_what_a_format_does_not_read_by_design_is_told_and_is_no_fault(tmp_path):
+    kinds = [{"resourceType": kind, "id": "1"} for kind in ("Organization", "Practitioner", "Location")]
+    note = {"resourceType": "Condition", "id": "c", "subject": {"reference": "Patient/1"}, "code": {"text": "Asthma"}}
+    patient = {"resourceType": "Patient", "id": "1"}
+    bundle = {
+        "resourceType": "Bundle",
+        "type": "collection",
+        "entry": [{"resource": r} for r in (patient, note, *kinds)],
+    }
+    (tmp_path / "b.json").write_text(json.dumps(bundle))
+    source = FileSource(str(tmp_path / "b.json"), licence="proprietary", format="fhir")
+    assert len(source.rows()) == 1 and len(source.set_aside) == 3
+    bundle["entry"].append({"resource": {"resourceType": "Condition", "id": "d"}})
+    (tmp_path / "b.json").write_text(json.dumps(bundle))
+    with pytest.raises(Problems) as caught:
+        source.rows()
+    assert len(caught.value.problems) == 1 and "Organization" not in str(caught.value)

@@ -1,5 +1,6 @@
 """What a recipe refuses, and that it says everything at once."""
 
+import json
 from types import SimpleNamespace
 
 import pytest
@@ -41,6 +42,7 @@ def test_an_unknown_key_inside_ship_is_refused(tmp_path):
         ("- a list", "is no recipe"),
         ("a: [", "is no valid YAML"),
         ("seed: many", "`seed` cannot be 'many'"),
+        ("seed: 2024-02-30", "is no valid YAML: day"),
     ],
 )
 def test_what_cannot_be_read_is_said_in_one_message(tmp_path, text, message):
@@ -271,3 +273,45 @@ def test_questions_that_no_answer_can_be_judged_to_are_said_before_training(tmp_
     benchmark = build_one("benchmarks", {**own, **yaml.safe_load(f"{{{declared}}}")})
     found = question_problems(benchmark, benchmark.questions(), [])
     assert (said in found[0] and "1 of the 1 questions" in found[0]) if said else not found
+
+
+def test_a_change_reaches_ones_own_entries_by_name_and_what_is_kept_stays_without_what_is_watched(triage):
+    changes = ["benchmarks.triage.metrics=[mcc]", "sources.train.group=ward", "keep.general=0.05"]
+    triage.write_text(triage.read_text().replace("keep: {}", ""))
+    found = load(triage, changes=changes)
+    assert found.benchmarks[0]["metrics"] == ["mcc"] and found.sources[0]["group"] == "ward"
+    assert found.keep == {"general": 0.05}  # and no `arc_easy: watch`, whose data nobody has
+    with pytest.raises(UserError, match="'--set seed=2024-02-30'"):
+        load(triage, changes=["seed=2024-02-30"])
+    both = load(None, "retail", ["industry=finance"])
+    assert both.industry == "retail" and both.benchmarks == load(None, "retail").benchmarks
+
+
+def test_brackets_in_the_recipes_folder_are_its_name_and_those_of_a_pattern_are_one(tmp_path):
+    home = tmp_path / "[x] q"
+    home.mkdir()
+    path = write_triage(home)
+    path.write_text(path.read_text().replace("path: train.jsonl", 'path: "tr[a]in.jsonl"'))
+    (source,) = load(path).build_sources()
+    assert source.problems() == [] and len(source.rows()) == 60
+
+
+def test_a_column_that_is_empty_in_a_row_is_an_empty_text_and_one_that_no_row_has_is_said(tmp_path):
+    own = {"name": "own", "path": str(tmp_path / "test.jsonl"), "text": "note", "label": "department"}
+    write_lines(
+        tmp_path / "test.jsonl",
+        [{"note": "a", "department": "x", "ward": "W"}, {"note": "b", "department": "x", "ward": None}],
+    )
+    benchmark = build_one("benchmarks", {**own, "prompt": "Ward: {ward}. {text}"})
+    assert [benchmark.render(question) for question in benchmark.questions()] == ["Ward: W. a", "Ward: . b"]
+    published = build_one("benchmarks", {"icd10cm_chapter": {"prompt": "{floor} {text}"}})
+    with pytest.raises(UserError, match="goes by the column 'floor', which none of its questions has"):
+        published.questions()
+
+
+def test_a_prompt_that_names_a_column_the_training_rows_lack_is_said(triage):
+    rows = [json.loads(line) | {"ward": "W"} for line in (triage.parent / "test.jsonl").read_text().splitlines()]
+    write_lines(triage.parent / "test.jsonl", rows)
+    triage.write_text(triage.read_text().replace("{text}\\n", "{ward}: {text}\\n"))
+    (said,) = check(load(triage))
+    assert "names 'ward', which no column of train holds" in said

@@ -11,13 +11,13 @@ import pytest
 from metier import runs
 from metier.benchmarks import Declared
 from metier.checks import label_problems
-from metier.engine import checkpoints, trainer, weights
+from metier.engine import checkpoints, trainer
 from metier.errors import UserError
 from metier.progress import Progress
 from metier.recipe import load
 from metier.records import rows_to_table
 from metier.scorers import choice, label
-from metier.stages import curate, evaluate, report, train
+from metier.stages import curate, evaluate, export, report, train
 
 STAGES = (curate.curate, train.train, evaluate.evaluate, report.report)
 
@@ -153,10 +153,6 @@ def another_prompt(folder, patch):
     patch.setattr(Declared, "render", lambda self, question: "Please. " + real(self, question))
 
 
-def another_model(folder, patch):
-    patch.setattr(weights, "sha256", lambda folder: "of other weights")
-
-
 def another_adapter(folder, patch):
     place = folder / "train.done.json"
     said = json.loads(place.read_text())
@@ -165,7 +161,7 @@ def another_adapter(folder, patch):
 
 
 def another_scorer_version(folder, patch):
-    patch.setattr(choice.Scorer, "version", choice.Scorer.version + 1)
+    patch.setattr(label.Scorer, "version", label.Scorer.version + 1)
 
 
 def another_scorer_setting(folder, patch):
@@ -178,7 +174,6 @@ def nothing_else(folder, patch):
 
 ASKED_AGAIN = {
     another_prompt: {"base", "tuned"},
-    another_model: {"base", "tuned"},
     another_adapter: {"tuned"},
     another_scorer_version: {"base", "tuned"},
     another_scorer_setting: {"base", "tuned"},
@@ -517,3 +512,22 @@ def test_a_label_with_dollars_or_bars_is_shown_as_it_is(tmp_path, triage):
     assert ">$50_$100</text>" in (tmp_path / "run/report.html").read_text()
     card = (tmp_path / "run/model_card.md").read_text()
     assert "<b>" not in card and "f1 (&lt;b>x&lt;/b>\\|y)" in card
+
+
+def test_a_recipe_that_somebody_wrote_is_no_run_and_is_not_written_over(triage):
+    before = triage.read_text()
+    with pytest.raises(UserError, match="is a recipe that somebody wrote, and no run"):
+        runs.saved_run(triage.parent, Progress())
+    assert triage.read_text() == before and not (triage.parent / "lock.json").exists()
+
+
+def test_a_model_that_is_not_the_one_that_was_trained_on_is_not_asked(undisturbed, tmp_path):
+    _, whole = undisturbed
+    shutil.copytree(whole, tmp_path / "run")
+    run = runs.saved_run(tmp_path / "run", Progress())
+    run.lock(model={"name": "fake", "sha256": "0" * 64})
+    with pytest.raises(UserError, match="has other weights than when"):
+        evaluate.evaluate(run)
+    with pytest.raises(UserError, match="has other weights than when"):
+        export.export(run, "merged", tmp_path / "out")
+    assert not (tmp_path / "out").exists()

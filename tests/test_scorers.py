@@ -109,3 +109,13 @@ def test_length_is_made_up_for_as_declared(length, answer):
     benchmark = Declared("lengths", path="unused.jsonl", prompt="{text}?", scorer="choice")
     asking = choice.Scorer(length=length).ask(Counting({}), benchmark, asked, [])
     assert asking.answer([0])[0].answer == answer
+
+
+def test_probabilities_of_a_label_set_stand_in_its_order_whatever_a_question_offers():
+    benchmark = Declared("b", path="unused.jsonl", prompt="{text}")
+    asked = [Question("1", "t", "Yes", options=("Yes", "No"))]
+    for scorer, options in ((label.Scorer(), None), (choice.Scorer(), ("Yes", "No"))):
+        (answer,) = scorer.ask(ScriptedModel({"t": "Yes"}), benchmark, asked, ["No", "Yes"]).answer([0])
+        assert answer.options == options
+        likeliest = (answer.options or ("No", "Yes"))[int(np.argmax(answer.probabilities))]
+        assert likeliest == answer.answer == "Yes"

@@ -2,6 +2,7 @@
 
 import json
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import torch
@@ -13,9 +14,9 @@ from metier.engine.model import load
 from metier.errors import UserError
 from metier.metrics import outcomes
 from metier.progress import Progress
-from metier.runs import saved_run
+from metier.runs import alone, saved_run
 from metier.scorers import Answer
-from metier.stages.average import SCALES
+from metier.stages.average import SCALES, _without
 from metier.stages.evaluate import read_answers
 from metier.stages.export import export
 from metier.stages.seeds import evaluated, paired, seeds
@@ -267,3 +268,20 @@ def test_a_test_that_changed_is_asked_of_the_averaged_model_too(recipe, tmp_path
     path.write_text(path.read_text() + "itch 500,skin\n")
     again = seeds(recipe, tmp_path / "out", 2)
     assert {entry["n"] for entry in (again["benchmarks"][0], again["averaged"]["benchmarks"][0])} == {41}
+
+
+def test_rows_of_two_sources_that_number_alike_are_two_rows():
+    rows = pa.table({"source": ["a", "b", "b"], "id": ["1", "1", "2"], "group": [None, "g", None]})
+    others = pa.table({"source": ["a"], "id": ["1"], "group": ["g"]})
+    assert _without(rows, others)["id"].to_pylist() == ["1", "2"]
+    assert len(_without(rows, others, "group")) == 3
+
+
+def test_a_run_that_another_process_works_on_keeps_its_recipe(recipe, tmp_path):
+    evaluated(tmp_path / "run", recipe, Progress(), None)
+    (tmp_path / "run" / "train").rename(tmp_path / "aside")  # not trained yet: its steps may still be edited
+    before = (tmp_path / "run" / "recipe.yaml").read_text()
+    edited = recipe.model_copy(update={"steps": ["normalise", "dedup", "split"]})
+    with alone(tmp_path / "run"), pytest.raises(UserError, match="Another process"):
+        evaluated(tmp_path / "run", edited, Progress(), None)
+    assert (tmp_path / "run" / "recipe.yaml").read_text() == before

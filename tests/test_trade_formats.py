@@ -1,6 +1,7 @@
 """Records, articles, filings, calls, opinions and catalogues: rows come out, and what is broken says where and why."""
 
 import base64
+import gzip
 import json
 import sys
 
@@ -238,7 +239,8 @@ ARTICLE = """<article><front><article-meta><article-id pub-id-type="pmid">99</ar
 <title-group><article-title>Sugar &amp; <i>salt</i></article-title></title-group>
 <abstract><sec><title>Aim</title><p>We ask.</p></sec></abstract><abstract abstract-type="toc"><p>Short</p></abstract>
 </article-meta></front><body><sec><label>1</label><title>Methods</title><p>We
- counted.<sup><xref ref-type="bibr">12</xref></sup> Twice, 10<sup>3</sup> &alpha;.</p>
+ counted.<sup><xref ref-type="bibr">12</xref></sup>
+5<xref ref-type="bibr"><sup>12</sup></xref> Twice, 10<sup>3</sup> &alpha;.</p>
 <fig><p>A picture</p></fig><sec><title>Cohort</title><p>Ten.</p></sec></sec>
 <sec><title>Results</title><p>None.</p></sec></body>
 <back><ref-list><ref><pub-id pub-id-type="pmid">1</pub-id></ref></ref-list></back></article>"""
@@ -254,7 +256,7 @@ def test_an_article_gives_a_row_for_each_section(tmp_path):
     assert not broken
     assert sections(rows) == {
         "Abstract": "Aim\nWe ask.",
-        "Methods": "We counted. Twice, 10^3 α.\nCohort\nTen.",
+        "Methods": "We counted. 5 Twice, 10^3 α.\nCohort\nTen.",
         "Results": "None.",
     }
     assert {(row["title"], row["pmid"]) for row in rows.values()} == {("Sugar & salt", "99")}
@@ -594,3 +596,28 @@ def test_a_broken_record_of_a_catalogue_costs_that_product_alone(tmp_path, bad):
     lines = [b"title,price", *(b"Lamp %d,5" % n for n in range(2499)), bad, *(b"Sofa %d,9" % n for n in range(2500))]
     rows, broken = read("catalogue", tmp_path / "a.csv", b"\n".join(lines))
     assert len(rows) == 4999 and list(broken) == ["line 2501"]
+
+
+def test_a_moderator_parts_questions_as_an_operator_does(tmp_path):
+    call = (
+        "Moderator: Welcome.\nJane Roe: We grew.\nModerator: Our first question is from Ann Lee.\n"
+        "Ann Lee: Margins?\nJane Roe: They were 20%.\nModerator: The next question is from Carl Poe.\n"
+        "Carl Poe: And debt?\nJane Roe: Paid down."
+    )
+    rows, _ = read("transcript", tmp_path / "a.txt", call, by="pair")
+    assert [(row["speaker"], row["answer"]) for row in rows.values()] == [
+        ("Ann Lee", "They were 20%."),
+        ("Carl Poe", "Paid down."),
+    ]
+
+
+def test_a_judgment_may_have_more_than_999_paragraphs(tmp_path):
+    text = "\n".join(f"[{n}] Paragraph {n} of the judgment." for n in range(1, 1006))
+    rows, _ = read("court", tmp_path / "a.txt", text)
+    assert len(rows) == 1005
+
+
+def test_a_packed_catalogue_is_read(tmp_path):
+    lines = b'{"title": "Pan", "description": "Iron."}\n{"title": "Pot", "description": "Steel."}\n'
+    rows, broken = read("catalogue", tmp_path / "a.jsonl.gz", gzip.compress(lines))
+    assert len(rows) == 2 and not broken

@@ -147,11 +147,20 @@ def name_problems(sources: list[Any]) -> list[str]:
 
 
 def task_problems(sources: list[Any], benchmarks: list[Any]) -> list[str]:
-    """Sources with labels or pairs for which no benchmark says how a row is asked."""
+    """Sources with labels or pairs for which no benchmark says how a row is asked, or whose rows lack a column that it
+    asks by."""
     names = [benchmark.name for benchmark in benchmarks]
     found = []
     for source in sources:
-        if not (source.labelled or source.pairs) or task_of(source, benchmarks) is not None:
+        asked_by = task_of(source, benchmarks)
+        if asked_by is not None and source.labelled and hasattr(source, "prompt_columns"):
+            columns = source.prompt_columns()
+            found += [
+                f"The prompt of benchmark '{asked_by.name}' names '{name}', which no column of {source.name} holds."
+                f"{nearest(name, columns)}"
+                for name in sorted(asked_by.prompt_columns() - columns)
+            ]
+        if not (source.labelled or source.pairs) or asked_by is not None:
             continue
         named = getattr(source, "task", None)
         if named:

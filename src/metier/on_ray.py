@@ -6,6 +6,7 @@ Steps that need all rows at once (dedup, split, select) run where the command ru
 import json
 import logging
 import os
+from collections import defaultdict
 from collections.abc import Iterator
 from functools import cache
 from typing import Any
@@ -38,9 +39,12 @@ def mapper(step: Any, rows: pa.Table, around: Surroundings) -> Iterator[Sifted]:
         return marked(its_step.apply(block.drop_columns(["position"]), its_surroundings), block["position"][0].as_py())
 
     data = ray.data.from_arrow(blocks).map_batches(sift, batch_format="pyarrow", batch_size=None, zero_copy_batch=True)
-    done = {block["position"][0].as_py(): block for block in ray.get(data.to_arrow_refs()) if len(block)}
+    done: dict[int, list[pa.Table]] = defaultdict(list)  # Ray parts a block of long texts into several
+    for block in ray.get(data.to_arrow_refs()):
+        for at in pa.compute.unique(block["position"]).to_pylist() if len(block) else ():
+            done[at].append(block.filter(pa.compute.equal(block["position"], at)))
     for at in sorted(done):
-        yield unmarked(done[at])
+        yield unmarked(pa.concat_tables(done[at]))
 
 
 @cache

@@ -121,6 +121,7 @@ class FileSource:
         self.set_aside = []
         places: dict[str, str] = {}
         gathered: list[dict[str, Any]] = []
+        faults: list[str] = []
         read = characters = 0
         for origin, piece in self.pieces():
             row = self._row(origin, piece, places)
@@ -128,22 +129,21 @@ class FileSource:
                 self.set_aside.append(
                     {"origin": origin, "reason": without_halves(row.reason), "raw": without_halves(row.raw)}
                 )
+                faults += [] if row.by_design else [f"{origin} {without_halves(row.reason)}"]
                 continue
             gathered.append(row)
             read, characters = read + 1, characters + len(row["text"])
             if len(gathered) >= BATCH_ROWS or characters >= BATCH_CHARACTERS:
                 yield rows_to_table(gathered)
                 gathered, characters = [], 0
-        self._stop_if_broken(read)
+        self._stop_if_broken(read, faults)
         if gathered:
             yield rows_to_table(gathered)
 
-    def _stop_if_broken(self, read: int) -> None:
-        aside = len(self.set_aside)
-        if aside > self.most_broken * (read + aside):
-            shown = [f"{piece['origin']} {piece['reason']}" for piece in self.set_aside[:MOST_SHOWN]]
-            more = aside - len(shown)
-            raise Problems(shown + ([f"and {more:,} more of this kind."] if more > 0 else []))
+    def _stop_if_broken(self, read: int, faults: list[str]) -> None:
+        if len(faults) > self.most_broken * (read + len(faults)):
+            more = len(faults) - MOST_SHOWN
+            raise Problems(faults[:MOST_SHOWN] + ([f"and {more:,} more of this kind."] if more > 0 else []))
         if not read:
             raise UserError(f"{self.path} is empty. Give a file with at least one row.")
 

@@ -1,6 +1,7 @@
 """The recipe: what a run does. Unknown keys are refused with the nearest right one, all problems said at once."""
 
 import copy
+import glob
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -99,7 +100,7 @@ def load(path: Path | None = None, industry: str | None = None, changes: Sequenc
         # `keep` last: what of the pack's is left of it goes by the benchmarks, and changes go on from there.
         of_keep = [change for change in changes if change.startswith(("keep.", "keep="))]
         for change in changes:
-            if change not in of_keep:
+            if change not in of_keep and not change.startswith("industry="):  # which is said above
                 _apply(filled, change)
         if "keep" not in said:
             filled["keep"] = _kept_with(filled["benchmarks"], str(filled["industry"]))
@@ -141,7 +142,7 @@ def _read(path: Path) -> dict[str, Any]:
         raise UserError(f"{path} is not UTF-8 (byte {error.start}). Save it as UTF-8.") from error
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror}.") from error
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: a date that there is not, such as 2024-02-30
         raise UserError(f"{path} is no valid YAML: {' '.join(str(error).split())}") from error
     if said is None:
         return {}
@@ -170,7 +171,7 @@ def _apply(said: dict[str, Any], change: str) -> None:
         raise UserError(f"'--set {change}' does not fit the recipe: there is nothing to set at '{last}'.")
     try:
         at[last] = yaml.safe_load(value)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError) as error:
         raise UserError(f"'--set {change}': the value is no valid YAML.") from error
 
 
@@ -229,11 +230,17 @@ def _validated(filled: dict[str, Any], problems: list[str]) -> Recipe:
 def _absolute(uses: list[Any], folder: Path) -> list[Any]:
     """Paths in a recipe are relative to its folder; from here on they are absolute."""
     return [
-        {**use, "path": str(folder / use["path"])}
+        {**use, "path": _placed(use["path"], folder)}
         if isinstance(use, dict) and isinstance(use.get("path"), str)
         else use
         for use in uses
     ]
+
+
+def _placed(path: str, folder: Path) -> str:
+    """In a pattern only what the recipe says is one: `[x]` in the folder's own name is its name."""
+    pattern = glob.has_magic(path) and not (folder / path).exists()
+    return str(Path(glob.escape(str(folder))) / path) if pattern else str(folder / path)
 
 
 def build_one(kind: str, use: Any) -> Any:

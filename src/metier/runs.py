@@ -92,11 +92,16 @@ def open_run(folder: Path, recipe: Recipe, progress: Progress) -> Run:
     """A new run, or one that goes on. Raises `UserError` where the folder holds a run of another recipe."""
     mine, file = recipe.as_yaml(), folder / "recipe.yaml"
     if file.is_file():
-        if file.read_text(encoding="utf-8") != mine:
+        if (theirs := file.read_text(encoding="utf-8")) != mine and not (folder / "lock.json").is_file():
+            raise UserError(  # with its comments it would be written over
+                f"{file} is a recipe that somebody wrote, and no run. Start one with `metier run {file}`, or name "
+                "another folder with `--out`."
+            )
+        if theirs != mine:
             changed = _difference(recipe, load_saved(folder))
             # Rows may be curated again and again; what was trained stands on the recipe that it was trained by.
             if changed and (set(changed) != {"steps"} or (folder / "train").exists()):
-                said = ", ".join(f"{key} is {ours!r}, there {theirs!r}" for key, (ours, theirs) in changed.items())
+                said = ", ".join(f"{key} is {ours!r}, there {other!r}" for key, (ours, other) in changed.items())
                 raise UserError(
                     f"The folder {folder} holds a run of another recipe (different: {said}). "
                     "Name another folder with `--out`, or remove this one if you do not need it."

@@ -108,8 +108,14 @@ class Declared:
         return found
 
     def render(self, question: Question) -> str:
-        """What the model reads: solved examples, where the benchmark has them, and the question."""
-        return self._examples(question) + question.render(self.prompt)
+        """What the model reads: solved examples, where the benchmark has them, and the question. A column that is empty
+        in this row, and so is not there, is an empty text."""
+        empty = dict.fromkeys(self.prompt_columns(), "")
+        return self._examples(question) + replace(question, fields={**empty, **question.fields}).render(self.prompt)
+
+    def prompt_columns(self) -> set[str]:
+        """What the prompt names in braces."""
+        return set(re.findall(r"\{(\w+)\}", self.prompt))
 
     def questions(self, most: int = 0) -> list[Question]:
         """The test questions, at most `most` of them (0: as many as the benchmark declares)."""
@@ -135,6 +141,7 @@ class Declared:
         """Raises `UserError` where no question has a column that the benchmark goes by."""
         columns = {column for question in asked for column in question.fields}
         wanted = [*self.slices, *([self.cluster] if self.cluster and self.source else [])]
+        wanted += sorted(self.prompt_columns() - {"text"})
         if missing := [column for column in wanted if column not in columns]:
             raise UserError(
                 f"The benchmark '{self.name}' goes by the column '{missing[0]}', which none of its questions has."
@@ -203,7 +210,7 @@ class Inspection:
             found.append(f"The benchmark '{it.name}' has `shots` but a test file only. Solved examples need a source.")
         found += self._columns_beside_a_source() if it.source else []
         found += self._plug_ins()
-        named = set(re.findall(r"\{(\w+)\}", it.prompt))
+        named = it.prompt_columns()
         if not named:
             found.append(f"The prompt of benchmark '{it.name}' has no {{text}}: every question would read the same.")
         if it.path and not found:

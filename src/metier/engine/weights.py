@@ -185,6 +185,8 @@ def _from_hub(model: str) -> Path:
             return cached
     try:
         files = HfApi().model_info(model, timeout=HUB_TIMEOUT_S).siblings or []
+        if any(file.rfilename.endswith(".safetensors") for file in files):
+            return Path(snapshot_download(model, allow_patterns=wanted))
     except HfHubHTTPError as error:
         raise UserError(
             f"The hub does not give the model '{model}': {error}. Check the name and your access."
@@ -194,9 +196,7 @@ def _from_hub(model: str) -> Path:
             f"The model '{model}' is not in the cache and the hub cannot be reached ({type(error).__name__}). "
             "Connect once, or name a model folder with `--set model=FOLDER`."
         ) from error
-    if not any(file.rfilename.endswith(".safetensors") for file in files):
-        raise UserError(f"The model '{model}' has no safetensors on the hub. Metier does not open pickled weights.")
-    return Path(snapshot_download(model, allow_patterns=wanted))
+    raise UserError(f"The model '{model}' has no safetensors on the hub. Metier does not open pickled weights.")
 
 
 @contextlib.contextmanager

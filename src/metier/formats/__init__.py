@@ -14,6 +14,8 @@ class Broken:
     """What is wrong and what to do, going on behind the place ("is not UTF-8 (byte 3). Convert it.")."""
     raw: str = ""
     """How the piece begins, 200 characters at most."""
+    by_design: bool = False
+    """Nothing is wrong with it: the format does not read this kind. It is told, and is no broken row."""
 
 
 Pieces = Iterator[tuple[str, "dict[str, Any] | Broken"]]

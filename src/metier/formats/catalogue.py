@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from metier.formats import Broken, Pieces
-from metier.formats._bytes import TOO_DEEP, too_deep
+from metier.formats._bytes import TOO_DEEP, opened, too_deep
 from metier.formats.csv import Format as Table
 
 
@@ -73,7 +73,7 @@ def _table(file: Path) -> Iterator[tuple[str, Any]]:
 
 def _json(file: Path) -> Iterator[tuple[str, Any]]:
     """A file is read by lines where it does not open with a bracket and one of the first two is an object by itself."""
-    with open(file, "rb") as stream:
+    with opened(file) as stream:
         listed = stream.read(64).lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"[")
         stream.seek(0)
         if not listed and any(isinstance(_parse(line), dict) for line in islice(stream, 2)):
@@ -82,7 +82,8 @@ def _json(file: Path) -> Iterator[tuple[str, Any]]:
                 if line.strip():
                     yield f"line {number}", _parse(line)
             return
-    whole = _parse(file.read_bytes())
+        stream.seek(0)
+        whole = _parse(stream.read())
     if isinstance(whole, list):
         for number, product in enumerate(whole, start=1):
             yield f"product {number}", product

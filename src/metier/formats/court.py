@@ -11,9 +11,9 @@ from metier.formats import Broken, Pieces
 # How courts number paragraphs, and by how much a number may be above the last one: a number that could not be read
 # leaves its text with the paragraph before it. Lists are numbered "3." as well, so there none may be left out.
 STYLES = (
-    (re.compile(r"\[(\d{1,3})\]\s*(.*)"), 3),
-    (re.compile(r"[\[{(]?\u00b6\s*(\d{1,3})[\]})]?\.?\s*(.*)"), 3),
-    (re.compile(r"(\d{1,3})\.\s+(.*)"), 1),
+    (re.compile(r"\[(\d{1,4})\]\s*(.*)"), 3),
+    (re.compile(r"[\[{(]?\u00b6\s*(\d{1,4})[\]})]?\.?\s*(.*)"), 3),
+    (re.compile(r"(\d{1,4})\.\s+(.*)"), 1),
 )
 FEWEST = 3
 """Numbers in a row from which they count as the court's own; fewer are footnotes or a short list."""

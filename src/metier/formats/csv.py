@@ -86,7 +86,8 @@ def _rows(feed: _Feed, separator: str, most: int) -> Pieces:
         wrong = _wrong(cells, header, feed)
         if wrong:
             yield str(feed.taken[0][0]), wrong
-            feed.give_back()
+            if any(isinstance(line, Broken) for _, line in feed.taken):
+                feed.give_back()  # else the quotation marks were closed, and its lines are no rows
             if header is None:  # without its names no row below means anything
                 return
         elif header is None:

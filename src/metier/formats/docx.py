@@ -62,6 +62,8 @@ def _row(file: Path) -> dict[str, Any] | Broken:
         RuntimeError, OSError,
     ) as error:  # fmt: skip
         return Broken(f"is no Word document that can be read: {error}. Save it anew.")
+    if body is None:
+        return Broken("is a Word document without a body. Save it anew.")
     return {"text": "\n".join(_lines(body))}
 
 

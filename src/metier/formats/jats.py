@@ -129,7 +129,8 @@ def _text(element: Any) -> str:
     etree.strip_elements(element, *(f"{{*}}{name}" for name in LEFT_OUT), with_tail=False)
     for raised in element.findall(".//{*}sup"):
         # "found.12" is no number but the citation 12: references are left out, so their raised numbers are as well.
-        if raised.find("{*}xref[@ref-type='bibr']") is not None:
+        within = any(around.get("ref-type") == "bibr" for around in raised.iterancestors("{*}xref"))
+        if within or raised.find("{*}xref[@ref-type='bibr']") is not None:
             raised.clear(keep_tail=True)
         elif re.fullmatch(r"[-\u2212]?\d+[+-]?", raised.text or ""):
             raised.text = f"^{raised.text}"  # 10^3 is not 103

@@ -18,6 +18,8 @@ SPOKEN = re.compile(rf"((?i:{ROLE})|{NAME})(?: \(([^)]+)\)| (?:--?|\u2013|\u2014
 ALONE = re.compile(rf"(?i:{ROLE})")
 ANSWERS = re.compile(r"(?i)(?:(?:questions?[- ](?:and|&)[- ]answers?|q ?& ?a)(?: sessions?| section)?)[:.]?")
 REMARKS = re.compile(r"(?i)(?:prepared remarks|(?:management discussion|presentation)(?: section)?)[:.]?")
+HOSTS = ("Operator", "Moderator")
+"""Who opens the call and says whose turn it is."""
 FIRST_QUESTION = re.compile(r"(?i)\bfirst question\b")
 
 
@@ -96,16 +98,16 @@ def _name(speaker: str) -> str:
 def _opens_questions(turn: Turn) -> bool:
     # Many transcripts have no headline there. "A question-and-answer session will follow" is said at the start
     # as well, so only the announcement of the first question counts.
-    return turn.speaker == "Operator" and FIRST_QUESTION.search(turn.text) is not None
+    return turn.speaker in HOSTS and FIRST_QUESTION.search(turn.text) is not None
 
 
 def _pairs(turns: list[Turn]) -> Pieces:
-    """Behind each turn of the operator the first to speak asks; what others say until that one speaks again answers."""
+    """Behind each turn of a host the first to speak asks; what others say until that one speaks again answers."""
     asked: Turn | None = None
     answers: list[str] = []
     pairs = 0
     for turn in [*turns, Turn(0, "Operator", "")]:
-        if asked and turn.speaker != "Operator" and turn.speaker != asked.speaker:
+        if asked and turn.speaker not in (*HOSTS, asked.speaker):
             answers.append(turn.text)
             continue
         if asked and answers:
@@ -113,6 +115,6 @@ def _pairs(turns: list[Turn]) -> Pieces:
             yield f"line {asked.line}", {"text": asked.text, "answer": "\n".join(answers), "speaker": asked.speaker}
         elif asked and "?" in asked.text:  # without one it is a word of thanks at the end
             yield f"line {asked.line}", Broken("is a question that nobody answers.", asked.text[:200])
-        asked, answers = (None if turn.speaker in ("Operator", "Moderator") else turn), []
+        asked, answers = (None if turn.speaker in HOSTS else turn), []
     if not pairs:
         yield "line 1", Broken("shows no part with questions and answers. Read it with `by: turn`.")

@@ -9,7 +9,7 @@ from metier.metrics import Floats, Outcomes
 
 @dataclass
 class Metric:
-    """Accuracy, between 0 and 1."""
+    """Accuracy, between 0 and 1, as in scikit-learn. An answer that could not be judged is not right."""
 
     higher_is_better = True
     unit = "share"

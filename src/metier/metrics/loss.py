@@ -9,7 +9,8 @@ from metier.metrics import Floats, Outcomes
 
 @dataclass
 class Metric:
-    """Summed loss over summed tokens, so that a long text weighs more than a short one."""
+    """Summed loss over summed tokens, so that a long text weighs more than a short one (cross-entropy, as
+    transformers' causal models report it). A text whose loss is no number leaves no figure at all."""
 
     higher_is_better = False
     unit = "nats a token"

@@ -9,7 +9,8 @@ from metier.metrics import Floats, Outcomes, label_counts
 
 @dataclass
 class Metric:
-    """Macro-averaged F1 as in scikit-learn, over the labels that occur among right or given answers."""
+    """Macro-averaged F1 as in scikit-learn, over the labels that occur among right or given answers. An answer that
+    could not be judged is a miss of the right label and no false alarm of another."""
 
     higher_is_better = True
     unit = "share"

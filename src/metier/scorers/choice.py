@@ -95,5 +95,5 @@ class ChoiceAsking:
             Judgement(float(chosen == question.answer), chosen),
             probabilities=tuple(round(float(p), 6) for p in shifted / shifted.sum()),
             log_likelihoods=tuple(round(float(nats), 5) for nats in log_likelihoods),
-            options=tuple(question.options) or None,
+            options=offered if offered == tuple(question.options) else None,  # else they are the label set's
         )

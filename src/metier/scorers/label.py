@@ -13,6 +13,7 @@ from metier.scorers.choice import Scorer as Choice
 class Scorer(Choice):
     """As `choice`, with the benchmark's label set behind every question."""
 
+    version = Choice.version + 1
     chooses = True
 
     def ask(self, model: Any, benchmark: Any, questions: Sequence[Question], labels: Sequence[str]) -> ChoiceAsking:

@@ -74,10 +74,11 @@ class Dataset(NamedSource):
         for split, origin, raw in self._raw():
             try:
                 row = self.row(raw)
-            except KeyError as error:
+            except (KeyError, TypeError, ValueError, IndexError) as error:
+                said = f"it has no column {error}" if isinstance(error, KeyError) else str(error)
                 raise UserError(
-                    f"{origin}: the row has no column '{error.args[0]}', which the dataset {self.name} is read by. "
-                    "Mend the dataset, or look for the version that is published."
+                    f"{origin}: the row is none of the dataset {self.name} as it is read here ({said}). Mend it, or "
+                    "look for the version that is published."
                 ) from error
             if row is not None:
                 shared = {"source": self.name, "licence": self.licence, "origin": origin, "split": split}
@@ -163,7 +164,8 @@ class Dataset(NamedSource):
 
         try:
             if saved is not None:
-                return datasets.load_from_disk(str(saved))
+                found = datasets.load_from_disk(str(saved))
+                return {"train": found} if isinstance(found, datasets.Dataset) else found
             # The library would ask a hub that is away six times, 23 s, before it looks into its cache.
             if not datasets.config.HF_HUB_OFFLINE and not _hub_answers():
                 datasets.config.HF_HUB_OFFLINE = True
@@ -176,9 +178,14 @@ class Dataset(NamedSource):
         for name, part in self._loaded.items():
             names = {key: of for key, of in part.features.items() if hasattr(of, "int2str")}
             for number, record in enumerate(part):
-                plain = {key: names[key].int2str(value) if key in names else value for key, value in record.items()}
+                plain = {key: _named(names[key], value) if key in names else value for key, value in record.items()}
                 raw = {theirs.get(key, key): value for key, value in plain.items()}
                 yield SPLITS.get(name, "train"), f"{self.hub}/{name}:{number}", raw
+
+
+def _named(labels: Any, value: int | None) -> str | None:
+    """The hub writes a label that is kept secret as -1."""
+    return None if value is None or value < 0 else labels.int2str(value)
 
 
 def _hub_answers() -> bool:

@@ -142,7 +142,7 @@ def _replies(known: list[Profile], texts: list[Profile], rows: int) -> list[Prof
     longest = max((it.length for it in texts if it.spaced and it not in found), default=0.0)
     # A ticket's `summary` is its title; what sums up a text is shorter than it.
     found = [it for it in found if not it.called("summary") or it.length < longest]
-    if any(it.name.casefold() in WRITTEN for it in found) and any(_asks(it) for it in texts):
+    if any(it.name.casefold() in WRITTEN for it in found) and any(_asks(it) for it in texts if it not in found):
         return found
     # The questions of a survey come again and again: there the responses are what is read.
     return found if any(it not in found and not it.classes for it in texts) else []

@@ -162,8 +162,13 @@ def _title(column: str) -> str:
 
 
 def _comment(lines: list[str]) -> str:
-    wrapped = [part for line in lines for part in (textwrap.wrap(" ".join(line.split()), 116) or [""])]
+    plain = [UNREADABLE.sub("\ufffd", line) for line in lines]
+    wrapped = [part for line in plain for part in (textwrap.wrap(" ".join(line.split()), 116) or [""])]
     return "\n".join(f"# {line}".rstrip() for line in wrapped)
+
+
+UNREADABLE = re.compile("[^\t\n\r -~\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""What YAML does not take even in a comment, such as the C1 characters of a text in the wrong encoding."""
 
 
 class _Plain(yaml.SafeDumper):

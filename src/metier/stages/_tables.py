@@ -1,11 +1,11 @@
 """The tables of a team's folder made one: which is learned from, what is joined to it, and which rows are clean."""
 
 from collections import Counter, defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from metier.stages._columns import Columns, absent, columns_of
+from metier.stages._columns import SIDES, Columns, absent, columns_of
 
 MOST_NAMED = 0.5
 """Share of rows whose text may have the answer in it before it is asked whether that is meant."""
@@ -59,6 +59,9 @@ def labelled(gathered: Gathered) -> tuple[Columns, list[Row]]:
         columns = columns_of([row for _, _, row in taken], best[0].told)
         if (columns.text, columns.label) != (best[0].text, best[0].label):
             columns = best[0]
+            said = {str(row[columns.split] or "train") for _, _, row in taken} if columns.split else set()
+            if any(side.strip().lower() not in SIDES for side in said):  # a joined table has other words there
+                columns = replace(columns, split=None)
     _renamed(columns, taken)
     gathered.doubts += columns.doubts
     clean = _clean(taken, columns, gathered)

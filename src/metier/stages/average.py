@@ -146,5 +146,9 @@ def _rows(run: Run, done: list[Run], inputs: str) -> None:
 
 
 def _without(rows: pa.Table, others: pa.Table, column: str = "id") -> pa.Table:
-    """The rows whose id, or group where they have one, is not among the others'."""
-    return rows.filter(pc.invert(pc.is_in(rows[column], others[column].drop_null())))
+    """The rows whose id, or group where they have one, is not among the others' of their source: two files may both
+    number their rows from 1."""
+    mine, theirs = (
+        pc.binary_join_element_wise(table["source"], table[column], "\0").combine_chunks() for table in (rows, others)
+    )
+    return rows.filter(pc.invert(pc.is_in(mine, theirs.drop_null())))

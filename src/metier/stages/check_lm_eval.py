@@ -36,7 +36,7 @@ def check_lm_eval(run: Run, out: Path) -> dict[str, Any]:
 
 def _joined(run: Run, who: str, file: Path) -> dict[str, Any]:
     name = file.name.removeprefix("samples_metier_").rpartition("_")[0]
-    samples = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+    samples = [json.loads(line) for line in file.read_text(encoding="utf-8").split("\n") if line]
     theirs = {sample["doc"]["id"]: sample for sample in samples}
     answers = read_answers(run, who, name)
     if {answer.id for answer in answers} != theirs.keys():

@@ -32,7 +32,7 @@ def evaluate(run: Run) -> dict[str, Any]:
     trained = run.result("train")
     adapter = run.folder / trained["adapter"]
     rows = run.table("curate", "train.parquet")
-    model_sha256 = weights.sha256(weights.folder(run.recipe.model, run.progress.say))
+    model_sha256 = same_model(run)
     judged = [*run.recipe.build_benchmarks(), *(benchmark for benchmark, _ in run.recipe.build_keep())]
     same_rows(run)
     asked_now = {benchmark.name: benchmark.data().fingerprint() for benchmark in judged}
@@ -62,6 +62,17 @@ def evaluate(run: Run) -> dict[str, Any]:
         seconds += _cheap(run, benchmark, rows)
     costs = {"seconds": round(seconds, 1), "peak_memory_mb": memory}
     return run.seal("evaluate", "", {**costs, "adapter_sha256": trained["adapter_sha256"]})
+
+
+def same_model(run: Run) -> str:
+    """The hash of the base model. Raises `UserError` where it is not the one that was trained on."""
+    found, trained = weights.sha256(weights.folder(run.recipe.model, run.progress.say)), run.locked().get("model")
+    if trained and trained["sha256"] != found:
+        raise UserError(
+            f"The model {run.recipe.model} has other weights than when {run.folder} was trained on it. Put those back, "
+            "or run the recipe in a new folder."
+        )
+    return found
 
 
 def same_rows(run: Run) -> None:

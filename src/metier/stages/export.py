@@ -1,6 +1,7 @@
 """A finished run for other programs: merged weights, or tasks for lm-evaluation-harness."""
 
 import json
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import yaml
 from metier.engine import weights
 from metier.errors import UserError, nearest
 from metier.runs import Run, write_json, write_text
-from metier.stages.evaluate import read_answers
+from metier.stages.evaluate import read_answers, same_model
 
 FORMS = ("merged", "lm-eval")
 
@@ -17,13 +18,15 @@ FORMS = ("merged", "lm-eval")
 def export(run: Run, to: str, out: Path) -> dict[str, Any]:
     """Write the run's model (`merged`) or its benchmarks (`lm-eval`) into the folder `out`; returns what was written.
 
-    Raises `UserError` where the form is unknown, the folder is not empty, or the run is not finished.
+    Raises `UserError` where the form is unknown, the folder is not empty, the run is not finished, or its base model is
+    no longer the one that was trained on.
     """
     if to not in FORMS:
         raise UserError(f"There is no form '{to}' to export to.{nearest(to, FORMS)}")
     if out.exists() and any(out.iterdir()):
         raise UserError(f"{out} is not empty. Name a new folder: nothing is written over.")
     adapter = run.folder / run.result("train")["adapter"]
+    same_model(run)
     out.mkdir(parents=True, exist_ok=True)
     return _merged(run, adapter, out) if to == "merged" else _tasks(run, adapter, out)
 
@@ -115,12 +118,17 @@ def _task(name: str, out: Path) -> dict[str, Any]:
 
 
 def _commands(tasks: list[str], base: Path, adapter: Path, out: Path) -> dict[str, str]:
-    """What to type for the base model and for the adapter. No `--limit`: it would take the first questions."""
-    shared = f"--tasks {','.join(tasks)} --include_path {out} --batch_size 8 --log_samples"
+    """What to type for the base model and for the adapter. No `--limit`: it would take the first questions.
+
+    Raises `UserError` for a path with a comma, at which the harness would part its arguments."""
+    if comma := next((path for path in (base, adapter.resolve()) if "," in str(path)), None):
+        raise UserError(f"The harness cannot read a path with a comma: {comma}. Move or link it to another one.")
+    shared = f"--tasks {','.join(tasks)} --include_path {shlex.quote(str(out))} --batch_size 8 --log_samples"
     tuned = f"{base},peft={adapter.resolve()}"
     if weights.is_whole(adapter):
         tuned = f"{adapter.resolve()},tokenizer={base}"
     return {
-        who: f"lm_eval --model hf --model_args pretrained={model},dtype=float32 {shared} --output_path {out / who}"
+        who: f"lm_eval --model hf --model_args {shlex.quote(f'pretrained={model},dtype=float32')} {shared} "
+        f"--output_path {shlex.quote(str(out / who))}"
         for who, model in (("base", str(base)), ("tuned", tuned))
     }

@@ -97,6 +97,7 @@ def _gather(folder: Path) -> Gathered:
             why = wrong or f"is neither a table nor a document that is read here. {how}"
             gathered.left_out.append({"origin": origin, "reason": why})
             continue
+        read = sum(map(len, gathered.tables.values()))
         separated = _separated(file) if lower.endswith((".csv", ".csv.gz")) else None
         for place, piece in pieces(str(file), separated):
             at = f"{origin}{place.removeprefix(file.name)}"
@@ -105,12 +106,13 @@ def _gather(folder: Path) -> Gathered:
                 gathered.left_out.append({"origin": at, "reason": why})
             elif table:
                 gathered.tables[file].append((at, file, piece))
+                if read + len(gathered.tables[file]) > MOST_ROWS:
+                    said = f"{folder} has more than {MOST_ROWS:,} rows."
+                    raise UserError(f"{said} Part them yourself: docs/recipe.md says how.")
             elif not absent(piece.get("text")):
                 gathered.documents.append({"text": piece["text"], "file": at})
             else:
                 gathered.left_out.append({"origin": at, "reason": "is empty."})
-        if sum(map(len, gathered.tables.values())) > MOST_ROWS:
-            raise UserError(f"{folder} has more than {MOST_ROWS:,} rows. Part them yourself: docs/recipe.md says how.")
     return gathered
 
 

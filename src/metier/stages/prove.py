@@ -50,9 +50,8 @@ def prove(recipe: Recipe, out: Path, rows: int, tokens: int, seeds: int) -> dict
     """Train and ask every arm with every seed (each a run in `out`, so a killed call goes on), then compare."""
     _check(recipe, rows, tokens, seeds)
     progress = Progress()
-    first = opened(out / "all", recipe, progress)
-    with runs.alone(first.folder):
-        available = curate(first)["train"]
+    with runs.alone(out / "all"):
+        available = curate(opened(out / "all", recipe, progress))["train"]
     rows = rows or available // 2
     every = arms(recipe, rows)
     curated = {arm.name: _curated(recipe, out, arm, progress) for arm in every}
@@ -89,8 +88,9 @@ def _variant(recipe: Recipe, arm: Arm, seed: int, tokens: int) -> Recipe:
 
 def _curated(recipe: Recipe, out: Path, arm: Arm, progress: Progress) -> Run:
     progress.say(f"prove: rows of the arm {arm.name}")
-    run = opened(out / "rows" / arm.name, _variant(recipe, arm, recipe.seed, 0), progress)
-    with runs.alone(run.folder):
+    folder = out / "rows" / arm.name
+    with runs.alone(folder):
+        run = opened(folder, _variant(recipe, arm, recipe.seed, 0), progress)
         curate(run)
     return run
 

@@ -36,7 +36,8 @@ def seeds(recipe: Recipe, out: Path, count: int) -> dict[str, Any]:
         raise UserError(f"{out} holds one run, and --seeds makes several. Give them a folder: `--out {out}-seeds`.")
     progress = Progress()
     if (out / "averaged" / "recipe.yaml").is_file():  # of another recipe? It is said now, not after hours
-        opened(out / "averaged", recipe, progress)
+        with runs.alone(out / "averaged"):
+            opened(out / "averaged", recipe, progress)
     done: list[Run] = []
     for seed in range(recipe.seed, recipe.seed + count):
         progress.say(f"seed {seed}")
@@ -98,9 +99,9 @@ def _page(out: Path, recipe: Recipe, result: dict[str, Any], verdicts: list[dict
             rows.append(("tuned, averaged", result["averaged"]["benchmarks"][at]["tuned"]))
         title = f"{entry['metric']} on {entry['name']}, with 95 % intervals"
         pictured.append((entry, Markup(pictures.intervals(rows, title, entry["unit"] == "share"))))
-    one, asked_of = (
-        (result["averaged"], "the averaged model") if result["averaged"] else (verdicts[0], "the first seed")
-    )
+    one, asked_of = result["averaged"], "the averaged model"
+    if not one:
+        one, asked_of = verdicts[0], "the first seed"
     pack = plugins.find("industries", recipe.industry)()
     known = {"name": out.resolve().name, "folder": out, "recipe": recipe, "pack": pack, "meaning": meaning(result)}
     known |= {"asks": by_benchmark(one["asks"]), "asked_of": asked_of}
@@ -116,8 +117,8 @@ def opened(folder: Path, recipe: Recipe, progress: Progress) -> Run:
 
 def evaluated(folder: Path, recipe: Recipe, progress: Progress, base: Path | None) -> Run:
     """A run up to its answers; `base` are the base model's answers of another run, which are the same everywhere."""
-    run = opened(folder, recipe, progress)
-    with runs.alone(run.folder):
+    with runs.alone(folder):
+        run = opened(folder, recipe, progress)
         curate(run)
         train(run)
         _ask(run, base)
