@@ -147,9 +147,13 @@ def test_written_answers_are_no_labels_that_could_be_missing():
 def test_the_cards_name_sources_licences_and_hashes(triage, tmp_path):
     curated(triage, tmp_path / "run", STEPS % 0.1)
     card = (tmp_path / "run/curate/card.md").read_text()
-    assert "train" in card and "proprietary" in card
+    train = tmp_path / "run/curate/train.parquet"
+    assert f"{pq.read_metadata(train).num_rows} rows to train on" in card and "proprietary" in card
+    assert f"`{runs.file_sha256(train)}`" in card
     described = json.loads((tmp_path / "run/curate/croissant.json").read_text())
-    assert {entry["name"] for entry in described["distribution"]} >= {"train.parquet", "valid.parquet"}
+    files = {entry["name"]: entry for entry in described["distribution"]}
+    assert files.keys() >= {"train.parquet", "valid.parquet"}
+    assert files["train.parquet"]["sha256"] == runs.file_sha256(train)
 
 
 @pytest.mark.slow

@@ -17,6 +17,7 @@ from metier.highlights import Asked, Highlight, find, number
 from metier.metrics import outcomes
 from metier.progress import Progress
 from metier.recipe import load
+from metier.records import Question
 from metier.runs import Run, write_json
 from metier.scorers import Answer
 from metier.sources._dataset import MIRROR
@@ -288,6 +289,11 @@ def test_without_prices_every_label_can_be_missed():
     assert found[0].what == f"Missed: {missed.most_common(1)[0][0]}"
 
 
+def test_a_price_on_false_alarms_does_not_make_the_other_label_one_to_be_missed():
+    found = rows("missed", asked(drawn(), costs={"miss_unfair": 10, "false_unfair": 2}))
+    assert [row.what for row in found[1:]] == ["Missed: unfair"]
+
+
 def test_a_contract_counts_once_however_much_was_missed_in_it():
     told = [("c1", "unfair", "fair")] * 3 + [("c1", "fair", "fair"), ("c2", "unfair", "unfair"), ("c3", "fair", "void")]
     given = [answer(n, gold, said, group=contract) for n, (contract, gold, said) in enumerate(told)]
@@ -327,6 +333,9 @@ def test_the_dearest_confusions_come_first():
     for row in found:
         assert row.value == made[row.what] * (10 if row.what == "Cost of unfair → fair" else 1)
     assert rows("confusions", asked([answer(1, "fair", "fair")]))[0].value == 0
+    unread = [replace(answer(n, "unfair", None), value=None) for n in range(3)]  # as dear as in `expected_cost`
+    (row,) = rows("confusions", asked([*unread, answer(9, "fair", "fair")], costs=prices))
+    assert row.value == 30 and "unfair → no label that could be judged" in row.what and "of 3 whose" in row.note
 
 
 def test_a_wait_is_that_of_one_asked_alone_and_a_thousand_have_a_price():
@@ -460,6 +469,16 @@ def test_a_wait_is_the_answers_and_not_the_engines_check_of_itself():
             return SimpleNamespace(batches=[[0]], answer=lambda batch: time.sleep(0.01))
 
     assert 0.01 <= _alone._ask(Slow(), None, None, None, []) < 0.1
+
+
+def test_the_wait_of_95_in_100_is_the_one_that_so_many_stay_below(tmp_path, monkeypatch):
+    waits = iter([9.0, *(n / 100 for n in range(1, 41))])  # the first is what a process pays for once
+    monkeypatch.setattr(_alone, "_ask", lambda *_: next(waits))
+    benchmark, asked = Declared("b", path="unused.jsonl"), [Question(str(n), "t", "a") for n in range(40)]
+    run = Run(tmp_path, load(), Progress())
+    _alone.time_alone(run, benchmark, asked, ["a"], lambda: None, [])
+    sealed = run.result("evaluate/alone/b")
+    assert (sealed["n"], sealed["p50_s"], sealed["p95_s"]) == (40, 0.21, 0.39)
 
 
 def test_a_batch_keeps_its_time_over_a_kill_and_one_without_is_asked_again(tmp_path):

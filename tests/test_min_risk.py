@@ -55,6 +55,8 @@ def test_a_wrong_price_is_explained(said, told):
 
 
 def test_the_decision_is_the_label_of_least_expected_cost():
+    alike = costs.matrix(["age limit", "age_limit"], {"miss_age_limit": 5})  # the one of that very name
+    assert alike.tolist() == [[0, 1], [5, 0]]
     prices = costs.matrix(["fair", "unfair"], {"miss_unfair": 10})
     # A false alarm costs p(fair), a miss 10 p(unfair): unfair is said from 1/11 on.
     assert costs.decide(np.array([[0.92, 0.08], [0.90, 0.10]]), prices).tolist() == [0, 1]

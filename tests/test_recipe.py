@@ -205,6 +205,7 @@ class Industry(Pack):
         ("asks: list[str] = field(default_factory=lambda: ['certian'])", "asks for 'certian', which there is not"),
         ("costs: dict = field(default_factory=lambda: {'Eye -> Ear': -5})", "prices 'Eye -> Ear' at -5"),
         ("costs: dict = field(default_factory=lambda: {'Eye -> Ear': 'x'})", "prices 'Eye -> Ear' at 'x'"),
+        ("costs: dict = field(default_factory=lambda: {'Eye': 5})", "prices 'Eye', which is no kind of mistake"),
     ],
 )
 def test_what_a_pack_says_for_the_report_is_checked_before_training(tmp_path, line, said):

@@ -76,6 +76,9 @@ def test_the_page_of_all_seeds_has_the_decision_and_escapes_names(recipe, tmp_pa
     assert f"<strong>{found['decision']}</strong>" in page and "&lt;b&gt;out" in page and "<b>out" not in page
     assert 'href="seed-0/report.html"' in page and "tuned, seed 1" in page and "over 2 seeds" in found["reasons"][0]
     assert (out / "seed-1" / "report.html").is_file()
+    asks = found["averaged"]["asks"]
+    section = page[page.index("What your trade asks") : page.index("What must not be forgotten")]
+    assert asks and all(row["what"] in section for row in asks) and "the averaged model" in section
 
 
 def test_a_handful_of_groups_proves_nothing_over_seeds_either():

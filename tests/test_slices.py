@@ -23,6 +23,14 @@ def test_a_slice_is_judged_from_enough_questions_on_and_never_for_good():
     assert big["exploratory"] and small["exploratory"]
 
 
+def test_a_gain_is_what_is_better_whichever_way_a_metric_runs():
+    from metier.metrics.expected_cost import Metric as Cost
+
+    base, tuned = answers([False] * 35), answers([True] * 35)
+    big, _ = slices(Cost(), {"base": base, "tuned": tuned}, ["a", "b"], seed=0)
+    assert (big["base"], big["tuned"]) == (1.0, 0.0) and big["gain"]["value"] == 1.0
+
+
 def test_a_benchmark_without_slices_has_none():
     plain = [Answer("1", "", "", "a", "a", 1.0)]
     assert slices(Metric(), {"base": plain, "tuned": plain}, ["a"], seed=0) == []

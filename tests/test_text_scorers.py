@@ -55,6 +55,10 @@ def test_a_pattern_that_cannot_work_is_refused(pattern):
         ("COVID-19", 19),
         ("a loss: -$3.5", -3.5),
         ("(-7)", -7),
+        ("a margin of (12.5%)", -0.125),
+        ("(1.2 million)", -1.2e6),
+        ("2019 - 2020", 2020),
+        ("- 12 apples", 12),
         ("none", None),
     ],
 )

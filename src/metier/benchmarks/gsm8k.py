@@ -19,6 +19,6 @@ class Benchmark(Declared):
     citation: str = "Cobbe et al. 2021"
     references: list[Reference] = field(
         default_factory=lambda: [
-            Reference("GPT-3 6B, tuned", "exact match", 0.21, "Cobbe et al. 2021"),
+            Reference("GPT-3 6B, tuned", "exact_match", 0.21, "Cobbe et al. 2021"),
         ]
     )

@@ -24,6 +24,6 @@ class Benchmark(Declared):
     citation: str = "Guha et al. 2023, NeurIPS Datasets"
     references: list[Reference] = field(
         default_factory=lambda: [
-            Reference("GPT-4 on hearsay, few-shot", "balanced accuracy", 0.8, "Guha et al. 2023"),
+            Reference("GPT-4 on hearsay, few-shot", "balanced_accuracy", 0.8, "Guha et al. 2023"),
         ]
     )

@@ -20,6 +20,6 @@ class Benchmark(Declared):
     citation: str = "Zhu et al. 2021, TAT-QA, ACL"
     references: list[Reference] = field(
         default_factory=lambda: [
-            Reference("TagOp, all kinds of answers", "exact match", 0.501, "Zhu et al. 2021"),
+            Reference("TagOp, all kinds of answers", "exact_match", 0.501, "Zhu et al. 2021"),
         ]
     )
