@@ -317,10 +317,10 @@ PLAIN = ARTICLE.replace("&alpha;", "")
 @pytest.mark.parametrize(
     ("content", "line"),
     [
-        (f"<all>{PLAIN}<article><body></all>", 8),
-        (f"<all>{PLAIN}", 8),
-        (f"<all>{PLAIN[:-20]}", 8),
-        (PLAIN + PLAIN, 8),
+        (f"<all>{PLAIN}<article><body></all>", 9),
+        (f"<all>{PLAIN}", 9),
+        (f"<all>{PLAIN[:-20]}", 9),
+        (PLAIN + PLAIN, 9),
     ],
     ids=["a broken one", "cut behind one", "cut within the first", "two without a root"],
 )
