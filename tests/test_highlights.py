@@ -479,6 +479,11 @@ def test_the_wait_of_95_in_100_is_the_one_that_so_many_stay_below(tmp_path, monk
     _alone.time_alone(run, benchmark, asked, ["a"], lambda: None, [])
     sealed = run.result("evaluate/alone/b")
     assert (sealed["n"], sealed["p50_s"], sealed["p95_s"]) == (40, 0.21, 0.39)
+    waits = iter([1.0] * 11)  # a smoke run asks ten
+    _alone.time_alone(
+        Run(tmp_path, load(None, None, ["quick=true"]), Progress()), benchmark, asked, ["a"], lambda: None, []
+    )
+    assert run.result("evaluate/alone/b")["n"] == 10
 
 
 def test_a_batch_keeps_its_time_over_a_kill_and_one_without_is_asked_again(tmp_path):

@@ -13,6 +13,8 @@ from metier.runs import Run, fingerprint
 VERSION = 1
 QUESTIONS = 50
 """Enough for the third longest to be the p95."""
+QUICK = 10
+"""Of a smoke run, whose figures count for nothing: 50 took 2.5 minutes a benchmark on one slow core."""
 
 
 def time_alone(
@@ -23,13 +25,14 @@ def time_alone(
     model: Callable[[], Any],
     made_by: Sequence[Any],
 ) -> float:
-    """Ask at most 50 questions, drawn by their ids, one after the other; returns the seconds that took.
+    """Ask at most 50 questions (10 in a smoke run), drawn by their ids, one after the other; returns the seconds that
+    took.
 
     Sealed as `evaluate/alone/BENCHMARK`: `n`, `p50_s` and `p95_s`. The answers are thrown away: a question is judged
     by the answer that it got in its batch.
     """
     scorer, stage = benchmark.build_scorer(), f"evaluate/alone/{benchmark.name}"
-    some = draw(list(asked), QUESTIONS, f"{benchmark.name}:alone")
+    some = draw(list(asked), QUICK if run.recipe.quick else QUESTIONS, f"{benchmark.name}:alone")
     shown = [(question.id, benchmark.render(question), question.options) for question in some]
     inputs = fingerprint(
         VERSION, scorer.version, *made_by, benchmark.scorer, benchmark.template, vars(scorer), labels, shown
