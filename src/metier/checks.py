@@ -112,13 +112,12 @@ def question_problems(benchmark: Any, asked: Sequence[Question], labels: Sequenc
     answers are right: otherwise the first one would stop the evaluation, which is after training."""
     scorer = benchmark.build_scorer()
     found = [(question.id, why) for question in asked if (why := misfit(scorer, question))]
-    if not found and labels and scorer.chooses:
-        table = perfect(asked, labels)
-        return [f"Benchmark '{benchmark.name}': {why}" for why in unfit(benchmark.build_metrics(), table)]
-    if not found:
+    if found:
+        many = f"{len(found):,} of the {len(asked):,} questions of benchmark '{benchmark.name}' cannot be judged"
+        return [f"{many}; {found[0][0]}: {found[0][1]}. Mend the test, or name another `scorer`."]
+    if not (labels and scorer.chooses):
         return []
-    many = f"{len(found):,} of the {len(asked):,} questions of benchmark '{benchmark.name}' cannot be judged"
-    return [f"{many}; {found[0][0]}: {found[0][1]}. Mend the test, or name another `scorer`."]
+    return [f"Benchmark '{benchmark.name}': {why}" for why in unfit(benchmark.build_metrics(), perfect(asked, labels))]
 
 
 def order_problems(recipe: Recipe) -> list[str]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 SCHEMA = pa.schema(
     [
@@ -61,6 +62,11 @@ class Question:
 def rows_to_table(rows: Iterable[dict[str, Any]]) -> pa.Table:
     """A table of the one schema from dictionaries; columns that a row lacks are null."""
     return pa.Table.from_pylist(list(rows), schema=SCHEMA)
+
+
+def identities(rows: pa.Table, column: str = "id") -> pa.Array:
+    """Source and id (or group) of each row, null where it has none: two sources may both number their rows from 1."""
+    return pc.binary_join_element_wise(rows["source"], rows[column], "\0").combine_chunks()
 
 
 def documents(table: pa.Table) -> list[Document]:

@@ -15,7 +15,7 @@ from metier.engine import weights
 from metier.errors import UserError
 from metier.methods import Lesson
 from metier.methods._devset import held_out, scores
-from metier.records import Question
+from metier.records import Question, identities
 from metier.runs import Run, file_sha256, fingerprint, write_table
 
 VERSION = 2
@@ -146,9 +146,5 @@ def _rows(run: Run, done: list[Run], inputs: str) -> None:
 
 
 def _without(rows: pa.Table, others: pa.Table, column: str = "id") -> pa.Table:
-    """The rows whose id, or group where they have one, is not among the others' of their source: two files may both
-    number their rows from 1."""
-    mine, theirs = (
-        pc.binary_join_element_wise(table["source"], table[column], "\0").combine_chunks() for table in (rows, others)
-    )
-    return rows.filter(pc.invert(pc.is_in(mine, theirs.drop_null())))
+    """The rows whose id, or group where they have one, is not among the others'."""
+    return rows.filter(pc.invert(pc.is_in(identities(rows, column), identities(others, column).drop_null())))

@@ -16,8 +16,9 @@ from metier.checks import label_problems, order_problems, question_problems
 from metier.errors import Problems, UserError
 from metier.methods import Lesson, of_sources
 from metier.progress import Progress
-from metier.recipe import QUICK_QUESTIONS, QUICK_ROWS, Recipe, task_of
-from metier.records import SCHEMA, Question, questions
+from metier.recipe import QUICK_QUESTIONS, QUICK_ROWS, Recipe
+from metier.records import Question, questions
+from metier.stages.curate import for_learning
 from metier.stats import FEWEST_CLUSTERS, effective_clusters, smallest_visible_share
 
 SAMPLE = 200
@@ -44,7 +45,7 @@ def check(recipe: Recipe) -> dict[str, Any]:
 
     busy = os.getloadavg()[0] / (os.cpu_count() or 1)  # before our own work counts
     benchmarks = recipe.build_benchmarks()
-    known = pa.concat_tables(_with_task(source, benchmarks) for source in recipe.build_sources())
+    known = pa.concat_tables(for_learning(recipe.build_sources(), benchmarks))
     rows = known.filter(pc.equal(pc.fill_null(known["split"], "train"), "train"))
     if not len(rows):
         raise UserError("There are no rows to learn from. Name a source with a `label` column, or with text.")
@@ -101,18 +102,6 @@ def _visible(asked: list[Question], alpha: float) -> dict[str, Any]:
         for n in (len(asked), round(effective_clusters(cluster)))
     )
     return {"groups": groups, "gain": gain, "alike": alike}
-
-
-def _with_task(source: Any, benchmarks: list[Any]) -> pa.Table:
-    """The rows of a source that are not its test, with their task."""
-    table = source.rows()
-    table = table.filter(pc.not_equal(pc.fill_null(table["split"], "train"), "test"))
-    task = task_of(source, benchmarks)
-    return table.set_column(
-        table.schema.get_field_index("task"),
-        SCHEMA.field("task"),
-        pa.array([task and task.name] * len(table), pa.string()),
-    )
 
 
 def _few(rows: pa.Table, benchmarks: dict[str, Any], seed: int) -> pa.Table:

@@ -87,7 +87,7 @@ def _read(run: Run, sources: list[Any], benchmarks: list[Any], made_from: str) -
     )
     if (done := run.done(stage, made_from, file)) is None:
         run.progress.say("curate: reading " + ", ".join(source.name for source in sources))
-        store(run.path(file), _for_learning(sources, benchmarks), SCHEMA)
+        store(run.path(file), for_learning(sources, benchmarks), SCHEMA)
         pieces = [piece for source in sources for piece in getattr(source, "set_aside", [])]
         write_text(aside, "".join(json.dumps(piece, ensure_ascii=False) + "\n" for piece in pieces))
         done = run.seal(stage, made_from, {"set_aside": len(pieces)})
@@ -96,7 +96,7 @@ def _read(run: Run, sources: list[Any], benchmarks: list[Any], made_from: str) -
     return stored(run.folder / file), done["set_aside"]
 
 
-def _for_learning(sources: list[Any], benchmarks: list[Any]) -> Iterator[pa.Table]:
+def for_learning(sources: list[Any], benchmarks: list[Any]) -> Iterator[pa.Table]:
     """A source's own test rows belong to the benchmarks; the steps never see them."""
     for source in sources:
         for rows in source.batches() if hasattr(source, "batches") else [source.rows()]:

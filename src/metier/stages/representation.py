@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 
 from metier import plugins
 from metier.errors import UserError
+from metier.records import identities
 from metier.represent import FEWEST, compare
 from metier.represent.decision import decide
 from metier.represent.measure import Draws
@@ -104,12 +105,7 @@ def _seen(run: Run, train: pa.Table) -> pa.Array:
     `select` left out is neither."""
     dropped = run.table("curate", "dropped.parquet")
     alike = dropped.filter(pc.invert(pc.is_in(dropped["step"], pa.array(["select", "quick"]))))
-    return pa.concat_arrays([_ids(train), _ids(alike)])
-
-
-def _ids(rows: pa.Table) -> pa.Array:
-    """Source and id, for two sources may both number their rows from 1."""
-    return pc.binary_join_element_wise(rows["source"], rows["id"], "\0").combine_chunks()
+    return pa.concat_arrays([identities(train), identities(alike)])
 
 
 def _examples(benchmark: Any, seen: pa.Array, valid: pa.Table) -> tuple[list[str], str]:
@@ -122,7 +118,7 @@ def _examples(benchmark: Any, seen: pa.Array, valid: pa.Table) -> tuple[list[str
     rows = benchmark.data().rows()
     own = rows.filter(pc.not_equal(pc.fill_null(rows["split"], "train"), "test"))
     # By id and not by text, which cleaning may have changed.
-    return own.filter(pc.invert(pc.is_in(_ids(own), seen)))["text"].to_pylist(), OWN
+    return own.filter(pc.invert(pc.is_in(identities(own), seen)))["text"].to_pylist(), OWN
 
 
 def _too_few(candidate: list[str], examples: list[str], name: str) -> str:

@@ -99,12 +99,9 @@ def _page(out: Path, recipe: Recipe, result: dict[str, Any], verdicts: list[dict
             rows.append(("tuned, averaged", result["averaged"]["benchmarks"][at]["tuned"]))
         title = f"{entry['metric']} on {entry['name']}, with 95 % intervals"
         pictured.append((entry, Markup(pictures.intervals(rows, title, entry["unit"] == "share"))))
-    one, asked_of = result["averaged"], "the averaged model"
-    if not one:
-        one, asked_of = verdicts[0], "the first seed"
     pack = plugins.find("industries", recipe.industry)()
     known = {"name": out.resolve().name, "folder": out, "recipe": recipe, "pack": pack, "meaning": meaning(result)}
-    known |= {"asks": by_benchmark(one["asks"]), "asked_of": asked_of}
+    known["asks"] = by_benchmark((result["averaged"] or verdicts[0])["asks"])
     page: str = template("seeds.html").render(**known, pictured=pictured, say_p=say_p, **result)
     return page
 
