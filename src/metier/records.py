@@ -53,10 +53,11 @@ class Question:
     """What kind of question it is, in the columns that its benchmark declares."""
 
     def render(self, prompt: str) -> str:
-        """The prompt with `{text}` and the row's further columns filled in."""
+        """The prompt with `{text}` and the row's further columns filled in; one that is empty in this row, and so
+        is not there, is an empty text."""
         values = {**self.fields, "text": self.text}  # whatever a further column is called
         # Not str.format: a brace in a customer's text or an attribute look-up in a template must stay plain text.
-        return re.sub(r"\{(\w+)\}", lambda match: values.get(match[1], match[0]), prompt)
+        return re.sub(r"\{(\w+)\}", lambda match: values.get(match[1], ""), prompt)
 
 
 def rows_to_table(rows: Iterable[dict[str, Any]]) -> pa.Table:

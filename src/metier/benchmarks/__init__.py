@@ -108,10 +108,8 @@ class Declared:
         return found
 
     def render(self, question: Question) -> str:
-        """What the model reads: solved examples, where the benchmark has them, and the question. A column that is empty
-        in this row, and so is not there, is an empty text."""
-        empty = dict.fromkeys(self.prompt_columns(), "")
-        return self._examples(question) + replace(question, fields={**empty, **question.fields}).render(self.prompt)
+        """What the model reads: solved examples, where the benchmark has them, and the question."""
+        return self._examples(question) + question.render(self.prompt)
 
     def prompt_columns(self) -> set[str]:
         """What the prompt names in braces."""
