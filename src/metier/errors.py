@@ -22,3 +22,9 @@ def nearest(word: str, known: Iterable[str]) -> str:
     close = get_close_matches(word, known, n=1, cutoff=0.5)
     guess = f" Did you mean '{close[0]}'?" if close else ""
     return f"{guess} There are: {', '.join(known)}." if known else f"{guess} There are none."
+
+
+def shown(value: object, most: int = 80) -> str:
+    """A value as a message shows it: control characters escaped, long ones shortened."""
+    text = "".join(c if c.isprintable() else repr(c)[1:-1] for c in repr(value))
+    return text if len(text) <= most else f"{text[: most // 2]} ... {text[-most // 2 :]}"

@@ -64,11 +64,11 @@ def sift_through(
         made_from = fingerprint(VERSION, made_from, step_print(name, step), around.seed, asked)
         stage = f"curate/steps/{number:02}-{name}"
         files = [f"{stage}.{side}.arrow" for side in ("kept", "dropped")]
-        entry = run.done(stage, made_from, *files)
+        entry = run.done(stage, made_from)
         before = "" if entry is None else ", as before"
         if entry is None:
             entry = _take(run, name, step, rows, around, mapper, *files)
-            run.seal(stage, made_from, entry)
+            run.seal(stage, made_from, entry, *files)
         rows, dropped = (stored(run.folder / file) for file in files)
         drops.append(dropped.append_column("step", pa.array([name] * len(dropped), pa.string())))
         journal.append({key: value for key, value in entry.items() if key != "peak_memory_mb"})

@@ -33,7 +33,8 @@ class Seal(TrainerCallback):
 
 def newest(folder: Path) -> Path | None:
     """The newest checkpoint that is whole; broken ones (a kill in the middle of writing) are removed."""
-    for checkpoint in sorted(folder.glob("checkpoint-*"), key=lambda path: -int(path.name.split("-")[1])):
+    found = [path for path in folder.glob("checkpoint-*") if path.name.removeprefix("checkpoint-").isdecimal()]
+    for checkpoint in sorted(found, key=lambda path: -int(path.name.split("-")[1])):
         if _sealed(checkpoint).get("files") == _hashes(checkpoint):
             return checkpoint
         shutil.rmtree(checkpoint)
@@ -51,10 +52,10 @@ def _folder(args: Any, state: Any) -> Path:
 
 def _sealed(checkpoint: Path) -> dict[str, Any]:
     try:
-        found: dict[str, Any] = json.loads((checkpoint / SEAL).read_text())
-    except (OSError, ValueError):
+        found = json.loads((checkpoint / SEAL).read_text())
+        return {"files": dict(found["files"]), "seconds": float(found["seconds"])}
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return {}
-    return found
 
 
 def _hashes(folder: Path) -> dict[str, str]:

@@ -118,7 +118,8 @@ def read(folder: Path) -> list[dict[str, Any]]:
     found = []
     for line in file.read_text().splitlines() if file.exists() else []:
         try:
-            found.append(json.loads(line))
-        except ValueError:
+            row = json.loads(line)
+            found.append({**row, "step": int(row["step"]), "score": float(row["score"])})
+        except (ValueError, KeyError, TypeError):
             break
     return found

@@ -1,6 +1,5 @@
 """What every method that tunes an adapter has in common: its settings, and how a question becomes tokens to learn."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from importlib.util import find_spec
@@ -95,19 +94,20 @@ class Tuning:
         """
         from metier.engine import trainer
         from metier.engine.weights import adapter_file
+        from metier.marks import hashed, read_hashed
         from metier.runs import file_sha256, fingerprint, write_json
 
         start, whole = lesson.adapter and file_sha256(adapter_file(lesson.adapter)), self.tune == "full"
         asked = [(example.prompt, example.answers) for example in examples]
         key = fingerprint(lesson.model, str(model.network.dtype), start, asked, whole)
         path = lesson.folder / "start.json"
-        if path.is_file() and (known := json.loads(path.read_text(encoding="utf-8")))["key"] == key:
+        if path.is_file() and (known := read_hashed(path, "Remove it, and it is worked out again."))["key"] == key:
             return [np.array(scores) for scores in known["scores"]]
         found = trainer.log_probabilities(
             model, examples, lesson.adapter, self.batch_tokens, lesson.progress, whole=whole
         )
         if processes.first():
-            write_json(path, {"key": key, "scores": [scores.tolist() for scores in found]})
+            write_json(path, hashed({"key": key, "scores": [scores.tolist() for scores in found]}))
         return found
 
     def seconds(self, model: Any, lesson: Any, rows: int) -> float:

@@ -8,9 +8,12 @@ from metier.runs import Run
 
 def curation_page(run: Run) -> str:
     """What was read, kept and dropped, and whether it represents the work."""
-    curated, curate = run.result("curate"), run.folder / "curate"
-    found = json.loads((curate / "representation.json").read_text(encoding="utf-8"))["benchmarks"]
-    steps = json.loads((curate / "steps.json").read_text(encoding="utf-8"))
+    curated = run.result("curate")
+    represents, steps = (
+        json.loads(run.output("curate", f"curate/{name}.json").read_text(encoding="utf-8"))
+        for name in ("representation", "steps")
+    )
+    found = represents["benchmarks"]
     page: str = template("curation.html").render(
         name=run.folder.name,
         state=curated["represents"]["state"],

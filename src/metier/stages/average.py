@@ -17,6 +17,7 @@ from metier.methods import Lesson
 from metier.methods._devset import held_out, scores
 from metier.records import Question, identities
 from metier.runs import Run, file_sha256, fingerprint, write_table
+from metier.stages.train import trained_model
 
 VERSION = 2
 SCALES = (1.0, 1.5, 2.0)
@@ -37,7 +38,7 @@ def average(done: list[Run], folder: Path) -> Run:
     learned. Raises `NoMean` where their adapters have none, and leaves no folder behind then.
     """
     first, trained = done[0], [one.result("train") for one in done]
-    folders = [one.folder / result["adapter"] for one, result in zip(done, trained, strict=True)]
+    folders = [trained_model(one) for one in done]
     if not weights.is_whole(folders[0]) and any(_dora(folder) for folder in folders):
         raise NoMean("Adapters of DoRA have lengths beside their products, and so no mean of their form.")
     run = runs.open_run(folder, first.recipe, first.progress)
@@ -52,7 +53,7 @@ def average(done: list[Run], folder: Path) -> Run:
     _rows(run, done, fingerprint(inputs, [one.result("curate").get("asked") for one in done]))
     adapter = run.folder / "train" / "adapter"
     file = f"train/adapter/{weights.adapter_file(folders[0]).name}"
-    if run.done("train", inputs, file) is None:
+    if run.done("train", inputs) is None:
         run.progress.say(f"average: one model of {len(done)} trainings")
         by_scale = _weights(run, folders, adapter)
         run.seal(
@@ -65,6 +66,7 @@ def average(done: list[Run], folder: Path) -> Run:
                 "held_out": {str(scale): score for scale, score in by_scale.items()},
                 **{cost: round(sum(one[cost] for one in trained), 1) for cost in ("seconds", "steps", "tokens")},
             },
+            *(f"train/adapter/{path.name}" for path in sorted(adapter.iterdir())),
         )
     return run
 
@@ -124,7 +126,7 @@ def _score(run: Run, model: Any, lesson: Lesson, asked: dict[str, list[Question]
 
 def _rows(run: Run, done: list[Run], inputs: str) -> None:
     """curate/: the rows that any of the runs learned, those that none of them did, and the first run's steps."""
-    if run.done("curate", inputs, "curate/train.parquet", "curate/valid.parquet"):
+    if run.done("curate", inputs):
         return
     first = done[0]
     learned = first.table("curate", "train.parquet")
@@ -138,11 +140,13 @@ def _rows(run: Run, done: list[Run], inputs: str) -> None:
     for name, rows in files.items():
         write_table(run.path("curate", f"{name}.parquet"), rows)
     for name in ("steps.json", "representation.json"):
-        shutil.copy(first.folder / "curate" / name, run.path("curate", name))
+        shutil.copy(first.output("curate", f"curate/{name}"), run.path("curate", name))
     counts = {name: len(rows) for name, rows in files.items()}
     licences = dict(Counter(learned["licence"].to_pylist()))
     seconds = round(sum(one.result("curate")["seconds"] for one in done), 1)
-    run.seal("curate", inputs, {**first.result("curate"), **counts, "licences": licences, "seconds": seconds})
+    result = {**first.result("curate"), **counts, "licences": licences, "seconds": seconds}
+    copied = ("steps.json", "representation.json")
+    run.seal("curate", inputs, result, *(f"curate/{name}" for name in (*(f"{n}.parquet" for n in files), *copied)))
 
 
 def _without(rows: pa.Table, others: pa.Table, column: str = "id") -> pa.Table:

@@ -1,12 +1,14 @@
 """The independent check: the samples that lm-evaluation-harness logged, held against ours."""
 
 import json
+import math
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from metier.errors import UserError
+from metier.errors import UserError, shown
 from metier.runs import Run
 from metier.stages.evaluate import read_answers
 
@@ -34,23 +36,52 @@ def check_lm_eval(run: Run, out: Path) -> dict[str, Any]:
     return {"checks": rows}
 
 
+@dataclass(frozen=True)
+class Sample:
+    """What the harness logged of one question."""
+
+    prompt: str
+    gold: int
+    scores: list[float]
+    """Log-likelihoods of the options, in nats."""
+
+
+def _samples(file: Path) -> dict[str, Sample]:
+    """Question id -> what the harness logged. Raises `UserError` where a line is not of its form."""
+    found: dict[str, Sample] = {}
+    for number, line in enumerate(file.read_bytes().split(b"\n"), start=1):
+        if not line:
+            continue
+        try:
+            row = json.loads(line)
+            scores = [float(response[0]) for response in row["filtered_resps"]]
+            if not scores or not all(map(math.isfinite, scores)):
+                raise ValueError("no finite log-likelihoods")
+            sample = Sample(str(row["doc"]["prompt"]), int(row["doc"]["gold"]), scores)
+            found[str(row["doc"]["id"])] = sample
+        except (ValueError, KeyError, TypeError, IndexError, RecursionError) as error:
+            raise UserError(
+                f"{file}, line {number}: this is no sample as lm-evaluation-harness logs it ({type(error).__name__}: "
+                f"{shown(str(error))}). Run the exported commands again, with --log_samples."
+            ) from error
+    return found
+
+
 def _joined(run: Run, who: str, file: Path) -> dict[str, Any]:
     name = file.name.removeprefix("samples_metier_").rpartition("_")[0]
-    samples = [json.loads(line) for line in file.read_text(encoding="utf-8").split("\n") if line]
-    theirs = {sample["doc"]["id"]: sample for sample in samples}
+    theirs = _samples(file)
     answers = read_answers(run, who, name)
     if {answer.id for answer in answers} != theirs.keys():
         raise UserError(f"{file} holds other questions than this run's {name}. Export the run again, without --limit.")
     gaps, same, right = [], [], []
     for answer in answers:
         sample = theirs[answer.id]
-        scores = np.array([float(response[0]) for response in sample["filtered_resps"]])
-        mine = np.array(answer.log_likelihoods)
-        if len(scores) != len(mine) or sample["doc"]["prompt"] != answer.prompt:
+        scores, mine = np.array(sample.scores), np.array(answer.log_likelihoods)
+        if len(scores) != len(mine) or sample.prompt != answer.prompt:
             raise UserError(f"{file}: question {answer.id} was asked differently there. Export the run again.")
         gaps.append(float(np.abs(scores - mine).max()))
         same.append(bool(scores.argmax() == mine.argmax()))
-        right.append(bool(scores.argmax() == sample["doc"]["gold"]))
+        right.append(bool(scores.argmax() == sample.gold))
     return {
         "benchmark": name,
         "who": who,

@@ -25,6 +25,16 @@ from metier.steps.decontaminate import overlap
 from metier.steps.select import Step as Select
 
 VERSION = 3
+WRITTEN = (
+    "train.parquet",
+    "valid.parquet",
+    "dropped.parquet",
+    "set_aside.jsonl",
+    "steps.json",
+    "representation.json",
+    "card.md",
+    "croissant.json",
+)
 
 
 def curate(run: Run, mapper: Mapper = in_batches) -> dict[str, Any]:
@@ -37,7 +47,7 @@ def curate(run: Run, mapper: Mapper = in_batches) -> dict[str, Any]:
     said = recipe.model_dump(include={"sources", "steps", "benchmarks", "keep", "seed", "quick"})
     cleaning = [step_print(name, step) for name, step in recipe.build_steps()]
     inputs = fingerprint(VERSION, said, cleaning, prints, asked)
-    if result := run.done("curate", inputs, "curate/train.parquet", "curate/valid.parquet"):
+    if result := run.done("curate", inputs):
         run.progress.say("curate: done before")
         return result
     if problems := order_problems(recipe):
@@ -58,7 +68,7 @@ def curate(run: Run, mapper: Mapper = in_batches) -> dict[str, Any]:
     write_json(run.path("curate", "steps.json"), journal)
     run.lock(sources=prints)
     write_cards(run, sources, rows, train, valid, len(dropped), journal)
-    represents = represent(run, train, valid)
+    represents = represent(run, train, valid, dropped)
     result = {
         "read": len(rows),
         "set_aside": set_aside,
@@ -70,7 +80,7 @@ def curate(run: Run, mapper: Mapper = in_batches) -> dict[str, Any]:
         "asked": dict(zip([benchmark.name for benchmark in judging], asked, strict=True)),
         "seconds": round(time.monotonic() - started, 1),
     }
-    result = run.seal("curate", inputs, result)
+    result = run.seal("curate", inputs, result, *(f"curate/{name}" for name in WRITTEN))
     if not (run.folder / "verdict.json").is_file():
         write_text(run.path("report.html"), curation_page(run))
     run.progress.say(f"curate: {len(rows):,} rows read, {len(train):,} to train on, {len(valid):,} held out")
@@ -85,12 +95,12 @@ def _read(run: Run, sources: list[Any], benchmarks: list[Any], made_from: str) -
         "curate/steps/00-read.kept.arrow",
         run.path("curate", "set_aside.jsonl"),
     )
-    if (done := run.done(stage, made_from, file)) is None:
+    if (done := run.done(stage, made_from)) is None:
         run.progress.say("curate: reading " + ", ".join(source.name for source in sources))
         store(run.path(file), for_learning(sources, benchmarks), SCHEMA)
         pieces = [piece for source in sources for piece in getattr(source, "set_aside", [])]
         write_text(aside, "".join(json.dumps(piece, ensure_ascii=False) + "\n" for piece in pieces))
-        done = run.seal(stage, made_from, {"set_aside": len(pieces)})
+        done = run.seal(stage, made_from, {"set_aside": len(pieces)}, file, "curate/set_aside.jsonl")
     if done["set_aside"]:
         run.progress.say(f"curate: {done['set_aside']:,} broken pieces set aside, see {aside}")
     return stored(run.folder / file), done["set_aside"]

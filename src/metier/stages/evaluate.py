@@ -20,17 +20,19 @@ from metier.records import Question, questions
 from metier.runs import Run, file_sha256, fingerprint, write_text
 from metier.scorers import Answer, Asking
 from metier.stages._alone import time_alone
+from metier.stages.train import trained_model
 
 VERSION = 3
 HELD_OUT = "held-out"
 """The tuned model on held-out training rows: what a threshold is chosen on."""
 HELD_OUT_QUESTIONS = 500
+PART = ".part.jsonl"
+"""Ending of the answers of an evaluation that is not finished."""
 
 
 def evaluate(run: Run) -> dict[str, Any]:
     """Ask base and tuned model, and the cheap classifier, every question; returns seconds and counts."""
-    trained = run.result("train")
-    adapter = run.folder / trained["adapter"]
+    trained, adapter = run.result("train"), trained_model(run)
     rows = run.table("curate", "train.parquet")
     model_sha256 = same_model(run)
     judged = [*run.recipe.build_benchmarks(), *(benchmark for benchmark, _ in run.recipe.build_keep())]
@@ -61,7 +63,14 @@ def evaluate(run: Run) -> dict[str, Any]:
     for benchmark in judged:
         seconds += _cheap(run, benchmark, rows)
     costs = {"seconds": round(seconds, 1), "peak_memory_mb": memory}
-    return run.seal("evaluate", "", {**costs, "adapter_sha256": trained["adapter_sha256"]})
+    return run.seal("evaluate", "", {**costs, "adapter_sha256": trained["adapter_sha256"]}, *_all_answers(run))
+
+
+def _all_answers(run: Run) -> list[str]:
+    """Every file of answers and its mark, so that a report misses none of them: without the cheap baseline's answers
+    the tuned model would have nobody to beat."""
+    found = [*(run.folder / "evaluate").glob("*/*.jsonl"), *(run.folder / "evaluate").glob("*/*.done.json")]
+    return sorted(str(file.relative_to(run.folder)) for file in found if not file.name.endswith(PART))
 
 
 def same_model(run: Run) -> str:
@@ -94,12 +103,13 @@ def _asked(
     scorer, stage = benchmark.build_scorer(), f"evaluate/{who}/{benchmark.name}"
     conditions = [[benchmark.scorer, benchmark.template, vars(scorer)], labels, _print(asked, benchmark)]
     inputs = fingerprint(VERSION, scorer.version, *made_by, *conditions)
-    done = run.done(stage, inputs, f"{stage}.jsonl")
+    done = run.done(stage, inputs)
     if done is None:
         began = time.monotonic()
         asking = scorer.ask(model(), benchmark, asked, labels)
         waits = _answer_all(run, stage, inputs, asking, asked)
-        done = run.seal(stage, inputs, {"n": len(asked), "labels": labels, "seconds": _since(began), "asking": waits})
+        result = {"n": len(asked), "labels": labels, "seconds": _since(began), "asking": waits}
+        done = run.seal(stage, inputs, result, f"{stage}.jsonl")
     return done
 
 
@@ -127,22 +137,35 @@ def _held_out(run: Run, benchmark: Any, labels: list[str]) -> list[Question]:
 
 
 def read_answers(run: Run, who: str, benchmark: str) -> list[Answer]:
-    """The saved answers of base, tuned or cheap; empty where nobody of that kind answered."""
-    path = run.folder / "evaluate" / who / f"{benchmark}.jsonl"
-    lines = path.read_text(encoding="utf-8").split("\n")[:-1] if path.is_file() else []
+    """The saved answers of base, tuned or cheap; empty where nobody of that kind answered.
+
+    Raises `UserError` where they were changed since.
+    """
+    stage = f"evaluate/{who}/{benchmark}"
+    if not run.sealed(stage):
+        return []
+    lines = run.output(stage, f"{stage}.jsonl").read_text(encoding="utf-8").split("\n")[:-1]
     return [Answer.from_json(json.loads(line)) for line in lines]
 
 
 def _answers(asking: Asking, batch: list[int], asked: Sequence[Question]) -> list[Answer]:
     """The answers of a batch. A scorer that crashes stops the run and names the question: it is no wrong answer."""
     try:
-        return asking.answer(batch)
+        answers = asking.answer(batch)
     except UserError:
         raise
     except Exception as error:
         ids = [asked[position].id for position in batch]
         shown = ", ".join(ids[:5]) + (f" and {len(ids) - 5} more" if len(ids) > 5 else "")
         raise RuntimeError(f"The scorer stopped at question {shown}: {error}. No answer was counted.") from error
+    for answer in answers:
+        numbers = (answer.value or 0.0, *(answer.log_likelihoods or ()), *(answer.probabilities or ()))
+        if not all(map(math.isfinite, numbers)):
+            raise UserError(
+                f"The model gave no number (NaN or infinite) for question {answer.id}, so its answer is none. Look for "
+                "weights that are no numbers, or train with a lower `lr`."
+            )
+    return answers
 
 
 def _answer_all(run: Run, stage: str, inputs: str, asking: Asking, asked: Sequence[Question]) -> dict[str, float]:
@@ -150,7 +173,7 @@ def _answer_all(run: Run, stage: str, inputs: str, asking: Asking, asked: Sequen
 
     Returns how long it took, without loading: `seconds`, `batches`, and `p95_s`, the wait of 95 in 100 questions.
     """
-    part = run.path(f"{stage}.part.jsonl")
+    part = run.path(f"{stage}{PART}")
     (answered, waited), n = _resume(part, inputs, asking), len(asked)
     who, name = stage.split("/")[1:]
     run.progress.begin(f"evaluate: {who}, {name}", n, "questions", done=len(answered))
@@ -162,7 +185,7 @@ def _answer_all(run: Run, stage: str, inputs: str, asking: Asking, asked: Sequen
             answers = _answers(asking, batch, asked)
             waited |= dict.fromkeys(batch, time.monotonic() - began)
             answered |= dict(zip(batch, answers, strict=True))
-            stream.write("".join(_part_line(p, waited[p], answered[p]) for p in batch))
+            stream.write("".join(_part_line(inputs, p, waited[p], answered[p]) for p in batch))
             stream.flush()
             os.fsync(stream.fileno())
             run.progress.advance(len(batch))
@@ -176,9 +199,10 @@ def _answer_all(run: Run, stage: str, inputs: str, asking: Asking, asked: Sequen
     }
 
 
-def _part_line(position: int, seconds: float, answer: Answer) -> str:
+def _part_line(inputs: str, position: int, seconds: float, answer: Answer) -> str:
+    """An answer with a hash of its own: a line that a kill tore, or that somebody changed, is asked again."""
     row = {"position": position, "seconds": seconds, **answer.to_json()}
-    return json.dumps(row, ensure_ascii=False) + "\n"
+    return json.dumps({"line": fingerprint(inputs, row), **row}, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def _resume(part: Path, inputs: str, asking: Asking) -> tuple[dict[int, Answer], dict[int, float]]:
@@ -189,15 +213,22 @@ def _resume(part: Path, inputs: str, asking: Asking) -> tuple[dict[int, Answer],
     lines = part.read_text(encoding="utf-8", errors="replace").split("\n") if part.is_file() else []
     if lines and lines[0] == inputs:
         for line in lines[1:]:
-            try:
-                row = json.loads(line)
-                position, seconds = row.pop("position"), row.pop("seconds")
-            except (ValueError, KeyError):
-                break  # torn by the kill, or of a version that took no times
+            if (row := _whole_line(inputs, line)) is None:
+                break
+            position, seconds = row.pop("position"), row.pop("seconds")
             answered[position], waited[position] = Answer.from_json(row), seconds
     whole = {p: answered[p] for batch in asking.batches if all(p in answered for p in batch) for p in batch}
-    write_text(part, inputs + "\n" + "".join(_part_line(p, waited[p], answer) for p, answer in whole.items()))
+    write_text(part, inputs + "\n" + "".join(_part_line(inputs, p, waited[p], whole[p]) for p in whole))
     return whole, {p: waited[p] for p in whole}
+
+
+def _whole_line(inputs: str, line: str) -> dict[str, Any] | None:
+    """The row of a part file's line; None where it is not as it was written."""
+    try:
+        row: dict[str, Any] = json.loads(line)
+        return row if row.pop("line") == fingerprint(inputs, row) else None
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return None
 
 
 def _cheap(run: Run, benchmark: Any, rows: Any) -> float:
@@ -214,7 +245,7 @@ def _cheap(run: Run, benchmark: Any, rows: Any) -> float:
     balanced = getattr(metric, "reads", None) == "labels" and priced is None
     made_by = [VERSION, baselines.VERSION, scorer.version, balanced, getattr(metric, "costs", None)]
     inputs = fingerprint(made_by, _print(own, benchmark), _print(asked, benchmark), run.recipe.seed)
-    done = run.done(stage, inputs, f"{stage}.jsonl")
+    done = run.done(stage, inputs)
     if done is None:
         started = time.monotonic()
         majority: str | None = None
@@ -228,7 +259,7 @@ def _cheap(run: Run, benchmark: Any, rows: Any) -> float:
         result = {"by": by, "version": baselines.VERSION, "majority": majority, "rows": len(own)}
         result["seconds"] = _since(started)
         run.progress.say(f"  evaluate: cheap, {benchmark.name}: {by} in {result['seconds']} s")
-        done = run.seal(stage, inputs, result)
+        done = run.seal(stage, inputs, result, f"{stage}.jsonl")
     return float(done["seconds"])
 
 
@@ -258,7 +289,8 @@ def _print(asked: Sequence[Question], benchmark: Any) -> str:
 
 
 def _write_answers(path: Path, answers: Sequence[Answer]) -> None:
-    write_text(path, "".join(json.dumps(answer.to_json(), ensure_ascii=False) + "\n" for answer in answers))
+    lines = (json.dumps(answer.to_json(), ensure_ascii=False, allow_nan=False) + "\n" for answer in answers)
+    write_text(path, "".join(lines))
 
 
 def _since(started: float) -> float:

@@ -11,6 +11,7 @@ from metier.engine import weights
 from metier.errors import UserError, nearest
 from metier.runs import Run, write_json, write_text
 from metier.stages.evaluate import read_answers, same_model
+from metier.stages.train import trained_model
 
 FORMS = ("merged", "lm-eval")
 
@@ -25,7 +26,7 @@ def export(run: Run, to: str, out: Path) -> dict[str, Any]:
         raise UserError(f"There is no form '{to}' to export to.{nearest(to, FORMS)}")
     if out.exists() and any(out.iterdir()):
         raise UserError(f"{out} is not empty. Name a new folder: nothing is written over.")
-    adapter = run.folder / run.result("train")["adapter"]
+    adapter = trained_model(run)
     same_model(run)
     out.mkdir(parents=True, exist_ok=True)
     return _merged(run, adapter, out) if to == "merged" else _tasks(run, adapter, out)

@@ -12,12 +12,14 @@ from metier.baselines import TFIDF
 from metier.engine import weights
 from metier.errors import UserError
 from metier.highlights import Asked, Highlight
+from metier.marks import read_hashed
 from metier.metrics import outcomes
 from metier.pages import section_page, template
 from metier.runs import Run, write_json, write_text
 from metier.scorers import Answer
 from metier.stages.evaluate import HELD_OUT, read_answers, same_rows
 from metier.stages.representation import read_sections
+from metier.stages.train import training_log
 from metier.verdict import confusion, decide, judge_benchmark, judge_kept, say_p
 
 EXAMPLES = 3
@@ -47,6 +49,7 @@ def judge(run: Run) -> dict[str, Any]:
     if asked and asked != trained:
         raise UserError(f"The model was trained again since it was asked. Run `metier evaluate {run.folder}` first.")
     same_rows(run)
+    run.verify("evaluate")
     for benchmark in recipe.build_benchmarks():
         labels = run.result(f"evaluate/tuned/{benchmark.name}")["labels"]
         answers = {who: read_answers(run, who, benchmark.name) for who in ("base", "tuned", "cheap")}
@@ -131,8 +134,8 @@ def _seeds(run: Run, name: str) -> list[float]:
     path = run.folder.parent / "seeds.json"
     if not _of_several(run) or not path.is_file():
         return []
-    entries = json.loads(path.read_text(encoding="utf-8"))["benchmarks"]
-    return next((entry["values"] for entry in entries if entry["name"] == name), [])
+    found = read_hashed(path, "Remove it and call `metier run --seeds` again: nothing is trained again.")
+    return next((entry["values"] for entry in found["benchmarks"] if entry["name"] == name), [])
 
 
 def by_benchmark(asks: Sequence[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
@@ -154,10 +157,9 @@ def _content(run: Run, verdict: dict[str, Any]) -> dict[str, Any]:
     from metier.pages import pictures
 
     curves = []
-    for log in sorted((run.folder / "train").glob("*/log.jsonl")):
-        rows = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
-        if rows:
-            curves.append(Markup(pictures.loss_curve(rows, f"Training, {log.parent.name}")))
+    for folder in sorted(log.parent.name for log in (run.folder / "train").glob("*/log.jsonl")):
+        if rows := training_log(run, f"train/{folder}"):
+            curves.append(Markup(pictures.loss_curve(rows, f"Training, {folder}")))
     return {
         "name": "/".join(run.folder.resolve().parts[-2 if _of_several(run) else -1 :]),
         "run_folder": run.folder,
@@ -168,7 +170,7 @@ def _content(run: Run, verdict: dict[str, Any]) -> dict[str, Any]:
         "asks": by_benchmark(verdict["asks"]),
         "lock": run.locked(),
         "whole": weights.is_whole(run.folder / run.result("train")["adapter"]),
-        "steps": json.loads(run.path("curate", "steps.json").read_text(encoding="utf-8")),
+        "steps": json.loads(run.output("curate", "curate/steps.json").read_text(encoding="utf-8")),
         "curated": run.result("curate"),
         "representations": [(found["benchmark"], found["state"], section_page(found)) for found in read_sections(run)],
         "five": _five(verdict),

@@ -24,7 +24,7 @@ HELD_OUT = "rows held out from training"
 OWN = "training rows of its source, none of them learned from"
 
 
-def represent(run: Run, train: pa.Table, valid: pa.Table) -> dict[str, Any]:
+def represent(run: Run, train: pa.Table, valid: pa.Table, dropped: pa.Table) -> dict[str, Any]:
     """Hold the training rows against examples of each benchmark's work; never against its test.
 
     The examples are the rows held out for it, else the training rows that its own source has where none of them is
@@ -35,7 +35,7 @@ def represent(run: Run, train: pa.Table, valid: pa.Table) -> dict[str, Any]:
     found = []
     reference, what = general_text()
     glossary = _glossary(run, train["text"].to_pylist(), reference)
-    seen = _seen(run, train)
+    seen = _seen(train, dropped)
     for benchmark in run.recipe.build_benchmarks():
         examples, where = _examples(benchmark, seen, valid)
         entry = {"benchmark": benchmark.name, "examples": where, "reference": what}
@@ -67,9 +67,9 @@ def represent(run: Run, train: pa.Table, valid: pa.Table) -> dict[str, Any]:
 
 
 def read_sections(run: Run) -> list[dict[str, Any]]:
-    """What was found of each benchmark."""
-    path = run.folder / "curate" / "representation.json"
-    found: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))["benchmarks"] if path.is_file() else []
+    """What was found of each benchmark. Raises `UserError` where the file was changed since."""
+    path = run.output("curate", "curate/representation.json")
+    found: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))["benchmarks"]
     return found
 
 
@@ -100,10 +100,9 @@ def _glossary(run: Run, texts: list[str], reference: list[str]) -> dict[str, Any
     }
 
 
-def _seen(run: Run, train: pa.Table) -> pa.Array:
+def _seen(train: pa.Table, dropped: pa.Table) -> pa.Array:
     """Ids of the rows that were learned from, or are as good as learned: copies, and what is near the test. What
     `select` left out is neither."""
-    dropped = run.table("curate", "dropped.parquet")
     alike = dropped.filter(pc.invert(pc.is_in(dropped["step"], pa.array(["select", "quick"]))))
     return pa.concat_arrays([identities(train), identities(alike)])
 

@@ -10,6 +10,7 @@ import numpy as np
 from metier import plugins, runs, stats
 from metier.errors import UserError
 from metier.forgetting import kept, not_too_sure
+from metier.marks import hashed
 from metier.metrics import Outcomes, outcomes
 from metier.pages import template
 from metier.progress import Progress
@@ -51,10 +52,10 @@ def together(done: list[Run], recipe: Recipe, out: Path) -> dict[str, Any]:
     """What several finished trainings say as one: seeds.json, `out`/averaged, report.html, and each one's own report
     with how far the others are."""
     result = decided(done, recipe)
-    write_json(out / "seeds.json", result)
+    write_json(out / "seeds.json", hashed(result))
     verdicts = [_report(run) for run in done]  # once more, now that each can tell how far the others are
     result["averaged"] = averaged(done, out / "averaged")
-    write_json(out / "seeds.json", result)
+    write_json(out / "seeds.json", hashed(result))
     write_text(out / "report.html", _page(out, recipe, result, verdicts))
     return result
 

@@ -1,5 +1,6 @@
 """The recipe's methods, one after the other, each going on with the adapter of the one before."""
 
+import json
 import shutil
 import time
 from pathlib import Path
@@ -35,7 +36,7 @@ def train(run: Run) -> dict[str, Any]:
         parts = [vars(method), run.recipe.seed, rows_sha256, valid_sha256, asking, model_sha256, earlier]
         inputs = fingerprint(VERSION, parts)
         folder = run.path(stage)
-        if done := run.done(stage, inputs, str(weights.adapter_file(folder / "adapter").relative_to(run.folder))):
+        if done := run.done(stage, inputs):
             run.progress.say(f"train: {name} done before")
         else:
             started = time.monotonic()
@@ -55,14 +56,32 @@ def train(run: Run) -> dict[str, Any]:
             sha256 = file_sha256(weights.adapter_file(folder / "adapter"))
             took = cost.get("seconds_before", 0.0) + time.monotonic() - started
             done = {**cost, "adapter_sha256": sha256, "seconds": round(took, 1)}
-            run.seal(stage, inputs, done)
+            run.seal(stage, inputs, done, *_files(run, folder), *_files(run, folder / "adapter"))
         # Only now: a kill between the seal and here leaves checkpoints behind, and the next call removes them.
         if processes.first():
             shutil.rmtree(folder / "checkpoints", ignore_errors=True)
         processes.wait()
         seconds = round(result["seconds"] + done["seconds"], 1)
         adapter, result = folder / "adapter", {**done, "adapter": f"{stage}/adapter", "seconds": seconds}
-    return run.seal("train", str(result["adapter_sha256"]), {**result, "rows_sha256": rows_sha256})
+    assert adapter is not None, "a recipe without methods is refused before"
+    result["rows_sha256"] = rows_sha256
+    return run.seal("train", str(result["adapter_sha256"]), result, *_files(run, adapter))
+
+
+def trained_model(run: Run) -> Path:
+    """The folder of the adapter or of all weights that a run trained. Raises `UserError` where it was changed since."""
+    run.verify("train")
+    return run.folder / str(run.result("train")["adapter"])
+
+
+def training_log(run: Run, stage: str) -> list[dict[str, Any]]:
+    """The lines of one method's log.jsonl. Raises `UserError` where it was changed since."""
+    text = run.output(stage, f"{stage}/log.jsonl").read_text(encoding="utf-8")
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def _files(run: Run, folder: Path) -> list[str]:
+    return sorted(str(file.relative_to(run.folder)) for file in folder.iterdir() if file.is_file())
 
 
 def _clear_stale(folder: Path, inputs: str) -> None:

@@ -1,0 +1,57 @@
+"""Marks of finished work: what it was made from, its result, and the hash of every file that it wrote.
+
+A mark and the lock carry a hash of themselves too. That finds damage and edits by hand; it is no signature, since
+whoever recomputes every hash can write what he likes.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from metier.errors import UserError
+
+ITSELF = "sha256"
+"""The key under which a file carries the hash of the rest of it."""
+
+
+@dataclass(frozen=True)
+class Mark:
+    """One finished piece of work."""
+
+    inputs: str
+    """Fingerprint of everything that it was made from."""
+    result: dict[str, Any]
+    files: dict[str, str] = field(default_factory=dict)
+    """Path in the run's folder -> SHA-256, of every file that it wrote for others to read."""
+
+
+def read_mark(path: Path, mend: str) -> Mark | None:
+    """The mark in a file; None where there is no such file. Raises as `read_hashed`."""
+    if not path.is_file():
+        return None
+    found = read_hashed(path, mend)
+    return Mark(found["inputs"], found["result"], found["files"])
+
+
+def hashed(content: Mapping[str, Any]) -> dict[str, Any]:
+    """The content with its own hash. Raises ValueError where a number is NaN or infinite, which JSON does not have."""
+    plain = json.loads(json.dumps(content, allow_nan=False))
+    return {**plain, ITSELF: _sha256(plain)}
+
+
+def read_hashed(path: Path, mend: str) -> dict[str, Any]:
+    """What `hashed` made, without the hash. Raises `UserError`, ending with `mend`, where the file was changed."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{path} is damaged: it is not valid JSON. {mend}") from error
+    if not isinstance(found, dict) or found.pop(ITSELF, None) != _sha256(found):
+        raise UserError(f"{path} was changed after Metier wrote it: its hash does not match its content. {mend}")
+    return found
+
+
+def _sha256(content: Any) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
