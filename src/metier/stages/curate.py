@@ -32,9 +32,8 @@ WRITTEN = (
     "set_aside.jsonl",
     "steps.json",
     "representation.json",
-    "card.md",
-    "croissant.json",
 )
+"""What others read. The cards are for people, who may well add to them."""
 
 
 def curate(run: Run, mapper: Mapper = in_batches) -> dict[str, Any]:

@@ -49,7 +49,8 @@ def judge(run: Run) -> dict[str, Any]:
     if asked and asked != trained:
         raise UserError(f"The model was trained again since it was asked. Run `metier evaluate {run.folder}` first.")
     same_rows(run)
-    run.verify("evaluate")
+    for stage in ("curate", "evaluate"):
+        run.verify(stage)
     for benchmark in recipe.build_benchmarks():
         labels = run.result(f"evaluate/tuned/{benchmark.name}")["labels"]
         answers = {who: read_answers(run, who, benchmark.name) for who in ("base", "tuned", "cheap")}

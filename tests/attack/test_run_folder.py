@@ -1,0 +1,255 @@
+"""A run's folder that somebody edited, or that a disk damaged: nothing in it is believed that is not as it was."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from metier import cli
+from metier.errors import UserError
+from metier.marks import hashed, read_hashed
+from metier.progress import Progress
+from metier.recipe import load
+from metier.runs import Run, open_run, saved_run, write_json
+from metier.stages.average import average
+from metier.stages.check_lm_eval import check_lm_eval
+from metier.stages.evaluate import _resume, evaluate
+from metier.stages.export import export
+from metier.stages.report import report
+from metier.stages.train import train
+from tests.tiny import write_triage
+
+
+@pytest.fixture(scope="module")
+def original(cache, tmp_path_factory):
+    """A finished quick run; nobody writes into it."""
+    folder = tmp_path_factory.mktemp("finished")
+    recipe = write_triage(folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sys.argv", ["metier", "run", str(recipe), "--quick", "--out", str(folder / "run")])
+        cli.main()
+    return folder / "run"
+
+
+@pytest.fixture
+def run_folder(original, tmp_path):
+    return shutil.copytree(original, tmp_path / "run")
+
+
+def code(monkeypatch, *words: object) -> int:
+    monkeypatch.setattr("sys.argv", ["metier", *map(str, words)])
+    try:
+        cli.main()
+    except SystemExit as stop:
+        return int(stop.code or 0)
+    return 0
+
+
+def edit(path: Path, old: str, new: str) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert old in text, f"{path} has no {old!r}"
+    path.write_text(text.replace(old, new, 1), encoding="utf-8")
+
+
+def flip(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "key"),
+    [
+        ("quick: true", "quick: false", "quick"),
+        ("seed: 0", "seed: 1", "seed"),
+        ("alpha: 0.05", "alpha: 0.4", "ship"),
+        ("min_gain: 0.02", "min_gain: 0", "ship"),
+        ("Department:", "Where to:", "benchmarks"),
+        ("model: fake", "model: smollm2-135m", "model"),
+        ("- normalise", "- {normalise: {}}", "steps"),
+    ],
+)
+def test_an_edited_recipe_of_a_finished_run_is_refused_by_key(run_folder, old, new, key):
+    recipe, lock = run_folder / "recipe.yaml", (run_folder / "lock.json").read_bytes()
+    edit(recipe, old, new)
+    edited = recipe.read_bytes()
+    with pytest.raises(UserError, match=rf"was edited after the run was begun \({key} is"):
+        saved_run(run_folder, Progress())
+    assert (recipe.read_bytes(), (run_folder / "lock.json").read_bytes()) == (edited, lock)
+
+
+def test_an_emptied_recipe_is_not_the_default_recipe(run_folder, monkeypatch, capsys):
+    (run_folder / "recipe.yaml").write_text("\n")
+    assert code(monkeypatch, "report", run_folder) == 3
+    assert "recipe.yaml is empty" in capsys.readouterr().err
+    assert (run_folder / "recipe.yaml").read_text() == "\n"
+
+
+def test_a_removed_recipe_is_written_again_from_the_lock(run_folder, original, monkeypatch):
+    (run_folder / "recipe.yaml").unlink()
+    assert code(monkeypatch, "report", run_folder) == 0
+    assert (run_folder / "recipe.yaml").read_text() == (original / "recipe.yaml").read_text()
+
+
+def test_comments_in_a_runs_own_recipe_are_kept(run_folder, monkeypatch):
+    edit(run_folder / "recipe.yaml", "model: fake", "model: fake  # two layers")
+    assert code(monkeypatch, "report", run_folder) == 0
+    assert "# two layers" in (run_folder / "recipe.yaml").read_text()
+
+
+def test_edited_steps_are_taken_over_before_training_only(run_folder, monkeypatch, capsys):
+    shutil.rmtree(run_folder / "train")
+    edit(run_folder / "recipe.yaml", "- normalise\n", "")
+    assert code(monkeypatch, "curate", run_folder) == 0
+    assert "The steps were edited" in capsys.readouterr().err
+    assert "normalise" not in read_hashed(run_folder / "lock.json", "")["recipe"]
+
+
+def test_a_run_without_its_lock_is_not_believed(run_folder, monkeypatch, capsys):
+    (run_folder / "lock.json").unlink()
+    edit(run_folder / "recipe.yaml", "quick: true", "quick: false")
+    assert code(monkeypatch, "report", run_folder) == 3
+    assert "lock.json is missing" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "name", ["lock.json", "train.done.json", "evaluate/tuned/triage.done.json", "curate.done.json"]
+)
+@pytest.mark.parametrize("content", ["", "{", "[]", "{}", "null", '{"inputs": 1, "result": 2}', "[" * 5000])
+def test_a_damaged_mark_or_lock_is_named(run_folder, name, content):
+    (run_folder / name).write_text(content)
+    with pytest.raises(UserError, match=name.rpartition("/")[2]):
+        report(saved_run(run_folder, Progress()))
+
+
+def test_an_edited_mark_is_not_believed(run_folder):
+    edit(run_folder / "evaluate" / "tuned" / "triage.done.json", '"cardiology"', '"oncology"')
+    with pytest.raises(UserError, match="triage.done.json was changed"):
+        report(saved_run(run_folder, Progress()))
+
+
+def forged(path: Path) -> None:
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    path.write_text("".join(json.dumps({**row, "value": 1.0}) + "\n" for row in rows))
+
+
+def shortened(path: Path) -> None:
+    path.write_text("".join(path.read_text().splitlines(keepends=True)[:-1]))
+
+
+@pytest.mark.parametrize("attack", [forged, shortened, flip, Path.unlink])
+def test_answers_that_were_changed_give_no_verdict(run_folder, attack):
+    for who in ("base", "tuned", "cheap"):
+        attack(run_folder / "evaluate" / who / "triage.jsonl")
+    with pytest.raises(UserError, match=r"triage.jsonl (was changed|is missing).*metier evaluate"):
+        report(saved_run(run_folder, Progress()))
+
+
+def test_a_baseline_that_was_taken_away_with_its_mark_is_missed(run_folder):
+    for file in (run_folder / "evaluate" / "cheap").iterdir():
+        file.unlink()
+    with pytest.raises(UserError, match="cheap.*is missing"):
+        report(saved_run(run_folder, Progress()))
+
+
+def test_changed_answers_are_asked_again_and_the_verdict_is_the_same(run_folder, original):
+    forged(run_folder / "evaluate" / "tuned" / "triage.jsonl")
+    run = saved_run(run_folder, Progress())
+    evaluate(run)
+    report(run)
+    for file in ("evaluate/tuned/triage.jsonl", "evaluate/base/triage.jsonl"):
+        assert (run_folder / file).read_bytes() == (original / file).read_bytes()
+
+
+@pytest.mark.parametrize("file", ["adapter_model.safetensors", "adapter_config.json"])
+def test_a_flipped_byte_of_the_adapter_stops_what_uses_it(run_folder, tmp_path, file):
+    adapter = next((run_folder / "train").glob("01-*/adapter")) / file
+    before = adapter.read_bytes()
+    flip(adapter)
+    run = saved_run(run_folder, Progress())
+    for use in (
+        lambda: evaluate(run),
+        lambda: export(run, "merged", tmp_path / "out"),
+        lambda: average([run], tmp_path),
+    ):
+        with pytest.raises(UserError, match=f"{file} was changed"):
+            use()
+    train(run)
+    assert adapter.read_bytes() == before
+
+
+@pytest.mark.parametrize("file", ["steps.json", "representation.json", "train.parquet"])
+def test_curated_files_that_were_changed_are_named(run_folder, file):
+    flip(run_folder / "curate" / file)
+    with pytest.raises(UserError, match=f"{file}|training rows changed"):
+        report(saved_run(run_folder, Progress()))
+
+
+def test_a_changed_file_of_held_out_rows_is_not_learned_by(run_folder):
+    (run_folder / "curate" / "valid.parquet").write_bytes(b"garbage")
+    with pytest.raises(UserError, match="valid.parquet was changed"):
+        train(saved_run(run_folder, Progress()))
+
+
+def test_a_name_that_leads_out_of_the_run_is_refused(tmp_path):
+    run = Run(tmp_path / "run", load(write_triage(tmp_path)), Progress())
+    for parts in (("..", "p.json"), ("curate/../../p",), ("/etc/p",)):
+        with pytest.raises(UserError, match="outside the run's folder"):
+            run.path(*parts)
+
+
+def test_no_file_of_ours_holds_nan(tmp_path):
+    with pytest.raises(ValueError, match="JSON"):
+        write_json(tmp_path / "a.json", {"loss": float("nan")})
+    with pytest.raises(ValueError, match="JSON"):
+        hashed({"loss": float("inf")})
+
+
+def test_a_forged_line_of_an_unfinished_evaluation_is_asked_again(run_folder):
+    from metier.stages.evaluate import _part_line, read_answers
+
+    run = saved_run(run_folder, Progress())
+    answers = read_answers(run, "tuned", "triage")
+
+    class Asking:
+        batches = [[0], [1], [2]]
+
+    part = run_folder / "evaluate" / "tuned" / "triage.part.jsonl"
+    lines = [_part_line("inputs", at, 0.1, answers[at]) for at in range(3)]
+    row = json.loads(lines[1])
+    for forged_line in (json.dumps({**row, "value": 1 - row["value"]}) + "\n", "[1]\n", "{}\n", '{"line": 1}\n'):
+        part.write_text("inputs\n" + lines[0] + forged_line + lines[2])
+        assert list(_resume(part, "inputs", Asking())[0]) == [0]
+    part.write_text("inputs\n" + "".join(lines))
+    assert _resume(part, "inputs", Asking())[0] == dict(enumerate(answers[:3]))
+
+
+@pytest.mark.parametrize("line", ["{", "[]", "{}", '{"doc": {"id": "a"}}', '{"doc": 1, "filtered_resps": []}'])
+def test_samples_of_the_harness_that_are_malformed_are_named(run_folder, tmp_path, line):
+    out = tmp_path / "out" / "base"
+    out.mkdir(parents=True)
+    (out / "samples_metier_triage_2026.jsonl").write_text(line + "\n")
+    with pytest.raises(UserError, match="line 1: this is no sample"):
+        check_lm_eval(saved_run(run_folder, Progress()), tmp_path / "out")
+
+
+def test_a_model_that_gives_no_numbers_stops_the_evaluation(run_folder):
+    from dataclasses import replace
+
+    from metier.stages.evaluate import _answers, read_answers
+
+    answers = read_answers(saved_run(run_folder, Progress()), "tuned", "triage")
+
+    class Asking:
+        def answer(self, batch):
+            return [replace(answers[0], log_likelihoods=(float("nan"), -1.0))]
+
+    with pytest.raises(UserError, match="no number"):
+        _answers(Asking(), [0], [])
+
+
+def test_a_run_of_another_recipe_is_not_written_over(run_folder, tmp_path):
+    other = load(write_triage(tmp_path)).model_copy(update={"seed": 3})
+    with pytest.raises(UserError, match="another recipe"):
+        open_run(run_folder, other, Progress())
