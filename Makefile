@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test check fix bench results clean
+.PHONY: demo test torture check fix bench results clean
 
 .venv: .venv/installed
 
@@ -16,6 +16,11 @@ demo: .venv
 
 test: .venv
 	$(BIN)/python -m pytest
+
+# 10,000 hostile inputs, then 200 runs that a signal stops at a random moment and that are called again.
+torture: .venv
+	$(BIN)/python -m pytest tests/attack/test_properties.py --hypothesis-profile=torture --timeout=0 --verbose
+	$(BIN)/python -m pytest tests/attack/test_signal_torture.py -m torture --verbose
 
 check: .venv
 	$(BIN)/ruff check .

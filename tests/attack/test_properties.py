@@ -1,0 +1,153 @@
+"""Whatever is written, damaged or forged: exit code 0, 2 or 3, no traceback, and no verdict but the true one.
+
+200 examples here, 10,000 with `make torture`. The shares say how many of them each property gets.
+"""
+
+import shutil
+from pathlib import Path
+
+from hypothesis import given, note, settings
+from hypothesis import strategies as st
+
+from tests.attack.damage import damages
+from tests.attack.harness import Outcome, call, exported, figures, promised
+from tests.attack.strategies import recipes, settings_of_the_command_line, texts
+
+EXAMPLES = settings().max_examples
+TORTURE = EXAMPLES > 200
+
+
+def share(percent):
+    return settings(max_examples=EXAMPLES * percent // 100)
+
+
+def written(box: Path, field, recipe: bytes) -> Path:
+    """A recipe in a box, with the data beside it."""
+    for name in ("train.jsonl", "test.jsonl"):
+        shutil.copy(field.base / name, box / name)
+    (box / "recipe.yaml").write_bytes(recipe)
+    return box / "recipe.yaml"
+
+
+def tried(box: Path, recipe: Path, *words: str, runs: bool) -> Outcome:
+    """`check`, and a whole quick run where `runs`: what the one lets pass, the other must not fall over."""
+    found = promised(call("check", recipe, "--quick", *words, inside=box))
+    if runs and found.code == 0:
+        note(f"checked; now run\n{found.stdout[:500]}")
+        promised(call("run", recipe, "--quick", "--out", "run", *words, inside=box), box / "run")
+    return found
+
+
+@share(35)
+@given(recipe=recipes(), runs=st.booleans() if TORTURE else st.just(False))
+def test_any_value_anywhere_in_a_recipe_is_taken_or_refused_in_words(field, recipe, runs):
+    with field.box() as box:
+        tried(box, written(box, field, recipe.encode(errors="surrogatepass")), runs=runs)
+
+
+@share(15)
+@given(recipe=texts())
+def test_any_text_in_a_recipe_is_taken_or_refused_in_words(field, recipe):
+    with field.box() as box:
+        # What is cut away is filled in by the pack, and the default one would fetch a real model.
+        tried(box, written(box, field, recipe), "--set=model=fake", "--set=industry=healthcare", runs=False)
+
+
+@share(20)
+@given(change=settings_of_the_command_line(), runs=st.booleans() if TORTURE else st.just(False))
+def test_any_change_by_the_command_line_is_taken_or_refused_in_words(field, change, runs):
+    with field.box() as box:
+        recipe = written(box, field, field.recipe.read_bytes())
+        tried(box, recipe, f"--set={change}", runs=runs)
+
+
+def damaged(field, draw, run: Path, names: list[str]) -> list[str]:
+    """One file or two of a run, damaged; returns which."""
+    chosen = draw.draw(st.lists(st.sampled_from(names), min_size=1, max_size=2, unique=True), label="files")
+    for name in chosen:
+        draw.draw(damages(name), label=name)(run / name)
+    return chosen
+
+
+def believed(field, run: Path, outcome: Outcome) -> None:
+    """Nothing that was changed is believed: where there is a verdict, it is that of the untouched run."""
+    if outcome.code in (0, 2):
+        assert figures(run) == field.figures, "a verdict that is not that of the untouched run"
+
+
+@share(15)
+@given(draw=st.data())
+def test_forged_answers_are_never_believed(field, draw):
+    with field.box() as box:
+        run = field.copy(box)
+        answers = [name for name in field.files if name.startswith("evaluate") and name.endswith(".jsonl")]
+        damaged(field, draw, run, answers)
+        verb = draw.draw(st.sampled_from(["report", "report", "compare", "export"]), label="verb")
+        VERBS[verb](field, box, run)
+
+
+@share(10)
+@given(draw=st.data())
+def test_a_damaged_run_is_refused_or_comes_to_the_same_verdict(field, draw):
+    with field.box() as box:
+        run = field.copy(box)
+        damaged(field, draw, run, field.files)
+        verb = draw.draw(st.sampled_from(["report", "compare", "export", *sorted(VERBS)]), label="verb")
+        VERBS[verb](field, box, run)
+
+
+@share(5)
+@given(draw=st.data())
+def test_a_damaged_model_is_refused_or_works(field, draw):
+    with field.box() as box:
+        recipe = written(box, field, field.recipe.read_bytes())
+        model = Path(shutil.copytree(field.model, box / "model"))
+        damaged(field, draw, model, sorted(path.name for path in model.iterdir()))
+        tried(box, recipe, f"--set=model={model}", runs=TORTURE)
+
+
+def _report(field, box: Path, run: Path) -> None:
+    believed(field, run, promised(call("report", run, inside=box), run))
+
+
+def _again(*words):
+    def verb(field, box: Path, run: Path) -> None:
+        found = promised(call(*words, run, inside=box), run)
+        if found.code == 0:
+            _report(field, box, run)
+
+    return verb
+
+
+def _run(field, box: Path, run: Path) -> None:
+    believed(field, run, promised(call("run", field.recipe, "--quick", "--out", run, inside=box), run))
+
+
+def _compare(field, box: Path, run: Path) -> None:
+    """Against itself and the untouched one: nothing may have changed."""
+    found = promised(call("compare", field.run, run, inside=box), run)
+    untouched = call("compare", field.run, field.run, inside=box)
+    if found.code == 0:
+        assert found.stdout.replace(str(run), str(field.run)) == untouched.stdout
+
+
+def _export(to: str):
+    def verb(field, box: Path, run: Path) -> None:
+        out = box / "out"
+        if promised(call("export", run, "--to", to, "--out", out, inside=box), run, out).code == 0:
+            call("export", field.run, "--to", to, "--out", box / "true", inside=box)
+            assert exported(out) == exported(box / "true")
+
+    return verb
+
+
+VERBS = {
+    "report": _report,
+    "compare": _compare,
+    "export": _export("lm-eval"),
+    "merged": _export("merged"),
+    "run": _run,
+    "curate": _again("curate"),
+    "train": _again("train"),
+    "evaluate": _again("evaluate"),
+}
