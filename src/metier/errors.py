@@ -1,4 +1,4 @@
-"""Errors that the user can fix: what was asked, what is wrong, what to do; and how a value of others is shown in them."""
+"""Errors that the user can fix: what was asked, what is wrong, what to do. And how they show a value of others."""
 
 import re
 from collections.abc import Iterable
