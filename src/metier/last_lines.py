@@ -56,6 +56,12 @@ def check_text(found: dict[str, Any]) -> str:
     share = min(found["busy"], 1)
     busy = f" Its cores were {share:.0%} busy in the minute before; idle, it is faster." if share >= BUSY else ""
     lines += [f"Estimated on this machine: {found['minutes']:.0f} minutes, {found['memory_mb']:,} MB.{busy}", ""]
+    if files := found["python_files_run"]:
+        lines[-1:] = [
+            "The recipe names Python files, which were run (see SECURITY.md):",
+            *map("  {}".format, files),
+            "",
+        ]
     for example in found["examples"]:
         lines += [
             f"A row of '{example['task']}' as the model reads it; the loss is on what stands between [[ and ]]:",
