@@ -1,6 +1,8 @@
 """One thread a test, a cache of its own, and no network: what passes here passes on a train."""
 
 import os
+import signal
+import sys
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["OMP_NUM_THREADS"] = "1"
@@ -17,6 +19,16 @@ def cache(tmp_path_factory):
     """The fake model is made once for all tests; the real one comes from the user's cache where it is there."""
     os.environ["METIER_CACHE"] = str(tmp_path_factory.mktemp("cache"))
     yield
+
+
+@pytest.fixture(autouse=True)
+def signals():
+    """The command line listens to signals as long as its process lives; here the next test gets pytest's own back."""
+    before, hook = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}, sys.unraisablehook
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+    sys.unraisablehook = hook
 
 
 @pytest.fixture

@@ -107,7 +107,7 @@ def test_a_full_disk_is_said_and_the_run_goes_on_afterwards(monkeypatch, capsys,
     with monkeypatch.context() as patch:
         patch.setattr(runs, "write", full)
         code, _, err = inside(monkeypatch, capsys, "run", triage, "--out", tmp_path / "run")
-    assert code == 3 and "No space left on device" in err and "goes on" in err
+    assert code == 3 and "No space left on device" in err and "continues" in err
     code, out, _ = inside(monkeypatch, capsys, "run", triage, "--out", tmp_path / "run")
     assert code in (0, 2)
 
@@ -121,7 +121,7 @@ def test_a_full_disk_is_said_whoever_notices_it(monkeypatch, capsys, tmp_path, t
     monkeypatch.setattr("metier.stages.train.train", full)
     code, _, err = inside(monkeypatch, capsys, "run", triage, "--out", tmp_path / "run")
     assert code == 3 and err.endswith(
-        "No space left on device. Make room, then call again: the run goes on where it stopped.\n"
+        "No space left on device. Make room, then call again: the run continues where it stopped.\n"
     )
 
 

@@ -511,7 +511,7 @@ def test_a_label_with_dollars_or_bars_is_shown_as_it_is(tmp_path, triage):
     go(triage, tmp_path / "run")
     assert ">$50_$100</text>" in (tmp_path / "run/report.html").read_text()
     card = (tmp_path / "run/model_card.md").read_text()
-    assert "<b>" not in card and "f1 (&lt;b>x&lt;/b>\\|y)" in card
+    assert "<b>" not in card and "f1 (&lt;b&gt;x&lt;/b&gt;\\|y)" in card
 
 
 def test_a_recipe_that_somebody_wrote_is_no_run_and_is_not_written_over(triage):

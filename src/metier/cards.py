@@ -8,6 +8,8 @@ from typing import Any, NotRequired, TypedDict
 
 import pyarrow as pa
 
+from metier.errors import printable
+
 MOST_LABELS = 50
 """Labels a task that the card lists; the rest is one line."""
 CONFORMS_TO = "http://mlcommons.org/croissant/1.0"
@@ -89,11 +91,21 @@ def dataset_card(facts: Facts) -> str:
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
+# What Markdown reads anywhere in a line, and what it reads at the beginning of one. A plain `rows: 900` stays as it is.
+MARKUP = re.compile(r"([\\`*{}\[\]|~@$^]|(?<![^\W_])_|_(?![^\W_])|:(?=\S)|(?<=www)\.|(?<=\])\()", flags=re.I)
+AT_THE_BEGINNING = re.compile(r"^(\d*)([#+\-=.)])")
+
+
 def escaped(text: Any) -> str:
     """Text of others as Markdown that shows just that: one line, no markup, no HTML, no table cells, no links."""
-    line = " ".join(str(text).split())
-    line = re.sub(r"([\\`*_{}\[\]()#+\-.!|~:@$^=])", r"\\\1", line)
+    line = MARKUP.sub(r"\\\1", printable(" ".join(str(text).split())))
+    line = AT_THE_BEGINNING.sub(r"\1\\\2", line)
     return line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def code(text: Any) -> str:
+    """Text of others between backticks, where nothing is escaped."""
+    return re.sub(r"[`|\s<>]+", " ", printable(str(text)))
 
 
 def _table(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
@@ -116,12 +128,8 @@ def _sources(sources: Sequence[SourceFacts]) -> str:
         said = [source["name"], source["licence"], source.get("citation", "")]
         count = source.get("rows")
         read = "" if count is None else f"{count:,}"
-        rows.append([*map(escaped, said), where, read, f"`{_code(source['fingerprint'][:60])}`"])
+        rows.append([*map(escaped, said), where, read, f"`{code(source['fingerprint'][:60])}`"])
     return _table(["source", "licence", "citation", "where", "rows read", "fingerprint"], rows)
-
-
-def _code(text: str) -> str:
-    return re.sub(r"[`|\s<>]+", " ", text)
 
 
 def _licences(facts: Facts) -> str:
@@ -157,8 +165,8 @@ def _labels(task: str, labels: Mapping[str, Sequence[int]]) -> str:
 
 def _made(facts: Facts) -> str:
     versions = ", ".join(f"{name} {version}" for name, version in facts["versions"].items())
-    again = f"`{_code(facts['command'])}` makes the same files from the same sources ({escaped(versions)})."
-    rows = [[f"`{_code(name)}`", f"{file['bytes']:,}", f"`{file['sha256']}`"] for name, file in facts["files"].items()]
+    again = f"`{code(facts['command'])}` makes the same files from the same sources ({escaped(versions)})."
+    rows = [[f"`{code(name)}`", f"{file['bytes']:,}", f"`{file['sha256']}`"] for name, file in facts["files"].items()]
     return again + "\n\n" + _table(["file", "bytes", "sha256"], rows)
 
 

@@ -1,17 +1,24 @@
 """The command line: a short function per verb. Nothing heavy is imported before a verb needs it."""
 
-import errno
-import json
-import os
 import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from metier.errors import Problems, UserError
-from metier.last_lines import check_text, finish, say
-from metier.targets import checked, load_recipe, not_spread, recipe_or_run, recipe_target, run_stages
+from metier import failures, terminal
+from metier.errors import UserError, shown
+from metier.last_lines import check_text, finish, say, tell
+from metier.stopping import Stops
+from metier.targets import (
+    checked,
+    load_recipe,
+    not_spread,
+    read_alone,
+    recipe_or_run,
+    recipe_target,
+    run_stages,
+)
 
 app = typer.Typer(
     add_completion=False,
@@ -21,8 +28,7 @@ app = typer.Typer(
     help="Teach an open language model a trade, and prove that it learned it.",
 )
 
-MEND = 3  # 0: done, or SHIP; 1: our bug, with its traceback; 2: HOLD
-FULL = os.strerror(errno.ENOSPC)
+FIX = 3  # 0: done, or SHIP; 1: our bug, with its traceback; 2: HOLD
 
 RecipeFile = Annotated[
     Path | None, typer.Argument(help="A recipe (YAML). Left out: ICD-10-CM coding, which needs no data.")
@@ -75,7 +81,7 @@ def curate(
 
     mappers = {"local": lambda: sifting.in_batches, "ray": _ray}
     if on not in mappers:
-        raise UserError(f"Rows cannot be curated on '{on}'. Use local or ray.")
+        raise UserError(f"Rows cannot be curated on {shown(on)}. Use local or ray.")
     say(run_stages(recipe_or_run(target, industry, set_, out, quick), ["curate"], mapper=mappers[on]())[1], json_)
 
 
@@ -93,7 +99,7 @@ def prove(
     from metier.stages.prove import prove as run_arms
 
     found = run_arms(checked(load_recipe(recipe, None, set_, False)), out, rows, tokens, seeds)
-    print(json.dumps(found) if json_ else "\n".join(found["sentences"]))
+    tell(found, "\n".join(found["sentences"]), json_)
 
 
 @app.command()
@@ -126,7 +132,7 @@ def check(
     from metier.stages.check import check as look
 
     found = look(load_recipe(recipe, industry, set_, quick))
-    print(json.dumps(found) if json_ else check_text(found))
+    tell(found, check_text(found), json_)
 
 
 @app.command()
@@ -161,7 +167,7 @@ def list_(
     else:
         names = plugins.names(_kind(kind))
         rows = [{"name": name, "what": _first_line(plugins.find(_kind(kind), name).__doc__)} for name in names]
-    print(json.dumps(rows) if json_ else "\n".join(f"{row['name']:<18} {row['what']}" for row in rows))
+    tell(rows, "\n".join(f"{row['name']:<18} {row['what']}" for row in rows), json_)
 
 
 @app.command()
@@ -173,12 +179,9 @@ def show(kind: Annotated[str, typer.Argument()], name: Annotated[str, typer.Argu
     settings = [
         dict(zip(("name", "type", "default", "what"), row, strict=True)) for row in plugins.settings_help(found)
     ]
-    if json_:
-        print(json.dumps({"name": name, "what": found.__doc__, "settings": settings}, default=str))
-        return
-    print(f"{name}: {found.__doc__}\n")
-    for row in settings:
-        print(f"  {row['name']}: {row['type']} = {row['default']!r}\n      {row['what']}")
+    lines = [f"{name}: {found.__doc__}\n"]
+    lines += [f"  {row['name']}: {row['type']} = {row['default']!r}\n      {row['what']}" for row in settings]
+    tell({"name": name, "what": found.__doc__, "settings": settings}, "\n".join(lines), json_)
 
 
 @app.command()
@@ -186,8 +189,9 @@ def compare(first: Folder, second: Folder, json_: Json = False) -> None:
     """Two runs on the same questions, by the paired test."""
     from metier.stages.compare import compare as pair
 
-    found = pair(first, second)
-    print(json.dumps(found) if json_ else "\n".join(row["sentence"] for row in found["benchmarks"]))
+    with read_alone(first, second):
+        found = pair(first, second)
+    tell(found, "\n".join(row["sentence"] for row in found["benchmarks"]), json_)
 
 
 @app.command()
@@ -202,7 +206,9 @@ def export(
     from metier.runs import saved_run
     from metier.stages.export import export as write
 
-    say(write(saved_run(folder, Progress()), to, out), json_)
+    with read_alone(folder):
+        found = write(saved_run(folder, Progress()), to, out)
+    say(found, json_)
 
 
 @app.command("check-lm-eval")
@@ -212,41 +218,45 @@ def check_lm_eval(folder: Folder, out: Folder, json_: Json = False) -> None:
     from metier.runs import saved_run
     from metier.stages.check_lm_eval import check_lm_eval as join
 
-    found = join(saved_run(folder, Progress()), out)
-    print(json.dumps(found) if json_ else "\n".join(row["sentence"] for row in found["checks"]))
+    with read_alone(folder):
+        found = join(saved_run(folder, Progress()), out)
+    tell(found, "\n".join(row["sentence"] for row in found["checks"]), json_)
 
 
 def main() -> None:
-    """Run a verb; problems that the user can mend end in one message and exit code 3."""
+    """Run a verb; what the user can fix ends in one message and exit code 3."""
+    stops = Stops()
+    stops.listen()
     try:
-        app(standalone_mode=False)
-    except UserError as error:
-        _stop(
-            str(error),
-            MEND,
-            "There are several problems:\n" if isinstance(error, Problems) and len(error.problems) > 1 else "",
-        )
-    except typer.Abort:
-        _stop("Stopped. The run goes on where it stopped when you call it again.", MEND)
-    except KeyboardInterrupt:
-        _stop("Stopped. The run goes on where it stopped when you call it again.", MEND)
-    except Exception as error:
-        if isinstance(error, OSError) and error.errno is not None and error.filename is not None:
-            _stop(
-                f"{error.filename}: {error.strerror}. Make room or mend the permissions, then call again: "
-                "the run goes on where it stopped.",
-                MEND,
-            )
-        if FULL in str(error):  # safetensors and shutil have errors of their own for it, without a file's name
-            _stop(f"{FULL}. Make room, then call again: the run goes on where it stopped.", MEND)
-        if type(error).__module__.startswith(("click", "typer")) and hasattr(error, "format_message"):
-            _stop(error.format_message(), MEND)
-        raise
+        code = stops.during(_verb)
+    except BaseException as error:  # also what a plug-in raises to end the program
+        code = FIX
+        if isinstance(error, KeyboardInterrupt | typer.Abort):
+            stops.asked = True
+        if not stops.asked:  # behind a signal every error is what the signal broke
+            if (message := failures.explained(error)) is None:
+                raise
+            terminal.complain(message)
+    sys.exit(stops.end(code))
 
 
-def _stop(message: str, code: int, before: str = "") -> None:
-    print(before + message, file=sys.stderr)
-    sys.exit(code)
+def _verb() -> int:
+    """The exit code of the verb that the command line names. Not typer's own loop: it has codes of its own for what is
+    stopped by a signal or has no reader."""
+    terminal.prepare()
+    words = sys.argv[1:]
+    for word in words:
+        if not word.isascii() and any("\ud800" <= letter <= "\udfff" for letter in word):
+            raise UserError(f"The argument {shown(word)} is not written in UTF-8. Rename the file, or type it again.")
+    command = typer.main.get_command(app)
+    code = 0
+    try:
+        with command.make_context("metier", words) as context:
+            command.invoke(context)
+    except typer.Exit as done:
+        code = done.exit_code
+    sys.stdout.flush()  # here, where a full disk can still be told
+    return code
 
 
 def _ray() -> Any:
@@ -262,7 +272,7 @@ def _kind(kind: str) -> str:
     for known, name in plugins.KINDS.items():
         if kind in (known, name.lower()):
             return known
-    raise UserError(f"There is no kind '{kind}'.{nearest(kind, plugins.KINDS)}")
+    raise UserError(f"There is no kind {shown(kind)}.{nearest(kind, plugins.KINDS)}")
 
 
 def _first_line(text: str | None) -> str:

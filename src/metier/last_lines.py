@@ -1,9 +1,11 @@
 """The last lines of a verb, for people or as JSON."""
 
-import json
-import sys
 from pathlib import Path
 from typing import Any
+
+import typer
+
+from metier.terminal import out, out_json
 
 HOLD = 2
 """The exit code of a verdict that is not SHIP."""
@@ -15,20 +17,28 @@ def finish(done: tuple[Path, Any], as_json: bool) -> None:
     """The last lines: reasons, verdict, and where the report is. HOLD is exit code 2."""
     folder, verdict = done
     if as_json:
-        print(json.dumps(verdict))
+        out_json(verdict)
     else:
-        print("\n" + "\n".join(f"- {reason}" for reason in verdict["reasons"]))
+        out("\n" + "\n".join(f"- {reason}" for reason in verdict["reasons"]))
         if one := verdict.get("averaged"):
             page = (folder / "averaged" / "report.html").resolve()
-            print(f"\nThe {len(verdict['seeds'])} trainings averaged into one model: {one['decision']}   {page}")
-        print(f"\n{verdict['decision']}   {(folder / 'report.html').resolve()}")
+            out(f"\nThe {len(verdict['seeds'])} trainings averaged into one model: {one['decision']}   {page}")
+        out(f"\n{verdict['decision']}   {(folder / 'report.html').resolve()}")
     if verdict["decision"] == "HOLD":
-        sys.exit(HOLD)
+        raise typer.Exit(HOLD)
 
 
 def say(result: Any, as_json: bool) -> None:
     """A result, key by key."""
-    print(json.dumps(result) if as_json else "\n".join(f"{key}: {value}" for key, value in result.items()))
+    tell(result, "\n".join(f"{key}: {value}" for key, value in result.items()), as_json)
+
+
+def tell(result: Any, text: str, as_json: bool) -> None:
+    """A result, in words or as JSON."""
+    if as_json:
+        out_json(result)
+    else:
+        out(text)
 
 
 def _visible(groups: int, gain: float | None, alike: float | None) -> str:
@@ -46,6 +56,12 @@ def check_text(found: dict[str, Any]) -> str:
     share = min(found["busy"], 1)
     busy = f" Its cores were {share:.0%} busy in the minute before; idle, it is faster." if share >= BUSY else ""
     lines += [f"Estimated on this machine: {found['minutes']:.0f} minutes, {found['memory_mb']:,} MB.{busy}", ""]
+    if files := found["python_files_run"]:
+        lines[-1:] = [
+            "The recipe names Python files, which were run (see SECURITY.md):",
+            *map("  {}".format, files),
+            "",
+        ]
     for example in found["examples"]:
         lines += [
             f"A row of '{example['task']}' as the model reads it; the loss is on what stands between [[ and ]]:",

@@ -5,20 +5,23 @@ Other packages join through entry points: group `metier.methods`, name `orpo`, v
 
 import ast
 import functools
+import hashlib
 import importlib
 import importlib.util
 import inspect
+import os
 import pkgutil
 import sys
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import MISSING, Field, fields, is_dataclass
+from functools import partial
 from importlib.metadata import EntryPoints, entry_points
 from pathlib import Path
 from types import ModuleType
 from typing import Any, get_type_hints
 
-from metier.errors import Problems, UserError, nearest
+from metier.errors import Problems, UserError, nearest, shortened, shown
 
 # Kind -> the class that a file of this kind defines.
 KINDS = {
@@ -32,12 +35,24 @@ KINDS = {
     "scorers": "Scorer",
     "metrics": "Metric",
 }
-# What the engine asks of two kinds before anything is built, and the class of ours that has it.
-BASES = {"industries": "metier.industries.Pack", "sources": "metier.sources.NamedSource"}
+# What the engine asks of a class before anything is built, and where to look for it.
 PARTS = {
     "industries": ("name", "ship", "asks", "costs", "machine_hour", "intended_use", "limits"),
     "sources": ("name", "licence", "labelled", "pairs", "rows", "fingerprint", "problems"),
+    "formats": ("suffixes", "read"),
+    "shapes": ("columns",),
+    "steps": ("apply",),
+    "methods": ("reads", "seconds", "train"),
+    "benchmarks": ("name", "questions", "render", "label_set", "build_scorer", "build_metrics"),
+    "scorers": ("version", "chooses", "ask", "judge"),
+    "metrics": ("unit", "higher_is_better", "share_of_right", "statistics", "value"),
 }
+BASES = {
+    "industries": "metier.industries.Pack",
+    "sources": "metier.sources.NamedSource",
+    "benchmarks": "metier.benchmarks.Declared",
+}
+FILE_MODULE = "metier_plugin_"
 
 
 def names(kind: str) -> list[str]:
@@ -56,17 +71,31 @@ def _joined(kind: str, path: tuple[str, ...]) -> EntryPoints:
 
 def find(kind: str, name: str) -> type:
     """The class behind a name, or behind a path to a Python file (`./examples/insurance.py`)."""
-    module = _from_file(Path(name)) if name.endswith(".py") else _from_registry(kind, name)
-    try:
-        found: type = getattr(module, KINDS[kind])
-    except AttributeError as error:
-        raise UserError(f"'{name}' is no plug-in of the kind {kind}: it defines no class {KINDS[kind]}.") from error
-    has = {*dir(found), *(field.name for field in (fields(found) if is_dataclass(found) else ()))}
-    if name.endswith(".py") and (lacks := [part for part in PARTS.get(kind, ()) if part not in has]):
+    own = name.endswith(".py")
+    module = _from_file(Path(name)) if own else _from_registry(kind, name)
+    found = getattr(module, KINDS[kind], None)
+    if found is None:
         raise UserError(
-            f"{name}: the class {KINDS[kind]} has no {', '.join(map(repr, lacks))}. Derive it from {BASES[kind]}."
+            f"{shown(name)} is no plug-in of the kind {kind}: it defines no class {KINDS[kind]}. Define one there."
         )
+    if not isinstance(found, type):
+        raise UserError(f"{shown(name)}: {KINDS[kind]} is {shown(found)}, and no class. Define a class of that name.")
+    _fit(kind, name, found)
     return found
+
+
+def _fit(kind: str, name: str, found: type) -> None:
+    """Raises `UserError` where a class from outside this package lacks what its kind must have."""
+    if found.__module__.startswith("metier."):
+        return
+    has = {*dir(found), *(field.name for field in (fields(found) if is_dataclass(found) else ()))}
+    if lacks := [part for part in PARTS[kind] if part not in has]:
+        example = f"Derive it from {BASES[kind]}." if kind in BASES else f"`metier.{kind}` says what it must have."
+        raise UserError(f"{name}: the class {KINDS[kind]} has no {', '.join(map(repr, lacks))}. {example}")
+    if not is_dataclass(found) and found.__init__ is not object.__init__:  # type: ignore[misc]
+        raise UserError(
+            f"{name}: the class {KINDS[kind]} is no dataclass. Write `@dataclass` above it: its fields are settings."
+        )
 
 
 def singular(kind: str) -> str:
@@ -75,31 +104,52 @@ def singular(kind: str) -> str:
 
 def _from_registry(kind: str, name: str) -> ModuleType:
     for point in _joined(kind, tuple(sys.path)).select(name=name):
-        loaded: ModuleType = point.load()
+        loaded: ModuleType = _loaded(f"The plug-in '{name}' ({point.value})", None, point.load)
         return loaded
     if name not in names(kind):
-        raise UserError(f"There is no {singular(kind)} '{name}'.{nearest(name, names(kind))}")
+        raise UserError(f"There is no {singular(kind)} {shown(name)}.{nearest(name, names(kind))}")
     return importlib.import_module(f"metier.{kind}.{name}")
 
 
 def _from_file(path: Path) -> ModuleType:
+    """The module of a file, which is run."""
     if not path.is_file():
-        raise UserError(f"There is no plug-in file {path}. Give the path of a Python file, or the name of a plug-in.")
-    spec = importlib.util.spec_from_file_location(f"metier_plugin_{path.stem}", path)
+        raise UserError(
+            f"There is no plug-in file {shown(str(path))}. Give the path of a Python file, or the name of a plug-in."
+        )
+    whole = path.absolute()
+    # Two files of one name are two modules: dataclasses look up their types by the module's name.
+    name = f"{FILE_MODULE}{path.stem}_{hashlib.sha256(os.fsencode(whole)).hexdigest()[:8]}"
+    spec = importlib.util.spec_from_file_location(name, whole)
     assert spec and spec.loader
     module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
+    sys.modules[name] = module
     try:
-        spec.loader.exec_module(module)
+        _loaded(str(path), str(whole), partial(spec.loader.exec_module, module))
+    except BaseException:
+        sys.modules.pop(name, None)
+        raise
+    return module
+
+
+def _loaded(name: str, file: str | None, load: Callable[[], Any]) -> Any:
+    """What `load` returns. Raises `UserError` where its author got something wrong, with the line in the file."""
+    try:
+        return load()
     except UserError:
         raise
-    except Exception as error:  # whatever its author got wrong
-        del sys.modules[spec.name]
-        lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
+    # `sys.exit()` in a plug-in would end a run with exit code 0, as if it had said SHIP.
+    except (Exception, SystemExit) as error:
+        lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
         line = error.lineno if isinstance(error, SyntaxError) else lines[-1] if lines else None
-        where = f"{path}, line {line}" if line else str(path)
-        raise UserError(f"{where}: the plug-in cannot be loaded ({type(error).__name__}: {error}). Mend it.") from error
-    return module
+        where = f"{name}, line {line}" if line else name
+        why = f"{type(error).__name__}: {shortened(str(error), 300)}"
+        raise UserError(f"{where}: the plug-in cannot be loaded ({why}). Fix it.") from error
+
+
+def files_run() -> list[str]:
+    """The Python files outside this package that were run as plug-ins, in the order in which they first were."""
+    return [str(module.__file__) for name, module in list(sys.modules.items()) if name.startswith(FILE_MODULE)]
 
 
 def named(use: Any) -> tuple[str, dict[str, Any]]:
@@ -110,7 +160,7 @@ def named(use: Any) -> tuple[str, dict[str, Any]]:
         ((name, settings),) = use.items()
         if isinstance(settings, Mapping) or settings is None:
             return str(name), dict(settings or {})
-    raise UserError(f"Cannot use {use!r}. Write a name, or one name with its settings: {{name: {{key: value}}}}.")
+    raise UserError(f"Cannot use {shown(use)}. Write a name, or one name with its settings: {{name: {{key: value}}}}.")
 
 
 def build(kind: str, name: str, settings: dict[str, Any]) -> Any:

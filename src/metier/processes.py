@@ -2,15 +2,28 @@
 
 import os
 
+from metier.errors import UserError, shown
+
+# What torch reads to find the others.
+TOGETHER = ("RANK", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT")
+
 
 def count() -> int:
-    """How many there are."""
-    return int(os.environ.get("WORLD_SIZE", "1"))
+    """How many there are. Raises `UserError` where the environment is not one that torchrun makes."""
+    found = _number("WORLD_SIZE", 1)
+    if found < 1:
+        raise UserError(f"The environment variable WORLD_SIZE is {found}. {_advice()}")
+    if found > 1 and (lacks := [name for name in TOGETHER if not os.environ.get(name)]):
+        raise UserError(f"WORLD_SIZE is {found}, but {', '.join(lacks)} is not set. {_advice()}")
+    return found
 
 
 def first() -> bool:
     """Whether this is the one that writes files and speaks."""
-    return int(os.environ.get("RANK", "0")) == 0
+    rank = _number("RANK", 0)
+    if not 0 <= rank < count():  # one that is not the first writes nothing and says nothing
+        raise UserError(f"RANK is {rank}, of {count()} processes (WORLD_SIZE). {_advice()}")
+    return rank == 0
 
 
 def wait() -> None:
@@ -20,3 +33,15 @@ def wait() -> None:
         from accelerate import PartialState
 
         PartialState(cpu=not torch.cuda.is_available()).wait_for_everyone()
+
+
+def _number(name: str, default: int) -> int:
+    said = os.environ.get(name) or str(default)
+    try:
+        return int(said)
+    except ValueError as error:
+        raise UserError(f"The environment variable {name} is {shown(said)}, which is no number. {_advice()}") from error
+
+
+def _advice() -> str:
+    return "torchrun sets it; without torchrun, remove it: `unset WORLD_SIZE RANK LOCAL_RANK`."

@@ -8,6 +8,7 @@ from rich.progress import BarColumn, TextColumn
 from rich.progress import Progress as Bar
 
 from metier import processes
+from metier.errors import printable
 
 LINE_EVERY_S = 15.0
 
@@ -17,7 +18,7 @@ class Progress:
 
     def __init__(self) -> None:
         # Of several processes that train together one speaks.
-        self.console = Console(stderr=True, highlight=False, quiet=not processes.first())
+        self.console = Console(stderr=True, highlight=False, emoji=False, quiet=not processes.first())
         self.bar: Bar | None = None
         self.what, self.unit, self.total, self.done = "", "", 0, 0
         self.began = self.spoke = 0.0
@@ -25,22 +26,22 @@ class Progress:
 
     def say(self, line: str) -> None:
         """A line of its own, above the bar where there is one."""
-        (self.bar.console if self.bar else self.console).print(line, markup=False, soft_wrap=True)
+        (self.bar.console if self.bar else self.console).print(printable(line), markup=False, soft_wrap=True)
 
     def begin(self, what: str, total: int, unit: str, done: int = 0) -> None:
-        self.what, self.unit, self.total, self.done, self.warm = what, unit, total, done, None
+        self.what, self.unit, self.total, self.done, self.warm = printable(what), unit, total, done, None
         self.began = self.spoke = time.monotonic()
         if self.console.is_terminal:
             self.bar = Bar(
-                TextColumn("  {task.description}"),
+                TextColumn("  {task.description}", markup=False),  # a name may hold brackets
                 BarColumn(),
-                TextColumn("{task.fields[line]}"),
+                TextColumn("{task.fields[line]}", markup=False),
                 console=self.console,
                 transient=True,
             )
             self.bar.start()
             atexit.register(self.bar.stop)  # or Ctrl-C and errors leave the terminal without a cursor
-            self.bar.add_task(what, total=total, completed=done, line="")
+            self.bar.add_task(self.what, total=total, completed=done, line="")
 
     def advance(self, by: int = 1) -> None:
         self.done += by

@@ -1,28 +1,32 @@
 """Pages that people read: templates and their pictures."""
 
-import re
 from typing import Any
+
+from metier.cards import code, escaped
 
 
 def template(name: str) -> Any:
     from jinja2 import Environment, PackageLoader, StrictUndefined
+    from markupsafe import Markup
 
     # Everything is escaped: rows, labels and names come from data. Only our own pictures are marked as safe.
+    as_markdown = name.endswith(".md")
     environment = Environment(
         loader=PackageLoader("metier", "pages"),
         autoescape=name.endswith(".html"),
         undefined=StrictUndefined,
         trim_blocks=True,
-        finalize=_as_markdown if name.endswith(".md") else None,
+        finalize=_as_markdown if as_markdown else None,
     )
+    environment.filters["code"] = lambda value: Markup(code(value))
     return environment.get_template(name)
 
 
 def _as_markdown(value: Any) -> Any:
-    """A text that stays in its cell of a table and is no HTML."""
-    if not isinstance(value, str):
-        return value
-    return re.sub(r"<(?=[a-zA-Z/!?])", "&lt;", value).replace("|", "\\|")
+    """Texts come from data and recipes: no link, no HTML, no cell of a table may come of them."""
+    from markupsafe import Markup
+
+    return escaped(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def section_page(entry: dict[str, Any]) -> Any:

@@ -15,6 +15,7 @@ from metier.checks import check as problems_of
 from metier.checks import label_problems, order_problems, question_problems
 from metier.errors import Problems, UserError
 from metier.methods import Lesson, of_sources
+from metier.plugins import files_run
 from metier.progress import Progress
 from metier.recipe import QUICK_QUESTIONS, QUICK_ROWS, Recipe
 from metier.records import Question, questions
@@ -78,6 +79,7 @@ def check(recipe: Recipe) -> dict[str, Any]:
         "minutes": round((training + 2 * asking) / 60, 1),
         "memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024 + kernels_mb()),
         "seconds_to_estimate": round(time.monotonic() - started, 1),
+        "python_files_run": files_run(),
     }
 
 
