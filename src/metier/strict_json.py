@@ -1,0 +1,38 @@
+"""JSON as its standard says (RFC 8259): a key that stands twice, NaN and Infinity are refused, which Python lets pass."""
+
+import json
+import math
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+from metier.errors import shown
+
+
+def loads(text: str | bytes, parse_float: Callable[[str], Any] | None = None) -> Any:
+    """The value of a JSON text. Raises `ValueError`, with what is wrong as the end of a sentence."""
+    return json.loads(text, parse_float=parse_float or _finite, parse_constant=_constant, object_pairs_hook=_object)
+
+
+def dumps(value: Any, **settings: Any) -> str:
+    """The value as JSON. Raises `ValueError` for NaN and Infinity, which no other reader of JSON would take."""
+    return json.dumps(value, allow_nan=False, **settings)
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        keys = [key for key, _ in pairs]
+        twice = next(key for key in keys if keys.count(key) > 1)
+        raise ValueError(f"the key {shown(twice)} stands in it twice")
+    return found
+
+
+def _constant(name: str) -> NoReturn:
+    raise ValueError(f"it holds {name}, which is no JSON. Write null where there is no value")
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"the number {shown(text)} is too large")
+    return value
