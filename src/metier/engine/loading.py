@@ -18,6 +18,7 @@ def load_network(folder: Path, **settings: Any) -> Any:
     Raises `UserError` where a weight is missing, has another shape, belongs to no layer, or is no number.
     """
     from transformers import AutoConfig, AutoModelForCausalLM
+    from transformers.utils import logging
 
     check_model(folder)
     try:
@@ -25,12 +26,17 @@ def load_network(folder: Path, **settings: Any) -> Any:
     except Exception as error:  # whatever a configuration's own checks raise
         raise UserError(f"{folder / 'config.json'} cannot be used: {shown(str(error), 300)}") from error
     check_size(config, folder)
+    level = logging.get_verbosity()
+    logging.set_verbosity_error()  # it prints a table of what we say in a sentence
     try:
-        network, info = AutoModelForCausalLM.from_pretrained(
+        loaded: Any = AutoModelForCausalLM.from_pretrained(
             folder, use_safetensors=True, trust_remote_code=False, output_loading_info=True, **settings
         )
     except (OSError, ValueError, RuntimeError, TypeError, KeyError, AttributeError, IndexError) as error:
         raise UserError(f"The model in {folder} cannot be loaded: {shown(str(error), 300)}") from error
+    finally:
+        logging.set_verbosity(level)
+    network, info = loaded
     for what in ("missing", "unexpected", "mismatched"):
         refuse(f"The weights in {folder} do not fit its config.json", what, map(_name, info[f"{what}_keys"]))
     check_numbers(network, folder)

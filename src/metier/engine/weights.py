@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from metier.engine.model_files import PICKLES, check_model, files_sha256
 from metier.errors import UserError, nearest, shown
@@ -181,13 +182,14 @@ def dequantise(file: Path, target: Path) -> None:
 
     try:
         with _quiet():
-            model, info = AutoModelForCausalLM.from_pretrained(
+            loaded: Any = AutoModelForCausalLM.from_pretrained(
                 file.parent,
                 gguf_file=file.name,
                 quantization_config=GgufConfig(dequantize=True),
                 dtype=torch.float32,
                 output_loading_info=True,
             )
+        model, info = loaded
     except Exception as error:  # a header may ask for anything
         raise UserError(
             f"{file} is no GGUF file that can be read: {shown(str(error), 200)}. Fetch it again."
