@@ -86,6 +86,7 @@ class ScriptedModel:
     """A model whose log-likelihoods are written down: `script` maps a prompt to its favourite option."""
 
     end_token = 0
+    context = 10_000
 
     def __init__(self, script: dict[str, str]) -> None:
         self.script = script

@@ -53,6 +53,10 @@ def check_text(found: dict[str, Any]) -> str:
     """What `metier check` found, for people."""
     lines = [f"The recipe is good. {found['train']:,} rows to train on, {found['questions']:,} questions to ask."]
     lines += [f"  {name}: {_visible(**visible)}" for name, visible in found["smallest_visible"].items()]
+    lines += [
+        f"  {name}: {count:,} questions are longer than the model's context and will lose their beginning"
+        for name, count in found["truncated"].items()
+    ]
     share = min(found["busy"], 1)
     busy = f" Its cores were {share:.0%} busy in the minute before; idle, it is faster." if share >= BUSY else ""
     lines += [f"Estimated on this machine: {found['minutes']:.0f} minutes, {found['memory_mb']:,} MB.{busy}", ""]

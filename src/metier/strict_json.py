@@ -1,4 +1,4 @@
-"""JSON as its standard says (RFC 8259): a key that stands twice, NaN and Infinity are refused, which Python lets pass."""
+"""JSON as its standard says (RFC 8259): repeated keys, NaN and Infinity are refused, which Python lets pass."""
 
 import json
 import math

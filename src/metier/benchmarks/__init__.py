@@ -55,6 +55,9 @@ class Declared:
     """What the model reads; {text} and further columns of the row in braces are filled in."""
     template: str = "plain"
     """`plain`: the prompt as it stands; `chat`: as a user's turn in the model's own chat template."""
+    too_long: str = "refuse"
+    """What happens to questions longer than the model's context: `refuse` stops before training, `truncate` cuts the
+    beginning of the prompt, and the report says of how many."""
     shots: int = 0
     """So many solved training examples stand before each question (0: none)."""
     shots_by: str | None = None
@@ -202,6 +205,8 @@ class Inspection:
             found.append(f"The benchmark '{it.name}' needs either `source` or `path`, and not both.")
         if it.template not in ("plain", "chat"):
             found.append(f"The benchmark '{it.name}' has the template '{it.template}'. Use plain or chat.")
+        if it.too_long not in ("refuse", "truncate"):
+            found.append(f"The benchmark '{it.name}' has too_long {it.too_long!r}. Use refuse or truncate.")
         if not it.metrics:
             found.append(f"The benchmark '{it.name}' names no metric. Add `metrics: [accuracy]`.")
         if it.shots and it.path:

@@ -17,15 +17,11 @@ def load_network(folder: Path, **settings: Any) -> Any:
 
     Raises `UserError` where a weight is missing, has another shape, belongs to no layer, or is no number.
     """
-    from transformers import AutoConfig, AutoModelForCausalLM
+    from transformers import AutoModelForCausalLM
     from transformers.utils import logging
 
     check_model(folder)
-    try:
-        config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
-    except Exception as error:  # whatever a configuration's own checks raise
-        raise UserError(f"{folder / 'config.json'} cannot be used: {shown(str(error), 300)}") from error
-    check_size(config, folder)
+    check_size(load_config(folder), folder)
     level = logging.get_verbosity()
     logging.set_verbosity_error()  # it prints a table of what we say in a sentence
     try:
@@ -41,6 +37,16 @@ def load_network(folder: Path, **settings: Any) -> Any:
         refuse(f"The weights in {folder} do not fit its config.json", what, map(_name, info[f"{what}_keys"]))
     check_numbers(network, folder)
     return network
+
+
+def load_config(folder: Path) -> Any:
+    """The configuration in a folder. Raises `UserError` where it is none that can be used."""
+    from transformers import AutoConfig
+
+    try:
+        return AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
+    except Exception as error:  # whatever a configuration's own checks raise
+        raise UserError(f"{folder / 'config.json'} cannot be used: {shown(str(error), 300)}") from error
 
 
 def load_tokenizer(folder: Path) -> Any:

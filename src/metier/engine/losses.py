@@ -17,16 +17,16 @@ WINDOW = 1024
 class LossScorer:
     """Summed loss of whole texts, and how many tokens were predicted (all but the first)."""
 
-    def __init__(self, model: Any, texts: Sequence[Sequence[int]]) -> None:
-        self.model, self.texts = model, [list(text) for text in texts]
+    def __init__(self, model: Any, texts: Sequence[Sequence[int]], context: int = WINDOW) -> None:
+        self.model, self.texts, self.window = model, [list(text) for text in texts], min(WINDOW, context)
         self.batches = by_length([len(text) for text in texts], TOKENS_A_BATCH)
 
     def score(self, batch: Sequence[int]) -> list[tuple[float, int]]:
         """(nats, tokens) of each text."""
         pieces = [
-            (number, self.texts[position][start : start + WINDOW])
+            (number, self.texts[position][start : start + self.window])
             for number, position in enumerate(batch)
-            for start in range(0, len(self.texts[position]) - 1, WINDOW - 1)
+            for start in range(0, len(self.texts[position]) - 1, self.window - 1)
         ]
         nats = [0.0] * len(batch)
         for group in by_length([len(tokens) for _, tokens in pieces], TOKENS_A_BATCH):

@@ -8,9 +8,10 @@ import torch
 
 from metier.engine import weights
 from metier.engine.asked_once import asked_once
+from metier.engine.context import context_of
 from metier.engine.generation import Generator
 from metier.engine.likelihood import CopyScorer, OptionScorer, PlainScorer, TreeScorer, cast_weights, gate, takes_trees
-from metier.engine.loading import load_adapter, load_network, load_tokenizer
+from metier.engine.loading import load_adapter, load_config, load_network, load_tokenizer
 from metier.engine.losses import LossScorer
 from metier.engine.memory import for_answering, keep_few_kernels
 from metier.engine.trees import Options
@@ -20,10 +21,18 @@ from metier.errors import UserError, shown
 class LanguageModel:
     """A causal model with its tokenizer; `warn` hears of every fallback."""
 
-    def __init__(self, folder: Path, network: Any, tokenizer: Any, warn: Callable[[str], None] = print) -> None:
+    def __init__(
+        self, folder: Path, network: Any, tokenizer: Any, warn: Callable[[str], None] = print, config: Any = None
+    ) -> None:
         self.folder, self.network, self.tokenizer, self.warn = folder, network, tokenizer, warn
+        self.config = network.config if config is None else config
         if tokenizer.eos_token_id is None:
             raise UserError(f"The tokenizer in {folder} has no end token. Set `eos_token` in tokenizer_config.json.")
+
+    @property
+    def context(self) -> int:
+        """Most tokens that the model reads at once."""
+        return context_of(self.config)
 
     @property
     def end_token(self) -> int:
@@ -95,7 +104,32 @@ class LanguageModel:
                 f"The text '{self.tokenizer.decode(short[0])}' has no loss: its first token is only read, and there is "
                 f"no second. Take it out{f', and {len(short) - 1:,} more like it' if len(short) > 1 else ''}."
             )
-        return LossScorer(self.network, texts)
+        return LossScorer(self.network, texts, self.context)
+
+
+class NoAnswers:
+    """What a model without weights answers."""
+
+    batches: list[list[int]] = []
+
+
+class TokensOnly(LanguageModel):
+    """What tokens a text has in a model, and how many fit; it answers nothing."""
+
+    def options(self, prompts: Sequence[Sequence[int]], options: Sequence[Sequence[Sequence[int]]]) -> NoAnswers:
+        return NoAnswers()
+
+    def texts(self, prompts: Sequence[Sequence[int]], max_tokens: int, stop: Sequence[str] = ()) -> Any:
+        return NoAnswers()
+
+    def losses(self, texts: Sequence[Sequence[int]]) -> Any:
+        return NoAnswers()
+
+
+def tokens_only(name: str, warn: Callable[[str], None] = print) -> TokensOnly:
+    """The tokenizer of the model of this name."""
+    folder = weights.folder(name, warn)
+    return TokensOnly(folder, None, load_tokenizer(folder), warn, load_config(folder))
 
 
 def load(

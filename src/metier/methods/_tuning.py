@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from importlib.util import find_spec
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,9 @@ ABOVE_ZERO = ("epochs", "lr", "r", "alpha", "batch_tokens", "max_length", "check
 @dataclass
 class Tuning:
     """Settings of the adapter and of its optimiser."""
+
+    LENGTH: ClassVar[str] = "max_length"
+    """The setting that bounds the tokens of one row."""
 
     sources: list[str] = field(default_factory=list)
     """Names of the sources whose rows are learned from; left out: all."""
@@ -109,6 +112,10 @@ class Tuning:
         if processes.first():
             write_json(path, hashed({"key": key, "scores": [scores.tolist() for scores in found]}))
         return found
+
+    def longest_row(self) -> int:
+        """Most tokens of one row that is learned."""
+        return self.max_length
 
     def seconds(self, model: Any, lesson: Any, rows: int) -> float:
         """Estimated time of training on `rows` rows like those of the lesson."""

@@ -129,6 +129,9 @@ class Method(Tuning):
         chosen = random.Random("looks").sample(blocks, min(self.look_rows, len(blocks)))
         return [[*block.prompt, *block.answers[0]] for block in chosen]
 
+    def longest_row(self) -> int:
+        return self.block
+
     def _blocks(self, model: Any, rows: pa.Table) -> list[Any]:
         from metier.engine.packing import blocks
 

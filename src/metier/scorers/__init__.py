@@ -70,6 +70,8 @@ class Asking(Protocol):
 
     batches: list[list[int]]
     """Positions of the questions that are answered together."""
+    truncated: int
+    """How many prompts lost their beginning, because they are longer than the model's context."""
 
     def answer(self, batch: list[int]) -> list[Answer]:
         """The answers of one batch, in its order."""

@@ -8,6 +8,7 @@ import numpy as np
 
 from metier.records import Question
 from metier.scorers import Answer, Judgement, answered, same
+from metier.scorers._room import fitted
 
 
 @dataclass
@@ -65,7 +66,12 @@ class ChoiceAsking:
         for offered, said in encoded.items():
             if scorer.ends(said):
                 encoded[offered] = [[*option, model.end_token] for option in said]
-        self.scores = model.options([tokens for _, tokens in read], [encoded[tuple(offered)] for offered in options])
+        behind = [encoded[tuple(offered)] for offered in options]
+        longest = {id(own): max(map(len, own), default=0) for own in encoded.values()}
+        room = [longest[id(own)] for own in behind]
+        ids = [question.id for question in questions]
+        prompts, self.truncated = fitted(model, benchmark, ids, [tokens for _, tokens in read], room)
+        self.scores = model.options(prompts, behind)
         self.batches: list[list[int]] = self.scores.batches
         self.offset = {offered: np.zeros(len(offered)) for offered in sets}
         self.scale = {offered: np.ones(len(offered)) for offered in sets}

@@ -7,6 +7,7 @@ from typing import Any
 
 from metier.records import Question
 from metier.scorers import Answer, Judgement, answered, same
+from metier.scorers._room import fitted
 
 
 @dataclass
@@ -51,7 +52,9 @@ class TextAsking:
         self.scorer, self.questions = scorer, questions
         read = [model.read(benchmark.render(question), benchmark.template) for question in questions]
         self.prompts = [text for text, _ in read]
-        self.texts = model.texts([tokens for _, tokens in read], scorer.max_tokens, scorer.stop)
+        ids, room = [question.id for question in questions], [scorer.max_tokens] * len(read)
+        prompts, self.truncated = fitted(model, benchmark, ids, [tokens for _, tokens in read], room)
+        self.texts = model.texts(prompts, scorer.max_tokens, scorer.stop)
         self.batches: list[list[int]] = self.texts.batches
 
     def answer(self, batch: list[int]) -> list[Answer]:

@@ -25,7 +25,9 @@ class Scorer:
 
 
 class LossAsking:
-    """All texts of one benchmark before one model."""
+    """All texts of one benchmark before one model; long ones are read in pieces, so that none is truncated."""
+
+    truncated = 0
 
     def __init__(self, model: Any, benchmark: Any, questions: Sequence[Question]) -> None:
         self.questions = questions

@@ -9,6 +9,7 @@ import numpy as np
 from metier.errors import UserError
 from metier.records import Question
 from metier.scorers import Answer, Judgement, answered, same
+from metier.scorers._room import fitted
 
 NEITHER = Judgement(None, None)
 NO_PAIR = (
@@ -75,7 +76,9 @@ class Asking:
         # With the end token, as it was trained: where an answer ends is part of it.
         said = [[[*model.answer(o, template), model.end_token] for o in question.options] for question in questions]
         self.tokens = [[len(answer) for answer in pair] for pair in said]
-        self.scores = model.options([tokens for _, tokens in read], said)
+        ids, room = [question.id for question in questions], [max(lengths) for lengths in self.tokens]
+        prompts, self.truncated = fitted(model, benchmark, ids, [tokens for _, tokens in read], room)
+        self.scores = model.options(prompts, said)
         self.batches: list[list[int]] = self.scores.batches
 
     def answer(self, batch: list[int]) -> list[Answer]:

@@ -19,6 +19,7 @@ from metier.plugins import files_run
 from metier.progress import Progress
 from metier.recipe import QUICK_QUESTIONS, QUICK_ROWS, Recipe
 from metier.records import Question, questions
+from metier.stages._context import check_context
 from metier.stages.curate import for_learning
 from metier.stats import FEWEST_CLUSTERS, effective_clusters, smallest_visible_share
 
@@ -42,7 +43,7 @@ def check(recipe: Recipe) -> dict[str, Any]:
         raise Problems(problems)
     from metier.engine.estimate import asking_seconds
     from metier.engine.memory import kernels_mb
-    from metier.engine.model import load
+    from metier.engine.model import load, tokens_only
 
     busy = os.getloadavg()[0] / (os.cpu_count() or 1)  # before our own work counts
     benchmarks = recipe.build_benchmarks()
@@ -54,6 +55,7 @@ def check(recipe: Recipe) -> dict[str, Any]:
     train = min(budget, QUICK_ROWS) if recipe.quick else budget
     asked = _asked(recipe, benchmarks, known)
     model = load(recipe.model)
+    truncated = check_context(tokens_only(recipe.model), recipe.build_methods(), asked)
     started = time.monotonic()
     asking = sum(asking_seconds(model, benchmark, found) for benchmark, found in asked)
     by_name = {benchmark.name: benchmark for benchmark in benchmarks}
@@ -75,6 +77,7 @@ def check(recipe: Recipe) -> dict[str, Any]:
             if benchmark.name in by_name and next(iter(benchmark.build_metrics().values())).unit == "share"
         },
         "examples": examples,
+        "truncated": truncated,
         "busy": round(busy, 2),
         "minutes": round((training + 2 * asking) / 60, 1),
         "memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024 + kernels_mb()),

@@ -5,6 +5,7 @@ import math
 import os
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +57,9 @@ def evaluate(run: Run) -> dict[str, Any]:
     for benchmark in run.recipe.build_benchmarks():  # of the tuned model, the last one above
         labels = benchmark.label_set(rows)
         if held_out and (held := _held_out(run, benchmark, labels)):
-            done = _asked(run, HELD_OUT, benchmark, held, labels, model, made_by)
+            # What the test refuses must not stop a threshold from being chosen: these rows were cut in training too.
+            lenient = replace(benchmark, too_long="truncate")
+            done = _asked(run, HELD_OUT, lenient, held, labels, model, made_by)
             seconds, memory = seconds + done["seconds"], max(memory, done["peak_memory_mb"])
         if alone:
             seconds += time_alone(run, benchmark, _questions(run, benchmark), labels, model, made_by)
@@ -101,14 +104,21 @@ def _asked(
 ) -> dict[str, Any]:
     """Answer the questions, or find them answered by the same model under the same conditions; returns the seal."""
     scorer, stage = benchmark.build_scorer(), f"evaluate/{who}/{benchmark.name}"
-    conditions = [[benchmark.scorer, benchmark.template, vars(scorer)], labels, _print(asked, benchmark)]
+    how = [benchmark.scorer, benchmark.template, vars(scorer), benchmark.too_long]
+    conditions = [how, labels, _print(asked, benchmark)]
     inputs = fingerprint(VERSION, scorer.version, *made_by, *conditions)
     done = run.done(stage, inputs)
     if done is None:
         began = time.monotonic()
         asking = scorer.ask(model(), benchmark, asked, labels)
         waits = _answer_all(run, stage, inputs, asking, asked)
+        if asking.truncated:
+            run.progress.say(
+                f"  {benchmark.name}: {asking.truncated:,} of {len(asked):,} prompts are longer than the model's "
+                "context and lost their beginning (too_long: truncate)"
+            )
         result = {"n": len(asked), "labels": labels, "seconds": _since(began), "asking": waits}
+        result["truncated"] = asking.truncated
         done = run.seal(stage, inputs, result, f"{stage}.jsonl")
     return done
 
@@ -151,21 +161,18 @@ def read_answers(run: Run, who: str, benchmark: str) -> list[Answer]:
 def _answers(asking: Asking, batch: list[int], asked: Sequence[Question]) -> list[Answer]:
     """The answers of a batch. A scorer that crashes stops the run and names the question: it is no wrong answer."""
     try:
-        answers = asking.answer(batch)
+        return asking.answer(batch)
     except UserError:
         raise
+    except FloatingPointError as error:
+        raise UserError(
+            f"The model gives no number (NaN or infinite) at {error}. Look for weights that are no numbers, or train "
+            "with a lower `lr`. No answer was counted."
+        ) from error
     except Exception as error:
         ids = [asked[position].id for position in batch]
         shown = ", ".join(ids[:5]) + (f" and {len(ids) - 5} more" if len(ids) > 5 else "")
         raise RuntimeError(f"The scorer stopped at question {shown}: {error}. No answer was counted.") from error
-    for answer in answers:
-        numbers = (answer.value or 0.0, *(answer.log_likelihoods or ()), *(answer.probabilities or ()))
-        if not all(map(math.isfinite, numbers)):
-            raise UserError(
-                f"The model gave no number (NaN or infinite) for question {answer.id}, so its answer is none. Look for "
-                "weights that are no numbers, or train with a lower `lr`."
-            )
-    return answers
 
 
 def _answer_all(run: Run, stage: str, inputs: str, asking: Asking, asked: Sequence[Question]) -> dict[str, float]:

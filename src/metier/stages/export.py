@@ -48,9 +48,11 @@ def _tasks(run: Run, adapter: Path, out: Path) -> dict[str, Any]:
     Every text is rendered already, so that no template, delimiter or few-shot draw of the harness comes between. Names
     begin with `metier_`: two tasks of one name would shadow each other there.
     """
+    from metier.engine.model import tokens_only
+
     tasks, left_out = [], []
     base = weights.folder(run.recipe.model, run.progress.say)
-    model = _tokens_only(base)
+    model = tokens_only(run.recipe.model, run.progress.say)
     for benchmark in run.recipe.build_benchmarks():
         answers = read_answers(run, "tuned", benchmark.name)
         if not answers or answers[0].log_likelihoods is None:
@@ -76,15 +78,6 @@ def _tasks(run: Run, adapter: Path, out: Path) -> dict[str, Any]:
     result = {"tasks": tasks, "left_out": left_out, "commands": _commands(tasks, base, adapter, out)}
     write_json(out / "metier.json", {**result, "run": str(run.folder)})
     return result
-
-
-def _tokens_only(folder: Path) -> Any:
-    """What tokens a text has in the model of a folder; it answers nothing."""
-    from transformers import AutoTokenizer
-
-    from metier.engine.model import LanguageModel
-
-    return LanguageModel(folder, None, AutoTokenizer.from_pretrained(folder, trust_remote_code=False))
 
 
 class _Ending:

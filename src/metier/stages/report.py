@@ -57,11 +57,13 @@ def judge(run: Run) -> dict[str, Any]:
         nobody = {"majority": None, "by": TFIDF}
         cheap: dict[str, Any] = run.result(f"evaluate/cheap/{benchmark.name}") if answers["cheap"] else nobody
         majority, alpha = cheap["majority"], recipe.ship.alpha
-        entries.append(judge_benchmark(benchmark, answers, labels, majority, recipe.seed, alpha, cheap["by"]))
+        entry = judge_benchmark(benchmark, answers, labels, majority, recipe.seed, alpha, cheap["by"])
+        entries.append({**entry, "truncated": run.result(f"evaluate/tuned/{benchmark.name}")["truncated"]})
     for benchmark, margin in recipe.build_keep():
         before, after = (read_answers(run, who, benchmark.name) for who in ("base", "tuned"))
         labels = run.result(f"evaluate/tuned/{benchmark.name}")["labels"]
-        kept.append(judge_kept(benchmark, margin, before, after, labels, recipe.seed))
+        entry = judge_kept(benchmark, margin, before, after, labels, recipe.seed)
+        kept.append({**entry, "truncated": run.result(f"evaluate/tuned/{benchmark.name}")["truncated"]})
     stages = {stage: run.result(stage) for stage in ("curate", "train", "evaluate")}
     seeds, ship = run.locked()["seeds"], recipe.ship
     decision, reasons = decide(entries, kept, ship.min_gain, ship.alpha, recipe.quick, len(seeds))

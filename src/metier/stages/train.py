@@ -10,7 +10,9 @@ from metier import processes
 from metier.engine import weights
 from metier.errors import UserError
 from metier.methods import Lesson, of_sources
+from metier.recipe import QUICK_QUESTIONS
 from metier.runs import Run, file_sha256, fingerprint
+from metier.stages._context import check_context
 
 VERSION = 3
 
@@ -28,6 +30,7 @@ def train(run: Run) -> dict[str, Any]:
     model_folder = weights.folder(run.recipe.model, run.progress.say)
     model_sha256 = weights.sha256(model_folder)
     run.lock(model={"name": run.recipe.model, "sha256": model_sha256})
+    _check_context(run)
     adapter: Path | None = None
     result: dict[str, Any] = {"seconds": 0.0}
     for number, (name, method) in enumerate(run.recipe.build_methods(), start=1):
@@ -66,6 +69,16 @@ def train(run: Run) -> dict[str, Any]:
     assert adapter is not None, "a recipe without methods is refused before"
     result["rows_sha256"] = rows_sha256
     return run.seal("train", str(result["adapter_sha256"]), result, *_files(run, adapter))
+
+
+def _check_context(run: Run) -> None:
+    """Raises `Problems` where questions or rows are longer than what the model reads at once."""
+    from metier.engine.model import tokens_only
+
+    most = QUICK_QUESTIONS if run.recipe.quick else 0
+    judging = [*run.recipe.build_benchmarks(), *(benchmark for benchmark, _ in run.recipe.build_keep())]
+    asked = [(benchmark, benchmark.questions(most)) for benchmark in judging]
+    check_context(tokens_only(run.recipe.model, run.progress.say), run.recipe.build_methods(), asked)
 
 
 def trained_model(run: Run) -> Path:

@@ -1,0 +1,32 @@
+"""Whether a question and its answer fit into what the model reads at once."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from metier.errors import UserError, shown
+
+TOO_LONG = ("refuse", "truncate")
+
+
+def fitted(
+    model: Any, benchmark: Any, ids: Sequence[str], prompts: Sequence[list[int]], answers: Sequence[int]
+) -> tuple[list[list[int]], int]:
+    """(the prompts in tokens, how many of them lost their beginning).
+
+    `answers`: the most tokens that stand behind each prompt. Raises `UserError` where a prompt and its answer have more
+    tokens than the model's context, unless the benchmark says `too_long: truncate`.
+    """
+    long = [at for at, tokens in enumerate(prompts) if len(tokens) + answers[at] > model.context]
+    if not long:
+        return list(prompts), 0
+    worst = max(long, key=lambda at: len(prompts[at]) + answers[at])
+    size = f"{len(prompts[worst]):,} tokens and {answers[worst]:,} for its answer"
+    if benchmark.too_long != "truncate" or max(answers) >= model.context:
+        raise UserError(
+            f"{len(long):,} of the {len(prompts):,} questions of benchmark '{benchmark.name}' do not fit into the "
+            f"model's context of {model.context:,} tokens; the longest, {shown(ids[worst])}, has {size}. Shorten them, "
+            "name a model with a longer context, or write `too_long: truncate` to cut their beginning."
+        )
+    # Counted from the front, for with no room left tokens[-0:] would be the whole prompt.
+    starts = [max(0, len(tokens) + answer - model.context) for tokens, answer in zip(prompts, answers, strict=True)]
+    return [tokens[start:] for tokens, start in zip(prompts, starts, strict=True)], len(long)
