@@ -6,14 +6,14 @@ import pytest
 import torch
 import yaml
 
-from metier.engine import weights
+from metier.engine.model import tokens_only
 from metier.errors import UserError
 from metier.plugins import build
 from metier.progress import Progress
 from metier.runs import saved_run
 from metier.stages.check_lm_eval import check_lm_eval
 from metier.stages.evaluate import read_answers
-from metier.stages.export import _Ending, _tokens_only, export
+from metier.stages.export import _Ending, export
 from tests.test_docs import ROOT, blocks
 from tests.test_runs import go
 from tests.tiny import write_triage
@@ -128,7 +128,7 @@ def test_an_unknown_form_is_refused(run, tmp_path):
 
 
 def test_options_of_which_one_begins_another_are_exported_with_the_end_that_is_scored(run):
-    model = _tokens_only(weights.folder("fake", print))
+    model = tokens_only("fake")
     end = model.tokenizer.eos_token
     ending = _Ending(build("scorers", "choice", {}), model, "plain")
     assert ending.of(("carbon", "carbon dioxide")) == end and ending.of(("carbon", "neon")) == ""
