@@ -14,8 +14,8 @@ import sys
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, Field, fields, is_dataclass
-from functools import partial
-from importlib.metadata import entry_points
+from functools import cache, partial
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
 from typing import Any, get_type_hints
@@ -58,7 +58,18 @@ def names(kind: str) -> list[str]:
     """All names of a kind, sorted."""
     package = importlib.import_module(f"metier.{kind}")
     own = {module.name for module in pkgutil.iter_modules(package.__path__) if not module.name.startswith("_")}
-    return sorted(own | {point.name for point in entry_points(group=f"metier.{kind}")})
+    return sorted(own | _joined(kind).keys())
+
+
+@cache
+def _joined(kind: str) -> dict[str, EntryPoint]:
+    """Name -> the plug-in of another package. Looked up once: it reads a file of every package that is installed."""
+    points = entry_points(group=f"metier.{kind}")
+    found = {point.name: point for point in points}
+    for point in points:
+        if (other := found[point.name].value) != point.value:
+            raise UserError(f"Two packages have {kind} named '{point.name}': {point.value}, {other}. Uninstall one.")
+    return found
 
 
 def find(kind: str, name: str) -> type:
@@ -95,7 +106,7 @@ def singular(kind: str) -> str:
 
 
 def _from_registry(kind: str, name: str) -> ModuleType:
-    for point in entry_points(group=f"metier.{kind}", name=name):
+    if point := _joined(kind).get(name):
         loaded: ModuleType = _loaded(f"The plug-in '{name}' ({point.value})", None, point.load)
         return loaded
     if name not in names(kind):
