@@ -71,6 +71,8 @@ def _of_the_system(error: BaseException) -> str | None:
         for number in OF_THE_MACHINE:  # safetensors, Arrow and shutil have errors of their own for it
             if os.strerror(number) in text or f"(os error {number})" in text:
                 return _of_a_file(number, None)
+        if isinstance(one, RuntimeError) and "home directory" in text:  # pathlib's words
+            return "There is no home folder: HOME is not set. Set it, or METIER_CACHE and HF_HOME, then call again."
         if "PytorchStreamWriter" in text:  # torch does not say why it could not write
             return f"A file could not be written: the disk is full, or the file too large. {ROOM}"
     return None

@@ -46,13 +46,16 @@ def complain(text: str) -> None:
 
 
 class _Descriptor(io.FileIO):
-    """A file by its number, which takes whatever is written once its reader has left."""
+    """A file by its number, which takes whatever is written once its reader has left, or once a failure was told."""
+
+    failed = False
 
     def write(self, data: Any) -> int:
         try:
             return super().write(data) or 0
         except OSError as error:
-            if error.errno not in GONE:
+            if not self.failed and error.errno not in GONE:
+                self.failed = True  # or Python would try again when it ends, with a traceback
                 raise
             return len(data)
 
