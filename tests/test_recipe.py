@@ -43,7 +43,7 @@ def test_an_unknown_key_inside_ship_is_refused(tmp_path):
         ("- a list", "is no recipe"),
         ("a: [", "is no valid YAML"),
         ("seed: many", "`seed` cannot be 'many'"),
-        ("seed: 2024-02-30", "is no valid YAML: day"),
+        ("seed: 2024-02-30", "`seed` cannot be '2024-02-30'"),
     ],
 )
 def test_what_cannot_be_read_is_said_in_one_message(tmp_path, text, message):
@@ -283,8 +283,8 @@ def test_a_change_reaches_ones_own_entries_by_name_and_what_is_kept_stays_withou
     found = load(triage, changes=changes)
     assert found.benchmarks[0]["metrics"] == ["mcc"] and found.sources[0]["group"] == "ward"
     assert found.keep == {"general": 0.05}  # and no `arc_easy: watch`, whose data nobody has
-    with pytest.raises(UserError, match="'--set seed=2024-02-30'"):
-        load(triage, changes=["seed=2024-02-30"])
+    with pytest.raises(UserError, match=r"'--set seed=\['"):
+        load(triage, changes=["seed=["])
     both = load(None, "retail", ["industry=finance"])
     assert both.industry == "retail" and both.benchmarks == load(None, "retail").benchmarks
 

@@ -1,17 +1,22 @@
 """Everything that is wrong with a recipe and can be found without training, in one go."""
 
+import re
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
 from metier import costs, plugins
-from metier.errors import Problems, UserError, nearest
+from metier.errors import Problems, UserError, nearest, shown
 from metier.metrics import perfect, unfit
-from metier.recipe import Recipe, build_one, has_benchmark, task_of
+from metier.recipe import Recipe, build_one, has_benchmark, name_of, task_of
 from metier.records import Question
 from metier.scorers import misfit
+
+HUB_PART = re.compile(r"(?!.*(?:--|\.\.))[A-Za-z0-9_](?:[\w.-]{0,94}[A-Za-z0-9_])?", re.ASCII)
+"""Owner and name on the Hugging Face hub."""
 
 
 def check(recipe: Recipe) -> list[str]:
@@ -29,6 +34,7 @@ def check(recipe: Recipe) -> list[str]:
             ("benchmarks", [*recipe.benchmarks, *recipe.keep]),
         ]
     }
+    problems += _plug_in_name_problems(recipe)
     problems += [said for said in _data_problems(built["benchmarks"]) if said not in problems]
     problems += _pack_problems(recipe.industry)
     for key in ("sources", "methods", "benchmarks"):
@@ -43,7 +49,35 @@ def check(recipe: Recipe) -> list[str]:
         problems += chain_problems(recipe.build_methods())
     if recipe.embedding:
         problems += static_embeddings.problems(recipe.embedding)
-    return problems + weights.problems(recipe.model)
+    return problems + (model_name_problems(recipe.model) or weights.problems(recipe.model))
+
+
+def model_name_problems(model: str) -> list[str]:
+    """What is wrong with a model's name before anybody asks whether there is such a folder or hub id."""
+    try:
+        if Path(model).expanduser().exists():
+            return []
+    except (OSError, RuntimeError, ValueError) as error:  # longer than a path may be; ~ of a user that there is not
+        return [f"The model {shown(model)} is no folder that can be looked for: {error}."]
+    hub_id = model.split("/")
+    if len(hub_id) == 2 and (odd := next((part for part in hub_id if not HUB_PART.fullmatch(part)), None)) is not None:
+        return [
+            f"There is no model {shown(model)}: it is no folder, and in a hub id {shown(odd)} would have to begin and "
+            "end with a letter or digit and have no -- or .. within."
+        ]
+    return []
+
+
+def _plug_in_name_problems(recipe: Recipe) -> list[str]:
+    """Names of steps and methods become files and folders of the run."""
+    found = []
+    for kind, uses in (("steps", recipe.steps), ("methods", recipe.methods)):
+        for use in uses:
+            try:
+                name_of(kind, use)
+            except UserError as error:
+                found.append(str(error))
+    return found
 
 
 def _data_problems(benchmarks: list[Any]) -> list[str]:

@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 
 from metier import plugins
 from metier.errors import Problems, UserError, nearest
+from metier.names import file_name
 from metier.reading import FileSource
 from metier.records import Question, questions
 
@@ -194,10 +195,10 @@ class Inspection:
     def problems(self) -> list[str]:
         it = self.benchmark
         found = []
-        if not re.fullmatch(r"[\w.-]+", it.name) or it.name.startswith("."):
-            found.append(
-                f"The benchmark name '{it.name}' becomes a file's name: use letters, digits, '-', '_' and '.'."
-            )
+        try:
+            file_name(it.name, "benchmark name")
+        except UserError as error:
+            found.append(str(error))
         if bool(it.source) == bool(it.path):
             found.append(f"The benchmark '{it.name}' needs either `source` or `path`, and not both.")
         if it.template not in ("plain", "chat"):
