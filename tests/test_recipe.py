@@ -72,7 +72,7 @@ keep: {generall: 0.1}
         "There is no file",
         "no source 'icd11cm'. Did you mean 'icd10cm'",
         "no step 'normalize'. Did you mean 'normalise'",
-        "rows: use a number above 0",
+        "rows: use a number from 1 to",
         "There is no method 'sfd'. Did you mean 'sft'",
         "has no setting 'epoch'. Did you mean 'epochs'",
         "no metric 'accuracyy'. Did you mean 'accuracy'",

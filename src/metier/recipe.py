@@ -17,6 +17,8 @@ from metier.settings import unusable
 
 DEFAULT_INDUSTRY = "clinical_coding"
 QUICK_ROWS, QUICK_QUESTIONS = 512, 150
+LARGEST_MARGIN = 1_000
+"""More would always be kept, in whatever unit."""
 HIGHEST_SEED = 2**32 - 1
 """numpy and scikit-learn take no higher one."""
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
@@ -51,7 +53,7 @@ class Recipe(BaseModel):
     """What trains on it, in order; each goes on with the adapter of the one before."""
     benchmarks: list[Any] = []
     """What judges the model: names, or {name: ..., path: ..., text: ..., label: ..., prompt: ...}."""
-    keep: dict[Text, Number | Literal["watch"]] = {}
+    keep: dict[Text, Annotated[Number, Field(ge=0, le=LARGEST_MARGIN)] | Literal["watch"]] = {}
     """What must not be forgotten: benchmark -> how much worse it may become, in its own unit; `watch`: it is told on
     page one and decides nothing."""
     ship: Ship = Ship()
