@@ -91,7 +91,7 @@ def test_a_recipe_that_is_there_is_never_overwritten(tmp_path, data):
 
 @pytest.mark.parametrize("name", ["../out", "a/b", "/tmp/x", ".hidden", "", "a b", "x\n"])
 def test_a_name_that_is_a_path_is_refused(tmp_path, data, name):
-    with pytest.raises(UserError, match="becomes a folder"):
+    with pytest.raises(UserError, match="becomes a file"):
         new(name, data, into=tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["data"]
 

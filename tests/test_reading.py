@@ -46,7 +46,7 @@ def test_gzip_and_patterns_are_read(tmp_path):
         (b'{"text": 7, "label": "x"}', "a.jsonl:2 has no text"),
         (b'{"text": "x", "label": ""}', "a.jsonl:2 has no label"),
         (b'{"text": "x"}', "a.jsonl:2 has no label"),
-        (b'{"text": "x", "label": NaN}', "a.jsonl:2 has no label"),
+        (b'{"text": "x", "label": NaN}', "a.jsonl:2 is no valid JSON: it holds NaN"),
         (b'{"text": "x", "label": ["y"]}', "a.jsonl:2 has a list in 'label'. Give one text or number."),
         (b'{"text": "x", "label": {"y": 1}}', "a.jsonl:2 has a dict in 'label'"),
         (b'{"text": "x", "label": "\\ud800"}', "a.jsonl:2 has half of a character pair in 'label'"),

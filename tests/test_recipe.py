@@ -43,7 +43,7 @@ def test_an_unknown_key_inside_ship_is_refused(tmp_path):
         ("- a list", "is no recipe"),
         ("a: [", "is no valid YAML"),
         ("seed: many", "`seed` cannot be 'many'"),
-        ("seed: 2024-02-30", "is no valid YAML: day"),
+        ("seed: 2024-02-30", "`seed` cannot be '2024-02-30'"),
     ],
 )
 def test_what_cannot_be_read_is_said_in_one_message(tmp_path, text, message):
@@ -72,7 +72,7 @@ keep: {generall: 0.1}
         "There is no file",
         "no source 'icd11cm'. Did you mean 'icd10cm'",
         "no step 'normalize'. Did you mean 'normalise'",
-        "rows: use a number above 0",
+        "rows: use a number from 1 to",
         "There is no method 'sfd'. Did you mean 'sft'",
         "has no setting 'epoch'. Did you mean 'epochs'",
         "no metric 'accuracyy'. Did you mean 'accuracy'",
@@ -283,8 +283,8 @@ def test_a_change_reaches_ones_own_entries_by_name_and_what_is_kept_stays_withou
     found = load(triage, changes=changes)
     assert found.benchmarks[0]["metrics"] == ["mcc"] and found.sources[0]["group"] == "ward"
     assert found.keep == {"general": 0.05}  # and no `arc_easy: watch`, whose data nobody has
-    with pytest.raises(UserError, match="'--set seed=2024-02-30'"):
-        load(triage, changes=["seed=2024-02-30"])
+    with pytest.raises(UserError, match=r"'--set seed=\['"):
+        load(triage, changes=["seed=["])
     both = load(None, "retail", ["industry=finance"])
     assert both.industry == "retail" and both.benchmarks == load(None, "retail").benchmarks
 

@@ -86,13 +86,13 @@ def test_rows_of_a_small_source_are_seen_several_times_an_epoch():
     assert Counter(text(example.prompt).split("\n")[0] for example in found) == {"itch": 1, "cough": 3}
     found, said = examples(rows, repeat={"smal": 3})
     assert len(found) == 2 and "no labelled rows come from a source 'smal'. Did you mean 'small'" in said[0]
-    assert Method(repeat={"small": 0}).problems() == ["repeat: use 1 or more times for small, not 0."]
+    assert Method(repeat={"small": 0}).problems() == ["repeat: use 1 to 1,000 times for 'small', not 0."]
 
 
 def test_looks_at_less_than_a_row_or_with_less_than_no_patience_are_refused():
     assert Method(look_rows=0, patience=-1).problems() == [
-        "look_rows: use 1 or a number above it, not 0.",
-        "patience: use 0 or a number above it, not -1.",
+        "look_rows: use a number from 1 to 1,000,000,000, not 0.",
+        "patience: use a number from 0 to 1,000,000,000, not -1.",
     ]
 
 

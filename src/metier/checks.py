@@ -1,17 +1,26 @@
 """Everything that is wrong with a recipe and can be found without training, in one go."""
 
-from collections import Counter
+import re
+import time
+from collections import Counter, defaultdict
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from metier import costs, plugins
-from metier.errors import Problems, UserError, nearest
+from metier.errors import Problems, UserError, nearest, shown
 from metier.metrics import perfect, unfit
-from metier.recipe import Recipe, build_one, has_benchmark, task_of
-from metier.records import Question
+from metier.recipe import Recipe, build_one, has_benchmark, name_of, task_of
+from metier.records import Question, loosely
 from metier.scorers import misfit
+
+MOST_SECONDS = 10.0
+"""How long questions are looked at once one of them cannot be judged."""
+HUB_PART = re.compile(r"(?!.*(?:--|\.\.))[A-Za-z0-9_](?:[\w.-]{0,94}[A-Za-z0-9_])?", re.ASCII)
+"""Owner and name on the Hugging Face hub."""
 
 
 def check(recipe: Recipe) -> list[str]:
@@ -29,6 +38,7 @@ def check(recipe: Recipe) -> list[str]:
             ("benchmarks", [*recipe.benchmarks, *recipe.keep]),
         ]
     }
+    problems += _plug_in_name_problems(recipe)
     problems += [said for said in _data_problems(built["benchmarks"]) if said not in problems]
     problems += _pack_problems(recipe.industry)
     for key in ("sources", "methods", "benchmarks"):
@@ -43,7 +53,35 @@ def check(recipe: Recipe) -> list[str]:
         problems += chain_problems(recipe.build_methods())
     if recipe.embedding:
         problems += static_embeddings.problems(recipe.embedding)
-    return problems + weights.problems(recipe.model)
+    return problems + (model_name_problems(recipe.model) or weights.problems(recipe.model))
+
+
+def model_name_problems(model: str) -> list[str]:
+    """What is wrong with a model's name before anybody asks whether there is such a folder or hub id."""
+    try:
+        if Path(model).expanduser().exists():
+            return []
+    except (OSError, RuntimeError, ValueError) as error:  # longer than a path may be; ~ of a user that there is not
+        return [f"The model {shown(model)} is no folder that can be looked for: {error}."]
+    hub_id = model.split("/")
+    if len(hub_id) == 2 and (odd := next((part for part in hub_id if not HUB_PART.fullmatch(part)), None)) is not None:
+        return [
+            f"There is no model {shown(model)}: it is no folder, and in a hub id {shown(odd)} would have to begin and "
+            "end with a letter or digit and have no -- or .. within."
+        ]
+    return []
+
+
+def _plug_in_name_problems(recipe: Recipe) -> list[str]:
+    """Names of steps and methods become files and folders of the run."""
+    found = []
+    for kind, uses in (("steps", recipe.steps), ("methods", recipe.methods)):
+        for use in uses:
+            try:
+                name_of(kind, use)
+            except UserError as error:
+                found.append(str(error))
+    return found
 
 
 def _data_problems(benchmarks: list[Any]) -> list[str]:
@@ -71,7 +109,7 @@ def _pack_problems(industry: str) -> list[str]:
         if not costs.is_mistake(mistake):
             wanted = "Write `right -> said`, miss_LABEL or false_LABEL."
             found.append(f"The industry '{pack.name}' prices '{mistake}', which is no kind of mistake. {wanted}")
-        if isinstance(cost, bool) or not isinstance(cost, int | float) or not cost >= 0:
+        if isinstance(cost, bool) or not isinstance(cost, int | float) or not 0 <= cost <= costs.DEAREST:
             found.append(f"The industry '{pack.name}' prices '{mistake}' at {cost!r}. A mistake costs 0 or more.")
     return found
 
@@ -98,6 +136,9 @@ def label_problems(rows: pa.Table, benchmarks: list[Any]) -> list[str]:
         for task, label in zip(rows["task"].to_pylist(), rows["label"].to_pylist(), strict=True)
         if label and task in chosen
     ]
+    alike = [said for one in benchmarks if one.name in chosen for said in lookalike_problems(one, rows)]
+    if alike:
+        return alike
     lonely = {label for (_, label), count in Counter(pairs).items() if count == 1}
     where = {row["label"]: row["origin"] for row in rows.select(["label", "origin"]).to_pylist()} if lonely else {}
     return [
@@ -107,13 +148,43 @@ def label_problems(rows: pa.Table, benchmarks: list[Any]) -> list[str]:
     ]
 
 
+def lookalike_problems(benchmark: Any, rows: pa.Table) -> list[str]:
+    """Labels that differ in nothing that a reader sees would be classes of their own, and every figure by class wrong.
+    Where they are meant, the benchmark's `labels` name them all."""
+    mine = rows.filter(pc.and_(pc.equal(rows["task"], benchmark.name), pc.is_valid(rows["label"])))
+    where = {row["label"]: row["origin"] for row in mine.select(["label", "origin"]).to_pylist()}
+    where |= {question.answer: question.id for question in benchmark.questions()}
+    where |= dict.fromkeys(benchmark.labels, "")
+    spellings: dict[str, list[str]] = defaultdict(list)
+    for label in sorted(where):
+        spellings[loosely(label)].append(label)
+    return [
+        f"Benchmark '{benchmark.name}': the labels {' and '.join(map(shown, found))} differ only in case, white space "
+        f"or the form of a letter, and would be {len(found)} classes ({_places(where, found)}). Write them alike in the "
+        "data; if they are different answers, name them all under the benchmark's `labels`."
+        for found in spellings.values()
+        if len(found) > 1 and not set(found) <= set(benchmark.labels)
+    ]
+
+
+def _places(where: dict[str, str], labels: list[str]) -> str:
+    return ", ".join(where[label] or "under `labels`" for label in labels)
+
+
 def question_problems(benchmark: Any, asked: Sequence[Question], labels: Sequence[str]) -> list[str]:
     """Questions that a benchmark's scorer can judge no answer to, and metrics that cannot be worked out even where all
     answers are right: otherwise the first one would stop the evaluation, which is after training."""
     scorer = benchmark.build_scorer()
-    found = [(question.id, why) for question in asked if (why := misfit(scorer, question))]
+    found, looked, began = [], 0, time.monotonic()
+    for question in asked:
+        looked += 1
+        if why := misfit(scorer, question):
+            found.append((question.id, why))
+        if found and time.monotonic() - began > MOST_SECONDS:  # patterns that take too long, each until it is stopped
+            break
     if found:
-        many = f"{len(found):,} of the {len(asked):,} questions of benchmark '{benchmark.name}' cannot be judged"
+        least = "At least " if looked < len(asked) else ""
+        many = f"{least}{len(found):,} of the {len(asked):,} questions of benchmark '{benchmark.name}' cannot be judged"
         return [f"{many}; {found[0][0]}: {found[0][1]}. Mend the test, or name another `scorer`."]
     if not (labels and scorer.chooses):
         return []

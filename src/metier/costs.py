@@ -5,9 +5,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from metier.errors import UserError, nearest
+from metier.errors import UserError, nearest, shown
 
 ARROW, MISS, FALSE = " -> ", "miss_", "false_"
+DEAREST = 1_000_000_000_000
 
 
 def matrix(labels: Sequence[str], costs: Mapping[str, float]) -> NDArray[np.float64]:
@@ -46,6 +47,17 @@ def _index(name: str, key: str, labels: Sequence[str]) -> int:
     if not found:
         raise UserError(f"costs: '{key}' names the label '{name}', which there is not.{nearest(name, labels)}")
     return found[0]
+
+
+def cost_problems(costs: Mapping[str, float]) -> list[str]:
+    """What is wrong with prices of mistakes, whatever the labels are."""
+    found = [
+        f"costs: {shown(key)} costs {shown(cost)}. A mistake costs from 0 to {DEAREST:,}."
+        for key, cost in costs.items()
+        if not 0 <= cost <= DEAREST
+    ]
+    wanted = "Write `right -> said`, miss_LABEL or false_LABEL."
+    return found + [f"costs: {shown(key)} is no kind of mistake. {wanted}" for key in costs if not is_mistake(key)]
 
 
 def is_mistake(key: str) -> bool:

@@ -52,6 +52,10 @@ BASES = {
     "benchmarks": "metier.benchmarks.Declared",
 }
 FILE_MODULE = "metier_plugin_"
+"""How the names of modules begin that were given as a file."""
+
+MOST_DETAILS = 3
+"""What is said of one setting: a list of a thousand labels may be wrong a thousand times."""
 
 
 def names(kind: str) -> list[str]:
@@ -156,6 +160,17 @@ def files_run() -> list[str]:
     return [str(module.__file__) for name, module in list(sys.modules.items()) if name.startswith(FILE_MODULE)]
 
 
+def own_code(plugin: Any) -> str:
+    """A hash of the file that a plug-in was given by; empty for those that have a name, which have a version."""
+    kind = type(plugin)
+    if not kind.__module__.startswith(FILE_MODULE):
+        return ""
+    # Not by the module's name, which two files of one name in two folders share.
+    files = {of.__code__.co_filename for of in vars(kind).values() if inspect.isfunction(of)}
+    own = sorted(file for file in files if Path(file).is_file())
+    return " ".join(hashlib.sha256(Path(file).read_bytes()).hexdigest() for file in own)
+
+
 def named(use: Any) -> tuple[str, dict[str, Any]]:
     """`sft` or `{sft: {epochs: 2}}` -> name and settings."""
     if isinstance(use, str):
@@ -177,17 +192,15 @@ def construct(found: type, where: str, settings: dict[str, Any]) -> Any:
 
     Raises `Problems` with every unknown key (and the nearest right one) and every value of a wrong type.
     """
-    from pydantic import TypeAdapter, ValidationError
-
     known = {field.name for field in fields(found) if field.init} if is_dataclass(found) else set()
-    problems = [f"The {where} has no setting '{key}'.{nearest(key, known)}" for key in settings if key not in known]
-    values, hints = {}, get_type_hints(found)
+    problems = [
+        f"The {where} has no setting {shown(key)}.{nearest(str(key), known)}" for key in settings if key not in known
+    ]
+    values, hints = {}, _hints(found, where)
     for key in sorted(known & settings.keys()):
-        try:
-            values[key] = TypeAdapter(hints[key]).validate_python(settings[key])
-        except ValidationError as error:
-            why = "; ".join(detail["msg"] for detail in error.errors())
-            problems.append(f"The {where} cannot take {key}: {settings[key]!r}. {why}.")
+        values[key], why = _taken(hints[key], settings[key])
+        if why:
+            problems.append(f"The {where} cannot take {key}: {shown(settings[key])}. {why}.")
     missing = [f.name for f in fields(found) if f.default is MISSING and f.default_factory is MISSING] if known else []
     problems += [f"The {where} lacks the setting '{name}'." for name in missing if name not in settings]
     if problems:
@@ -197,6 +210,35 @@ def construct(found: type, where: str, settings: dict[str, Any]) -> Any:
     if wrong:
         raise Problems(wrong)
     return instance
+
+
+def _hints(found: type, where: str) -> dict[str, Any]:
+    try:
+        return get_type_hints(found)
+    except Exception as error:  # an annotation of somebody's plug-in may be any expression
+        raise UserError(f"The {where} has a type that cannot be read: {error}. Fix the plug-in.") from error
+
+
+def _taken(hint: Any, given: Any) -> tuple[Any, str | None]:
+    """(the value of a setting of this type, why it cannot be)."""
+    from pydantic import TypeAdapter, ValidationError
+    from pydantic.errors import PydanticUserError
+
+    from metier.settings import misread, too_large, unusable
+
+    if why := unusable(given) or too_large(given):
+        return None, why
+    try:
+        taken = TypeAdapter(hint).validate_python(given)
+    except ValidationError as error:
+        # YAML takes no, on and 12 for a truth and a number, where a label may be meant.
+        details = error.errors()[:MOST_DETAILS]
+        words = [it["input"] for it in details if it["type"] == "string_type"]
+        quote = f". Write {shown(words[0])} in quotation marks" if words and isinstance(words[0], int | float) else ""
+        return None, "; ".join(detail["msg"] for detail in details) + quote
+    except PydanticUserError:
+        return None, f"No recipe can give a {hint}. Fix the plug-in"
+    return taken, misread(given, taken)
 
 
 def settings_help(found: type) -> list[tuple[str, str, Any, str]]:

@@ -202,7 +202,7 @@ class FileSource:
         if half := next((key for key, value in row.items() if half_pair([key, value])), None):
             return f"has half of a character pair in '{without_halves(half)}'. Mend the text's encoding."
         for column in (self.label, self.id):
-            if column and _absent(row.get(column)):
+            if column and (_absent(row.get(column)) or not str(row[column]).strip()):
                 what = "label" if column == self.label else "id"
                 return f"has no {what} in '{column}'. Fill it in or remove the line."
             if column and isinstance(row[column], list | dict):

@@ -6,16 +6,23 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from metier import plugins
+from metier import plugins, strict_yaml
 from metier.benchmarks import Declared
-from metier.errors import Problems, UserError, nearest
+from metier.errors import Problems, UserError, nearest, shown
+from metier.names import file_name
 from metier.reading import FileSource
+from metier.settings import unusable
 
 DEFAULT_INDUSTRY = "clinical_coding"
 QUICK_ROWS, QUICK_QUESTIONS = 512, 150
+LARGEST_MARGIN = 1_000
+"""More would always be kept, in whatever unit."""
+HIGHEST_SEED = 2**32 - 1
+"""numpy and scikit-learn take no higher one."""
+Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
+Text = Annotated[str, Field(strict=True)]
 
 
 class Ship(BaseModel):
@@ -23,9 +30,9 @@ class Ship(BaseModel):
 
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
-    min_gain: float = Field(default=0.02, ge=0, le=1)
+    min_gain: Number = Field(default=0.02, ge=0, le=1)
     """The smallest gain in the first metric that is worth the trouble."""
-    alpha: float = Field(default=0.05, gt=0, lt=0.5)
+    alpha: Number = Field(default=0.05, gt=0, lt=0.5)
     """Chance of a false SHIP that you accept, over all benchmarks together."""
 
 
@@ -34,9 +41,9 @@ class Recipe(BaseModel):
 
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
-    industry: str = DEFAULT_INDUSTRY
+    industry: Text = DEFAULT_INDUSTRY
     """The pack that fills in what is left out: a name, or a path to a Python file."""
-    model: str = "smollm2-135m"
+    model: Text = "smollm2-135m"
     """Alias, hub id or folder."""
     sources: list[Any] = []
     """What the model learns from: names, or {path: ..., text: ..., label: ..., licence: ...}."""
@@ -46,27 +53,36 @@ class Recipe(BaseModel):
     """What trains on it, in order; each goes on with the adapter of the one before."""
     benchmarks: list[Any] = []
     """What judges the model: names, or {name: ..., path: ..., text: ..., label: ..., prompt: ...}."""
-    keep: dict[str, Annotated[float, Field(strict=True)] | Literal["watch"]] = {}
+    keep: dict[Text, Annotated[Number, Field(ge=0, le=LARGEST_MARGIN)] | Literal["watch"]] = {}
     """What must not be forgotten: benchmark -> how much worse it may become, in its own unit; `watch`: it is told on
     page one and decides nothing."""
     ship: Ship = Ship()
     """When the verdict is SHIP."""
-    embedding: str | None = None
+    embedding: Text | None = None
     """Folder of static embeddings (model2vec) that find neighbours for the representativeness report; left out:
     TF-IDF and a truncated SVD."""
-    seed: int = 0
-    """Where all randomness comes from."""
-    quick: bool = False
+    seed: int = Field(default=0, strict=True, ge=0, le=HIGHEST_SEED)
+    """Where all randomness comes from: a whole number from 0 to 4,294,967,295."""
+    quick: bool = Field(default=False, strict=True)
     """Few rows and few questions, to see the whole path; gives no verdict."""
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _usable(cls, value: Any) -> Any:
+        if why := unusable(value):
+            raise ValueError(why)
+        return value
 
     def build_sources(self) -> list[Any]:
         return [build_one("sources", use) for use in self.sources]
 
     def build_steps(self) -> list[tuple[str, Any]]:
-        return [(plugins.named(use)[0], build_one("steps", use)) for use in self.steps]
+        """Each with its name, which becomes a file's."""
+        return [(name_of("steps", use), build_one("steps", use)) for use in self.steps]
 
     def build_methods(self) -> list[tuple[str, Any]]:
-        return [(plugins.named(use)[0], build_one("methods", use)) for use in self.methods]
+        """Each with its name, which becomes a folder's."""
+        return [(name_of("methods", use), build_one("methods", use)) for use in self.methods]
 
     def build_benchmarks(self) -> list[Any]:
         return [build_one("benchmarks", use) for use in self.benchmarks]
@@ -78,7 +94,7 @@ class Recipe(BaseModel):
         ]
 
     def as_yaml(self) -> str:
-        return yaml.safe_dump(self.model_dump(), sort_keys=False, allow_unicode=True)
+        return strict_yaml.dump(self.model_dump())
 
 
 def load(path: Path | None = None, industry: str | None = None, changes: Sequence[str] = ()) -> Recipe:
@@ -91,7 +107,7 @@ def load(path: Path | None = None, industry: str | None = None, changes: Sequenc
         if change.startswith("industry="):
             said["industry"] = change.removeprefix("industry=")
     problems = [
-        f"A recipe has no key '{key}'.{nearest(str(key), Recipe.model_fields)}"
+        f"A recipe has no key {shown(key)}.{nearest(str(key), Recipe.model_fields)}"
         for key in said
         if key not in Recipe.model_fields
     ]
@@ -135,15 +151,15 @@ def has_benchmark(source: Any) -> bool:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        said = yaml.safe_load(path.read_text(encoding="utf-8"))
+        with open(path, encoding="utf-8") as stream:
+            text = stream.read(strict_yaml.MOST_BYTES + 1)
     except FileNotFoundError as error:
         raise UserError(f"There is no recipe {path}. Give the path of a YAML file, or leave it out.") from error
     except UnicodeDecodeError as error:
         raise UserError(f"{path} is not UTF-8 (byte {error.start}). Save it as UTF-8.") from error
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror}.") from error
-    except (yaml.YAMLError, ValueError) as error:  # ValueError: a date that there is not, such as 2024-02-30
-        raise UserError(f"{path} is no valid YAML: {' '.join(str(error).split())}") from error
+    said = strict_yaml.load(text, str(path))
     if said is None:
         return {}
     if not isinstance(said, dict):
@@ -156,8 +172,10 @@ def _apply(said: dict[str, Any], change: str) -> None:
     own benchmarks by their `name` and sources by their file's (sources.tickets.text=note)."""
     key, equals, value = change.partition("=")
     if not equals or not key:
-        raise UserError(f"'--set {change}' is no change. Write it as key=value, for example --set ship.min_gain=0.05.")
+        raise UserError(f"{_set(change)} is no change. Write it as key=value, for example --set ship.min_gain=0.05.")
     *path, last = key.split(".")
+    if len(path) >= strict_yaml.DEEPEST:
+        raise UserError(f"{_set(change)} names {len(path) + 1:,} keys within each other; a recipe has about five.")
     at: Any = said
     for part in path:
         at = (
@@ -168,11 +186,12 @@ def _apply(said: dict[str, Any], change: str) -> None:
             else None
         )
     if not isinstance(at, dict):
-        raise UserError(f"'--set {change}' does not fit the recipe: there is nothing to set at '{last}'.")
-    try:
-        at[last] = yaml.safe_load(value)
-    except (yaml.YAMLError, ValueError) as error:
-        raise UserError(f"'--set {change}': the value is no valid YAML.") from error
+        raise UserError(f"{_set(change)} does not fit the recipe: there is nothing to set at {shown(last)}.")
+    at[last] = strict_yaml.load(value, f"{_set(change)}: the value")
+
+
+def _set(change: str) -> str:
+    return shown(f"--set {change}")
 
 
 def _item(uses: list[Any], name: str, change: str) -> dict[str, Any]:
@@ -186,7 +205,7 @@ def _item(uses: list[Any], name: str, change: str) -> dict[str, Any]:
         if isinstance(uses[position], dict) and name in uses[position]:
             uses[position][name] = uses[position][name] or {}
             return uses[position][name]
-    raise UserError(f"'--set {change}': the recipe's list has no '{name}'.")
+    raise UserError(f"{_set(change)}: the recipe's list has no {shown(name)}.")
 
 
 def _with_defaults(said: dict[str, Any]) -> dict[str, Any]:
@@ -219,12 +238,22 @@ def _validated(filled: dict[str, Any], problems: list[str]) -> Recipe:
                 Ship.model_fields if e["loc"][0] == "ship" else Recipe.model_fields,
             )
             if e["type"] == "extra_forbidden":
-                problems.append(f"A recipe has no key '{where}'.{nearest(str(e['loc'][-1]), known)}")
+                problems.append(f"A recipe has no key {shown(where)}.{nearest(str(e['loc'][-1]), known)}")
             else:
-                problems.append(f"The recipe's `{where}` cannot be {e['input']!r}. {e['msg']}.")
+                problems.append(f"The recipe's `{where}` cannot be {shown(e['input'])}. {_why(e)}.{_quotes(e)}")
     if problems:
         raise Problems(problems)
     return recipe
+
+
+def _why(error: Any) -> str:
+    return str(error["msg"]).removeprefix("Value error, ")
+
+
+def _quotes(error: Any) -> str:
+    """What to do where a name was read as something else: YAML takes no, on and 12 for a truth and a number."""
+    wanted_text = error["type"] in ("string_type", "literal_error") and isinstance(error["input"], bool | int | float)
+    return " Write it in quotation marks." if wanted_text else ""
 
 
 def _absolute(uses: list[Any], folder: Path) -> list[Any]:
@@ -241,6 +270,13 @@ def _placed(path: str, folder: Path) -> str:
     """In a pattern only what the recipe says is one: `[x]` in the folder's own name is its name."""
     pattern = glob.has_magic(path) and not (folder / path).exists()
     return str(Path(glob.escape(str(folder))) / path) if pattern else str(folder / path)
+
+
+def name_of(kind: str, use: Any) -> str:
+    """What a plug-in is called in files: its name, or the stem of the file that it is given by. Raises `UserError`
+    where that is no name for a file."""
+    name, _ = plugins.named(use)
+    return file_name(Path(name).stem if name.endswith(".py") else name, f"{plugins.singular(kind)} name")
 
 
 def build_one(kind: str, use: Any) -> Any:

@@ -98,6 +98,12 @@ def _pair(row: dict[str, Any]) -> list[str]:
     return [] if row["label"] is not None or None in said else sorted(said)
 
 
+def loosely(label: str) -> str:
+    """A label without what two people write differently and mean alike: case, white space, the form of a letter."""
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", label).casefold())
+    return " ".join("".join(letter for letter in folded if unicodedata.category(letter) != "Cf").split())
+
+
 def canonical(text: str) -> str:
     """The text as leak and duplicate checks compare it: case, accents' form, punctuation and white space aside.
 

@@ -10,7 +10,7 @@ import numpy as np
 from metier import plugins
 from metier.errors import UserError
 from metier.records import Question
-from metier.scorers import failing, judged, plain
+from metier.scorers import failing, plain, scored
 
 Worth = Callable[[str, str, Question], float | None]
 """(task, answer in words, question) -> its worth; None: could not be judged."""
@@ -38,14 +38,14 @@ class Reward:
 def of_benchmarks(benchmarks: Mapping[str, Any], weight: float = 1.0) -> Reward:
     """The scorer that judges the row's own benchmark, with the benchmark's settings."""
     scorers = {name: benchmark.build_scorer() for name, benchmark in benchmarks.items()}
-    return Reward("benchmark", lambda task, said, question: judged(scorers[task], said, question).value, weight)
+    return Reward("benchmark", lambda task, said, question: scored(scorers[task], said, question).value, weight)
 
 
 def of_scorer(use: Any, weight: float = 1.0) -> Reward:
     """A scorer by name, or with settings: {name: {key: value}}."""
     name, settings = plugins.named(use)
     scorer = plugins.build("scorers", name, settings)
-    return Reward(name, lambda task, said, question: judged(scorer, said, question).value, weight)
+    return Reward(name, lambda task, said, question: scored(scorer, said, question).value, weight)
 
 
 def of_costs(benchmarks: Mapping[str, Any], prices: np.ndarray, labels: Sequence[str]) -> Reward:
@@ -59,7 +59,7 @@ def of_costs(benchmarks: Mapping[str, Any], prices: np.ndarray, labels: Sequence
     def worth(task: str, said: str, question: Question) -> float:
         if plain(question.answer) not in places:
             raise ValueError(f"'{question.answer}' is none of the labels {', '.join(labels)}")
-        answer = judged(scorers[task], said, question).answer
+        answer = scored(scorers[task], said, question).answer
         row = prices[places[plain(question.answer)]]
         place = places.get(plain(answer or ""))
         return -float(row.max() if place is None else row[place])

@@ -13,6 +13,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from metier.plugins import own_code
 from metier.records import SCHEMA
 from metier.runs import Run, fingerprint, write
 from metier.steps import Sifted, Surroundings
@@ -80,9 +81,10 @@ def sift_through(
 
 
 def step_print(name: str, step: Any) -> str:
-    """Changes with a step's settings, its version, and what lies in a file that a setting names."""
+    """Changes with a step's settings, its version, what lies in a file that a setting names, and, where a step is given
+    by its file, with the code: nobody raises a version while a step is being written."""
     outside = step.fingerprint() if hasattr(step, "fingerprint") else ""
-    return fingerprint(name, vars(step), getattr(step, "version", 1), outside)
+    return fingerprint(name, vars(step), getattr(step, "version", 1), outside, own_code(step))
 
 
 def _take(

@@ -1,7 +1,8 @@
-"""JSON as its standard says (RFC 8259): repeated keys, NaN and Infinity are refused, which Python lets pass."""
+"""JSON as its standard says (RFC 8259): a key that stands twice, NaN and Infinity are refused, which Python takes."""
 
 import json
 import math
+from collections import Counter
 from collections.abc import Callable
 from typing import Any, NoReturn
 
@@ -21,8 +22,7 @@ def dumps(value: Any, **settings: Any) -> str:
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        keys = [key for key, _ in pairs]
-        twice = next(key for key in keys if keys.count(key) > 1)
+        twice, _ = Counter(key for key, _ in pairs).most_common(1)[0]
         raise ValueError(f"the key {shown(twice)} stands in it twice")
     return found
 

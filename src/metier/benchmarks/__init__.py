@@ -2,7 +2,7 @@
 
 import random
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -12,9 +12,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from metier import plugins
-from metier.errors import Problems, UserError, nearest
+from metier.errors import Problems, UserError, nearest, shown
+from metier.names import file_name
 from metier.reading import FileSource
 from metier.records import Question, questions
+from metier.settings import MOST, outside
 
 
 @dataclass(frozen=True)
@@ -197,10 +199,10 @@ class Inspection:
     def problems(self) -> list[str]:
         it = self.benchmark
         found = []
-        if not re.fullmatch(r"[\w.-]+", it.name) or it.name.startswith("."):
-            found.append(
-                f"The benchmark name '{it.name}' becomes a file's name: use letters, digits, '-', '_' and '.'."
-            )
+        try:
+            file_name(it.name, "benchmark name")
+        except UserError as error:
+            found.append(str(error))
         if bool(it.source) == bool(it.path):
             found.append(f"The benchmark '{it.name}' needs either `source` or `path`, and not both.")
         if it.template not in ("plain", "chat"):
@@ -211,6 +213,11 @@ class Inspection:
             found.append(f"The benchmark '{it.name}' names no metric. Add `metrics: [accuracy]`.")
         if it.shots and it.path:
             found.append(f"The benchmark '{it.name}' has `shots` but a test file only. Solved examples need a source.")
+        found += outside(it, shots=(0, 1_000), rows=(0, MOST))
+        if twice := sorted(label for label, count in Counter(it.labels).items() if count > 1):
+            found.append(f"The benchmark '{it.name}' names the label {shown(twice[0])} twice. Leave one of them out.")
+        if blank := [label for label in it.labels if not label.strip()]:
+            found.append(f"The benchmark '{it.name}' has the label {shown(blank[0])}, which is no word. Leave it out.")
         found += self._columns_beside_a_source() if it.source else []
         found += self._plug_ins()
         named = it.prompt_columns()

@@ -8,6 +8,8 @@ from typing import IO, Any, cast
 from metier.formats import Broken
 
 MB = 1 << 20
+MOST_MB = 65_536
+"""The largest limit on a piece that a recipe may set."""
 DEEPEST = 200
 """Lists and objects within each other in a row. The JSON parser takes one frame of Python's 1,000 for each, and what
 walks through the row later up to two: a row could pass the parser and still be too deep for what follows."""

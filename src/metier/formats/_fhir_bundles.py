@@ -6,6 +6,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple, TypeGuard
 
+from metier import strict_json
 from metier.formats import Broken
 from metier.formats._fhir_values import Resource
 
@@ -77,7 +78,7 @@ def _documents(file: Path) -> Iterator[tuple[int, Any]]:
 def _parse(raw: bytes) -> Any:
     try:
         # Decimals stay as they are written: FHIR counts the digits (7.20 is more exact than 7.2).
-        return json.loads(raw.decode("utf-8-sig"), parse_float=str)
+        return strict_json.loads(raw.decode("utf-8-sig"), parse_float=str)
     except UnicodeDecodeError as error:
         return Broken(f"is not UTF-8 (byte {error.start}). Convert it.")
     except (ValueError, RecursionError) as error:

@@ -1,12 +1,12 @@
 """Product catalogues: a JSON list, JSON lines, or CSV."""
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any, ClassVar
 
+from metier import strict_json
 from metier.formats import Broken, Pieces
 from metier.formats._bytes import TOO_DEEP, opened, too_deep
 from metier.formats.csv import Format as Table
@@ -94,7 +94,7 @@ def _json(file: Path) -> Iterator[tuple[str, Any]]:
 def _parse(raw: bytes) -> Any:
     try:
         # Prices stay as they are written: 5.00 is not 5.0.
-        return json.loads(raw.decode("utf-8-sig"), parse_float=str)
+        return strict_json.loads(raw.decode("utf-8-sig"), parse_float=str)
     except UnicodeDecodeError as error:
         return Broken(f"is not UTF-8 (byte {error.start}). Convert it.")
     except (ValueError, RecursionError) as error:

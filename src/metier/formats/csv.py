@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from metier.formats import Broken, Pieces
-from metier.formats._bytes import MB, beginning, lines, opened
+from metier.formats._bytes import MB, MOST_MB, beginning, lines, opened
+from metier.settings import outside
 
 SAYS_SEPARATOR = re.compile(rb"(?:\xef\xbb\xbf)?sep=([^\r\n\x80-\xff\"])\r?\n", re.IGNORECASE)
 
@@ -31,7 +32,8 @@ class Format:
 
     def problems(self) -> list[str]:
         wrong = self.separator is not None and (len(self.separator) != 1 or self.separator in '"\r\n')
-        return ["`separator` must be one character, and no quotation mark or line end."] if wrong else []
+        found = ["`separator` must be one character, and no quotation mark or line end."] if wrong else []
+        return found + outside(self, most_mb=(1, MOST_MB))
 
     def read(self, file: Path) -> Pieces:
         tabbed = ".tsv" in [suffix.lower() for suffix in file.suffixes[-2:]]

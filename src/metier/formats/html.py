@@ -7,7 +7,8 @@ from typing import Any, ClassVar, Literal
 
 from metier.errors import UserError
 from metier.formats import Broken, Pieces
-from metier.formats._bytes import beginning, whole
+from metier.formats._bytes import MOST_MB, beginning, whole
+from metier.settings import outside
 
 BLOCKS = (
     *("address", "article", "aside", "blockquote", "br", "caption", "dd", "div", "dl", "dt", "fieldset", "figcaption"),
@@ -29,6 +30,9 @@ class Format:
     """`main`: what the page is about, without menus and footers (trafilatura decides); `all`: every word on it."""
     most_mb: int = 64
     """The largest file that is read; larger ones are set aside."""
+
+    def problems(self) -> list[str]:
+        return outside(self, most_mb=(1, MOST_MB))
 
     def read(self, file: Path) -> Pieces:
         raw = whole(file, self.most_mb)

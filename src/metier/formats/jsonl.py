@@ -1,12 +1,13 @@
 """JSON lines: a JSON object a line."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
+from metier import strict_json
 from metier.formats import Broken, Pieces
-from metier.formats._bytes import beginning, lines, opened
+from metier.formats._bytes import MOST_MB, beginning, lines, opened
+from metier.settings import outside
 
 
 @dataclass
@@ -17,6 +18,9 @@ class Format:
 
     most_mb: int = 64
     """The longest line that is read. A longer one is set aside without being held in memory."""
+
+    def problems(self) -> list[str]:
+        return outside(self, most_mb=(1, MOST_MB))
 
     def read(self, file: Path) -> Pieces:
         with opened(file) as stream:
@@ -29,7 +33,7 @@ class Format:
 
 def _parsed(line: bytes) -> dict[str, Any] | Broken:
     try:
-        row = json.loads(line.decode("utf-8").removeprefix("\ufeff"))
+        row = strict_json.loads(line.decode("utf-8").removeprefix("\ufeff"))
     except UnicodeDecodeError as error:
         return Broken(f"is not UTF-8 (byte {error.start}). Convert the file to UTF-8.", beginning(line))
     except (ValueError, RecursionError) as error:

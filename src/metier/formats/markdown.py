@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import ClassVar
 
 from metier.formats import Broken, Pieces
-from metier.formats._bytes import decoded, whole
+from metier.formats._bytes import MOST_MB, decoded, whole
+from metier.settings import outside
 
 # CommonMark 0.31, 4.2 and 4.5. Left out on purpose: headings that are underlined (=== and ---), which front matter and
 # tables in plain text also look like.
@@ -22,6 +23,9 @@ class Format:
 
     most_mb: int = 64
     """The largest file that is read; larger ones are set aside."""
+
+    def problems(self) -> list[str]:
+        return outside(self, most_mb=(1, MOST_MB))
 
     def read(self, file: Path) -> Pieces:
         raw = whole(file, self.most_mb)

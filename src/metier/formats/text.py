@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import ClassVar, Literal
 
 from metier.formats import Broken, Pieces
-from metier.formats._bytes import MB, beginning, decoded, lines, opened, whole
+from metier.formats._bytes import MB, MOST_MB, beginning, decoded, lines, opened, whole
+from metier.settings import outside
 
 
 @dataclass
@@ -19,6 +20,9 @@ class Format:
     """What becomes a row: `file`, `paragraph` (empty lines stand between them) or `line`."""
     most_mb: int = 64
     """The largest row that is read; larger ones are set aside without being held in memory."""
+
+    def problems(self) -> list[str]:
+        return outside(self, most_mb=(1, MOST_MB))
 
     def read(self, file: Path) -> Pieces:
         if self.by == "file":

@@ -6,11 +6,13 @@ from importlib.util import find_spec
 from typing import Any, ClassVar
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from metier import processes
-from metier.errors import UserError, nearest
+from metier.errors import UserError, nearest, shown
 from metier.records import Question
+from metier.settings import MOST, outside
 
 TUNES = ("lora", "full", "qlora")
 TRACKERS = ("mlflow", "tensorboard", "trackio", "wandb")
@@ -18,7 +20,19 @@ NO_LABELS = (
     "There are no labelled rows to learn from. Name a source with a `label` column; where there is one, "
     "curate/dropped.parquet in the run says why its rows went."
 )
-ABOVE_ZERO = ("epochs", "lr", "r", "alpha", "batch_tokens", "max_length", "checkpoint_every", "max_grad_norm")
+ABOVE_ZERO = {
+    "epochs": 1_000,
+    "lr": 10,
+    "r": 65_536,
+    "alpha": 1_000_000,
+    "batch_tokens": MOST,
+    "max_length": MOST,
+    "checkpoint_every": MOST,
+    "max_grad_norm": 1_000_000,
+}
+"""Setting -> the largest value that has a meaning."""
+MOST_SEEN = 100_000_000
+"""Rows of all epochs: the order of a training stands in memory as one list."""
 
 
 @dataclass
@@ -128,13 +142,26 @@ class Tuning:
         """The lesson's rows as `Example`s."""
         raise NotImplementedError
 
+    def rows_seen(self, rows: pa.Table) -> int:
+        """How many rows all epochs together read, those that come again counted each time."""
+        return len(rows) * self.epochs
+
+    def check_rows(self, rows: pa.Table) -> int:
+        """The same. Raises `UserError` where they are more than can stand in memory."""
+        if (seen := self.rows_seen(rows)) > MOST_SEEN:
+            raise UserError(
+                f"The method's settings make {seen:,} rows to read of {len(rows):,}; at most {MOST_SEEN:,} stand in "
+                "memory. Lower `epochs`, `repeat` or `balance`."
+            )
+        return seen
+
     def problems(self) -> list[str]:
         found = [
-            f"{name}: use a number above 0, not {getattr(self, name)}."
-            for name in ABOVE_ZERO
-            if getattr(self, name) <= 0
+            f"{name}: use a number above 0, at most {most:,}, not {shown(getattr(self, name))}."
+            for name, most in ABOVE_ZERO.items()
+            if not 0 < getattr(self, name) <= most
         ]
-        found += self.too_low(weight_decay=0)
+        found += outside(self, weight_decay=(0, 10))
         if not 0 <= self.warmup < 1:
             found.append(f"warmup: use a share of the steps from 0 to below 1, not {self.warmup}.")
         if self.tune not in TUNES:
@@ -150,14 +177,6 @@ class Tuning:
         elif self.track and not find_spec(self.track):
             found.append(f"track: {self.track} is not installed. Try pip install {self.track}, or leave `track` out.")
         return found
-
-    def too_low(self, **least: float) -> list[str]:
-        """What is wrong with settings that are below the least value they may have."""
-        return [
-            f"{name}: use {value} or a number above it, not {getattr(self, name)}."
-            for name, value in least.items()
-            if not getattr(self, name) >= value
-        ]
 
     def fitted(self, model: Any, question: Question, benchmark: Any, answers: list[str]) -> tuple[Any, bool]:
         """A question with these answers as an `Example`, and whether the prompt had to lose its beginning.

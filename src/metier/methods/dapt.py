@@ -12,7 +12,9 @@ from metier.errors import UserError
 from metier.methods import Lesson
 from metier.methods._tuning import Tuning
 from metier.records import documents
+from metier.settings import MOST, outside
 
+MOST_TOKENS = 10_000_000_000
 MOST_REPEATS = 4
 """Repeated data is worth nearly as much as new for about four epochs (Muennighoff et al. 2023, NeurIPS)."""
 
@@ -151,9 +153,8 @@ class Method(Tuning):
         found = super().problems()
         if not 0 <= self.replay < 1:
             found.append(f"replay: use a share from 0 to below 1, not {self.replay}.")
-        if self.block < 16:
-            found.append(f"block: use at least 16 tokens, not {self.block}.")
-        return found + self.too_low(tokens=0, look_every=0, look_rows=1, stall=0, patience=0)
+        found += outside(self, tokens=(0, MOST_TOKENS), block=(16, MOST), look_every=(0, MOST), look_rows=(1, MOST))
+        return found + outside(self, stall=(0, 1_000), patience=(0, MOST), general_margin=(0, 1_000))
 
 
 @dataclass

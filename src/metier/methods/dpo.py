@@ -8,10 +8,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from metier.errors import UserError
+from metier.errors import UserError, shown
 from metier.methods import Lesson
 from metier.methods._tuning import Tuning
 from metier.records import questions
+from metier.settings import outside
 
 
 @dataclass
@@ -114,10 +115,9 @@ class Method(Tuning):
 
     def problems(self) -> list[str]:
         found = super().problems()
-        if self.beta <= 0:
-            found.append(f"beta: use a number above 0, not {self.beta}.")
-        if self.anchor < 0:
-            found.append(f"anchor: use 0 or a number above it, not {self.anchor}.")
+        if not 0 < self.beta <= 1_000:
+            found.append(f"beta: use a number above 0 up to 1,000, not {shown(self.beta)}.")
+        found += outside(self, anchor=(0, 1_000))
         for name, known in (("loss", ("sigmoid", "ipo")), ("reference", ("start", "none"))):
             if getattr(self, name) not in known:
                 found.append(f"{name}: use {' or '.join(known)}, not {getattr(self, name)}.")

@@ -6,12 +6,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from metier import processes
-from metier.errors import Problems, UserError
+from metier.costs import cost_problems
+from metier.errors import Problems, UserError, shown
 from metier.methods import Lesson
 from metier.methods._tuning import Tuning
 from metier.records import Question, questions
 from metier.rewards import Reward, of_benchmarks, of_costs, of_scorer
 from metier.scorers.choice import Scorer as Choice
+from metier.settings import outside
 
 
 @dataclass
@@ -184,9 +186,13 @@ class Method(Tuning):
         found = super().problems()
         if self.tune == "full":
             found.append("tune: grpo trains an adapter, not all weights. Use lora or qlora.")
-        found += self.too_low(prompts=1, group=2, steps=0, max_tokens=0, beta=0)
-        if self.temperature <= 0:
-            found.append(f"temperature: use a number above 0, not {self.temperature}: answers must differ.")
+        found += outside(self, prompts=(1, 10_000), group=(2, 1_000), steps=(0, 1_000_000), max_tokens=(0, 100_000))
+        found += outside(self, beta=(0, 1_000))
+        if not 0 < self.temperature <= 100:
+            why = f"use a number above 0 up to 100, not {shown(self.temperature)}: answers must differ"
+            found.append(f"temperature: {why}.")
+        found += cost_problems(self.costs)
+        found += [f"weights: {shown(w)} is out of range." for w in self.weights if abs(w) > 1_000_000]
         if self.scale not in ("", "group", "batch", "none"):
             found.append(f"scale: use group, batch or none, not {self.scale}.")
         if self.weights and len(self.weights) != len(self.rewards):

@@ -6,10 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from metier.errors import UserError
+from metier.costs import cost_problems
+from metier.errors import UserError, shown
 from metier.methods import Lesson
 from metier.methods._tuning import NO_LABELS, Tuning
 from metier.records import questions
+from metier.settings import outside
 
 
 @dataclass
@@ -105,11 +107,10 @@ class Method(Tuning):
 
     def problems(self) -> list[str]:
         found = super().problems()
-        if self.kl < 0:
-            found.append(f"kl: use 0 or a number above it, not {self.kl}.")
-        if self.sharpness <= 0:
-            found.append(f"sharpness: use a number above 0, not {self.sharpness}.")
-        return found
+        found += outside(self, kl=(0, 1_000))
+        if not 0 < self.sharpness <= 1_000:
+            found.append(f"sharpness: use a number above 0 up to 1,000, not {shown(self.sharpness)}.")
+        return found + cost_problems(self.costs)
 
     def _labels(self, lesson: Lesson, task: str) -> list[str]:
         labels: list[str] = lesson.benchmarks[task].label_set(lesson.rows)

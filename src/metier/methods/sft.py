@@ -6,13 +6,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.compute as pc
 
-from metier.errors import UserError, nearest
+from metier.errors import UserError, nearest, shown
 from metier.methods import Lesson
 from metier.methods._devset import DevSet
 from metier.methods._tuning import NO_LABELS, Tuning
 from metier.records import Document, documents, questions
+from metier.settings import MOST, outside
+
+MOST_REPEATS, MOST_TOKENS = 1_000, 10_000_000_000
 
 
 @dataclass
@@ -69,6 +73,7 @@ class Method(Tuning):
 
     def _order(self, labelled: Any, lesson: Lesson) -> list[int]:
         """Positions of the labelled rows, some of them again."""
+        self.check_rows(lesson.rows)
         sources, tasks = labelled["source"].to_pylist(), labelled["task"].to_pylist()
         known = set(sources)
         for name in sorted(set(self.repeat) - known):  # no error: a pack's method may meet the user's own sources
@@ -76,6 +81,17 @@ class Method(Tuning):
         labels = list(zip(tasks, labelled["label"].to_pylist(), strict=True))
         order = balanced(labels, self.balance, lesson.seed)
         return [at for at in order for _ in range(self.repeat.get(sources[at], 1))]
+
+    def rows_seen(self, rows: pa.Table) -> int:
+        """As `_order` makes them, on average over the draw of `balance`, without making them."""
+        labelled = rows.filter(rows["label"].is_valid())
+        kinds = Counter(zip(*(labelled[name].to_pylist() for name in ("task", "label", "source")), strict=True))
+        labels: Counter[tuple[str, str]] = Counter()
+        for (task, label, _), count in kinds.items():
+            labels[task, label] += count
+        times = repeats(labels, self.balance)
+        made = sum(times[task, label] * n * self.repeat.get(source, 1) for (task, label, source), n in kinds.items())
+        return (round(made) + len(rows) - len(labelled)) * self.epochs
 
     def _read(self, model: Any, document: Document) -> list[Any]:
         """Raw text in blocks of `max_length`; the first token of a block is only read."""
@@ -89,8 +105,13 @@ class Method(Tuning):
         found = super().problems()
         if not 0 <= self.balance <= 1:
             found.append(f"balance: use a number from 0 to 1, not {self.balance}.")
-        found += [f"repeat: use 1 or more times for {name}, not {n}." for name, n in self.repeat.items() if n < 1]
-        return found + self.too_low(tokens=0, look_every=0, look_rows=1, patience=0)
+        found += [
+            f"repeat: use 1 to {MOST_REPEATS:,} times for {shown(name)}, not {shown(n)}."
+            for name, n in self.repeat.items()
+            if not 1 <= n <= MOST_REPEATS
+        ]
+        found += outside(self, tokens=(0, MOST_TOKENS), look_every=(0, MOST), look_rows=(1, MOST), patience=(0, MOST))
+        return found
 
 
 def balanced(labels: Sequence[tuple[str, str]], balance: float, seed: int) -> list[int]:
@@ -102,12 +123,16 @@ def balanced(labels: Sequence[tuple[str, str]], balance: float, seed: int) -> li
     """
     if not balance:
         return list(range(len(labels)))
-    counts, generator = Counter(labels), random.Random(f"balance:{seed}")
+    times, generator = repeats(Counter(labels), balance), random.Random(f"balance:{seed}")
+    found: list[int] = []
+    for position, label in enumerate(labels):
+        found += [position] * (int(times[label]) + (generator.random() < times[label] % 1))
+    return found
+
+
+def repeats(counts: Counter[tuple[str, str]], balance: float) -> dict[tuple[str, str], float]:
+    """How often the rows of each (task, label) are read in an epoch."""
     most: Counter[str] = Counter()
     for (task, _), count in counts.items():
         most[task] = max(most[task], count)
-    found: list[int] = []
-    for position, label in enumerate(labels):
-        times = (most[label[0]] / counts[label]) ** balance
-        found += [position] * (int(times) + (generator.random() < times % 1))
-    return found
+    return {(task, label): (most[task] / count) ** balance for (task, label), count in counts.items()}

@@ -7,6 +7,7 @@ import numpy as np
 from metier.metrics import Floats, Outcomes
 from metier.metrics._probabilities import equal_mass, stated
 from metier.metrics._ratio import ratio
+from metier.settings import outside
 
 
 @dataclass
@@ -27,7 +28,7 @@ class Metric:
     reads = "probabilities"
 
     def problems(self) -> list[str]:
-        return [] if self.bins > 0 else [f"bins: use a number above 0, not {self.bins}."]
+        return outside(self, bins=(1, 1_000))
 
     def statistics(self, outcomes: Outcomes) -> Floats:
         n, given = len(outcomes.answers), stated(outcomes)

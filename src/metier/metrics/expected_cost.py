@@ -25,6 +25,9 @@ class Metric:
     share_of_right = False
     reads = "labels"
 
+    def problems(self) -> list[str]:
+        return prices.cost_problems(self.costs)
+
     def decide(self, probabilities: Floats, labels: Sequence[str]) -> NDArray[np.int64]:
         """(n, labels) probabilities -> (n,) the label of least expected cost: what the cheap baseline says where this
         metric decides, since a model may have learned the prices too (`min_risk`)."""

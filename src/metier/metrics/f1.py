@@ -1,9 +1,11 @@
 """Precision and recall of the labels that matter, in one figure."""
 
+from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
 
+from metier.errors import shown
 from metier.metrics import Floats, Outcomes
 from metier.metrics._ratio import ratio
 
@@ -24,6 +26,8 @@ class Metric:
     reads = "labels"
 
     def problems(self) -> list[str]:
+        if twice := [label for label, count in Counter(self.positive).items() if count > 1]:
+            return [f"positive: {shown(twice[0])} stands in it twice."]
         return [] if self.positive else ["positive: name at least one label."]
 
     def statistics(self, outcomes: Outcomes) -> Floats:

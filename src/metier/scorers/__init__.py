@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 import xxhash
 
+from metier.patterns import TooSlow
 from metier.records import Question
 
 
@@ -23,6 +24,9 @@ class Judgement:
     """The answer as it was understood; None: nothing could be read out of it."""
     parts: dict[str, float] | None = None
     """Counts that a metric adds up over all answers (hits, wanted, given)."""
+
+
+UNJUDGED = Judgement(None, None)
 
 
 @dataclass(frozen=True)
@@ -126,6 +130,14 @@ def judged(scorer: Any, said: str, question: Question) -> Judgement:
     cuts = [said.find(stop) for stop in getattr(scorer, "stop", None) or () if stop in said]
     judgement: Judgement = scorer.judge(said[: min(cuts)] if cuts else said, question)
     return judgement
+
+
+def scored(scorer: Any, said: str, question: Question) -> Judgement:
+    """As `judged`; what a scorer's pattern takes too long on could not be judged."""
+    try:
+        return judged(scorer, said, question)
+    except TooSlow:
+        return UNJUDGED
 
 
 def misfit(scorer: Any, question: Question) -> str | None:

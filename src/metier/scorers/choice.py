@@ -31,6 +31,8 @@ class Scorer:
     gives = ("probabilities",)
 
     def problems(self) -> list[str]:
+        if self.length == "pmi" and not self.unconditional.strip():
+            return ["unconditional: with `pmi` it is what the model reads, and it is empty."]
         return [] if self.length in ("none", "byte", "pmi") else [f"length: use none, byte or pmi, not {self.length}."]
 
     def ask(self, model: Any, benchmark: Any, questions: Sequence[Question], labels: Sequence[str]) -> "ChoiceAsking":

@@ -1,18 +1,23 @@
 """The answer is what an extractor reads out of the model's free text."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from metier import patterns
+from metier.errors import shown
 from metier.records import Question
-from metier.scorers import Answer, Judgement, answered, same
+from metier.scorers import UNJUDGED, Answer, Judgement, answered, same
 from metier.scorers._room import fitted
+from metier.settings import outside
 
 
 @dataclass
 class Scorer:
-    """Greedy text, then a pattern; text in which the pattern finds nothing could not be judged, which is not wrong."""
+    """Greedy text, then a pattern; text in which the pattern finds nothing could not be judged, which is not wrong.
+
+    Nor could text on which the pattern takes too long (half a second).
+    """
 
     max_tokens: int = 64
     """Longest answer, in tokens."""
@@ -25,20 +30,21 @@ class Scorer:
     chooses = False
 
     def problems(self) -> list[str]:
-        found = [] if self.max_tokens > 0 else [f"max_tokens: use a number above 0, not {self.max_tokens}."]
+        found = outside(self, max_tokens=(1, 100_000))
+        if "" in self.stop:
+            found.append("stop: an empty text stands in it, and every answer would end before its first letter.")
         try:
-            groups = re.compile(self.pattern).groups
-        except re.error as error:
-            return [*found, f"pattern: {self.pattern!r} is no regular expression: {error}."]
-        return found if groups else [*found, f"pattern: {self.pattern!r} has no group. Put ( ) around the answer."]
+            groups = patterns.compiled(self.pattern).groups
+        except ValueError as error:
+            return [*found, f"pattern: {error}."]
+        return found if groups else [*found, f"pattern: {shown(self.pattern)} has no group. Put ( ) around the answer."]
 
     def ask(self, model: Any, benchmark: Any, questions: Sequence[Question], labels: Sequence[str]) -> "TextAsking":
         return TextAsking(self, model, benchmark, questions)
 
     def extract(self, said: str) -> str | None:
-        """The answer in a text, or None where the pattern finds none."""
-        found = [match for match in re.finditer(self.pattern, said) if match[1]]
-        return found[-1][1] if found else None
+        """The answer in a text, or None where the pattern finds none. Raises `TooSlow`."""
+        return patterns.last_group(self.pattern, said)
 
     def judge(self, said: str, question: Question) -> Judgement:
         answer = self.extract(said)
@@ -66,6 +72,8 @@ class TextAsking:
     def _judge(self, said: str, question: Question) -> Judgement:
         try:
             judgement: Judgement = self.scorer.judge(said, question)
+        except patterns.TooSlow:
+            return UNJUDGED
         except Exception as error:  # of all the questions in a batch, say which
             raise RuntimeError(f"question {question.id}: {error}") from error
         return judgement

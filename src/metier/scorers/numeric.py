@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from metier.records import Question
 from metier.scorers import Judgement
 from metier.scorers.generate import Scorer as Generate
+from metier.settings import outside
 
 PERCENT = ("%", "percent")
 SCALES = {"": 1.0, "thousand": 1e3, "million": 1e6, "billion": 1e9, "trillion": 1e12, "k": 1e3, "m": 1e6, "bn": 1e9}
@@ -37,6 +38,10 @@ class Scorer(Generate):
     """Behind this the final answer stands, if the text has it."""
 
     version = 3
+
+    def problems(self) -> list[str]:
+        found = super().problems() + outside(self, tolerance=(0, 1))
+        return found if self.marker else [*found, "marker: an empty text stands everywhere. Give a text."]
 
     def judge(self, said: str, question: Question) -> Judgement:
         """`question.fields["scale"]`, where there is one, says in what the right answer is counted."""

@@ -1,8 +1,8 @@
 """Was an instruction followed? A pattern that stands with the question decides."""
 
-import re
 from dataclasses import dataclass, field
 
+from metier import patterns
 from metier.records import Question
 from metier.scorers import Judgement
 from metier.scorers.generate import Scorer as Generate
@@ -12,8 +12,8 @@ from metier.scorers.generate import Scorer as Generate
 class Scorer(Generate):
     """Right where the whole answer matches the regular expression in the question's field `must`; else wrong.
 
-    Never "could not be judged": an answer in another shape is just what is being looked for (after the verifiable
-    instructions of IFEval; Zhou et al. 2023).
+    "Could not be judged" is only an answer on which the pattern takes too long (half a second). One in another shape is
+    just what is being looked for (after the verifiable instructions of IFEval; Zhou et al. 2023).
     """
 
     max_tokens: int = 48
@@ -25,4 +25,4 @@ class Scorer(Generate):
 
     def judge(self, said: str, question: Question) -> Judgement:
         text = said.strip()
-        return Judgement(float(re.fullmatch(question.fields["must"], text, re.DOTALL) is not None), text)
+        return Judgement(float(patterns.matches_whole(question.fields["must"], text, dot_all=True)), text)

@@ -21,7 +21,7 @@ class Shape:
                 raise Wrong(
                     f"has no text in '{column}'. Give prompt, chosen and rejected as texts, or as lists of turns."
                 )
-        return {"text": row["prompt"], "chosen": row["chosen"], "rejected": row["rejected"]}
+        return _different({"text": row["prompt"], "chosen": row["chosen"], "rejected": row["rejected"]})
 
 
 def _from_turns(row: dict[str, Any]) -> dict[str, str]:
@@ -30,4 +30,11 @@ def _from_turns(row: dict[str, Any]) -> dict[str, str]:
     chosen, rejected = (answered(before + turns(row[side], side), start=len(before)) for side in ("chosen", "rejected"))
     if chosen["text"] != rejected["text"]:
         raise Wrong("has answers to two different prompts: 'chosen' and 'rejected' differ before the last answer.")
-    return {"text": chosen["text"], "chosen": chosen["label"], "rejected": rejected["label"]}
+    return _different({"text": chosen["text"], "chosen": chosen["label"], "rejected": rejected["label"]})
+
+
+def _different(pair: dict[str, str]) -> dict[str, str]:
+    """The pair itself. Raises `Wrong` where its answers are the same: nobody preferred anything."""
+    if pair["chosen"].split() == pair["rejected"].split():
+        raise Wrong("has the same answer in 'chosen' and 'rejected'. Remove the row, or give the answer that lost.")
+    return pair

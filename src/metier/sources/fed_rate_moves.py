@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from metier.settings import MOST, outside
 from metier.sources._dataset import Dataset
 
 
@@ -29,6 +30,9 @@ class Source(Dataset):
     )
     characters: int = 1500
     """So much of the beginning of a text is read."""
+
+    def problems(self) -> list[str]:
+        return super().problems() + outside(self, characters=(1, MOST))
 
     def row(self, raw: dict[str, Any]) -> dict[str, Any] | None:
         found = super().row(raw)

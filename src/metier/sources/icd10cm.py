@@ -14,6 +14,7 @@ import pyarrow as pa
 import xxhash
 
 from metier.records import rows_to_table
+from metier.settings import outside
 from metier.sources import NamedSource
 
 # The official titles, shortened to the words that a coder uses for the chapter. All 22 are different from the first
@@ -54,6 +55,9 @@ class Source(NamedSource):
     url: str = "https://pypi.org/project/simple-icd-10-cm/1.5.0/"
     description_length: int = 4
     """Code descriptions are training rows up to this many characters of the code (3: categories only; 0: none)."""
+
+    def problems(self) -> list[str]:
+        return outside(self, description_length=(0, 100))
 
     def rows(self) -> pa.Table:
         import simple_icd_10_cm as icd

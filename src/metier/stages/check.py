@@ -22,6 +22,7 @@ from metier.records import Question, questions
 from metier.stages._context import check_context
 from metier.stages.curate import for_learning
 from metier.stats import FEWEST_CLUSTERS, effective_clusters, smallest_visible_share
+from metier.steps.select import Step as Select
 
 SAMPLE = 200
 """Rows of each method from which its time is estimated."""
@@ -51,7 +52,7 @@ def check(recipe: Recipe) -> dict[str, Any]:
     rows = known.filter(pc.equal(pc.fill_null(known["split"], "train"), "train"))
     if not len(rows):
         raise UserError("There are no rows to learn from. Name a source with a `label` column, or with text.")
-    budget = min([step.rows for name, step in recipe.build_steps() if name == "select"] + [len(rows)])
+    budget = min([step.rows for _, step in recipe.build_steps() if isinstance(step, Select)] + [len(rows)])
     train = min(budget, QUICK_ROWS) if recipe.quick else budget
     asked = _asked(recipe, benchmarks, known)
     model = load(recipe.model)

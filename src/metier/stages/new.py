@@ -17,6 +17,7 @@ from metier.errors import UserError
 from metier.formats import Broken
 from metier.formats._bytes import half_pair, opened
 from metier.formats._files import Found, found, pieces
+from metier.names import file_name
 from metier.recipe import DEFAULT_INDUSTRY
 from metier.records import rows_to_table
 from metier.stages._columns import SIDES, Columns, absent
@@ -76,8 +77,7 @@ def new(name: str, folder: Path, industry: str | None = None, into: Path = Path(
 
 
 def _target(name: str, into: Path) -> Path:
-    if not re.fullmatch(r"\w[\w.-]{0,99}", name):
-        raise UserError(f"'{name}' becomes a folder: use letters, digits, '-', '_' and '.', and no path.")
+    file_name(file_name(name, "name of the new folder") + "-test", "name of its test")
     target = into / name
     if target.exists() or target.is_symlink():
         raise UserError(f"{target} is there already, and nothing is overwritten. Take another name or remove it.")

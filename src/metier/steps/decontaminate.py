@@ -11,6 +11,7 @@ from metier.kernels.folding import foldable
 from metier.kernels.overlap import Runs, index, occurrences, run_hashes
 from metier.kernels.words import sequence_hashes, word_hashes
 from metier.records import Question, canonical
+from metier.settings import MOST, outside
 from metier.steps import Sifted, Surroundings, sift
 from metier.steps._compared import compared, question_text
 
@@ -68,9 +69,7 @@ class Step:
 
     def problems(self) -> list[str]:
         found = [] if 0 < self.coverage <= 1 else [f"coverage: use a share above 0 up to 1, not {self.coverage}."]
-        return found + (
-            [] if self.longest > RUNS[0][1] else [f"longest: use more than {RUNS[0][1]}, not {self.longest}."]
-        )
+        return found + (outside(self, longest=(RUNS[0][1] + 1, MOST)))
 
 
 def overlap(rows: pa.Table, benchmarks: list[Any]) -> dict[str, str]:

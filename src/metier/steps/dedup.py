@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from metier.kernels.folding import foldable
 from metier.kernels.minhash import near_duplicates
 from metier.kernels.words import GOLD
+from metier.settings import outside
 from metier.steps import Sifted, Surroundings, sift
 from metier.steps._compared import beside, compared
 
@@ -117,6 +118,7 @@ class Step:
 
     def problems(self) -> list[str]:
         found = [] if 0.5 <= self.threshold <= 1 else [f"threshold: use a share from 0.5 to 1, not {self.threshold}."]
+        found += outside(self, alarm=(0, 1))
         for name, known in (("contradictions", ("drop", "keep")), ("keeper", ("first", "longest"))):
             if getattr(self, name) not in known:
                 found.append(f"{name}: use {' or '.join(known)}, not {getattr(self, name)}.")

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from metier.records import canonical
+from metier.settings import MOST, outside
 from metier.steps import Sifted, Surroundings, sift
 from metier.steps._label_noise import Suspect, suspects
 
@@ -97,6 +98,7 @@ class Step:
 
     def problems(self) -> list[str]:
         found = [] if self.min_words <= self.max_words else ["min_words is above max_words: every row would go."]
+        found += outside(self, min_words=(0, MOST), max_words=(1, MOST))
         for name in ("repeated_lines", "top_pair", "broken", "symbols"):
             if not 0 <= getattr(self, name) <= 1:
                 found.append(f"{name}: use a share between 0 and 1, not {getattr(self, name)}.")

@@ -1,7 +1,6 @@
 """Choose the training rows to a stated budget."""
 
 import gzip
-import json
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,9 +11,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from metier import mapped
+from metier import mapped, strict_json
 from metier.benchmarks import drawn_positions
 from metier.errors import UserError, nearest
+from metier.settings import MOST, outside
 from metier.steps import Sifted, Surroundings, sift
 
 BUCKETS = 10_000
@@ -121,7 +121,7 @@ class Step:
         return file_sha256(Path(self.target)) if self.target and _is_file(self.target) else ""
 
     def problems(self) -> list[str]:
-        found = [] if self.rows > 0 else [f"rows: use a number above 0, not {self.rows}."]
+        found = outside(self, rows=(1, MOST))
         known = ("random", "importance", "similar", "diverse")
         if self.by not in known:
             found.append(f"by: there is no way '{self.by}'.{nearest(self.by, known)}")
@@ -244,7 +244,7 @@ def _target_texts(target: str, around: Surroundings, tasks: set[str]) -> list[st
 def _texts_of(path: str) -> list[str]:
     try:
         with (gzip.open if path.endswith(".gz") else open)(path, "rt", encoding="utf-8") as stream:
-            raw = [json.loads(line) for line in stream if line.strip()]
+            raw = [strict_json.loads(line) for line in stream if line.strip()]
     except (ValueError, OSError, EOFError, zlib.error) as error:  # ValueError: broken JSON and broken UTF-8
         raise UserError(f"The target {path} cannot be read: {error}") from error
     if not raw or not all(isinstance(row, dict) and isinstance(row.get("text"), str) for row in raw):
