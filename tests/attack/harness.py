@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import gc
 import io
 import json
 import os
@@ -174,6 +175,7 @@ class Field:
         assert done.code == 0, done.stderr
         self.figures = figures(self.run)
         self.files = sorted(str(path.relative_to(self.run)) for path in self.run.rglob("*") if path.is_file())
+        gc.freeze()  # `check` and training collect garbage often: all that was imported need not be looked through again
         self.model = Path(os.environ["METIER_CACHE"]) / "models" / "fake"
 
     @contextlib.contextmanager
