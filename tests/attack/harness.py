@@ -175,7 +175,7 @@ class Field:
         assert done.code == 0, done.stderr
         self.figures = figures(self.run)
         self.files = sorted(str(path.relative_to(self.run)) for path in self.run.rglob("*") if path.is_file())
-        gc.freeze()  # `check` and training collect garbage often: all that was imported need not be looked through again
+        gc.freeze()  # `check` and training collect garbage often, and need not look through all that was imported
         self.model = Path(os.environ["METIER_CACHE"]) / "models" / "fake"
 
     @contextlib.contextmanager
