@@ -1,5 +1,6 @@
 """How many examples the property tests try, and the finished run that they attack."""
 
+import gc
 import tempfile
 
 import pytest
@@ -27,3 +28,4 @@ def field(cache, tmp_path_factory):
     before = tempfile.tempdir
     yield Field(tmp_path_factory.mktemp("attack"))
     tempfile.tempdir = before
+    gc.unfreeze()

@@ -1,6 +1,8 @@
 """The command line called in this process, with all that it says and writes watched; and a finished run to attack."""
 
 import contextlib
+import functools
+import gc
 import io
 import json
 import os
@@ -15,6 +17,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from metier import cli
 
@@ -60,12 +64,14 @@ class _Watch:
             self.add(args[0])
         elif event in ("os.rename", "os.link", "os.symlink"):
             self.add(args[1])
-        elif event in ("os.remove", "os.rmdir", "os.truncate"):
-            self.add(args[0])
+        elif event in ("os.remove", "os.rmdir"):
+            self.add(args[0], args[1])
 
-    def add(self, path: Any) -> None:
+    def add(self, path: Any, folder: int = -1) -> None:
         if isinstance(path, str | bytes | os.PathLike):
-            self.paths.append(os.path.abspath(os.fsdecode(path)))
+            # `shutil.rmtree` names what it removes from within an open folder.
+            beside = os.readlink(f"/proc/self/fd/{folder}") if folder >= 0 else os.getcwd()
+            self.paths.append(os.path.normpath(os.path.join(beside, os.fsdecode(path))))
 
 
 _watch = _Watch()
@@ -169,6 +175,7 @@ class Field:
         assert done.code == 0, done.stderr
         self.figures = figures(self.run)
         self.files = sorted(str(path.relative_to(self.run)) for path in self.run.rglob("*") if path.is_file())
+        gc.freeze()  # `check` and training collect garbage often, and need not look through all that was imported
         self.model = Path(os.environ["METIER_CACHE"]) / "models" / "fake"
 
     @contextlib.contextmanager
@@ -181,6 +188,19 @@ class Field:
             yield box
         finally:
             shutil.rmtree(box)
+
+    @functools.cache  # noqa: B019 - one field a session
+    def export(self, to: str) -> dict[str, bytes]:
+        """What an export of the untouched run writes, from the untouched model."""
+        with pytest.MonkeyPatch.context() as patch, self.box() as box:
+            patch.setenv("METIER_CACHE", str(self.model.parents[1]))
+            assert call("export", self.run, "--to", to, "--out", box / "out", inside=box).code == 0
+            return exported(box / "out")
+
+    @functools.cache  # noqa: B019
+    def comparison(self) -> str:
+        """What is said of the untouched run beside itself."""
+        return call("compare", self.run, self.run, inside=self.root).stdout
 
     def copy(self, box: Path) -> Path:
         """The finished run in a box."""

@@ -135,7 +135,7 @@ CHANGES: list[Callable[[Any, dict[str, Any]], dict[str, Any]]] = [
 def recipes(draw: Any) -> str:
     """A recipe with a hostile value somewhere, as the text of its file."""
     recipe = triage()
-    change = draw(st.sampled_from([*CHANGES[:3], *CHANGES]))
+    change = draw(st.sampled_from([*CHANGES[:4], *CHANGES]))
     return yaml.safe_dump(change(draw, recipe), sort_keys=False, allow_unicode=draw(st.booleans()))
 
 
