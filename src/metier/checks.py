@@ -160,8 +160,8 @@ def lookalike_problems(benchmark: Any, rows: pa.Table) -> list[str]:
         spellings[loosely(label)].append(label)
     return [
         f"Benchmark '{benchmark.name}': the labels {' and '.join(map(shown, found))} differ only in case, white space "
-        f"or the form of a letter, and would be {len(found)} classes ({_places(where, found)}). Write them alike in the "
-        "data; if they are different answers, name them all under the benchmark's `labels`."
+        f"or the form of a letter, and would be {len(found)} classes ({_places(where, found)}). Write them alike in "
+        "the data; if they are different answers, name them all under the benchmark's `labels`."
         for found in spellings.values()
         if len(found) > 1 and not set(found) <= set(benchmark.labels)
     ]
