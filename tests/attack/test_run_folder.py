@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from metier import cli
 from metier.errors import UserError
 from metier.marks import hashed, read_hashed
 from metier.progress import Progress
@@ -18,32 +17,13 @@ from metier.stages.evaluate import _resume, evaluate
 from metier.stages.export import export
 from metier.stages.report import report
 from metier.stages.train import train
+from tests.attack.harness import call
 from tests.tiny import write_triage
 
 
-@pytest.fixture(scope="module")
-def original(cache, tmp_path_factory):
-    """A finished quick run; nobody writes into it."""
-    folder = tmp_path_factory.mktemp("finished")
-    recipe = write_triage(folder)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("sys.argv", ["metier", "run", str(recipe), "--quick", "--out", str(folder / "run")])
-        cli.main()
-    return folder / "run"
-
-
 @pytest.fixture
-def run_folder(original, tmp_path):
-    return shutil.copytree(original, tmp_path / "run")
-
-
-def code(monkeypatch, *words: object) -> int:
-    monkeypatch.setattr("sys.argv", ["metier", *map(str, words)])
-    try:
-        cli.main()
-    except SystemExit as stop:
-        return int(stop.code or 0)
-    return 0
+def run_folder(field, tmp_path):
+    return field.copy(tmp_path)
 
 
 def edit(path: Path, old: str, new: str) -> None:
@@ -79,38 +59,38 @@ def test_an_edited_recipe_of_a_finished_run_is_refused_by_key(run_folder, old, n
     assert (recipe.read_bytes(), (run_folder / "lock.json").read_bytes()) == (edited, lock)
 
 
-def test_an_emptied_recipe_is_not_the_default_recipe(run_folder, monkeypatch, capsys):
+def test_an_emptied_recipe_is_not_the_default_recipe(run_folder, tmp_path):
     (run_folder / "recipe.yaml").write_text("\n")
-    assert code(monkeypatch, "report", run_folder) == 3
-    assert "recipe.yaml is empty" in capsys.readouterr().err
+    done = call("report", run_folder, inside=tmp_path)
+    assert done.code == 3 and "recipe.yaml is empty" in done.stderr
     assert (run_folder / "recipe.yaml").read_text() == "\n"
 
 
-def test_a_removed_recipe_is_written_again_from_the_lock(run_folder, original, monkeypatch):
+def test_a_removed_recipe_is_written_again_from_the_lock(run_folder, field, tmp_path):
     (run_folder / "recipe.yaml").unlink()
-    assert code(monkeypatch, "report", run_folder) == 0
-    assert (run_folder / "recipe.yaml").read_text() == (original / "recipe.yaml").read_text()
+    assert call("report", run_folder, inside=tmp_path).code == 0
+    assert (run_folder / "recipe.yaml").read_text() == (field.run / "recipe.yaml").read_text()
 
 
-def test_comments_in_a_runs_own_recipe_are_kept(run_folder, monkeypatch):
+def test_comments_in_a_runs_own_recipe_are_kept(run_folder, tmp_path):
     edit(run_folder / "recipe.yaml", "model: fake", "model: fake  # two layers")
-    assert code(monkeypatch, "report", run_folder) == 0
+    assert call("report", run_folder, inside=tmp_path).code == 0
     assert "# two layers" in (run_folder / "recipe.yaml").read_text()
 
 
-def test_edited_steps_are_taken_over_before_training_only(run_folder, monkeypatch, capsys):
+def test_edited_steps_are_taken_over_before_training_only(run_folder, tmp_path):
     shutil.rmtree(run_folder / "train")
     edit(run_folder / "recipe.yaml", "- normalise\n", "")
-    assert code(monkeypatch, "curate", run_folder) == 0
-    assert "The steps were edited" in capsys.readouterr().err
+    done = call("curate", run_folder, inside=tmp_path)
+    assert done.code == 0 and "The steps were edited" in done.stderr
     assert "normalise" not in read_hashed(run_folder / "lock.json", "")["recipe"]
 
 
-def test_a_run_without_its_lock_is_not_believed(run_folder, monkeypatch, capsys):
+def test_a_run_without_its_lock_is_not_believed(run_folder, tmp_path):
     (run_folder / "lock.json").unlink()
     edit(run_folder / "recipe.yaml", "quick: true", "quick: false")
-    assert code(monkeypatch, "report", run_folder) == 3
-    assert "lock.json is missing" in capsys.readouterr().err
+    done = call("report", run_folder, inside=tmp_path)
+    assert done.code == 3 and "lock.json is missing" in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -153,13 +133,13 @@ def test_a_baseline_that_was_taken_away_with_its_mark_is_missed(run_folder):
         report(saved_run(run_folder, Progress()))
 
 
-def test_changed_answers_are_asked_again_and_the_verdict_is_the_same(run_folder, original):
+def test_changed_answers_are_asked_again_and_the_verdict_is_the_same(run_folder, field):
     forged(run_folder / "evaluate" / "tuned" / "triage.jsonl")
     run = saved_run(run_folder, Progress())
     evaluate(run)
     report(run)
     for file in ("evaluate/tuned/triage.jsonl", "evaluate/base/triage.jsonl"):
-        assert (run_folder / file).read_bytes() == (original / file).read_bytes()
+        assert (run_folder / file).read_bytes() == (field.run / file).read_bytes()
 
 
 @pytest.mark.parametrize("file", ["adapter_model.safetensors", "adapter_config.json"])
@@ -235,18 +215,15 @@ def test_samples_of_the_harness_that_are_malformed_are_named(run_folder, tmp_pat
 
 
 def test_a_model_that_gives_no_numbers_stops_the_evaluation(run_folder):
-    from dataclasses import replace
+    from metier.engine.model import load
+    from metier.stages.evaluate import _answers
 
-    from metier.stages.evaluate import _answers, read_answers
-
-    answers = read_answers(saved_run(run_folder, Progress()), "tuned", "triage")
-
-    class Asking:
-        def answer(self, batch):
-            return [replace(answers[0], log_likelihoods=(float("nan"), -1.0))]
-
-    with pytest.raises(UserError, match="no number"):
-        _answers(Asking(), [0], [])
+    [benchmark] = saved_run(run_folder, Progress()).recipe.build_benchmarks()
+    model, asked = load("fake"), benchmark.questions(3)
+    model.network.model.norm.weight.data.fill_(float("nan"))
+    asking = benchmark.build_scorer().ask(model, benchmark, asked, ["cardiology", "dermatology"])
+    with pytest.raises(UserError, match=f"no number.*question {asked[asking.batches[0][0]].id}"):
+        _answers(asking, asking.batches[0], asked)
 
 
 def test_a_run_of_another_recipe_is_not_written_over(run_folder, tmp_path):
