@@ -1,7 +1,6 @@
 """From a model's name to a folder of safetensors: alias, hub id or folder; never pickle, never remote code."""
 
 import contextlib
-import hashlib
 import os
 import re
 import shutil
@@ -12,6 +11,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from metier.engine import model_files
+from metier.engine.model_files import file_sha256, of_files
 from metier.errors import UserError, nearest
 
 HUB_TIMEOUT_S = 5.0
@@ -85,18 +86,16 @@ def folder(model: str, say: Callable[[str], None] = print) -> Path:
 
 
 def sha256(path: Path) -> str:
-    """Hash of a file, or of all in a folder that changes answers: weights, config, tokenizer and chat template (names
-    and contents, in order of name)."""
-    digest = hashlib.sha256()
-    read = ("*.safetensors", "config.json", "tokenizer*", "*.jinja")
-    files = [path] if path.is_file() else sorted(file for pattern in read for file in path.glob(pattern))
-    for file in files:
-        if path.is_dir():
-            digest.update(file.name.encode())
-        with open(file, "rb") as stream:
-            while block := stream.read(1 << 22):
-                digest.update(block)
-    return digest.hexdigest()
+    """Hash of a file, or of all in a model's folder that a library loads: weights and their index, configs, tokenizer,
+    chat templates (names and contents, in order of name)."""
+    return file_sha256(path) if path.is_file() else of_files(path, model_files.loaded(path))
+
+
+def tuned_sha256(folder: Path) -> str:
+    """Hash of all that is loaded of an adapter's folder (its weights and `adapter_config.json`) or of a folder of all
+    weights."""
+    wanted = model_files.WHOLE if is_whole(folder) else model_files.ADAPTER
+    return of_files(folder, model_files.loaded(folder, wanted))
 
 
 def _check_folder(path: Path) -> None:
@@ -216,7 +215,7 @@ def _quiet() -> Iterator[None]:
 
 def is_whole(tuned: Path) -> bool:
     """Whether what was tuned is all weights, in a folder as transformers writes it, and not an adapter."""
-    return (tuned / "model.safetensors").is_file()
+    return any((tuned / name).is_file() for name in ("model.safetensors", "model.safetensors.index.json"))
 
 
 def adapter_file(tuned: Path) -> Path:
