@@ -7,13 +7,12 @@ from typing import Any
 
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
-from safetensors.torch import load_file
 
-from metier.engine import answers, fused_lora, tree_attention
+from metier.engine import answers, fused_lora, loading, tree_attention
 from metier.engine.answers import Reader
 from metier.engine.examples import Example
 from metier.engine.model import LanguageModel, default_dtype
-from metier.engine.weights import adapter_file, is_whole
+from metier.engine.weights import is_whole
 from metier.errors import UserError
 
 
@@ -68,14 +67,9 @@ def set_attention(network: Any, read: Reader) -> None:
 def with_adapter(network: Any, lora: LoraConfig | None, start: Path | None) -> Any:
     """The network with a new adapter, or with what is in `start`. Raises `UserError` where it has no such layers, and
     where the adapter was made for another model."""
+    if start:
+        return loading.put_whole(network, start) if is_whole(start) else loading.with_adapter(network, start, True)
     try:
-        if start and is_whole(start):
-            found = network.load_state_dict(load_file(adapter_file(start)), strict=False)
-            if found.unexpected_keys:
-                raise ValueError(f"there is no weight {found.unexpected_keys[0]}.")
-            return network
-        if start:
-            return PeftModel.from_pretrained(network, start, is_trainable=True)
         return get_peft_model(network, lora) if lora else network
     except (ValueError, RuntimeError) as error:
         layers = {name.split(".")[-1] for name, layer in network.named_modules() if isinstance(layer, torch.nn.Linear)}

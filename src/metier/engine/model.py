@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from metier.engine import weights
+from metier.engine import loading, weights
 from metier.engine.asked_once import asked_once
 from metier.engine.generation import Generator
 from metier.engine.likelihood import CopyScorer, OptionScorer, PlainScorer, TreeScorer, cast_weights, gate, takes_trees
@@ -102,8 +102,7 @@ def load(
 
     `adapter` may also be a folder of all weights. `in_4_bit`: NF4 by bitsandbytes, to train an adapter over it.
     """
-    from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
-    from transformers.utils import logging
+    from transformers import BitsAndBytesConfig
 
     for_answering()
     keep_few_kernels()
@@ -118,23 +117,12 @@ def load(
     packed: dict[str, Any] = (
         {"quantization_config": nf4, "device_map": {"": torch.cuda.current_device()}} if in_4_bit else {}
     )
-    logging.disable_progress_bar()  # loading takes a second, and its bar would tear ours
-    try:
-        network = AutoModelForCausalLM.from_pretrained(
-            whole or folder, dtype=torch.float32, use_safetensors=True, trust_remote_code=False, **packed
-        )
-        tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
-    except (OSError, ValueError) as error:
-        raise UserError(f"The model in {folder} cannot be loaded: {error}") from error
+    network = loading.network(whole or folder, dtype=torch.float32, **packed)
+    tokenizer = loading.tokenizer(folder)
     if in_4_bit:
         return LanguageModel(folder, network.eval(), tokenizer, warn)
     if adapter is not None and not whole:
-        from peft import PeftModel
-
-        try:
-            network = PeftModel.from_pretrained(network, adapter).merge_and_unload()
-        except (RuntimeError, ValueError, OSError) as error:
-            raise UserError(f"The adapter {adapter} does not fit the model {name}: {error}") from error
+        network = loading.with_adapter(network, adapter).merge_and_unload()
     # Peft leaves weights frozen, and where nothing can ask for gradients torch multiplies a slice (the last token of
     # each prompt) by a copy of the head for every row: 76 answers took 15.1 s in place of 8.5, and 4 GB more.
     network.requires_grad_(True)
