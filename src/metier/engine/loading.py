@@ -1,6 +1,7 @@
 """Networks, tokenizers and adapters from folders: whole, or refused by the name of what is wrong."""
 
 import math
+import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 import torch
 
 from metier.engine import model_files
-from metier.engine.model_files import first_line
+from metier.engine.model_files import understood
 from metier.errors import UserError
 
 NAMED = 3
@@ -143,20 +144,6 @@ def put_whole(network: Any, folder: Path) -> Any:
 
 
 @contextmanager
-def understood(what: str, where: Path) -> Iterator[None]:
-    """What a library says of files that it cannot read, as the user's to fix: each raises errors of its own kinds, and
-    Rust's panics are not even `Exception`s."""
-    try:
-        yield
-    except (UserError, MemoryError):
-        raise
-    except BaseException as error:
-        if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
-            raise
-        raise UserError(f"{what}: {first_line(error)}. Fetch or save {where} again.") from error
-
-
-@contextmanager
 def quiet() -> Iterator[None]:
     """The libraries' reports aside: what they only warn of is an error here, in our own words."""
     from transformers.utils import logging
@@ -165,7 +152,9 @@ def quiet() -> Iterator[None]:
     logging.disable_progress_bar()  # loading takes a second, and its bar would tear ours
     logging.set_verbosity_error()
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
     finally:
         logging.set_verbosity(was)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from metier.engine import loading, weights
+from metier.engine import chat, loading, weights
 from metier.engine.asked_once import asked_once
 from metier.engine.generation import Generator
 from metier.engine.likelihood import CopyScorer, OptionScorer, PlainScorer, TreeScorer, cast_weights, gate, takes_trees
@@ -23,6 +23,14 @@ class LanguageModel:
         self.folder, self.network, self.tokenizer, self.warn = folder, network, tokenizer, warn
         if tokenizer.eos_token_id is None:
             raise UserError(f"The tokenizer in {folder} has no end token. Set `eos_token` in tokenizer_config.json.")
+        # None for a tokenizer alone, as an export reads it.
+        self._rows = None if network is None else int(network.get_input_embeddings().weight.shape[0])
+        self._chats = False
+        if self._rows is not None and self.end_token >= self._rows:
+            raise UserError(
+                f"The tokenizer in {folder} has the end token {self.end_token}, and the model has rows for "
+                f"{self._rows:,} tokens. Name a model whose tokenizer belongs to it."
+            )
 
     @property
     def end_token(self) -> int:
@@ -35,24 +43,32 @@ class LanguageModel:
         """
         if template == "plain":
             return prompt, self.encode(prompt)
-        if not self.tokenizer.chat_template:
-            raise UserError(
-                f"The tokenizer in {self.folder} has no chat template. Write `template: plain` in the benchmark, or "
-                "add a chat_template to tokenizer_config.json."
-            )
-        turn = [{"role": "user", "content": prompt}]
-        text: str = self.tokenizer.apply_chat_template(turn, tokenize=False, add_generation_prompt=True)
-        return text, list(self.tokenizer(text, add_special_tokens=False)["input_ids"])
+        if not self._chats:
+            chat.check(self.tokenizer, self.folder)
+            self._chats = True
+        text = chat.rendered(self.tokenizer, self.folder, prompt)
+        return text, self._tokens(text, add_special_tokens=False)
 
     def encode(self, prompt: str) -> list[int]:
         """The prompt's tokens, with the begin token where the model wants one."""
-        return list(self.tokenizer(prompt)["input_ids"])
+        return self._tokens(prompt)
 
     def answer(self, answer: str, template: str = "plain") -> list[int]:
         """The answer's tokens, cut off the prompt alike in training and scoring: behind one space where it goes on
         with a plain text, as it is where it begins a turn."""
         text = " " + answer if template == "plain" else answer
-        return list(self.tokenizer(text, add_special_tokens=False)["input_ids"])
+        return self._tokens(text, add_special_tokens=False)
+
+    def _tokens(self, text: str, **how: Any) -> list[int]:
+        """Raises `UserError` for a token that the model has no row for: it would be read as some other memory."""
+        ids = list(self.tokenizer(text, verbose=False, **how)["input_ids"])
+        if ids and self._rows is not None and max(ids) >= self._rows:
+            odd = max(ids)
+            raise UserError(
+                f"The tokenizer in {self.folder} gives the token {odd} ({self.tokenizer.decode([odd])!r}), and the "
+                f"model has rows for {self._rows:,} tokens. Name a model whose tokenizer belongs to it."
+            )
+        return ids
 
     def options(self, prompts: Sequence[Sequence[int]], options: Sequence[Sequence[Sequence[int]]]) -> Any:
         """A scorer of each prompt's own options, held against the plain way before it is used."""

@@ -4,7 +4,8 @@ opens them, and their hashes."""
 import hashlib
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -153,6 +154,20 @@ def read_json(path: Path) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise UserError(f"{path} holds no JSON object. Fetch or write it again.")
     return found
+
+
+@contextmanager
+def understood(what: str, where: Path) -> Iterator[None]:
+    """What a library says of files that it cannot read, as the user's to fix: each raises errors of its own kinds, and
+    Rust's panics are not even `Exception`s."""
+    try:
+        yield
+    except (UserError, MemoryError):
+        raise
+    except BaseException as error:
+        if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+            raise
+        raise UserError(f"{what}: {first_line(error)}. Fetch or save {where} again.") from error
 
 
 def first_line(error: BaseException, most: int = 300) -> str:

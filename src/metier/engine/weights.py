@@ -14,7 +14,7 @@ from typing import Any
 
 from metier.engine import model_files
 from metier.engine.cache import cache_folder, once
-from metier.engine.model_files import file_sha256, of_files
+from metier.engine.model_files import file_sha256, of_files, understood
 from metier.errors import UserError, nearest
 
 HUB_TIMEOUT_S = 5.0
@@ -160,7 +160,7 @@ def dequantise(file: Path, target: Path) -> None:
 
     from metier.engine import loading
 
-    with loading.understood(f"The GGUF file {file} cannot be read", file), _quiet():
+    with understood(f"The GGUF file {file} cannot be read", file), _quiet():
         loaded: Any = AutoModelForCausalLM.from_pretrained(
             file.parent,
             gguf_file=file.name,
