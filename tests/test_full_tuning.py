@@ -100,7 +100,7 @@ def test_weights_of_another_model_are_refused(tmp_path):
     file = adapter_file(tmp_path / "one" / "adapter")
     save_file({**load_file(file), "of.another.weight": torch.zeros(2)}, file, metadata={"format": "pt"})
     fresh = load("fake", dtype=torch.float32)
-    with pytest.raises(UserError, match=r"does not fit: there is no weight of\.another"):
+    with pytest.raises(UserError, match=r"without a place in the model: of\.another"):
         trainer.train(fresh, EXAMPLES, None, SETTINGS, tmp_path / "two", Progress(), file.parent)
 
 

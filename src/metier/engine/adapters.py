@@ -7,14 +7,12 @@ from typing import Any
 
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
-from safetensors.torch import load_file
 
-from metier.engine import answers, fused_lora, tree_attention
+from metier.engine import answers, fused_lora, loading, tree_attention
 from metier.engine.answers import Reader
 from metier.engine.examples import Example
-from metier.engine.loading import load_adapter, refuse
 from metier.engine.model import LanguageModel, default_dtype
-from metier.engine.weights import adapter_file, is_whole
+from metier.engine.weights import is_whole
 from metier.errors import UserError
 
 
@@ -69,24 +67,10 @@ def set_attention(network: Any, read: Reader) -> None:
 def with_adapter(network: Any, lora: LoraConfig | None, start: Path | None) -> Any:
     """The network with a new adapter, or with what is in `start`. Raises `UserError` where it has no such layers, and
     where the adapter was made for another model."""
+    if start:
+        return loading.put_whole(network, start) if is_whole(start) else loading.with_adapter(network, start, True)
     try:
-        if start and is_whole(start):
-            return _with_weights(network, start)
-        if start:
-            return load_adapter(network, start, trainable=True)
         return get_peft_model(network, lora) if lora else network
     except (ValueError, RuntimeError) as error:
         layers = {name.split(".")[-1] for name, layer in network.named_modules() if isinstance(layer, torch.nn.Linear)}
         raise UserError(f"The adapter does not fit: {error} This model has: {', '.join(sorted(layers))}.") from error
-
-
-def _with_weights(network: Any, start: Path) -> Any:
-    found = load_file(adapter_file(start))
-    left = network.load_state_dict(found, strict=False)
-    weights = network.state_dict()
-    filled = {weights[name].data_ptr() for name in found if name in weights}
-    # Of weights that are tied the file has one name.
-    missing = [name for name in left.missing_keys if weights[name].data_ptr() not in filled]
-    refuse(f"The weights in {start} do not fit the model", "missing", missing)
-    refuse(f"The weights in {start} do not fit the model", "unexpected", left.unexpected_keys)
-    return network

@@ -9,7 +9,8 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from metier.engine import weights
+from metier.engine import loading, model_files, weights
+from metier.errors import UserError
 
 
 def average(model: str, trained: Sequence[Path], out: Path, scale: float = 1.0) -> None:
@@ -30,8 +31,14 @@ def _whole(model: str, trained: Sequence[Path], out: Path, scale: float) -> None
     from metier.engine.model import load
 
     shutil.copytree(trained[0], out, ignore=shutil.ignore_patterns("*.safetensors"), dirs_exist_ok=True)
-    files = [safe_open(weights.adapter_file(folder), "pt") for folder in trained]
     base = load(model, dtype=torch.float32).network.state_dict()
+    held = [model_files.shapes(weights.adapter_file(folder)) for folder in trained]
+    for folder, mine in zip(trained, held, strict=True):
+        if mine != held[0] or not mine.keys() <= base.keys():
+            raise UserError(
+                f"The weights in {folder} have other names or shapes than those of {trained[0]} or {model}."
+            )
+    files = [safe_open(weights.adapter_file(folder), "pt") for folder in trained]
     names, averaged = files[0].keys(), {}
     for name in names:
         mean = torch.stack([file.get_tensor(name).float() for file in files]).mean(0)
@@ -41,16 +48,12 @@ def _whole(model: str, trained: Sequence[Path], out: Path, scale: float) -> None
 
 
 def _adapters(model: str, trained: Sequence[Path], out: Path, scale: float) -> None:
-    from peft import PeftModel
-
     from metier.engine.model import load
 
     names = [f"training-{number}" for number in range(len(trained))]
-    network: Any = PeftModel.from_pretrained(
-        load(model, dtype=torch.float32).network, trained[0], adapter_name=names[0]
-    )
+    network: Any = loading.with_adapter(load(model, dtype=torch.float32).network, trained[0], name=names[0])
     for name, folder in zip(names[1:], trained[1:], strict=True):
-        network.load_adapter(folder, adapter_name=name)
+        loading.add_adapter(network, folder, name)
     share = [scale / len(trained)] * len(trained)
     network.base_model.add_weighted_adapter(names, share, "averaged", combination_type="cat")
     network.save_pretrained(str(out), selected_adapters=["averaged"], safe_serialization=True)

@@ -6,16 +6,15 @@ from typing import Any
 
 import torch
 
-from metier.engine import weights
+from metier.engine import chat, loading, weights
 from metier.engine.asked_once import asked_once
 from metier.engine.context import context_of
 from metier.engine.generation import Generator
 from metier.engine.likelihood import CopyScorer, OptionScorer, PlainScorer, TreeScorer, cast_weights, gate, takes_trees
-from metier.engine.loading import load_adapter, load_config, load_network, load_tokenizer
 from metier.engine.losses import LossScorer
 from metier.engine.memory import for_answering, keep_few_kernels
 from metier.engine.trees import Options
-from metier.errors import UserError, shown
+from metier.errors import UserError
 
 
 class LanguageModel:
@@ -28,6 +27,14 @@ class LanguageModel:
         self.config = network.config if config is None else config
         if tokenizer.eos_token_id is None:
             raise UserError(f"The tokenizer in {folder} has no end token. Set `eos_token` in tokenizer_config.json.")
+        # None for a tokenizer alone, as an export reads it.
+        self._rows = None if network is None else int(network.get_input_embeddings().weight.shape[0])
+        self._chats = False
+        if self._rows is not None and self.end_token >= self._rows:
+            raise UserError(
+                f"The tokenizer in {folder} has the end token {self.end_token}, and the model has rows for "
+                f"{self._rows:,} tokens. Name a model whose tokenizer belongs to it."
+            )
 
     @property
     def context(self) -> int:
@@ -45,30 +52,32 @@ class LanguageModel:
         """
         if template == "plain":
             return prompt, self.encode(prompt)
-        if not self.tokenizer.chat_template:
-            raise UserError(
-                f"The tokenizer in {self.folder} has no chat template. Write `template: plain` in the benchmark, or "
-                "add a chat_template to tokenizer_config.json."
-            )
-        turn = [{"role": "user", "content": prompt}]
-        try:
-            text: str = self.tokenizer.apply_chat_template(turn, tokenize=False, add_generation_prompt=True)
-        except Exception as error:  # a template is a program of the model's makers
-            raise UserError(
-                f"The chat template in {self.folder} fails: {shown(str(error), 200)}. Mend it, or write "
-                "`template: plain` in the benchmark."
-            ) from error
-        return text, list(self.tokenizer(text, add_special_tokens=False)["input_ids"])
+        if not self._chats:
+            chat.check(self.tokenizer, self.folder)
+            self._chats = True
+        text = chat.rendered(self.tokenizer, self.folder, prompt)
+        return text, self._tokens(text, add_special_tokens=False)
 
     def encode(self, prompt: str) -> list[int]:
         """The prompt's tokens, with the begin token where the model wants one."""
-        return list(self.tokenizer(prompt)["input_ids"])
+        return self._tokens(prompt)
 
     def answer(self, answer: str, template: str = "plain") -> list[int]:
         """The answer's tokens, cut off the prompt alike in training and scoring: behind one space where it goes on
         with a plain text, as it is where it begins a turn."""
         text = " " + answer if template == "plain" else answer
-        return list(self.tokenizer(text, add_special_tokens=False)["input_ids"])
+        return self._tokens(text, add_special_tokens=False)
+
+    def _tokens(self, text: str, **how: Any) -> list[int]:
+        """Raises `UserError` for a token that the model has no row for: it would be read as some other memory."""
+        ids = list(self.tokenizer(text, verbose=False, **how)["input_ids"])
+        if ids and self._rows is not None and max(ids) >= self._rows:
+            odd = max(ids)
+            raise UserError(
+                f"The tokenizer in {self.folder} gives the token {odd} ({self.tokenizer.decode([odd])!r}), and the "
+                f"model has rows for {self._rows:,} tokens. Name a model whose tokenizer belongs to it."
+            )
+        return ids
 
     def options(self, prompts: Sequence[Sequence[int]], options: Sequence[Sequence[Sequence[int]]]) -> Any:
         """A scorer of each prompt's own options, held against the plain way before it is used."""
@@ -129,7 +138,7 @@ class TokensOnly(LanguageModel):
 def tokens_only(name: str, warn: Callable[[str], None] = print) -> TokensOnly:
     """The tokenizer of the model of this name."""
     folder = weights.folder(name, warn)
-    return TokensOnly(folder, None, load_tokenizer(folder), warn, load_config(folder))
+    return TokensOnly(folder, None, loading.tokenizer(folder), warn, loading.config(folder))
 
 
 def load(
@@ -144,7 +153,6 @@ def load(
     `adapter` may also be a folder of all weights. `in_4_bit`: NF4 by bitsandbytes, to train an adapter over it.
     """
     from transformers import BitsAndBytesConfig
-    from transformers.utils import logging
 
     for_answering()
     keep_few_kernels()
@@ -159,18 +167,12 @@ def load(
     packed: dict[str, Any] = (
         {"quantization_config": nf4, "device_map": {"": torch.cuda.current_device()}} if in_4_bit else {}
     )
-    logging.disable_progress_bar()  # loading takes a second, and its bar would tear ours
-    network = load_network(whole or folder, dtype=torch.float32, **packed)
-    tokenizer = load_tokenizer(folder)
-    if (known := network.get_input_embeddings().num_embeddings) < len(tokenizer):
-        raise UserError(
-            f"The tokenizer in {folder} has {len(tokenizer):,} tokens, and the model knows {known:,}. Put the model's "
-            "own tokenizer there."
-        )
+    network = loading.network(whole or folder, dtype=torch.float32, **packed)
+    tokenizer = loading.tokenizer(folder)
     if in_4_bit:
         return LanguageModel(folder, network.eval(), tokenizer, warn)
     if adapter is not None and not whole:
-        network = load_adapter(network, adapter).merge_and_unload()
+        network = loading.with_adapter(network, adapter).merge_and_unload()
     # Peft leaves weights frozen, and where nothing can ask for gradients torch multiplies a slice (the last token of
     # each prompt) by a copy of the head for every row: 76 answers took 15.1 s in place of 8.5, and 4 GB more.
     network.requires_grad_(True)

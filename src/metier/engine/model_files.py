@@ -1,151 +1,211 @@
-"""What stands in a folder of a model or of an adapter, looked at before any library opens it.
-
-The libraries fall back: on a pickle where an index names one, on the hub where a file is missing, on random weights
-where a tensor is. Here each of these is a message that names the file.
-"""
+"""The files of a model's or an adapter's folder: which of them are loaded, what is wrong with them before any library
+opens them, and their hashes."""
 
 import hashlib
 import json
-import struct
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from metier.errors import UserError, shown
+from metier.errors import UserError
 
-READ = (
+WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
+TUNED, TUNED_CONFIG = "adapter_model.safetensors", "adapter_config.json"
+PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl", "*.pickle")
+PICKLE = (
+    "holds its weights as pickle ({file}), which can run any code when opened. Metier does not open it. Convert it to "
+    "safetensors where you trust it: model.save_pretrained(folder, safe_serialization=True)."
+)
+LAYERS, OTHERS = re.compile(r"n_layers?|num_.*layers"), re.compile(r"n_heads?|num_.*(experts|heads)|.*_experts")
+"""Settings of which each one more is a module more, which a config could ask for without end."""
+
+MODEL = (
     "*.safetensors",
-    "*.safetensors.index.json",
-    "config.json",
-    "generation_config.json",
-    "adapter_config.json",
-    "tokenizer*",
-    "special_tokens_map.json",
-    "added_tokens.json",
-    "vocab*",
-    "merges.txt",
-    "*.model",
+    "*.json",  # configs, the index of the weights, tokenizers, token maps, vocabularies, templates of old
     "*.jinja",
+    "*.model",  # sentencepiece
+    "*.txt",  # merges.txt, vocab.txt
+    "*.tiktoken",
+    "additional_chat_templates/*.jinja",
     "chat_templates/*",
 )
-"""What the loaders of transformers and peft read, and so what a hash of a model covers."""
-PICKLES = ("*.bin", "*.bin.index.json", "*.pt", "*.pth", "*.ckpt", "*.pkl", "*.pickle")
-MOST_JSON_BYTES = 64 << 20
-"""A configuration has kilobytes, a tokenizer of 256,000 tokens 35 MB."""
-LARGEST_PARAMETER_RATIO = 16
-"""Parameters that a configuration may ask for, for each number in the files. 4-bit weights are packed 8 to a number."""
-ADAPTER, ADAPTER_CONFIG = "adapter_model.safetensors", "adapter_config.json"
+"""What transformers may read of a model's folder."""
+ADAPTER = (TUNED, TUNED_CONFIG)
+"""What peft reads of an adapter's folder."""
+WHOLE = ("*.safetensors", INDEX, "config.json", "generation_config.json")
+"""What is read of a folder of tuned weights, whose tokenizer is the base model's."""
+RECORD = "metier.json"
+"""In a folder of the cache: the hashes of its files when it was made."""
 
 
-def files_sha256(folder: Path) -> str:
-    """Hash of every file in a folder that changes answers: names and contents, in order of name."""
-    digest = hashlib.sha256()
-    found = {file for pattern in READ for file in folder.glob(pattern) if file.is_file()}
-    for file in sorted(found):
-        digest.update(str(file.relative_to(folder)).encode())
-        with open(file, "rb") as stream:
-            while block := stream.read(1 << 22):
-                digest.update(block)
-    return digest.hexdigest()
+def loaded(folder: Path, patterns: Iterable[str] = MODEL) -> list[Path]:
+    """The files of a folder that are loaded, in order of name. Raises `UserError` where one is no readable file."""
+    found = sorted({path for pattern in patterns for path in folder.glob(pattern)} - {folder / RECORD})
+    for path in found:
+        if not path.is_file():
+            what = "a folder" if path.is_dir() else "a link that leads nowhere" if path.is_symlink() else "no file"
+            raise UserError(f"{path} is {what}, and the model's files are read by that name. Take it away.")
+    return found
 
 
-def check_model(folder: Path) -> None:
-    """Raises `UserError` where a folder's files are no model of safetensors, or would have a library open others."""
-    config = read_object(folder / "config.json")
-    if "transformers_weights" in config:
-        raise UserError(
-            f"{folder / 'config.json'} names its own file of weights (transformers_weights), which may be a pickle. "
-            "Take the key out, and save the weights as model.safetensors."
-        )
-    if (folder / ADAPTER_CONFIG).exists():
-        raise UserError(
-            f"{folder} holds an adapter ({ADAPTER_CONFIG}) beside a model, and the adapter would be loaded too. Merge "
-            "it into the model, or name a folder without it."
-        )
-    for index in sorted(folder.glob("*.index.json")):
-        _check_index(index)
-    numbers = sum(_numbers(file) for file in sorted(folder.glob("*.safetensors")))
-    if not numbers:
-        raise UserError(f"The safetensors in {folder} hold no weights. Save the model again with `save_pretrained`.")
-    layers = config.get("num_hidden_layers")
-    if isinstance(layers, int) and layers > numbers:
-        raise UserError(f"{folder / 'config.json'} asks for {shown(layers)} layers, and the weights are {numbers:,}.")
+def of_files(folder: Path, files: Iterable[Path]) -> str:
+    """One hash of files by their names and contents."""
+    lines = [f"{file_sha256(path)}  {path.relative_to(folder)}\n" for path in files]
+    return hashlib.sha256("".join(lines).encode("utf-8", "surrogateescape")).hexdigest()
 
 
-def check_adapter(folder: Path) -> None:
-    """Raises `UserError` where a folder is no adapter of safetensors."""
-    if not (folder / ADAPTER).is_file():
-        pickles = sorted(file.name for file in folder.glob("adapter_model.*"))
-        why = f"its weights are a pickle ({pickles[0]}), which is not opened" if pickles else f"it has no {ADAPTER}"
-        raise UserError(f"{folder} is no adapter that can be used: {why}. Train it again, or put the file back.")
-    read_object(folder / ADAPTER_CONFIG)
-    _numbers(folder / ADAPTER)
-
-
-def check_size(config: Any, folder: Path) -> None:
-    """Raises `UserError` where a configuration asks for far more parameters than the files hold, before memory is
-    asked for."""
-    import torch
-    from transformers import AutoModelForCausalLM
-
-    held = sum(_numbers(file) for file in sorted(folder.glob("*.safetensors")))
+def file_sha256(path: Path) -> str:
     try:
-        with torch.device("meta"):
-            wanted = AutoModelForCausalLM.from_config(config, trust_remote_code=False).num_parameters()
-    except Exception as error:  # whatever a model's own code makes of strange settings
-        raise UserError(
-            f"{folder / 'config.json'} is the configuration of no model: {shown(str(error), 300)}"
-        ) from error
-    if wanted > LARGEST_PARAMETER_RATIO * held:
-        raise UserError(
-            f"{folder / 'config.json'} asks for {wanted:,} parameters, and the safetensors beside it hold {held:,}. "
-            "Put the configuration of these weights there."
-        )
+        with open(path, "rb") as stream:  # in pieces: weights have gigabytes
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror}. Check it and its permissions.") from error
 
 
-def read_object(file: Path) -> dict[str, Any]:
-    """A JSON object. Raises `UserError` that names the file where it is none."""
-    if not file.is_file():
-        raise UserError(f"{file} is missing. Save the model or adapter again with `save_pretrained`.")
-    if file.stat().st_size > MOST_JSON_BYTES:
-        raise UserError(f"{file} has {file.stat().st_size:,} bytes, too many for a file of settings.")
-    try:
-        found = json.loads(file.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise UserError(f"{file} is not valid JSON. Put back the file that belongs there.") from error
-    if not isinstance(found, dict):
+def check_model(folder: Path) -> dict[str, tuple[int, ...]]:
+    """The shape of each weight in a model's folder, by its name. Raises `UserError` where a library could not read the
+    folder, would read something outside it or a pickle, or where the config asks for more layers than there are
+    weights."""
+    loaded(folder)
+    if not (folder / "config.json").is_file():
+        raise UserError(f"The model folder {folder} has no config.json. Save it again with `save_pretrained`.")
+    if (folder / TUNED_CONFIG).is_file():
+        raise UserError(f"{folder} holds an adapter ({TUNED_CONFIG}) and no model of its own. Name the whole model.")
+    config = read_json(folder / "config.json")
+    for key in ("attn_implementation", "_attn_implementation", "transformers_weights"):
+        if key == "transformers_weights" and config.get(key) or "/" in str(config.get(key, "")):
+            raise UserError(f"{folder / 'config.json'} sets `{key}`, which names files elsewhere. Take it out.")
+    found: dict[str, tuple[int, ...]] = {}
+    for file in weight_files(folder):
+        found |= shapes(file)
+    for key, value in _numbers(config):
+        if LAYERS.fullmatch(key) and value > len(found) or OTHERS.fullmatch(key) and value > max(4096, 64 * len(found)):
+            raise UserError(
+                f"{folder / 'config.json'} asks for {key}: {value:,}, and the folder holds {len(found):,} weights. "
+                "Put the config back that belongs to them."
+            )
+    return found
+
+
+def weight_files(folder: Path) -> list[Path]:
+    """The safetensors of a model. Raises `UserError` where the index names any other file."""
+    index = folder / INDEX
+    if index.is_file():
+        named = _indexed(index)
+    if (folder / WEIGHTS).is_file():  # transformers' order
+        return [folder / WEIGHTS]
+    if index.is_file():
+        return named
+    pickles = sorted(file.name for pattern in PICKLES for file in folder.glob(pattern))
+    if pickles:
+        raise UserError(f"The model folder {folder} {PICKLE.format(file=pickles[0])}")
+    raise UserError(f"The model folder {folder} has neither {WEIGHTS} nor {INDEX}. Save it with `save_pretrained`.")
+
+
+def check_adapter(folder: Path) -> dict[str, tuple[int, ...]]:
+    """The shape of each weight in an adapter's folder, by its name. Raises `UserError` where it is no adapter as
+    Metier writes one."""
+    if not (folder / TUNED).is_file():
+        pickles = sorted(file.name for pattern in PICKLES for file in folder.glob(pattern))
+        if pickles:
+            raise UserError(f"The adapter {folder} {PICKLE.format(file=pickles[0])}")
+    for name in ADAPTER:
+        if not (folder / name).is_file():
+            raise UserError(f"There is no adapter in {folder}: {name} is missing. Train again, in a new folder.")
+    config = read_json(folder / TUNED_CONFIG)
+    found = shapes(folder / TUNED)
+    ranks = {value for key, value in _numbers({"r": config.get("r"), **_object(config.get("rank_pattern"))})}
+    most = max((min(shape) for name, shape in found.items() if shape and "lora_" in name), default=0)
+    wrong = [
+        f"{key}: {config[key]!r}"
+        for key, allowed in (("peft_type", ("LORA",)), ("init_lora_weights", (True, False)), ("megatron_config", ()))
+        if config.get(key) is not None and config[key] not in allowed
+    ]
+    wrong += [f"a rank of {rank:,}, and its weights have {most:,}" for rank in sorted(ranks) if rank > most]
+    if wrong or config.get("peft_type") is None:
         raise UserError(
-            f"{file} is a JSON {type(found).__name__}, not an object. Put back the file that belongs there."
+            f"{folder / TUNED_CONFIG} has {wrong[0] if wrong else 'no peft_type'}: it is not the config that was "
+            "written with these weights. Train again, in a new folder."
         )
     return found
 
 
-def _check_index(index: Path) -> None:
-    shards = read_object(index).get("weight_map")
-    if not isinstance(shards, dict) or not shards:
-        raise UserError(f"{index} maps no weights to files. Save the model again with `save_pretrained`.")
-    for shard in sorted({str(shard) for shard in shards.values()}):
-        if not shard.endswith(".safetensors") or Path(shard).name != shard:
-            raise UserError(
-                f"{index} names {shown(shard)}, which is no .safetensors file beside it. Metier opens no pickle and no "
-                "file elsewhere: save the model again with safe_serialization=True."
-            )
-        if not (index.parent / shard).is_file():
-            raise UserError(f"{index} names {shown(shard)}, which is missing. Fetch the model again.")
-
-
-def _numbers(file: Path) -> int:
-    """How many numbers the tensors of a file have. Raises `UserError` where the file is truncated or garbage."""
+def shapes(file: Path) -> dict[str, tuple[int, ...]]:
+    """Name -> shape of what a safetensors file holds, from its header. Raises `UserError` where the file is torn."""
     from safetensors import SafetensorError, safe_open
 
     try:
-        with safe_open(file, "pt") as tensors:
-            return sum(_product(tensors.get_slice(name).get_shape()) for name in tensors.keys())  # noqa: SIM118
-    except (SafetensorError, OSError, struct.error, ValueError) as error:
-        raise UserError(f"{file} is damaged ({shown(str(error), 200)}). Fetch or save it again.") from error
+        with safe_open(file, "np") as weights:
+            return {name: tuple(weights.get_slice(name).get_shape()) for name in weights.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError, ValueError) as error:
+        raise UserError(
+            f"{file} is no whole safetensors file ({first_line(error)}). It may be cut off: fetch or write it again."
+        ) from error
 
 
-def _product(shape: list[int]) -> int:
-    size = 1
-    for side in shape:
-        size *= side
-    return size
+def read_json(path: Path) -> dict[str, Any]:
+    """The object in a JSON file. Raises `UserError` where there is none."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError, OSError) as error:
+        raise UserError(f"{path} cannot be read as JSON ({first_line(error)}). Fetch or write it again.") from error
+    if not isinstance(found, dict):
+        raise UserError(f"{path} holds no JSON object. Fetch or write it again.")
+    return found
+
+
+@contextmanager
+def understood(what: str, where: Path) -> Iterator[None]:
+    """What a library says of files that it cannot read, as the user's to fix: each raises errors of its own kinds, and
+    Rust's panics are not even `Exception`s."""
+    try:
+        yield
+    except (UserError, MemoryError):
+        raise
+    except BaseException as error:
+        if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+            raise
+        raise UserError(f"{what}: {first_line(error)}. Fetch or save {where} again.") from error
+
+
+def first_line(error: BaseException, most: int = 300) -> str:
+    """An error's own words, short enough for one message."""
+    said = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+    return said if len(said) <= most else f"{said[:most]}..."
+
+
+def _indexed(index: Path) -> list[Path]:
+    """The files that an index names, all of them safetensors beside it."""
+    content = read_json(index)
+    names = _object(content.get("weight_map"))
+    if not names or not isinstance(content.get("metadata"), dict):
+        raise UserError(f"{index} has no `weight_map` with `metadata`. Fetch or write it again.")
+    files = set()
+    for name in names.values():
+        whole = isinstance(name, str) and re.fullmatch(r"[^/\\\0]+\.safetensors", name)
+        if not whole:
+            raise UserError(
+                f"{index} names {str(name)[:100]!r}, which is no .safetensors file beside it. Metier opens nothing "
+                "else: other weights can run code when opened."
+            )
+        if not (index.parent / name).is_file():
+            raise UserError(f"{index} names {name}, which is not there. Fetch or write the folder again.")
+        files.add(index.parent / name)
+    return sorted(files)
+
+
+def _object(found: Any) -> dict[str, Any]:
+    return found if isinstance(found, dict) else {}
+
+
+def _numbers(config: Any) -> list[tuple[str, int]]:
+    """(key, number) of every whole number in a config, those of its parts too."""
+    found = []
+    for key, value in config.items():
+        if isinstance(value, dict):
+            found += _numbers(value)
+        elif isinstance(value, int) and not isinstance(value, bool):
+            found.append((key, value))
+    return found

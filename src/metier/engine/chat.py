@@ -1,0 +1,60 @@
+"""A question as a user's turn in the model's own chat template."""
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from metier.errors import UserError
+
+SECONDS = 10.0
+"""Longest time that a template may take over one question: loops in it have no other bound."""
+PROBE = "How many are 4711?"
+
+
+def rendered(tokenizer: Any, folder: Path, prompt: str) -> str:
+    """The turn as text. Raises `UserError` where there is no template, or it raises or does not come to an end."""
+    if not tokenizer.chat_template:
+        raise UserError(
+            f"The tokenizer in {folder} has no chat template. Write `template: plain` in the benchmark, or "
+            "add a chat_template to tokenizer_config.json."
+        )
+    turn = [{"role": "user", "content": prompt}]
+    try:
+        with _within(SECONDS):
+            text: str = tokenizer.apply_chat_template(turn, tokenize=False, add_generation_prompt=True)
+    except Exception as error:  # jinja's, and whatever Python raises inside a template
+        said = f"{type(error).__name__}: {error}".splitlines()[0][:300]
+        raise UserError(
+            f"The chat template in {folder} does not work ({said}). Correct it, or write `template: plain` in the "
+            "benchmark."
+        ) from error
+    return text
+
+
+def check(tokenizer: Any, folder: Path) -> None:
+    """Raises `UserError` where the template leaves the question out: the model would read the same every time."""
+    if PROBE not in rendered(tokenizer, folder, PROBE):
+        raise UserError(f"The chat template in {folder} leaves the question out. Correct it, or use `template: plain`.")
+
+
+@contextmanager
+def _within(seconds: float) -> Iterator[None]:
+    """A bound in time, on the main thread, which is the one that signals reach; elsewhere there is none."""
+
+    def late(signum: int, frame: FrameType | None) -> None:
+        raise TimeoutError(f"no end after {seconds:g} seconds")
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGALRM, late)
+    left, every = signal.setitimer(signal.ITIMER_REAL, seconds)  # whoever else waits goes on waiting
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGALRM, before)
+        signal.setitimer(signal.ITIMER_REAL, left, every)
