@@ -12,7 +12,7 @@ from metier.errors import UserError
 from metier.recipe import Recipe, load
 
 ROOT = Path(__file__).parent.parent
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", *sorted((ROOT / "docs").glob("*.md"))]
 VERBS = {command.name or command.callback.__name__ for command in cli.app.registered_commands}
 
 

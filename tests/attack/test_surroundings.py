@@ -80,11 +80,12 @@ def test_no_home_is_told():
 def test_the_snippet_of_the_verdict_page_answers_as_the_run_did_where_one_label_begins_with_another(
     monkeypatch, tmp_path
 ):
-    recipe = write_triage(tmp_path, train=60, test=24)
+    recipe = write_triage(tmp_path, train=60, test=12)
+    recipe.write_text(recipe.read_text().replace("lr: 0.01, r: 4,", "tune: full, lr: 0.03, epochs: 3,"))
     for name in ("train.jsonl", "test.jsonl"):
         rows = lines(tmp_path / name)
         # Mostly the longer one, which without the end token cannot win against its own beginning.
-        labels = ["derma clinic" if number % 6 else "derma" for number in range(len(rows))]
+        labels = ["dermas" if number % 6 else "derma" for number in range(len(rows))]
         write_lines(tmp_path / name, [{**row, "department": said} for row, said in zip(rows, labels, strict=True)])
     folder, _ = run_stages((tmp_path / "run", _loaded(recipe)), ["curate", "train", "evaluate"])
     export(runs.saved_run(folder, Progress()), "merged", tmp_path / "tuned")
@@ -94,8 +95,8 @@ def test_the_snippet_of_the_verdict_page_answers_as_the_run_did_where_one_label_
     exec(page, names)
     answers = lines(folder / "evaluate/tuned/triage.jsonl")
     said = [row["answer"] for row in answers]
-    assert said.count("derma clinic") > 12
-    assert [names["answer"](row["prompt"], ["derma", "derma clinic"]) for row in answers] == said
+    assert said.count("dermas") > 6
+    assert [names["answer"](row["prompt"], ["derma", "dermas"]) for row in answers] == said
 
 
 def _loaded(recipe):
