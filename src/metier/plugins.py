@@ -18,7 +18,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, get_type_hints
 
-from metier.errors import Problems, UserError, nearest, shown
+from metier.errors import Problems, UserError, nearest, shortened, shown
 
 # Kind -> the class that a file of this kind defines.
 KINDS = {
@@ -42,6 +42,8 @@ PARTS = {
 
 FROM_FILE = "metier_plugin_"
 """How the modules of plug-ins are called that were given by their file."""
+MOST_LETTERS = 1_500
+"""Of what a plug-in says of its settings, which may hold a value of any length."""
 MOST_DETAILS = 3
 """What is said of one setting: a list of a thousand labels may be wrong a thousand times."""
 
@@ -147,7 +149,8 @@ def construct(found: type, where: str, settings: dict[str, Any]) -> Any:
     if problems:
         raise Problems(problems)
     instance = found(**values)
-    wrong = [f"The {where}: {problem}" for problem in instance.problems()] if hasattr(found, "problems") else []
+    problems = instance.problems() if hasattr(found, "problems") else []
+    wrong = [f"The {where}: {shortened(problem, MOST_LETTERS)}" for problem in problems]
     if wrong:
         raise Problems(wrong)
     return instance

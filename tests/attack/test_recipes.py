@@ -43,7 +43,7 @@ def bomb(levels: int = 9) -> str:
         ("keep: {general: 1e999}", "'1e999' is no finite number"),
         ("keep: {general: -0.1}", "greater than or equal to 0"),
         ("keep: {general: 1e30}", "less than or equal to 1000"),
-        ("keep: {no: 0.1}", "`keep.no.[key]` cannot be False"),
+        ("keep: {no: 0.1}", "`keep.0.[key]` cannot be False"),
         ("ship: {min_gain: true}", "cannot be True"),
         ("ship: {alpha: '0.05'}", "cannot be '0.05'"),
         ("seed: 1\nmodel: fake\nseed: 2", "line 3: the key 'seed' stands in line 1 already"),
@@ -55,7 +55,7 @@ def bomb(levels: int = 9) -> str:
         ("steps: &s [*s]", "holds itself"),
         (bomb(), "more than 100,000 values"),
         ("[" * 600, "more than 50 deep"),
-        ("\n".join("  " * n + "- " for n in range(600)), "more than 50 deep"),
+        ("\n".join(" " * n + "- " for n in range(300)), "more than 50 deep"),
         ("a: " + "x" * (1 << 19), "YAML is read up to"),
         ("5: x", "has no key 5"),
     ],
@@ -79,8 +79,8 @@ def test_a_change_is_read_as_strictly_as_the_file(tmp_path, change):
     [
         ".".join(["a"] * 600) + "=1",
         "model=" + "[" * 600,
-        "steps=" + "x" * 1_000_000,
-        "x" * 1_000_000 + "=1",
+        "steps=" + "x" * 10**6,
+        "x" * 10**6 + "=1",
         "=" * 10_000,
     ],
 )

@@ -8,14 +8,21 @@ import pyarrow as pa
 import pytest
 
 from metier import plugins
+from metier.benchmarks import Declared
 from metier.costs import cost_problems
 from metier.errors import Problems
 from metier.methods.sft import Method as Sft
+from metier.reading import FileSource
 from metier.recipe import build_one
 from metier.records import rows_to_table
+from metier.sources._dataset import Dataset
 
 KINDS = ("sources", "formats", "shapes", "steps", "methods", "scorers", "metrics")
-OWN: dict[str, dict[str, Any]] = {"f1": {"positive": ["a"]}}
+NEEDED: dict[str, dict[str, Any]] = {
+    "metrics/f1": {"positive": ["a"]},
+    "benchmark": {"name": "b", "path": "/absent.jsonl"},
+    "file": {"path": "/absent.jsonl", "licence": "MIT"},
+}
 """Settings that a plug-in cannot be built without."""
 
 
@@ -25,63 +32,62 @@ def numeric(hint: Any) -> type | None:
     return next((kind for kind in (float, int) if kind in kinds), None)
 
 
-def settings() -> list[tuple[str, str, str, Any]]:
-    found = []
-    for kind in KINDS:
-        for name in plugins.names(kind):
-            of = plugins.find(kind, name)
-            if is_dataclass(of):
-                hints = get_type_hints(of)
-                found += [(kind, name, field.name, hints[field.name]) for field in fields(of) if field.init]
-    found += [("benchmarks", "own", name, hint) for name, hint in OF_BENCHMARK.items()]
-    return found
+def settings() -> list[tuple[str, type, str, Any]]:
+    """(plug-in, its class, setting, type) of all; those that all published datasets share only once."""
+    found: dict[tuple[Any, str], tuple[str, type, str, Any]] = {}
+    kinds = [(f"{kind}/{name}", plugins.find(kind, name)) for kind in KINDS for name in plugins.names(kind)]
+    for name, of in [*kinds, ("benchmark", Declared), ("file", FileSource)]:
+        hints = get_type_hints(of) if is_dataclass(of) else {}
+        shared = Dataset if issubclass(of, Dataset) and of.problems is Dataset.problems else of
+        for field in fields(of) if is_dataclass(of) else ():
+            if field.init:
+                found.setdefault((shared, field.name), (name, of, field.name, hints[field.name]))
+    return list(found.values())
 
 
-OF_BENCHMARK = {"shots": int, "rows": int, "majority": float | None}
+ALL = settings()
+NUMBERS = [it for it in ALL if numeric(it[3])]
 ONLY_SHOWN = {"majority"}
 """Figures in whatever unit, which decide nothing."""
-NUMBERS = [it for it in settings() if numeric(it[3])]
 
 
-def build(kind: str, name: str, key: str, value: Any) -> None:
-    if kind == "benchmarks":
-        build_one("benchmarks", {"name": "b", "path": "/absent.jsonl", key: value})
-    else:
-        plugins.build(kind, name, {**OWN.get(name, {}), key: value})
+def build(name: str, of: type, key: str, value: Any) -> None:
+    plugins.construct(of, name, {**NEEDED.get(name, {}), key: value})
 
 
 def test_there_are_numbers_to_try():
-    assert len(NUMBERS) > 80 and {kind for kind, *_ in NUMBERS} >= {"steps", "methods", "scorers", "metrics", "formats"}
+    kinds = {name.split("/")[0] for name, *_ in NUMBERS}
+    assert len(NUMBERS) > 80 and kinds == {*KINDS, "benchmark", "file"} - {"shapes"}
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf"), True, "5", 10**30, -(10**30)])
 def test_what_is_no_number_or_beyond_all_is_refused_for_every_number(value):
-    for kind, name, key, _ in NUMBERS:
+    for name, of, key, _ in NUMBERS:
         with pytest.raises(Problems, match=key):
-            build(kind, name, key, value)
+            build(name, of, key, value)
 
 
 def test_a_number_below_zero_or_far_too_large_is_refused_for_every_number():
-    for kind, name, key, hint in [it for it in NUMBERS if it[2] not in ONLY_SHOWN]:
+    for name, of, key, hint in [it for it in NUMBERS if it[2] not in ONLY_SHOWN]:
         for value in (-5, 1e30 if numeric(hint) is float else 10**15):
             with pytest.raises(Problems, match=key):
-                build(kind, name, key, value)
+                build(name, of, key, value)
 
 
 @pytest.mark.parametrize("value", [True, 5, 0.5, "\ud800", "a\0b"])
 def test_what_is_no_text_is_refused_for_every_text(value):
-    for kind, name, key, hint in settings():
+    for name, of, key, hint in ALL:
         if hint is str:
             with pytest.raises(Problems, match=key):
-                build(kind, name, key, value)
+                build(name, of, key, value)
 
 
 def test_a_truth_is_no_number_and_no_text():
-    for kind, name, key, hint in settings():
+    for name, of, key, hint in ALL:
         if hint is bool:
             for value in (1, 0, "yes", "true"):
                 with pytest.raises(Problems, match=key):
-                    build(kind, name, key, value)
+                    build(name, of, key, value)
 
 
 def test_a_long_value_or_key_is_told_in_a_few_words():
@@ -142,7 +148,7 @@ def test_prices_are_numbers_of_a_mistake():
 
 
 def test_a_choice_of_words_is_only_those():
-    for kind, name, key, hint in settings():
+    for name, of, key, hint in ALL:
         if get_origin(hint) is Literal:
             with pytest.raises(Problems, match=key):
-                build(kind, name, key, "nothing")
+                build(name, of, key, "nothing")

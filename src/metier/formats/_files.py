@@ -28,9 +28,7 @@ def found(path: str) -> list[Found]:
     try:
         is_folder = literal.is_dir()
     except OSError as error:
-        raise UserError(
-            f"The path {shown(path)} cannot be looked for: {error.strerror}. Give a shorter one."
-        ) from error
+        raise UserError(f"The path {shown(path)} cannot be looked for: {error.strerror}. Shorten it.") from error
     if is_folder:
         try:
             files = _below(literal)
