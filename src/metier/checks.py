@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from metier import costs, plugins
-from metier.errors import Problems, UserError, nearest, shown
+from metier.errors import Problems, UserError, nearest, shortened, shown
 from metier.metrics import perfect, unfit
 from metier.recipe import Recipe, build_one, has_benchmark, name_of, task_of
 from metier.records import Question, loosely
@@ -62,7 +62,8 @@ def model_name_problems(model: str) -> list[str]:
         if Path(model).expanduser().exists():
             return []
     except (OSError, RuntimeError, ValueError) as error:  # longer than a path may be; ~ of a user that there is not
-        return [f"The model {shown(model)} is no folder that can be looked for: {error}."]
+        why = error.strerror if isinstance(error, OSError) else str(error)
+        return [f"The model {shown(model)} is no folder that can be looked for: {shortened(str(why), 200)}."]
     hub_id = model.split("/")
     if len(hub_id) == 2 and (odd := next((part for part in hub_id if not HUB_PART.fullmatch(part)), None)) is not None:
         return [

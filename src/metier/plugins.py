@@ -54,6 +54,8 @@ BASES = {
 FILE_MODULE = "metier_plugin_"
 """How the names of modules begin that were given as a file."""
 
+MOST_LETTERS = 1_500
+"""Of what a plug-in says of its settings, which may hold a value of any length."""
 MOST_DETAILS = 3
 """What is said of one setting: a list of a thousand labels may be wrong a thousand times."""
 
@@ -206,7 +208,8 @@ def construct(found: type, where: str, settings: dict[str, Any]) -> Any:
     if problems:
         raise Problems(problems)
     instance = found(**values)
-    wrong = [f"The {where}: {problem}" for problem in instance.problems()] if hasattr(found, "problems") else []
+    problems = instance.problems() if hasattr(found, "problems") else []
+    wrong = [f"The {where}: {shortened(problem, MOST_LETTERS)}" for problem in problems]
     if wrong:
         raise Problems(wrong)
     return instance

@@ -4,6 +4,8 @@ import base64
 import re
 from typing import Any
 
+from metier.formats._charsets import read_as
+
 Resource = dict[str, Any]
 
 
@@ -89,7 +91,7 @@ def attached(attachments: list[Resource]) -> list[str]:
         charset = re.search(r"charset=\"?([\w-]+)", kind)
         try:
             raw = base64.b64decode("".join(data.split()), validate=True)
-            texts.append(raw.decode(charset[1] if charset else "utf-8").strip())
-        except (ValueError, LookupError) as error:
+            texts.append(read_as(raw, charset[1] if charset else "utf-8").strip())
+        except ValueError as error:
             raise Unreadable(f"has an attachment that cannot be decoded: {error}. Mend it.") from error
     return [text for text in texts if text]

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, NoReturn
 import xxhash
 
 from metier import plugins
-from metier.errors import UserError
+from metier.errors import UserError, shown
 from metier.formats import Broken, Pieces
 from metier.formats._bytes import TOO_DEEP, too_deep, without_halves
 
@@ -25,7 +25,11 @@ class Found(NamedTuple):
 def found(path: str) -> list[Found]:
     """All files, sorted. Raises `UserError` where there are none."""
     literal = Path(path)
-    if literal.is_dir():
+    try:
+        is_folder = literal.is_dir()
+    except OSError as error:
+        raise UserError(f"The path {shown(path)} cannot be looked for: {error.strerror}. Shorten it.") from error
+    if is_folder:
         try:
             files = _below(literal)
         except OSError as error:

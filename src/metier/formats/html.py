@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-from metier.errors import UserError
+from metier.errors import UserError, shown
 from metier.formats import Broken, Pieces
 from metier.formats._bytes import MOST_MB, beginning, whole
+from metier.formats._charsets import read_as
 from metier.settings import outside
 
 BLOCKS = (
@@ -72,12 +73,11 @@ def _decoded(raw: bytes) -> str | Broken:
             why = f"is not UTF-8 (byte {error.start}) and declares no charset. Convert the file to UTF-8."
             return Broken(why, beginning(raw))
     name = declared[1].decode("ascii", "replace").lower()
-    # What browsers do (WHATWG, Encoding): pages that say latin-1 are written in Windows' superset of it.
-    name = "windows-1252" if name in ("iso-8859-1", "latin-1", "latin1", "us-ascii", "ascii") else name
     try:
-        return raw.decode(name).replace("\0", "")
-    except (LookupError, ValueError):
-        return Broken(f"is not in the charset '{name}' that it declares. Convert the file to UTF-8.", beginning(raw))
+        return read_as(raw, name).replace("\0", "")
+    except ValueError:
+        why = f"is not in the charset {shown(name)} that it declares. Convert the file to UTF-8."
+        return Broken(why, beginning(raw))
 
 
 def _all(page: Any) -> str:

@@ -32,8 +32,8 @@ class Format:
                     for row in _rows(batch):
                         number += 1
                         yield f"row {number}", row
-        except pa.ArrowException as error:
-            why = f"is no valid Parquet file: {str(error).splitlines()[0]} Write it anew."
+        except (pa.ArrowException, UnicodeDecodeError) as error:  # names of columns that are no UTF-8
+            why = f"is no valid Parquet file: {str(error).partition(chr(10))[0]} Write it anew."
             if _begins(file):  # how many rows stand behind the tear, nobody knows
                 raise UserError(f"{file} breaks off behind row {number:,}: it {why}") from error
             yield "", Broken(why)

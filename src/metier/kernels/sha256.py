@@ -51,7 +51,7 @@ def _load(arena: Any, begins: Any, first: Any, block: Any, w: Any) -> None:
         if block * 64 <= size < block * 64 + 64:
             w[size >> 2 & 15, lane] |= np.uint32(0x80) << np.uint32(24 - 8 * (size & 3))
         if block == _blocks(size) - 1:
-            w[15, lane] = np.uint32(size * 8)
+            w[14, lane], w[15, lane] = np.uint32(size >> 29), np.uint32(size << 3)  # the length in bits, 8 bytes
     for t in range(16, 64):
         for lane in range(LANES):
             x, y = w[t - 15, lane], w[t - 2, lane]
