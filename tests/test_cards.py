@@ -109,12 +109,22 @@ def test_escaped_text_reads_as_it_was():
         "#tag",
         "1) first, === and --- and + and a_b, __init__ at www.x.org, a@b.org: :smile:",
         "=== not a heading",
+        "# head",
+        "---",
+        "+0.083",
+        "7.",
     ):
         html = markdown.MarkdownIt().enable("table").render(cards.escaped(text))
         shown = re.sub(r"</?p>", "", html).strip()
         for code, character in (("&lt;", "<"), ("&gt;", ">"), ("&quot;", '"'), ("&amp;", "&")):
             shown = shown.replace(code, character)
         assert shown == text
+    assert [cards.escaped(plain) for plain in ("0.083", "-0.5", "+1", "CC-BY-4.0")] == [
+        "0.083",
+        "-0.5",
+        "+1",
+        "CC-BY-4.0",
+    ]
 
 
 def test_many_labels_are_added_up():

@@ -93,7 +93,7 @@ def dataset_card(facts: Facts) -> str:
 
 # What Markdown reads anywhere in a line, and what it reads at the beginning of one. A plain `rows: 900` stays as it is.
 MARKUP = re.compile(r"([\\`*{}\[\]|~@$^]|(?<![^\W_])_|_(?![^\W_])|:(?=\S)|(?<=www)\.|(?<=\])\()", flags=re.I)
-AT_THE_BEGINNING = re.compile(r"^(\d*)([#+\-=.)])")
+AT_THE_BEGINNING = re.compile(r"^(\d*)([#+\-=.)])(?=[\s#+\-=]|$)")
 
 
 def escaped(text: Any) -> str:
