@@ -4,6 +4,7 @@ Other packages join through entry points: group `metier.methods`, name `orpo`, v
 """
 
 import ast
+import functools
 import importlib
 import importlib.util
 import inspect
@@ -12,7 +13,7 @@ import sys
 import traceback
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, fields, is_dataclass
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoints, entry_points
 from pathlib import Path
 from types import ModuleType
 from typing import Any, get_type_hints
@@ -43,7 +44,14 @@ def names(kind: str) -> list[str]:
     """All names of a kind, sorted."""
     package = importlib.import_module(f"metier.{kind}")
     own = {module.name for module in pkgutil.iter_modules(package.__path__) if not module.name.startswith("_")}
-    return sorted(own | {point.name for point in entry_points(group=f"metier.{kind}")})
+    return sorted(own | _joined(kind, tuple(sys.path)).names)
+
+
+@functools.cache
+def _joined(kind: str, path: tuple[str, ...]) -> EntryPoints:
+    """What the packages on `path` add to a kind. Kept: asking reads the metadata of every package that is installed,
+    which took three quarters of the time of `metier report` on a small run."""
+    return entry_points(group=f"metier.{kind}")
 
 
 def find(kind: str, name: str) -> type:
@@ -66,7 +74,7 @@ def singular(kind: str) -> str:
 
 
 def _from_registry(kind: str, name: str) -> ModuleType:
-    for point in entry_points(group=f"metier.{kind}", name=name):
+    for point in _joined(kind, tuple(sys.path)).select(name=name):
         loaded: ModuleType = point.load()
         return loaded
     if name not in names(kind):
