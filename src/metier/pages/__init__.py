@@ -1,10 +1,13 @@
 """Pages that people read: templates and their pictures."""
 
+import functools
 import re
 from typing import Any
 
 
+@functools.cache
 def template(name: str) -> Any:
+    """A page's template, compiled once a process."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     # Everything is escaped: rows, labels and names come from data. Only our own pictures are marked as safe.
