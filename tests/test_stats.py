@@ -82,6 +82,17 @@ def test_bootstrap_of_counts_equals_the_bootstrap_of_rows():
         assert quick[draw] == pytest.approx(slow, abs=1e-6)
 
 
+@pytest.mark.parametrize("size", [1, 2, 13, 700])
+def test_many_draws_at_once_are_the_draws_one_by_one(size, monkeypatch):
+    monkeypatch.setattr(stats, "DRAWN_AT_ONCE", 3000)  # so that the last ones are fewer
+    _, weights = stats.bootstrap_weights([str(n) for n in range(size)], seed=3, draws=50)
+    generator = np.random.default_rng(3)
+    for found in weights:
+        assert (
+            found.tolist() == np.bincount(generator.integers(size, size=size, dtype=np.int32), minlength=size).tolist()
+        )
+
+
 def test_clusters_are_drawn_whole_and_widen_the_interval():
     generator = np.random.default_rng(2)
     right_cluster = generator.integers(2, size=50)

@@ -10,6 +10,8 @@ from scipy.optimize import brentq
 
 Floats = NDArray[np.float64]
 DRAWS = 10_000
+DRAWN_AT_ONCE = 1 << 16
+"""Numbers, so that they and their counts stay in the processor's cache."""
 POWER = 0.8
 EXACT_CLUSTERS = 13
 """Up to so many clusters every way of flipping them is tried (8,192)."""
@@ -68,9 +70,13 @@ def bootstrap_weights(groups: Sequence[str], seed: int, draws: int = DRAWS) -> t
     size = int(cluster.max()) + 1
     generator = np.random.default_rng(seed)
     weights = np.empty((draws, size), dtype=np.float32)
-    # 10,000 draws of 3,000 clusters take 0.18 s this way, 0.42 s with 64-bit numbers, 1.25 s by `multinomial`.
-    for draw in range(draws):
-        weights[draw] = np.bincount(generator.integers(size, size=size, dtype=np.int32), minlength=size)
+    # Many draws at once, of the same numbers as one by one: 10,000 of 100 clusters take 0.01 s instead of 0.12 s.
+    # 32-bit numbers take 0.2 s for 3,000 clusters, 64-bit ones 0.4 s, `multinomial` 1.25 s.
+    at_once = max(1, DRAWN_AT_ONCE // size)
+    for begin in range(0, draws, at_once):
+        rows = min(at_once, draws - begin)
+        drawn = generator.integers(size, size=(rows, size), dtype=np.int32) + size * np.arange(rows)[:, None]
+        weights[begin : begin + rows] = np.bincount(drawn.ravel(), minlength=rows * size).reshape(rows, size)
     return cluster, weights  # type: ignore[return-value]
 
 

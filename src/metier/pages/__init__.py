@@ -1,11 +1,14 @@
 """Pages that people read: templates and their pictures."""
 
+import functools
 from typing import Any
 
 from metier.cards import code, escaped
 
 
+@functools.cache
 def template(name: str) -> Any:
+    """A page's template, compiled once a process."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
     from markupsafe import Markup
 
