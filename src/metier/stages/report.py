@@ -34,10 +34,12 @@ MEANINGS = {
 def report(run: Run) -> dict[str, Any]:
     """Judge the saved answers and write the pages; returns what verdict.json holds."""
     verdict = judge(run)
-    write_json(run.path("verdict.json"), verdict)
     content = _content(run, verdict)
-    write_text(run.path("report.html"), template("report.html").render(content))
-    write_text(run.path("model_card.md"), template("model_card.md").render(content))
+    page, card = (template(name).render(content) for name in ("report.html", "model_card.md"))
+    # Only now: a page that cannot be made must not leave an old one beside a new verdict.
+    write_json(run.path("verdict.json"), verdict)
+    write_text(run.path("report.html"), page)
+    write_text(run.path("model_card.md"), card)
     return verdict
 
 

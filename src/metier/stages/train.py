@@ -100,7 +100,7 @@ def _files(run: Run, folder: Path) -> list[str]:
 def _clear_stale(folder: Path, inputs: str) -> None:
     """Checkpoints made from other inputs (another seed, other rows) are no place to go on from."""
     mark = folder / "inputs.txt"
-    if folder.exists() and (not mark.is_file() or mark.read_text() != inputs):
+    if folder.exists() and (not mark.is_file() or mark.read_text(errors="replace") != inputs):
         shutil.rmtree(folder)
     folder.mkdir(parents=True, exist_ok=True)
     mark.write_text(inputs)
