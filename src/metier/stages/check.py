@@ -56,7 +56,9 @@ def check(recipe: Recipe) -> dict[str, Any]:
     train = min(budget, QUICK_ROWS) if recipe.quick else budget
     asked = _asked(recipe, benchmarks, known)
     model = load(recipe.model)
-    truncated = check_context(tokens_only(recipe.model), recipe.build_methods(), asked)
+    truncated = check_context(
+        tokens_only(recipe.model), recipe.build_methods(), [(one, found, one.label_set(rows)) for one, found in asked]
+    )
     started = time.monotonic()
     asking = sum(asking_seconds(model, benchmark, found) for benchmark, found in asked)
     by_name = {benchmark.name: benchmark for benchmark in benchmarks}
