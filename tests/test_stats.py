@@ -88,7 +88,9 @@ def test_many_draws_at_once_are_the_draws_one_by_one(size, monkeypatch):
     _, weights = stats.bootstrap_weights([str(n) for n in range(size)], seed=3, draws=50)
     generator = np.random.default_rng(3)
     for found in weights:
-        assert found.tolist() == np.bincount(generator.integers(size, size=size, dtype=np.int32), minlength=size).tolist()
+        assert (
+            found.tolist() == np.bincount(generator.integers(size, size=size, dtype=np.int32), minlength=size).tolist()
+        )
 
 
 def test_clusters_are_drawn_whole_and_widen_the_interval():
