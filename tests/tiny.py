@@ -49,6 +49,23 @@ def write_triage(folder: Path, train: int = 60, test: int = 24) -> Path:
     return folder / "recipe.yaml"
 
 
+def write_wards(folder: Path) -> Path:
+    """train.csv, test.csv and recipe.yaml of two wards, told apart by a word; returns the recipe's path."""
+    words = {"skin": "itch rash", "lung": "cough fever"}
+    for name, numbers in (("train", range(40)), ("test", range(100, 120))):
+        rows = [f"{words[label]} {n},{label}\n" for n in numbers for label in words]
+        (folder / f"{name}.csv").write_text("text,label\n" + "".join(rows))
+    (folder / "recipe.yaml").write_text(
+        "model: fake\n"
+        "sources: [{path: train.csv, text: text, label: label, licence: proprietary}]\n"
+        "steps: [normalise, split]\n"
+        "methods: [{sft: {lr: 0.01}}]\n"
+        'benchmarks: [{name: desk, path: test.csv, prompt: "{text}\\nDesk:"}]\n'
+        "keep: {}\n"
+    )
+    return folder / "recipe.yaml"
+
+
 def desk_rows(count: int = 120, seed: int = 0) -> list[dict]:
     """A triage desk's table with what a real one has besides: ids, dates, wards; three rows a patient."""
     generator = random.Random(seed)
