@@ -14,10 +14,10 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-import yaml
+
 from pydantic import ValidationError
 
-from metier import processes
+from metier import processes, strict_yaml
 from metier.errors import UserError, shown
 from metier.marks import Mark, hashed, read_hashed, read_mark
 from metier.progress import Progress
@@ -205,7 +205,7 @@ def _begun(run: Run) -> tuple[str, Recipe]:
     """The recipe that the run was begun with, as text and parsed."""
     try:
         text = run.locked()["recipe"]
-        return text, Recipe.model_validate(yaml.safe_load(text))
+        return text, Recipe.model_validate(strict_yaml.load(text, str(run.folder / "lock.json")))
     except (KeyError, ValidationError) as error:
         raise UserError(
             f"{run.folder} was begun by another version of Metier, whose recipes this one does not read. Run the "
