@@ -13,6 +13,7 @@ from metier.records import Question
 from metier.rewards import of_scorer
 from metier.scorers import misfit
 from metier.scorers.generate import TextAsking
+from metier.scorers.numeric import read_number
 from tests.tiny import ScriptedModel, write_lines
 
 SLOW = r"(a|aa)+$"
@@ -80,3 +81,10 @@ def test_a_rows_text_that_is_no_expression_is_told():
 def test_the_last_match_that_has_a_group_counts():
     assert patterns.last_group(r"is (\w+)?", "it is red, it is blue, it is ") == "blue"
     assert patterns.matches_whole(".*", "a\nb", dot_all=True) and not patterns.matches_whole(".*", "a\nb")
+
+
+def test_numbers_are_read_out_of_white_space_without_end_in_no_time():
+    began = time.monotonic()
+    assert read_number("-" + " " * 50_000 + "$5 million") == 5e6
+    assert read_number("(" + " " * 3 + "$ 5)") == -5 and read_number("5 $6") == 6
+    assert time.monotonic() - began < 5
