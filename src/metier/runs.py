@@ -14,7 +14,6 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-
 from pydantic import ValidationError
 
 from metier import processes, strict_yaml

@@ -15,11 +15,8 @@ from metier.checks import check as problems_of
 from metier.checks import label_problems, order_problems, question_problems
 from metier.errors import Problems, UserError
 from metier.methods import Lesson, of_sources
-<<<<<<< HEAD
-from metier.plugins import files_run
-=======
 from metier.methods._tuning import Tuning
->>>>>>> part-c
+from metier.plugins import files_run
 from metier.progress import Progress
 from metier.recipe import QUICK_QUESTIONS, QUICK_ROWS, Recipe
 from metier.records import Question, questions
