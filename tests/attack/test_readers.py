@@ -201,9 +201,10 @@ def test_a_string_of_512_mb_has_its_bucket():
 def test_a_table_with_gaps_becomes_rows_that_are_read_again(tmp_path):
     columns = {name: [row[name] for row in desk_rows()] for name in ("note", "department")}
     columns["dose"] = [float("nan") if number % 3 else 1.5 for number in range(len(columns["note"]))]
+    columns["series"] = [[float("inf"), float("nan")] for _ in columns["note"]]
     (tmp_path / "data").mkdir()
     pq.write_table(pa.table(columns), tmp_path / "data" / "notes.parquet")
     new("desk", tmp_path / "data", into=tmp_path)
     text = (tmp_path / "desk" / "train.jsonl").read_text()
-    assert "NaN" not in text and '"dose": null' in text
+    assert "NaN" not in text and '"dose": null' in text and '["inf", null]' in text
     assert not [piece for _, piece in pieces(str(tmp_path / "desk" / "train.jsonl")) if isinstance(piece, Broken)]

@@ -78,10 +78,15 @@ def new(name: str, folder: Path, industry: str | None = None, into: Path = Path(
     return {"recipe": str(target / "recipe.yaml"), **counts, "questions": gathered.doubts}
 
 
-def _without_gaps(row: dict[str, Any]) -> dict[str, Any]:
+def _without_gaps(value: Any) -> Any:
     """The row with null for the NaN with which tables fill a gap, and infinity in words: neither is JSON."""
-    odd = {key for key, value in row.items() if isinstance(value, float) and not math.isfinite(value)}
-    return {key: (None if math.isnan(value) else str(value)) if key in odd else value for key, value in row.items()}
+    if isinstance(value, dict):
+        return {key: _without_gaps(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_gaps(inner) for inner in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None if math.isnan(value) else str(value)
+    return value
 
 
 def _target(name: str, into: Path) -> Path:
