@@ -264,7 +264,7 @@ def test_a_margin_is_a_number(tmp_path):
         ("scorer: fields, metrics: [span_f1]", {"department": "{}"}, None),
         ("scorer: fields, metrics: [span_f1]", {"department": "heart"}, "no JSON object"),
         ("scorer: pattern, metrics: [accuracy]", {"department": "a"}, "lacks the column 'must'"),
-        ("scorer: pattern, metrics: [accuracy]", {"department": "a", "must": "("}, "missing ), unterminated"),
+        ("scorer: pattern, metrics: [accuracy]", {"department": "a", "must": "("}, "is no regular expression"),
         ("scorer: choice, metrics: [accuracy]", {"department": "a"}, "has to be one of two or more `options`"),
         ("scorer: preference, metrics: [accuracy]", {"department": "a"}, "is no pair of two different answers"),
     ],

@@ -22,7 +22,8 @@ from metier.recipe import build_one, load
 from metier.runs import open_run
 from metier.stages.check import _asked
 from metier.stages.curate import curate, for_learning
-from tests.tiny import notes, write_lines
+from metier.stages.new import new
+from tests.tiny import desk_rows, notes, write_lines
 
 
 def broken(tmp_path, name: str, content: bytes, use=None) -> list[str]:
@@ -195,3 +196,15 @@ def test_a_string_of_512_mb_has_its_bucket():
     arena = np.zeros((1 << 29) + 3, np.uint8)
     [found] = sha256.sha256_buckets(arena, np.array([0, len(arena)]), 10_000)
     assert found == int(hashlib.sha256(arena).hexdigest(), 16) % 10_000
+
+
+def test_a_table_with_gaps_becomes_rows_that_are_read_again(tmp_path):
+    columns = {name: [row[name] for row in desk_rows()] for name in ("note", "department")}
+    columns["dose"] = [float("nan") if number % 3 else 1.5 for number in range(len(columns["note"]))]
+    columns["series"] = [[float("inf"), float("nan")] for _ in columns["note"]]
+    (tmp_path / "data").mkdir()
+    pq.write_table(pa.table(columns), tmp_path / "data" / "notes.parquet")
+    new("desk", tmp_path / "data", into=tmp_path)
+    text = (tmp_path / "desk" / "train.jsonl").read_text()
+    assert "NaN" not in text and '"dose": null' in text and '["inf", null]' in text
+    assert not [piece for _, piece in pieces(str(tmp_path / "desk" / "train.jsonl")) if isinstance(piece, Broken)]
