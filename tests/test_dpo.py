@@ -182,6 +182,7 @@ class Weighing:
     """A model that says how likely an answer is by a table of its words."""
 
     end_token = 0
+    context = 1_000
 
     def __init__(self, nats):
         self.nats = nats

@@ -16,9 +16,10 @@ from metier.errors import UserError
 from metier.progress import Progress
 from metier.recipe import load
 from metier.records import rows_to_table
-from metier.scorers import choice, label
+from metier.scorers import Answer, choice, label
 from metier.stages import curate, evaluate, export, report, train
 from tests.recorded import figures, go
+from tests.tiny import remark
 
 
 def killed(work):
@@ -129,10 +130,7 @@ def another_prompt(folder, patch):
 
 
 def another_adapter(folder, patch):
-    place = folder / "train.done.json"
-    said = json.loads(place.read_text())
-    said["result"]["adapter_sha256"] = "of another adapter"
-    place.write_text(json.dumps(said))
+    remark(folder, "train", adapter_sha256="of another adapter")
 
 
 def another_scorer_version(folder, patch):
@@ -163,10 +161,10 @@ def test_an_answer_given_under_other_conditions_is_asked_again(change, finished,
     for who in () if finished else ("base", "tuned"):  # all answered, killed before the answers stood in their place
         place = folder / "evaluate" / who
         seal, answers = place / "triage.done.json", place / "triage.jsonl"
-        read = map(json.loads, answers.read_text().splitlines())
-        rows = [{"position": i, "seconds": 0.1, **row} for i, row in enumerate(read)]
-        lines = [json.loads(seal.read_text())["inputs"], *map(json.dumps, rows)]
-        (place / "triage.part.jsonl").write_text("\n".join(lines) + "\n")
+        inputs = json.loads(seal.read_text())["inputs"]
+        read = [Answer.from_json(json.loads(line)) for line in answers.read_text().splitlines()]
+        lines = [evaluate._part_line(inputs, i, 0.1, answer) for i, answer in enumerate(read)]
+        (place / "triage.part.jsonl").write_text(inputs + "\n" + "".join(lines))
         seal.unlink()
     real = evaluate._resume
 
@@ -351,6 +349,7 @@ def test_other_held_out_rows_may_choose_another_adapter_so_it_is_trained_again(t
     held_out = run.table("curate", "valid.parquet")
     assert len(held_out) > 1
     runs.write_table(run.path("curate", "valid.parquet"), held_out.slice(1))
+    remark(run.folder, "curate")
     mark = (tmp_path / "run/train/01-sft/inputs.txt").read_text()
     train.train(run)
     assert (tmp_path / "run/train/01-sft/inputs.txt").read_text() != mark

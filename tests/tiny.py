@@ -140,3 +140,15 @@ class ScriptedTexts:
 
     def score(self, batch: list[int]) -> list[tuple[str, int, bool]]:
         return [(self.script[self.prompts[position]], 1, True) for position in batch]
+
+
+def remark(folder: Path, stage: str, **changed) -> None:
+    """The mark of a stage as the stage itself would write it now: of its files as they are, with these results."""
+    from metier.marks import hashed, read_hashed
+    from metier.runs import file_sha256, write_json
+
+    path = folder / f"{stage}.done.json"
+    mark = read_hashed(path, "")
+    mark["files"] = {file: file_sha256(folder / file) for file in mark["files"]}
+    mark["inputs"] = changed.pop("inputs", mark["inputs"])
+    write_json(path, hashed({**mark, "result": {**mark["result"], **changed}}))

@@ -166,6 +166,7 @@ def _begin(run: Run) -> None:
     write_text(file, mine)
     run.lock(
         recipe=mine,
+        recipe_sha256=_sha256(mine),
         seeds=[run.recipe.seed],
         python=platform.python_version(),
         versions=_versions(),
@@ -197,7 +198,7 @@ def _hold_to_lock(run: Run) -> None:
     if changed:
         run.progress.say("The steps were edited: those from the first edited one on are done again.")
         write_text(file, run.recipe.as_yaml())
-        run.lock(recipe=run.recipe.as_yaml())
+        run.lock(recipe=run.recipe.as_yaml(), recipe_sha256=_sha256(run.recipe.as_yaml()))
 
 
 def _begun(run: Run) -> tuple[str, Recipe]:
@@ -217,6 +218,10 @@ def _in_folder(file: Path) -> Recipe:
     if not file.read_text(encoding="utf-8", errors="replace").strip():
         raise UserError(f"{file} is empty. Remove it, and it is written again as it was when the run was begun.")
     return load(file)
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _versions() -> dict[str, str]:
