@@ -42,6 +42,17 @@ def data(tmp_path):
     return write_csv(tmp_path / "data" / "notes.csv", desk_rows()).parent
 
 
+@pytest.fixture
+def small_smoke(monkeypatch):
+    """Smoke runs (`--quick`) of fewer rows and questions than a user's: the path is the same."""
+    from metier.stages import check, curate, evaluate
+
+    for stage in (check, curate):
+        monkeypatch.setattr(stage, "QUICK_ROWS", 64)
+    for stage in (check, curate, evaluate):
+        monkeypatch.setattr(stage, "QUICK_QUESTIONS", 30)
+
+
 @pytest.fixture(scope="session")
 def recorded_run(tmp_path_factory):
     from tests.recorded import RecordedRun
