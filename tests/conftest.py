@@ -13,6 +13,11 @@ import torch  # noqa: E402
 torch.set_num_threads(1)
 
 
+def pytest_collection_modifyitems(items):
+    """The longest test first: last, it would be waited for by idle processes."""
+    items.sort(key=lambda item: item.get_closest_marker("real_model") is None)
+
+
 def pytest_collection_finish(session):
     """What the imports made stays: the collections that a run asks for need not walk through it each time."""
     gc.collect()
