@@ -32,7 +32,7 @@ def recipe(tmp_path):
         (tmp_path / f"{name}.csv").write_text("text,label\n" + "".join(rows))
     (tmp_path / "recipe.yaml").write_text(
         "model: fake\n"
-        "sources: [{path: train.csv, text: text, label: label, licence: proprietary}]\n"
+        "datasets: [{path: train.csv, text: text, label: label, licence: proprietary}]\n"
         "steps: [normalise, split]\n"
         "methods: [{sft: {lr: 0.01}}]\n"
         'benchmarks: [{name: desk, path: test.csv, prompt: "{text}\\nDesk:"}]\n'
@@ -255,7 +255,7 @@ def test_a_row_whose_group_was_learned_does_not_choose_the_scale(recipe, tmp_pat
     rows = [f"itch {n},skin,patient {n // 2}\ncough {n},lung,patient {n // 2}\n" for n in range(40)]
     (tmp_path / "train.csv").write_text("text,label,patient\n" + "".join(rows))
     changes = {
-        "sources": [{**recipe.sources[0], "group": "patient"}],
+        "datasets": [{**recipe.datasets[0], "group": "patient"}],
         "steps": ["normalise", {"split": {"by": "group", "valid": 0.4}}, {"select": {"rows": 20}}],
     }
     seeds(recipe.model_copy(update=changes), tmp_path / "out", 2)

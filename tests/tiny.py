@@ -15,7 +15,7 @@ DEPARTMENTS = {"cardiology": ["heart", "pulse", "chest"], "dermatology": ["skin"
 RECIPE = """
 industry: healthcare
 model: fake
-sources: [{path: train.jsonl, text: note, label: department, licence: proprietary, group: patient}]
+datasets: [{path: train.jsonl, text: note, label: department, licence: proprietary, group: patient}]
 steps: [normalise, dedup, decontaminate, {split: {by: group}}, select]
 methods: [{sft: {lr: 0.01, r: 4, batch_tokens: 256, checkpoint_every: 4}}]
 benchmarks:
