@@ -19,8 +19,8 @@ test: .venv
 
 # 10,000 hostile inputs, then 200 runs that a signal stops at a random moment and that are called again.
 torture: .venv
-	$(BIN)/python -m pytest tests/attack/test_properties.py --hypothesis-profile=torture --timeout=0 --verbose
-	$(BIN)/python -m pytest tests/attack/test_signal_torture.py -m torture --verbose
+	$(BIN)/python -m pytest tests/attack/test_properties.py --hypothesis-profile=torture --timeout=0 -vv
+	$(BIN)/python -m pytest tests/attack/test_signal_torture.py -m torture -vv
 
 check: .venv
 	$(BIN)/ruff check .

@@ -29,7 +29,7 @@ from metier.records import questions
 from metier.runs import Run
 from metier.scorers import Answer
 from metier.stages.evaluate import read_answers
-from metier.stages.seeds import evaluated, paired
+from metier.stages.seeds import evaluated, opened, paired
 
 MISS, ALARM = 10.0, 1.0
 PRICES = {"miss_unfair": MISS, "false_unfair": ALARM}
@@ -89,14 +89,12 @@ def one_seed(shape: dict[str, Any], out: Path, seed: int) -> dict[str, list[Answ
     progress = Progress()
     sft = evaluated(out / f"sft-{seed}", recipe, progress, None)
     second = out / f"min_risk-{seed}"
+    chained = recipe.model_copy(update={"methods": [{"sft": SFT}, {"min_risk": RISK}]})
     if not second.exists():  # the first method is the same: it is taken over, and believed by its seal
-        second.mkdir(parents=True)
+        opened(second, chained, progress)
         for part in ("curate", "train/01-sft"):
             shutil.copytree(sft.folder / part, second / part)
             shutil.copy(sft.folder / f"{part}.done.json", second / f"{part}.done.json")
-        chained = recipe.model_copy(update={"methods": [{"sft": SFT}, {"min_risk": RISK}]})
-        (second / "recipe.yaml").write_text(chained.as_yaml())
-    chained = recipe.model_copy(update={"methods": [{"sft": SFT}, {"min_risk": RISK}]})
     risk = evaluated(second, chained, progress, sft.folder / "evaluate" / "base")
     (named,) = recipe.build_benchmarks()
     found = {"always fair": [decided(a, "fair") for a in read_answers(sft, "base", named.name)]}

@@ -11,12 +11,10 @@ import sys
 from importlib.metadata import version
 from typing import Any
 
-from transformers import AutoTokenizer
-
 from metier import plugins
-from metier.engine import batches, weights
+from metier.engine import batches
 from metier.engine.examples import Example
-from metier.engine.model import LanguageModel
+from metier.engine.model import tokens_only
 from metier.records import Question, questions
 
 BUDGET = 2048
@@ -58,8 +56,7 @@ def one_case(case: str) -> dict[str, Any]:
 
 def counted(rows: list[Question], prompt: str, name: str) -> dict[str, Any]:
     """Rows, tokens as they stand in them, tokens read in an epoch, and the second over the first."""
-    folder = weights.folder(name)
-    model = LanguageModel(folder, None, AutoTokenizer.from_pretrained(folder))
+    model = tokens_only(name)
     examples = [Example(model.encode(r.render(prompt)), ([*model.answer(r.answer), model.end_token],)) for r in rows]
     read = sum(batches.tokens_read(examples, batch) for batch in batches.plan(examples, BUDGET, seed=0, epochs=1))
     tokens = sum(map(len, examples))

@@ -52,3 +52,41 @@ def data(tmp_path):
     from tests.tiny import desk_rows, write_csv
 
     return write_csv(tmp_path / "data" / "notes.csv", desk_rows()).parent
+
+
+@pytest.fixture(scope="session")
+def recorded_run(tmp_path_factory):
+    from tests.recorded import RecordedRun
+
+    return RecordedRun(tmp_path_factory.mktemp("recorded") / "triage")
+
+
+@pytest.fixture(scope="session")
+def recorded_seeds(tmp_path_factory):
+    from tests.recorded import RecordedSeeds
+
+    return RecordedSeeds(tmp_path_factory.mktemp("recorded") / "wards")
+
+
+@pytest.fixture
+def curated_run(recorded_run):
+    """(recipe, run folder) of a triage desk whose rows are curated; a test may do with them what it likes."""
+    return recorded_run.after("curated")
+
+
+@pytest.fixture
+def trained_run(recorded_run):
+    """The same, trained."""
+    return recorded_run.after("trained")
+
+
+@pytest.fixture
+def finished_run(recorded_run):
+    """The same, with its verdict and report."""
+    return recorded_run.after("finished")
+
+
+@pytest.fixture
+def two_seed_run(recorded_seeds):
+    """(recipe, folder) of two trainings of one recipe and their mean, reported."""
+    return recorded_seeds.after()

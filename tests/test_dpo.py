@@ -171,7 +171,7 @@ def test_what_was_chosen_becomes_the_likelier_answer(settings, tmp_path):
     ("wrong", "said"),
     [({"beta": 0}, "beta"), ({"loss": "kto"}, "sigmoid or ipo"), ({"reference": "base"}, "start or none"),
      ({"anchor": -1}, "anchor"), ({"warmup": -0.1}, "warmup: use a share"), ({"warmup": 1.0}, "warmup: use a share"),
-     ({"weight_decay": -1.0}, "weight_decay: use 0 or")],
+     ({"weight_decay": -1.0}, "weight_decay: use a number from 0")],
 )  # fmt: skip
 def test_settings_that_make_no_sense_are_refused(wrong, said):
     with pytest.raises(Problems, match=said):
@@ -182,6 +182,7 @@ class Weighing:
     """A model that says how likely an answer is by a table of its words."""
 
     end_token = 0
+    context = 1_000
 
     def __init__(self, nats):
         self.nats = nats

@@ -15,6 +15,7 @@ from metier.data.dataset import MIRROR
 from metier.errors import UserError
 from metier.evaluation.benchmark import Benchmark
 from metier.highlights import Asked, Highlight, find, number
+from metier.marks import hashed
 from metier.metrics import outcomes
 from metier.progress import Progress
 from metier.recipe import load
@@ -488,7 +489,7 @@ def test_the_wait_of_95_in_100_is_the_one_that_so_many_stay_below(tmp_path, monk
 
 def test_a_batch_keeps_its_time_over_a_kill_and_one_without_is_asked_again(tmp_path):
     part, given = tmp_path / "part.jsonl", drawn(4)
-    lines = [evaluating._part_line(n, 2.5, given[n]) for n in (0, 1)]
+    lines = [evaluating._part_line("inputs", n, 2.5, given[n]) for n in (0, 1)]
     old = json.dumps({"position": 2, **given[2].to_json()}) + "\n"
     part.write_text("inputs\n" + "".join(lines) + old)
     asking = SimpleNamespace(batches=[[0, 1], [2], [3]])
@@ -497,7 +498,7 @@ def test_a_batch_keeps_its_time_over_a_kill_and_one_without_is_asked_again(tmp_p
 
 
 def test_seeds_are_those_of_the_runs_beside_it(retail, tmp_path):
-    write_json(tmp_path / "seeds.json", {"benchmarks": [{"name": "triage", "values": [0.5, 0.75]}]})
+    write_json(tmp_path / "seeds.json", hashed({"benchmarks": [{"name": "triage", "values": [0.5, 0.75]}]}))
     recipe = load(retail / "recipe.yaml")
     assert reporting._seeds(Run(tmp_path / "seed-0", recipe, Progress()), "triage") == [0.5, 0.75]
     assert reporting._seeds(Run(tmp_path / "seed-0", recipe, Progress()), "another") == []

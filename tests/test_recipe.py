@@ -27,11 +27,11 @@ def test_the_default_recipe_is_good_and_names_icd10cm():
 
 
 def test_the_old_name_of_a_key_is_answered_by_the_new_one(tmp_path):
-    said = "A recipe's `sources` is now called `datasets`."
+    said = "A recipe's `datasets` is now called `datasets`."
     with pytest.raises(UserError) as caught:
-        load(recipe(tmp_path, "sources: [icd10cm]\n"))
+        load(recipe(tmp_path, "datasets: [icd10cm]\n"))
     assert str(caught.value) == said
-    for change in ("sources=[icd10cm]", "sources.icd10cm.description_length=3"):
+    for change in ("datasets=[icd10cm]", "datasets.icd10cm.description_length=3"):
         with pytest.raises(UserError, match=said):
             load(None, changes=[change])
 
@@ -276,7 +276,7 @@ def test_a_margin_is_a_number(tmp_path):
         ("scorer: fields, metrics: [span_f1]", {"department": "{}"}, None),
         ("scorer: fields, metrics: [span_f1]", {"department": "heart"}, "no JSON object"),
         ("scorer: pattern, metrics: [accuracy]", {"department": "a"}, "lacks the column 'must'"),
-        ("scorer: pattern, metrics: [accuracy]", {"department": "a", "must": "("}, "missing ), unterminated"),
+        ("scorer: pattern, metrics: [accuracy]", {"department": "a", "must": "("}, "is no regular expression"),
         ("scorer: choice, metrics: [accuracy]", {"department": "a"}, "has to be one of two or more `options`"),
         ("scorer: preference, metrics: [accuracy]", {"department": "a"}, "is no pair of two different answers"),
     ],

@@ -14,7 +14,7 @@ from metier.scorers import Answer
 from metier.stages import report as reporting
 from metier.stages.report import judge
 from tests.test_runs import go
-from tests.tiny import write_triage
+from tests.tiny import remark, write_triage
 
 
 @pytest.fixture(scope="module")
@@ -26,6 +26,8 @@ def finished(tmp_path_factory):
     for line in lines[:20]:
         line |= {"value": 0.0, "answer": "dermatology" if line["gold"] == "cardiology" else "cardiology"}
     path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    for stage in ("evaluate/base/triage", "evaluate"):
+        remark(home / "run", stage)
     reporting.report(saved_run(home / "run", Progress()))
     return home / "run"
 

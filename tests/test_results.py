@@ -12,6 +12,7 @@ from metier.data.dataset import MIRROR
 from metier.engine import model as engine
 from metier.recipe import load
 from tests.test_datasets import write_mirror
+from tests.tiny import remark
 
 ROOT = Path(__file__).parent.parent
 RECIPES = sorted((ROOT / "recipes").glob("*.yaml"))
@@ -131,15 +132,11 @@ def test_a_second_seed_joins_the_row_and_the_base_model_is_asked_once(results, t
     assert both["averaged"]["tuned"] == mean["tuned"] and both["averaged"]["decision"] in ("SHIP", "HOLD")
     assert f"| {mean['tuned']['value']:.3f} {both['averaged']['decision']} |" in results.markdown({"rows": [both]})
     assert results.averaged_figures(first["colours"]) is None, "made of other seeds than these"
-    sealed = out / "colours" / "averaged" / "train.done.json"
-    others = json.loads(sealed.read_text()) | {"inputs": "of trainings that are gone"}
-    sealed.write_text(json.dumps(others))
+    remark(out / "colours" / "averaged", "train", inputs="of trainings that are gone")
     assert results.row("colours", results.finished({"colours": recipe}, out)["colours"])["averaged"] is None
     assert "†" not in results.markdown({"rows": [both]}), "the baseline is today's"
     assert " †" in results.markdown({"rows": [{**both, "baseline": both["baseline"] - 1}]})
-    seal = out / "colours" / "seed-0" / "evaluate" / "cheap" / "colours.done.json"
-    before = json.loads(seal.read_text())
-    seal.write_text(json.dumps({**before, "result": {**before["result"], "version": 1}}))
+    remark(out / "colours" / "seed-0", "evaluate/cheap/colours", version=1)
     assert results.row("colours", first["colours"])["baseline"] == 1, "that of the answers, not of today"
     base = [out / "colours" / f"seed-{n}" / "evaluate" / "base" / "colours.done.json" for n in (0, 1)]
     assert base[0].read_bytes() == base[1].read_bytes()

@@ -16,30 +16,10 @@ from metier.evaluation.benchmark import Benchmark
 from metier.progress import Progress
 from metier.recipe import load
 from metier.records import rows_to_table
-from metier.scorers import choice, label
+from metier.scorers import Answer, choice, label
 from metier.stages import curate, evaluate, export, report, train
-
-STAGES = (curate.curate, train.train, evaluate.evaluate, report.report)
-
-
-def go(recipe_file, folder, *changes):
-    """All four stages, as `metier run` does them."""
-    recipe = load(recipe_file, changes=list(changes))
-    with runs.alone(folder):
-        run = runs.open_run(folder, recipe, Progress())
-        for stage in STAGES:
-            result = stage(run)
-    return result
-
-
-def figures(folder):
-    """Everything that must not depend on being killed."""
-    verdict = json.loads((folder / "verdict.json").read_text())
-    for clock in ("seconds", "seconds_a_question", "peak_memory_mb"):
-        verdict.pop(clock)
-    answers = {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.glob("evaluate/*/*.jsonl"))}
-    logs = [json.loads(line) for p in sorted(folder.glob("train/*/log.jsonl")) for line in p.read_text().splitlines()]
-    return verdict, answers, logs
+from tests.recorded import figures, go
+from tests.tiny import remark
 
 
 def killed(work):
@@ -81,71 +61,67 @@ def small_batches():
 
 
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory):
-    from tests.tiny import write_triage
-
-    home = tmp_path_factory.mktemp("undisturbed")
-    recipe = write_triage(home)
-    go(recipe, home / "run")
-    return recipe, home / "run"
+def whole(recorded_run):
+    """The figures of a run that nobody disturbed."""
+    return figures(recorded_run.after("finished")[1])
 
 
-POINTS = {
-    "curate, between two tables": (curate, "write_table", 2),
-    "train, a few steps behind a checkpoint": (trainer.Journal, "on_step_end", 6),
-    "train, in the middle of writing a checkpoint": (checkpoints, "_hashes", 2),
-    "train, with the adapter written and not sealed": (train, "file_sha256", 2),
-    "evaluate, between two batches": (choice.ChoiceAsking, "answer", 3),
-    "evaluate, before the answers are in place": (evaluate, "_write_answers", 2),
-    "report, before the page": (report, "write_text", 1),
+POINTS = {  # where it is killed, and the stage that the run has behind it by then
+    "curate, between two tables": (curate, "write_table", 2, None),
+    "train, a few steps behind a checkpoint": (trainer.Journal, "on_step_end", 6, "curated"),
+    "train, in the middle of writing a checkpoint": (checkpoints, "_hashes", 2, "curated"),
+    "train, with the adapter written and not sealed": (train, "file_sha256", 3, "curated"),
+    "evaluate, between two batches": (choice.ChoiceAsking, "answer", 3, "trained"),
+    "evaluate, before the answers are in place": (evaluate, "_write_answers", 2, "trained"),
+    "report, before the page": (report, "write_text", 1, "evaluated"),
 }
 
 
 @pytest.mark.parametrize("point", POINTS)
-def test_a_killed_run_goes_on_and_ends_the_same(point, undisturbed, tmp_path, monkeypatch):
-    recipe, whole = undisturbed
-    folder = tmp_path / "run"
+def test_a_killed_run_goes_on_and_ends_the_same(point, whole, recorded_run, triage, tmp_path, monkeypatch):
+    *call, stage = POINTS[point]
+    recipe, folder = recorded_run.after(stage) if stage else (triage, tmp_path / "run")
     with monkeypatch.context() as patch:
-        die_on_call(*POINTS[point], patch)
+        die_on_call(*call, patch)
         assert killed(lambda: go(recipe, folder)) == signal.SIGKILL
     go(recipe, folder)
-    assert figures(folder) == figures(whole)
+    assert figures(folder) == whole
 
 
-def test_two_runs_of_one_seed_are_the_same_and_another_seed_is_not(undisturbed, tmp_path):
-    recipe, whole = undisturbed
-    go(recipe, tmp_path / "again")
-    assert figures(tmp_path / "again") == figures(whole)
-    other = go(recipe, tmp_path / "other", "seed=1")
-    assert other["adapter_sha256"] != figures(whole)[0]["adapter_sha256"]
+@pytest.mark.e2e
+def test_two_runs_of_one_seed_are_the_same(whole, triage, tmp_path):
+    go(triage, tmp_path / "again")
+    assert figures(tmp_path / "again") == whole
 
 
-def test_a_finished_run_is_not_done_again(undisturbed, monkeypatch):
-    recipe, whole = undisturbed
-    before = figures(whole)
+def test_another_seed_trains_another_adapter(whole, triage, tmp_path):
+    run = runs.open_run(tmp_path / "other", load(triage, changes=["seed=1"]), Progress())
+    curate.curate(run)
+    assert train.train(run)["adapter_sha256"] != whole[0]["adapter_sha256"]
+
+
+def test_a_finished_run_is_not_done_again(finished_run, whole, monkeypatch):
+    recipe, folder = finished_run
     for owner, name in ((trainer, "train"), (choice.ChoiceAsking, "answer")):
         monkeypatch.setattr(owner, name, die)
-    go(recipe, whole)
-    assert figures(whole) == before
+    go(recipe, folder)
+    assert figures(folder) == whole
 
 
-def test_the_tuned_fake_model_learned_the_rows(undisturbed):
-    _, whole = undisturbed
-    log = figures(whole)[2]
+def test_the_tuned_fake_model_learned_the_rows(whole):
+    log = whole[2]
     assert log[-1]["loss"] < log[0]["loss"]
 
 
-def test_a_torn_line_and_a_stale_part_file_are_not_used(undisturbed, tmp_path):
-    recipe, whole = undisturbed
-    folder = tmp_path / "run"
-    shutil.copytree(whole, folder)
+def test_a_torn_line_and_a_stale_part_file_are_not_used(finished_run, whole):
+    recipe, folder = finished_run
     answers = (folder / "evaluate/tuned/triage.jsonl").read_text()
     (folder / "evaluate/tuned/triage.done.json").unlink()
     (folder / "evaluate/tuned/triage.part.jsonl").write_text(
         "stale\n" + answers.replace('"value": 1', '"value": 9')[:900]
     )
     go(recipe, folder)
-    assert figures(folder) == figures(whole)
+    assert figures(folder) == whole
 
 
 def another_prompt(folder, patch):
@@ -154,10 +130,7 @@ def another_prompt(folder, patch):
 
 
 def another_adapter(folder, patch):
-    place = folder / "train.done.json"
-    said = json.loads(place.read_text())
-    said["result"]["adapter_sha256"] = "of another adapter"
-    place.write_text(json.dumps(said))
+    remark(folder, "train", adapter_sha256="of another adapter")
 
 
 def another_scorer_version(folder, patch):
@@ -183,17 +156,15 @@ ASKED_AGAIN = {
 
 @pytest.mark.parametrize("finished", [True, False], ids=["finished", "killed"])
 @pytest.mark.parametrize("change", ASKED_AGAIN, ids=lambda change: change.__name__)
-def test_an_answer_given_under_other_conditions_is_asked_again(change, finished, undisturbed, tmp_path, monkeypatch):
-    recipe, whole = undisturbed
-    folder, reused = tmp_path / "run", {}
-    shutil.copytree(whole, folder)
+def test_an_answer_given_under_other_conditions_is_asked_again(change, finished, finished_run, monkeypatch):
+    (recipe, folder), reused = finished_run, {}
     for who in () if finished else ("base", "tuned"):  # all answered, killed before the answers stood in their place
         place = folder / "evaluate" / who
         seal, answers = place / "triage.done.json", place / "triage.jsonl"
-        read = map(json.loads, answers.read_text().splitlines())
-        rows = [{"position": i, "seconds": 0.1, **row} for i, row in enumerate(read)]
-        lines = [json.loads(seal.read_text())["inputs"], *map(json.dumps, rows)]
-        (place / "triage.part.jsonl").write_text("\n".join(lines) + "\n")
+        inputs = json.loads(seal.read_text())["inputs"]
+        read = [Answer.from_json(json.loads(line)) for line in answers.read_text().splitlines()]
+        lines = [evaluate._part_line(inputs, i, 0.1, answer) for i, answer in enumerate(read)]
+        (place / "triage.part.jsonl").write_text(inputs + "\n" + "".join(lines))
         seal.unlink()
     real = evaluate._resume
 
@@ -209,23 +180,19 @@ def test_an_answer_given_under_other_conditions_is_asked_again(change, finished,
     assert reused == kept | {who: 0 for who in ASKED_AGAIN[change]}
 
 
-def test_changed_data_is_not_answered_from_the_earlier_run(undisturbed, tmp_path):
-    recipe, whole = undisturbed
-    home = tmp_path / "home"
-    shutil.copytree(recipe.parent, home)
-    test = (home / "test.jsonl").read_text()
-    go(home / "recipe.yaml", home / "second")
-    (home / "test.jsonl").write_text(test.replace("since", "for"))
-    go(home / "recipe.yaml", home / "second")
-    assert figures(home / "second")[1] != figures(whole)[1]
+def test_changed_data_is_not_answered_from_the_earlier_run(finished_run, whole):
+    recipe, folder = finished_run
+    test = recipe.with_name("test.jsonl")
+    test.write_text(test.read_text().replace("since", "for"))
+    go(recipe, folder)
+    assert figures(folder)[1] != whole[1]
 
 
-def test_a_folder_of_another_recipe_is_refused_and_left_alone(undisturbed):
-    recipe, whole = undisturbed
-    before = figures(whole)
+def test_a_folder_of_another_recipe_is_refused_and_left_alone(finished_run, whole):
+    recipe, folder = finished_run
     with pytest.raises(UserError, match="another recipe .different: seed is 5"):
-        go(recipe, whole, "seed=5")
-    assert figures(whole) == before
+        go(recipe, folder, "seed=5")
+    assert figures(folder) == whole
 
 
 def test_a_folder_with_other_things_is_refused(tmp_path, triage):
@@ -264,8 +231,8 @@ def test_test_questions_in_the_training_rows_are_refused_without_the_step(tmp_pa
         go(triage, tmp_path / "run", "steps=[split]")
 
 
-def test_the_run_folder_holds_what_the_design_says(undisturbed):
-    _, whole = undisturbed
+def test_the_run_folder_holds_what_the_design_says(finished_run):
+    _, folder = finished_run
     for name in (
         "recipe.yaml",
         "lock.json",
@@ -281,15 +248,15 @@ def test_the_run_folder_holds_what_the_design_says(undisturbed):
         "evaluate/base/triage.jsonl",
         "evaluate/cheap/triage.jsonl",
     ):
-        assert (whole / name).is_file(), name
-    assert not list(whole.rglob("*.part*")) and not list(whole.rglob("checkpoint-*"))
-    lock = json.loads((whole / "lock.json").read_text())
+        assert (folder / name).is_file(), name
+    assert not list(folder.rglob("*.part*")) and not list(folder.rglob("checkpoint-*"))
+    lock = json.loads((folder / "lock.json").read_text())
     assert {"recipe_sha256", "seeds", "versions", "machine", "model", "datasets", "dtype"} <= lock.keys()
-    assert isinstance(whole, Path)
+    assert isinstance(folder, Path)
 
 
-def test_the_verdict_has_the_promised_keys(undisturbed):
-    verdict = json.loads((undisturbed[1] / "verdict.json").read_text())
+def test_the_verdict_has_the_promised_keys(finished_run):
+    verdict = json.loads((finished_run[1] / "verdict.json").read_text())
     assert verdict["decision"] in ("SHIP", "HOLD")
     assert {
         "decision",
@@ -334,42 +301,38 @@ def test_the_report_needs_no_network_and_escapes_what_comes_from_data(tmp_path, 
     )
 
 
-def test_a_killed_training_goes_on_at_its_checkpoint_and_not_from_the_start(undisturbed, tmp_path, monkeypatch):
-    recipe, _ = undisturbed
+def test_a_killed_training_goes_on_at_its_checkpoint_and_not_from_the_start(curated_run, monkeypatch):
+    run = runs.saved_run(curated_run[1], Progress())
     with monkeypatch.context() as patch:
-        die_on_call(*POINTS["train, a few steps behind a checkpoint"], patch)
-        killed(lambda: go(recipe, tmp_path / "run"))
-    go(recipe, tmp_path / "run")
-    result = json.loads((tmp_path / "run/train.done.json").read_text())["result"]
+        die_on_call(trainer.Journal, "on_step_end", 6, patch)
+        killed(lambda: train.train(run))
+    result = train.train(run)
     assert result["resumed_at_step"] == 4
     assert result["seconds"] > result["seconds_before"] > 0, "the time of the killed attempt counts"
 
 
-def test_a_killed_evaluation_asks_only_what_is_still_open(undisturbed, tmp_path, monkeypatch):
-    recipe, _ = undisturbed
+def test_a_killed_evaluation_asks_only_what_is_still_open(trained_run, whole, monkeypatch):
+    recipe, folder = trained_run
     with monkeypatch.context() as patch:
-        die_on_call(*POINTS["evaluate, between two batches"], patch)
-        killed(lambda: go(recipe, tmp_path / "run"))
-    part = tmp_path / "run/evaluate/base/triage.part.jsonl"
+        die_on_call(choice.ChoiceAsking, "answer", 3, patch)
+        killed(lambda: go(recipe, folder))
+    part = folder / "evaluate/base/triage.part.jsonl"
     lines = part.read_text().split("\n")[:-1]
     part.write_text("\n".join(lines[:-1]) + "\n" + lines[-1][:40])  # the last line torn as well
     asked, real = [], choice.ChoiceAsking.answer
     monkeypatch.setattr(choice.ChoiceAsking, "answer", lambda self, batch: asked.extend(batch) or real(self, batch))
-    go(recipe, tmp_path / "run")
+    go(recipe, folder)
     assert 24 < len(asked) < 48  # all of the tuned model's questions, and the base model's open ones
-    assert figures(tmp_path / "run") == figures(undisturbed[1])
+    assert figures(folder) == whole
 
 
-def test_a_benchmark_that_changes_is_looked_through_for_training_rows_again(undisturbed, tmp_path):
-    recipe, _ = undisturbed
-    home = tmp_path / "home"
-    shutil.copytree(recipe.parent, home, ignore=shutil.ignore_patterns("run"))
-    go(home / "recipe.yaml", home / "run")
-    row = (home / "train.jsonl").read_text().splitlines()[0]
-    with open(home / "test.jsonl", "a") as stream:
+def test_a_benchmark_that_changes_is_looked_through_for_training_rows_again(curated_run):
+    recipe, folder = curated_run
+    row = recipe.with_name("train.jsonl").read_text().splitlines()[0]
+    with open(recipe.with_name("test.jsonl"), "a") as stream:
         stream.write(row + "\n")
-    go(home / "recipe.yaml", home / "run")
-    steps = json.loads((home / "run/curate/steps.json").read_text())
+    curate.curate(runs.saved_run(folder, Progress()))
+    steps = json.loads((folder / "curate/steps.json").read_text())
     assert [step["dropped"] for step in steps if step["step"] == "decontaminate"] == [1]
 
 
@@ -380,45 +343,42 @@ def test_line_separators_in_a_text_do_not_tear_an_answer(triage, tmp_path):
 
 
 def test_other_held_out_rows_may_choose_another_adapter_so_it_is_trained_again(triage, tmp_path):
-    go(triage, tmp_path / "run", "methods.sft.look_every=2")
-    run = runs.saved_run(tmp_path / "run", Progress())
+    run = runs.open_run(tmp_path / "run", load(triage, changes=["methods.sft.look_every=2"]), Progress())
+    curate.curate(run)
+    train.train(run)
     held_out = run.table("curate", "valid.parquet")
     assert len(held_out) > 1
     runs.write_table(run.path("curate", "valid.parquet"), held_out.slice(1))
+    remark(run.folder, "curate")
     mark = (tmp_path / "run/train/01-sft/inputs.txt").read_text()
     train.train(run)
     assert (tmp_path / "run/train/01-sft/inputs.txt").read_text() != mark
 
 
-def test_rows_that_changed_after_training_are_not_evaluated(triage, tmp_path):
-    recipe = load(triage)
-    with runs.alone(tmp_path / "run"):
-        run = runs.open_run(tmp_path / "run", recipe, Progress())
-        curate.curate(run)
-        train.train(run)
-        path = triage.parent / "train.jsonl"
-        path.write_text("\n".join(path.read_text().splitlines()[:-4]) + "\n")
-        curate.curate(run)
-        with pytest.raises(UserError, match="rows changed since training"):
-            evaluate.evaluate(run)
-
-
-def test_a_verdict_is_not_told_with_rows_that_the_model_was_not_trained_on(undisturbed, tmp_path):
-    recipe, _ = undisturbed
-    home = tmp_path / "home"
-    shutil.copytree(recipe.parent, home, ignore=shutil.ignore_patterns("run"))
-    go(home / "recipe.yaml", home / "run")
-    path = home / "train.jsonl"
+def with_fewer_rows(recipe, folder):
+    """The run with its rows curated again, of which there are four fewer."""
+    path = recipe.with_name("train.jsonl")
     path.write_text("\n".join(path.read_text().splitlines()[:-4]) + "\n")
-    run = runs.saved_run(home / "run", Progress())
+    run = runs.saved_run(folder, Progress())
     curate.curate(run)
+    return run
+
+
+def test_rows_that_changed_after_training_are_not_evaluated(trained_run):
+    run = with_fewer_rows(*trained_run)
+    with pytest.raises(UserError, match="rows changed since training"):
+        evaluate.evaluate(run)
+
+
+def test_a_verdict_is_not_told_with_rows_that_the_model_was_not_trained_on(finished_run):
+    run = with_fewer_rows(*finished_run)
     with pytest.raises(UserError, match="rows changed since training"):
         report.report(run)
 
 
-def test_held_out_rows_of_an_unknown_label_have_no_right_answer_to_choose(undisturbed):
-    recipe, whole = undisturbed
-    run = runs.saved_run(whole, Progress())
+def test_held_out_rows_of_an_unknown_label_have_no_right_answer_to_choose(curated_run):
+    recipe, folder = curated_run
+    run = runs.saved_run(folder, Progress())
     (benchmark,) = load(recipe).build_benchmarks()
     held = evaluate._held_out(run, benchmark, ["cardiology", "dermatology"])
     assert {question.answer for question in held} == {"cardiology", "dermatology"}
@@ -452,31 +412,23 @@ def test_the_cheap_classifier_weighs_rare_labels_where_the_deciding_metric_asks_
         assert {answer.answer for answer in evaluate.read_answers(run, "cheap", "triage")} == {"dermatology"}
 
 
-def test_a_test_file_that_changed_since_curation_is_not_asked_by_evaluate_alone(undisturbed, tmp_path):
+def test_a_test_file_that_changed_since_curation_is_not_asked_by_evaluate_alone(trained_run):
     """It might hold rows that were learned; `curate` looks for those, and `metier run` calls it."""
-    recipe, _ = undisturbed
-    home = tmp_path / "home"
-    shutil.copytree(recipe.parent, home, ignore=shutil.ignore_patterns("run"))
-    go(home / "recipe.yaml", home / "run")
-    shutil.copy(home / "train.jsonl", home / "test.jsonl")
+    recipe, folder = trained_run
+    shutil.copy(recipe.with_name("train.jsonl"), recipe.with_name("test.jsonl"))
     with pytest.raises(UserError, match="test data changed since the training rows"):
-        evaluate.evaluate(runs.saved_run(home / "run", Progress()))
+        evaluate.evaluate(runs.saved_run(folder, Progress()))
 
 
-def test_a_model_that_was_trained_again_is_not_reported_by_its_old_answers(undisturbed, tmp_path):
-    recipe, whole = undisturbed
-    folder = tmp_path / "run"
-    shutil.copytree(whole, folder)
+def test_a_model_that_was_trained_again_is_not_reported_by_its_old_answers(finished_run):
+    _, folder = finished_run
     another_adapter(folder, None)
     with pytest.raises(UserError, match="trained again since it was asked"):
         report.report(runs.saved_run(folder, Progress()))
 
 
-def test_an_evaluation_that_was_cut_off_is_not_reported(undisturbed, tmp_path, monkeypatch):
-    recipe, whole = undisturbed
-    folder = tmp_path / "run"
-    shutil.copytree(whole, folder)
-    run = runs.saved_run(folder, Progress())
+def test_an_evaluation_that_was_cut_off_is_not_reported(finished_run, monkeypatch):
+    run = runs.saved_run(finished_run[1], Progress())
     monkeypatch.setattr(evaluate, "_asked", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         evaluate.evaluate(run)
@@ -521,10 +473,8 @@ def test_a_recipe_that_somebody_wrote_is_no_run_and_is_not_written_over(triage):
     assert triage.read_text() == before and not (triage.parent / "lock.json").exists()
 
 
-def test_a_model_that_is_not_the_one_that_was_trained_on_is_not_asked(undisturbed, tmp_path):
-    _, whole = undisturbed
-    shutil.copytree(whole, tmp_path / "run")
-    run = runs.saved_run(tmp_path / "run", Progress())
+def test_a_model_that_is_not_the_one_that_was_trained_on_is_not_asked(finished_run, tmp_path):
+    run = runs.saved_run(finished_run[1], Progress())
     run.lock(model={"name": "fake", "sha256": "0" * 64})
     with pytest.raises(UserError, match="has other weights than when"):
         evaluate.evaluate(run)

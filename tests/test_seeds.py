@@ -1,6 +1,7 @@
 """Several trainings of one recipe: what is reported of them."""
 
 import json
+import shutil
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -12,48 +13,60 @@ from metier import checks, plugins
 from metier import recipe as recipes
 from metier.engine.model import load
 from metier.errors import UserError
+from metier.marks import read_hashed
 from metier.metrics import outcomes
 from metier.progress import Progress
 from metier.runs import alone, saved_run
 from metier.scorers import Answer
-from metier.stages.average import SCALES, _without
+from metier.stages.average import SCALES, NoMean, _without, average
+from metier.stages.curate import curate
 from metier.stages.evaluate import read_answers
 from metier.stages.export import export
-from metier.stages.seeds import evaluated, paired, seeds
+from metier.stages.seeds import evaluated, opened, paired, seeds
+from metier.stages.train import train
 from metier.verdict import compare
 from tests.test_cli import inside
+from tests.tiny import write_wards
 
 
 @pytest.fixture
 def recipe(tmp_path):
-    words = {"skin": "itch rash", "lung": "cough fever"}
-    for name, numbers in (("train", range(40)), ("test", range(100, 120))):
-        rows = [f"{words[label]} {n},{label}\n" for n in numbers for label in words]
-        (tmp_path / f"{name}.csv").write_text("text,label\n" + "".join(rows))
-    (tmp_path / "recipe.yaml").write_text(
-        "model: fake\n"
-        "datasets: [{path: train.csv, text: text, label: label, licence: proprietary}]\n"
-        "steps: [normalise, split]\n"
-        "methods: [{sft: {lr: 0.01}}]\n"
-        'benchmarks: [{name: desk, path: test.csv, prompt: "{text}\\nDesk:"}]\n'
-        "keep: {}\n"
-    )
-    return recipes.load(tmp_path / "recipe.yaml", None, [])
+    return recipes.load(write_wards(tmp_path))
 
 
-def test_two_seeds_have_a_spread_a_paired_interval_and_one_base_model(recipe, tmp_path):
-    found = seeds(recipe, tmp_path / "out", 2)
+@pytest.fixture
+def two(two_seed_run):
+    """(recipe, folder) of two seeds that are done."""
+    written, out = two_seed_run
+    return recipes.load(written), out
+
+
+def trained(folder, recipe):
+    """A run up to its adapter."""
+    run = opened(folder, recipe, Progress())
+    curate(run)
+    train(run)
+    return run
+
+
+def both_trained(folder, recipe):
+    return [trained(folder / f"seed-{seed}", recipe.model_copy(update={"seed": seed})) for seed in (0, 1)]
+
+
+def test_two_seeds_have_a_spread_a_paired_interval_and_one_base_model(two, monkeypatch):
+    recipe, out = two
+    monkeypatch.setattr("metier.engine.trainer.train", None)  # this call finds everything done
+    found = seeds(recipe, out, 2)
     (entry,) = found["benchmarks"]
-    verdicts = [json.loads((tmp_path / "out" / f"seed-{n}" / "verdict.json").read_text()) for n in (0, 1)]
+    verdicts = [json.loads((out / f"seed-{n}" / "verdict.json").read_text()) for n in (0, 1)]
     alone = [verdict["benchmarks"][0] for verdict in verdicts]
     assert entry["values"] == [one["tuned"]["value"] for one in alone]
     assert entry["tuned"]["value"] == pytest.approx(sum(entry["values"]) / 2)
     assert entry["gain"]["value"] == pytest.approx(entry["tuned"]["value"] - alone[0]["base"]["value"])
     assert entry["gain"]["low"] <= entry["gain"]["value"] <= entry["gain"]["high"] and 0 < entry["p"] <= 1
     assert alone[0]["base"] == alone[1]["base"] and verdicts[1]["seeds"] == [1]
-    assert json.loads((tmp_path / "out" / "seeds.json").read_text()) == found
-    # The second call finds everything done.
-    assert seeds(recipe, tmp_path / "out", 2) == found
+    assert read_hashed(out / "seeds.json", "") == found
+    assert seeds(recipe, out, 2) == found
 
 
 def test_what_must_not_be_forgotten_is_judged_in_the_mean_over_the_seeds(recipe, tmp_path):
@@ -69,8 +82,9 @@ def test_what_must_not_be_forgotten_is_judged_in_the_mean_over_the_seeds(recipe,
         assert found["decision"] == "HOLD"
 
 
-def test_the_page_of_all_seeds_has_the_decision_and_escapes_names(recipe, tmp_path):
-    out = tmp_path / "<b>out"
+def test_the_page_of_all_seeds_has_the_decision_and_escapes_names(two, tmp_path):
+    recipe, out = two[0], tmp_path / "<b>out"
+    shutil.copytree(two[1], out)
     found = seeds(recipe, out, 2)
     page = (out / "report.html").read_text()
     assert f"<strong>{found['decision']}</strong>" in page and "&lt;b&gt;out" in page and "<b>out" not in page
@@ -128,9 +142,10 @@ def best_at(scale, monkeypatch):
     monkeypatch.setattr("metier.stages.average.scores", lambda model, lesson, asked: ({}, next(scored)))
 
 
-def test_the_averaged_model_adds_the_mean_of_what_the_trainings_add_by_the_best_scale(recipe, tmp_path, monkeypatch):
+def test_the_averaged_model_adds_the_mean_of_what_the_trainings_add_by_the_best_scale(two, monkeypatch):
+    recipe, out = two
     best_at(1.5, monkeypatch)
-    found, out = seeds(recipe, tmp_path / "out", 3), tmp_path / "out"
+    found = seeds(recipe, out, 3)
     alone = [products(out / f"seed-{seed}" / "train/01-sft/adapter") for seed in range(3)]
     mean = products(out / "averaged/train/adapter")
     assert mean.keys() == alone[0].keys()
@@ -157,7 +172,7 @@ def test_the_averaged_model_adds_the_mean_of_what_the_trainings_add_by_the_best_
 def test_all_weights_are_averaged_tensor_by_tensor(recipe, tmp_path, monkeypatch):
     best_at(2.0, monkeypatch)
     whole = recipe.model_copy(update={"methods": [{"sft": {"tune": "full", "lr": 0.001}}]})
-    seeds(whole, tmp_path / "out", 2)
+    average(both_trained(tmp_path / "out", whole), tmp_path / "out" / "averaged")
     one, two, mean = (
         load_file(tmp_path / "out" / folder / "model.safetensors")
         for folder in ("seed-0/train/01-sft/adapter", "seed-1/train/01-sft/adapter", "averaged/train/adapter")
@@ -169,6 +184,7 @@ def test_all_weights_are_averaged_tensor_by_tensor(recipe, tmp_path, monkeypatch
     assert any(not torch.equal(one[name], two[name]) for name in mean)
 
 
+@pytest.mark.e2e
 def test_the_averaged_run_has_the_rows_of_all_is_exported_and_is_not_trained(recipe, tmp_path, monkeypatch, capsys):
     written = tmp_path / "recipe.yaml"
     code, said, _ = inside(monkeypatch, capsys, "run", written, "--seeds", "2", "--out", tmp_path / "out")
@@ -197,23 +213,33 @@ def test_the_averaged_run_has_the_rows_of_all_is_exported_and_is_not_trained(rec
 
 
 def test_without_held_out_rows_the_mean_is_taken_as_it_is(recipe, tmp_path):
-    seeds(recipe.model_copy(update={"steps": ["normalise"]}), tmp_path / "out", 2)
-    run = saved_run(tmp_path / "out" / "averaged", Progress())
+    run = average(both_trained(tmp_path, recipe.model_copy(update={"steps": ["normalise"]})), tmp_path / "averaged")
     assert run.locked()["scale"] == 1.0 and list(run.result("train")["held_out"]) == ["1.0"]
 
 
-def test_adapters_of_dora_have_no_mean_and_the_seeds_say_so(recipe, tmp_path, capsys):
-    out = tmp_path / "out"
-    found = seeds(recipe.model_copy(update={"methods": [{"sft": {"lr": 0.01, "dora": True}}]}), out, 2)
+def test_adapters_of_dora_have_no_mean_and_the_seeds_say_so(two, tmp_path, monkeypatch, capsys):
+    recipe, out = two
+    with_dora = trained(tmp_path / "dora", recipe.model_copy(update={"methods": [{"sft": {"lr": 0.01, "dora": True}}]}))
+    with pytest.raises(NoMean, match="Adapters of DoRA") as refused:
+        average([with_dora, with_dora], tmp_path / "averaged")
+    assert not (tmp_path / "averaged").exists()
+    shutil.rmtree(out / "averaged")
+
+    def refuse(*_):
+        raise refused.value
+
+    monkeypatch.setattr("metier.stages.seeds.average", refuse)
+    found = seeds(recipe, out, 2)
     assert found["averaged"] is None and found["decision"] in ("SHIP", "HOLD")
     assert "were not averaged: Adapters of DoRA" in capsys.readouterr().err
     assert not (out / "averaged" / "recipe.yaml").exists()
     assert "Take the first seed" in (out / "report.html").read_text()
 
 
-def test_the_base_models_answers_are_copied_whole_or_not_at_all(recipe, tmp_path, monkeypatch):
-    first = evaluated(tmp_path / "one", recipe, Progress(), None)
-    base = first.folder / "evaluate" / "base"
+def test_the_base_models_answers_are_copied_whole_or_not_at_all(two, monkeypatch):
+    recipe, out = two
+    base, second = out / "seed-0" / "evaluate" / "base", out / "seed-1"
+    shutil.rmtree(second / "evaluate")
 
     def torn(source, target):
         target.mkdir(parents=True)
@@ -223,20 +249,19 @@ def test_the_base_models_answers_are_copied_whole_or_not_at_all(recipe, tmp_path
     with monkeypatch.context() as patch:
         patch.setattr("metier.stages.seeds.shutil.copytree", torn)
         with pytest.raises(OSError):
-            evaluated(tmp_path / "two", recipe.model_copy(update={"seed": 1}), Progress(), base)
-    run = evaluated(tmp_path / "two", recipe.model_copy(update={"seed": 1}), Progress(), base)
+            evaluated(second, recipe.model_copy(update={"seed": 1}), Progress(), base)
+    run = evaluated(second, recipe.model_copy(update={"seed": 1}), Progress(), base)
     assert (run.folder / "evaluate/base/desk.jsonl").read_bytes() == (base / "desk.jsonl").read_bytes()
     assert not list((run.folder / "evaluate").glob(".*"))
 
 
-def test_a_folder_with_one_run_takes_no_seeds_and_another_recipes_mean_is_refused_at_once(recipe, tmp_path, capsys):
-    evaluated(tmp_path / "one", recipe, Progress(), None)
-    with pytest.raises(UserError, match="holds one run.*one-seeds"):
-        seeds(recipe, tmp_path / "one", 2)
-    seeds(recipe, tmp_path / "out", 2)
+def test_a_folder_with_one_run_takes_no_seeds_and_another_recipes_mean_is_refused_at_once(two, capsys):
+    recipe, out = two
+    with pytest.raises(UserError, match="holds one run.*seed-0-seeds"):
+        seeds(recipe, out / "seed-0", 2)
     capsys.readouterr()
     with pytest.raises(UserError, match="another recipe"):
-        seeds(recipe.model_copy(update={"seed": 1}), tmp_path / "out", 2)
+        seeds(recipe.model_copy(update={"seed": 1}), out, 2)
     assert "seed 1" not in capsys.readouterr().err, "nothing was trained before"
 
 
@@ -258,18 +283,18 @@ def test_a_row_whose_group_was_learned_does_not_choose_the_scale(recipe, tmp_pat
         "datasets": [{**recipe.datasets[0], "group": "patient"}],
         "steps": ["normalise", {"split": {"by": "group", "valid": 0.4}}, {"select": {"rows": 20}}],
     }
-    seeds(recipe.model_copy(update=changes), tmp_path / "out", 2)
+    average(both_trained(tmp_path / "out", recipe.model_copy(update=changes)), tmp_path / "out" / "averaged")
     learned, held_out = (
         pq.read_table(tmp_path / "out" / "averaged" / f"curate/{side}.parquet") for side in ("train", "valid")
     )
     assert len(held_out) and not set(held_out["group"].to_pylist()) & set(learned["group"].to_pylist())
 
 
-def test_a_test_that_changed_is_asked_of_the_averaged_model_too(recipe, tmp_path):
-    seeds(recipe, tmp_path / "out", 2)
-    path = tmp_path / "test.csv"
+def test_a_test_that_changed_is_asked_of_the_averaged_model_too(two):
+    recipe, out = two
+    path = out.with_name("test.csv")
     path.write_text(path.read_text() + "itch 500,skin\n")
-    again = seeds(recipe, tmp_path / "out", 2)
+    again = seeds(recipe, out, 2)
     assert {entry["n"] for entry in (again["benchmarks"][0], again["averaged"]["benchmarks"][0])} == {41}
 
 
@@ -280,11 +305,11 @@ def test_rows_of_two_sources_that_number_alike_are_two_rows():
     assert len(_without(rows, others, "group")) == 3
 
 
-def test_a_run_that_another_process_works_on_keeps_its_recipe(recipe, tmp_path):
-    evaluated(tmp_path / "run", recipe, Progress(), None)
-    (tmp_path / "run" / "train").rename(tmp_path / "aside")  # not trained yet: its steps may still be edited
-    before = (tmp_path / "run" / "recipe.yaml").read_text()
+def test_a_run_that_another_process_works_on_keeps_its_recipe(two, tmp_path):
+    recipe, folder = two[0], two[1] / "seed-0"
+    (folder / "train").rename(tmp_path / "aside")  # not trained yet: its steps may still be edited
+    before = (folder / "recipe.yaml").read_text()
     edited = recipe.model_copy(update={"steps": ["normalise", "dedup", "split"]})
-    with alone(tmp_path / "run"), pytest.raises(UserError, match="Another process"):
-        evaluated(tmp_path / "run", edited, Progress(), None)
-    assert (tmp_path / "run" / "recipe.yaml").read_text() == before
+    with alone(folder), pytest.raises(UserError, match="Another process"):
+        evaluated(folder, edited, Progress(), None)
+    assert (folder / "recipe.yaml").read_text() == before

@@ -49,6 +49,23 @@ def write_triage(folder: Path, train: int = 60, test: int = 24) -> Path:
     return folder / "recipe.yaml"
 
 
+def write_wards(folder: Path) -> Path:
+    """train.csv, test.csv and recipe.yaml of two wards, told apart by a word; returns the recipe's path."""
+    words = {"skin": "itch rash", "lung": "cough fever"}
+    for name, numbers in (("train", range(40)), ("test", range(100, 120))):
+        rows = [f"{words[label]} {n},{label}\n" for n in numbers for label in words]
+        (folder / f"{name}.csv").write_text("text,label\n" + "".join(rows))
+    (folder / "recipe.yaml").write_text(
+        "model: fake\n"
+        "datasets: [{path: train.csv, text: text, label: label, licence: proprietary}]\n"
+        "steps: [normalise, split]\n"
+        "methods: [{sft: {lr: 0.01}}]\n"
+        'benchmarks: [{name: desk, path: test.csv, prompt: "{text}\\nDesk:"}]\n'
+        "keep: {}\n"
+    )
+    return folder / "recipe.yaml"
+
+
 def desk_rows(count: int = 120, seed: int = 0) -> list[dict]:
     """A triage desk's table with what a real one has besides: ids, dates, wards; three rows a patient."""
     generator = random.Random(seed)
@@ -123,3 +140,15 @@ class ScriptedTexts:
 
     def score(self, batch: list[int]) -> list[tuple[str, int, bool]]:
         return [(self.script[self.prompts[position]], 1, True) for position in batch]
+
+
+def remark(folder: Path, stage: str, **changed) -> None:
+    """The mark of a stage as the stage itself would write it now: of its files as they are, with these results."""
+    from metier.marks import hashed, read_hashed
+    from metier.runs import file_sha256, write_json
+
+    path = folder / f"{stage}.done.json"
+    mark = read_hashed(path, "")
+    mark["files"] = {file: file_sha256(folder / file) for file in mark["files"]}
+    mark["inputs"] = changed.pop("inputs", mark["inputs"])
+    write_json(path, hashed({**mark, "result": {**mark["result"], **changed}}))

@@ -14,10 +14,9 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-import yaml
 from pydantic import ValidationError
 
-from metier import processes
+from metier import processes, strict_yaml
 from metier.errors import UserError, shown
 from metier.marks import Mark, hashed, read_hashed, read_mark
 from metier.progress import Progress
@@ -167,6 +166,7 @@ def _begin(run: Run) -> None:
     write_text(file, mine)
     run.lock(
         recipe=mine,
+        recipe_sha256=_sha256(mine),
         seeds=[run.recipe.seed],
         python=platform.python_version(),
         versions=_versions(),
@@ -198,14 +198,14 @@ def _hold_to_lock(run: Run) -> None:
     if changed:
         run.progress.say("The steps were edited: those from the first edited one on are done again.")
         write_text(file, run.recipe.as_yaml())
-        run.lock(recipe=run.recipe.as_yaml())
+        run.lock(recipe=run.recipe.as_yaml(), recipe_sha256=_sha256(run.recipe.as_yaml()))
 
 
 def _begun(run: Run) -> tuple[str, Recipe]:
     """The recipe that the run was begun with, as text and parsed."""
     try:
         text = run.locked()["recipe"]
-        return text, Recipe.model_validate(yaml.safe_load(text))
+        return text, Recipe.model_validate(strict_yaml.load(text, str(run.folder / "lock.json")))
     except (KeyError, ValidationError) as error:
         raise UserError(
             f"{run.folder} was begun by another version of Metier, whose recipes this one does not read. Run the "
@@ -218,6 +218,10 @@ def _in_folder(file: Path) -> Recipe:
     if not file.read_text(encoding="utf-8", errors="replace").strip():
         raise UserError(f"{file} is empty. Remove it, and it is written again as it was when the run was begun.")
     return load(file)
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _versions() -> dict[str, str]:

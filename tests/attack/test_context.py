@@ -16,6 +16,8 @@ from tests.tiny import write_lines, write_triage
 LONG = "skin rash " * 400
 """4,000 tokens of the fake model, which reads 2,048."""
 
+LABELS = ["cardiology", "dermatology"]
+
 
 @pytest.fixture
 def recipe(tmp_path):
@@ -30,7 +32,7 @@ def recipe(tmp_path):
 def asked(recipe, **settings):
     [benchmark] = recipe.build_benchmarks()
     benchmark = replace(benchmark, **settings)
-    return [(benchmark, benchmark.questions())]
+    return [(benchmark, benchmark.questions(), LABELS)]
 
 
 def test_questions_that_do_not_fit_are_refused_with_their_number(recipe):
@@ -45,21 +47,21 @@ def test_questions_that_are_cut_are_counted(recipe):
 
 @pytest.mark.parametrize("scorer", ["label", "generate"])
 def test_a_prompt_is_cut_at_its_beginning_and_the_answer_keeps_its_room(recipe, scorer):
-    [(benchmark, questions)] = asked(recipe, too_long="truncate", scorer=scorer)
+    [(benchmark, questions, _)] = asked(recipe, too_long="truncate", scorer=scorer)
     model = load("fake")
-    asking = benchmark.build_scorer().ask(model, benchmark, questions, ["cardiology", "dermatology"])
+    asking = benchmark.build_scorer().ask(model, benchmark, questions, LABELS)
     whole = model.read(benchmark.render(questions[0]))[1]
     prompts, cut = fitted(model, benchmark, ["a"], [whole], [12])
     assert (asking.truncated, cut) == (1, 1)
-    assert prompts == [whole[len(whole) - 2048 + 12 :]]
+    assert prompts == [whole[len(whole) - 2049 + 12 :]]
     answers = [answer for batch in asking.batches for answer in asking.answer(batch)]
     assert len(answers) == 5
 
 
 def test_an_answer_longer_than_the_context_cannot_be_made_to_fit(recipe):
-    [(benchmark, _)] = asked(recipe, too_long="truncate")
+    [(benchmark, _, _)] = asked(recipe, too_long="truncate")
     with pytest.raises(UserError, match="do not fit"):
-        fitted(tokens_only("fake"), benchmark, ["a"], [[1, 2]], [2048])
+        fitted(tokens_only("fake"), benchmark, ["a"], [[1, 2]], [2049])
 
 
 def test_rows_longer_than_the_context_are_refused_before_training(recipe):
@@ -79,14 +81,18 @@ def test_a_text_longer_than_the_context_has_a_loss_in_pieces():
 
 def test_a_model_that_states_no_context_has_the_stated_limit():
     class Config:
-        max_position_embeddings = None
+        max_position_embeddings: object = None
+        model_max_length = 10**30
 
         def get_text_config(self):
             return self
 
-    assert context_of(Config()) == STATED_LIMIT
-    Config.max_position_embeddings = -5
-    assert context_of(Config()) == STATED_LIMIT
+    assert context_of(Config(), Config()) == STATED_LIMIT
+    for nonsense in (-5, 0, True, "many"):
+        Config.max_position_embeddings = nonsense
+        assert context_of(Config(), Config()) == STATED_LIMIT
+    Config.model_max_length = 512
+    assert context_of(Config(), Config()) == 512
 
 
 def test_training_says_what_does_not_fit_before_it_begins(recipe, tmp_path):
@@ -103,12 +109,12 @@ def test_training_says_what_does_not_fit_before_it_begins(recipe, tmp_path):
 
 
 def test_other_words_for_too_long_are_refused(recipe):
-    [(benchmark, _)] = asked(recipe)
+    [(benchmark, _, _)] = asked(recipe)
     assert any("Use refuse or truncate" in said for said in replace(benchmark, too_long="cut").problems())
 
 
 def test_a_question_of_a_megabyte_is_counted_and_not_computed(recipe):
-    [(benchmark, _)] = asked(recipe)
+    [(benchmark, _, _)] = asked(recipe)
     question = Question("a", "x" * 1_000_000, "cardiology")
     with pytest.raises(Problems, match="1 of the 1 questions"):
-        check_context(tokens_only("fake"), [], [(benchmark, [question])])
+        check_context(tokens_only("fake"), [], [(benchmark, [question], LABELS)])

@@ -13,6 +13,8 @@ from metier.records import Question
 from metier.rewards import of_scorer
 from metier.scorers import misfit
 from metier.scorers.generate import TextAsking
+from metier.scorers.numeric import read_number
+from metier.steps.licence import judge
 from tests.tiny import ScriptedModel, write_lines
 
 SLOW = r"(a|aa)+$"
@@ -80,3 +82,21 @@ def test_a_rows_text_that_is_no_expression_is_told():
 def test_the_last_match_that_has_a_group_counts():
     assert patterns.last_group(r"is (\w+)?", "it is red, it is blue, it is ") == "blue"
     assert patterns.matches_whole(".*", "a\nb", dot_all=True) and not patterns.matches_whole(".*", "a\nb")
+
+
+def test_numbers_are_read_out_of_white_space_without_end_in_no_time():
+    began = time.monotonic()
+    assert read_number("-" + " " * 50_000 + "$5 million") == -5e6
+    assert read_number("(" + " " * 3 + "$ 5)") == -5 and read_number("5 $6") == 6
+    assert time.monotonic() - began < 5
+
+
+@pytest.mark.parametrize(
+    "licence", ["mixed:" * 5_000, "mixed: MIT, mixed: MIT", "(" * 5_000, " OR ".join(["("] * 5_000)]
+)
+def test_a_licence_of_lists_in_lists_is_none(licence):
+    assert judge(licence).refused
+
+
+def test_a_licence_of_a_list_is_all_of_them():
+    assert not judge("mixed: MIT, CC0-1.0").refused

@@ -16,6 +16,9 @@ from metier.engine.memory import for_answering, keep_few_kernels
 from metier.engine.trees import Options
 from metier.errors import UserError
 
+TREE_TOKENS = 32_768
+"""Longest prompt that is scored as a tree: its mask is a square, and takes 5 GB here."""
+
 
 class LanguageModel:
     """A causal model with its tokenizer; `warn` hears of every fallback."""
@@ -39,7 +42,7 @@ class LanguageModel:
     @property
     def context(self) -> int:
         """Most tokens that the model reads at once."""
-        return context_of(self.config)
+        return context_of(self.config, self.tokenizer)
 
     @property
     def end_token(self) -> int:
@@ -86,6 +89,9 @@ class LanguageModel:
     def _options(self, prompts: Sequence[Sequence[int]], options: Sequence[Sequence[Sequence[int]]]) -> OptionScorer:
         trees: dict[int, Options] = {id(offered): Options.of(offered) for offered in options}
         offered = [trees[id(own)] for own in options]
+        if max(map(len, prompts)) > TREE_TOKENS:
+            self.warn(f"A question has more than {TREE_TOKENS:,} tokens: scoring by copying caches, more slowly.")
+            return self._gated(CopyScorer(self.network, prompts, offered))
         if not takes_trees(self.network.config):
             self.warn("This model has layers that cannot look through a mask: scoring by copying caches, more slowly.")
             return self._gated(CopyScorer(self.network, prompts, offered))

@@ -16,15 +16,16 @@ OF_THE_WEB = {
 LONGEST = 40
 
 
-def read_as(raw: bytes, name: str) -> str:
-    """The text. Raises `ValueError` where there is no such encoding of texts, or the bytes are not in it."""
+def read_as(raw: bytes, name: str, declared_in_ascii: bool = False) -> str:
+    """The text. With `declared_in_ascii` the name stood in the bytes themselves, so they are not UTF-16. Raises
+    `ValueError` where there is no such encoding of texts, or the bytes are not in it."""
     if len(name) > LONGEST:
         raise ValueError("its name is longer than that of any encoding")
     try:
         codec = codecs.lookup(name)
     except (LookupError, ValueError) as error:
         raise ValueError("there is no such encoding") from error
-    if codec.name not in OF_THE_WEB:
+    if codec.name not in OF_THE_WEB or (declared_in_ascii and codec.name.startswith("utf-16")):
         raise ValueError("it is no encoding that browsers read")
     # What browsers do: pages that say latin-1 are written in Windows' superset of it.
     text = raw.decode("cp1252" if codec.name in ("iso8859-1", "ascii") else codec.name)

@@ -3,6 +3,7 @@
 import glob
 import os
 import zlib
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
@@ -12,6 +13,9 @@ from metier import plugins
 from metier.errors import UserError, shown
 from metier.formats import Broken, Pieces
 from metier.formats._bytes import TOO_DEEP, too_deep, without_halves
+
+MOST_STARS = 3
+"""Each ** looks through all folders below, and each behind it through those of each of them."""
 
 
 class Found(NamedTuple):
@@ -38,6 +42,8 @@ def found(path: str) -> list[Found]:
         if not files:
             raise UserError(f"The folder {path} holds no file. Hidden ones are left out.")
         return files
+    if path.count("**") > MOST_STARS:
+        raise UserError(f"The path {shown(path)} has ** more than {MOST_STARS} times. Once reaches all folders below.")
     matched = [literal] if literal.is_file() else sorted(map(Path, glob.glob(path, recursive=True)))
     if not matched:
         raise UserError(f"There is no file {path}. Mend `path`; it is read relative to the recipe's folder.")
@@ -82,7 +88,7 @@ def pieces(path: str, use: Any = None) -> Pieces:
     Raises `UserError` where a file cannot be read to its end: what is missing behind a tear, nobody knows.
     """
     chosen = plugins.build("formats", *plugins.named(use)) if use is not None else None
-    suffixes = {} if chosen else _by_suffix()
+    suffixes = {} if chosen else _by_suffix(tuple(plugins.names("formats")))
     for name, file, wrong in found(path):
         how = Broken(wrong) if wrong else chosen or _format(file, suffixes)
         if isinstance(how, Broken):
@@ -112,9 +118,10 @@ def fingerprint(path: str) -> str:
     return digest.hexdigest()
 
 
-def _by_suffix() -> dict[str, list[str]]:
+@cache  # each look for a plug-in goes through all packages that are installed
+def _by_suffix(formats: tuple[str, ...]) -> dict[str, list[str]]:
     names: dict[str, list[str]] = {}
-    for name in plugins.names("formats"):
+    for name in formats:
         kind: Any = plugins.find("formats", name)
         for suffix in kind.suffixes:
             names.setdefault(suffix, []).append(name)

@@ -74,7 +74,7 @@ def _decoded(raw: bytes) -> str | Broken:
             return Broken(why, beginning(raw))
     name = declared[1].decode("ascii", "replace").lower()
     try:
-        return read_as(raw, name).replace("\0", "")
+        return read_as(raw, name, declared_in_ascii=True).replace("\0", "")
     except ValueError:
         why = f"is not in the charset {shown(name)} that it declares. Convert the file to UTF-8."
         return Broken(why, beginning(raw))

@@ -13,20 +13,22 @@ def fitted(
 ) -> tuple[list[list[int]], int]:
     """(the prompts in tokens, how many of them lost their beginning).
 
-    `answers`: the most tokens that stand behind each prompt. Raises `UserError` where a prompt and its answer have more
-    tokens than the model's context, unless the benchmark says `too_long: truncate`.
+    `answers`: the most tokens that stand behind each prompt, of which the last is predicted and not read. Raises
+    `UserError` where a prompt and its answer have more tokens than the model's context, unless the benchmark says
+    `too_long: truncate`.
     """
-    long = [at for at, tokens in enumerate(prompts) if len(tokens) + answers[at] > model.context]
+    most = model.context + 1
+    long = [at for at, tokens in enumerate(prompts) if len(tokens) + answers[at] > most]
     if not long:
         return list(prompts), 0
     worst = max(long, key=lambda at: len(prompts[at]) + answers[at])
     size = f"{len(prompts[worst]):,} tokens and {answers[worst]:,} for its answer"
-    if benchmark.too_long != "truncate" or max(answers) >= model.context:
+    if benchmark.too_long != "truncate" or max(answers) >= most:
         raise UserError(
             f"{len(long):,} of the {len(prompts):,} questions of benchmark '{benchmark.name}' do not fit into the "
             f"model's context of {model.context:,} tokens; the longest, {shown(ids[worst])}, has {size}. Shorten them, "
             "name a model with a longer context, or write `too_long: truncate` to cut their beginning."
         )
     # Counted from the front, for with no room left tokens[-0:] would be the whole prompt.
-    starts = [max(0, len(tokens) + answer - model.context) for tokens, answer in zip(prompts, answers, strict=True)]
+    starts = [max(0, len(tokens) + answer - most) for tokens, answer in zip(prompts, answers, strict=True)]
     return [tokens[start:] for tokens, start in zip(prompts, starts, strict=True)], len(long)

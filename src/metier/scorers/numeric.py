@@ -11,8 +11,10 @@ from metier.settings import outside
 
 PERCENT = ("%", "percent")
 SCALES = {"": 1.0, "thousand": 1e3, "million": 1e6, "billion": 1e9, "trillion": 1e12, "k": 1e3, "m": 1e6, "bn": 1e9}
+# White space before a currency sign is read from its beginning on only: from each of its places, a text of nothing else
+# would take the square of its length.
 NUMBER = re.compile(
-    r"(?P<open>\()?(?:(?<![\w%])(?P<sign>[-−+]))?(?:\s*[$€£]\s*)?"
+    r"(?P<open>\()?(?:(?<![\w%])(?P<sign>[-−+]))?(?:(?<!\s)\s*[$€£]\s*)?"
     r"(?P<digits>\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+)"
     r"(?P<close>\))?\s*(?P<unit>%|percent\b|thousand\b|million\b|billion\b|trillion\b|bn\b|k\b|m\b)?"
     r"(?P<late>\))?",

@@ -8,7 +8,7 @@ from metier.records import Question
 
 
 def check_context(
-    model: Any, methods: list[tuple[str, Any]], asked: Sequence[tuple[Any, list[Question]]]
+    model: Any, methods: list[tuple[str, Any]], asked: Sequence[tuple[Any, list[Question], list[str]]]
 ) -> dict[str, int]:
     """How many questions of each benchmark will lose their beginning, by its `too_long: truncate`.
 
@@ -21,9 +21,9 @@ def check_context(
         if method.longest_row() > model.context
     ]
     truncated: dict[str, int] = {}
-    for benchmark, questions in asked:
+    for benchmark, questions, labels in asked:
         try:
-            asking = benchmark.build_scorer().ask(model, benchmark, questions, benchmark.label_set())
+            asking = benchmark.build_scorer().ask(model, benchmark, questions, labels)
         except UserError as error:
             problems.append(str(error))
         else:

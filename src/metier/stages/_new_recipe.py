@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from metier import plugins
+from metier import plugins, strict_yaml
 from metier.recipe import DEFAULT_INDUSTRY
 from metier.redaction import PROFILES
 from metier.stages._columns import Columns
@@ -171,7 +171,7 @@ UNREADABLE = re.compile("[^\t\n\r -~\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U001
 """What YAML does not take even in a comment, such as the C1 characters of a text in the wrong encoding."""
 
 
-class _Plain(yaml.SafeDumper):
+class _Plain(strict_yaml.Dumper):
     """Line breaks as \\n, as people write a prompt; the library's own choice spreads it over three lines."""
 
 

@@ -15,6 +15,7 @@ from metier.checks import check as problems_of
 from metier.checks import label_problems, order_problems, question_problems
 from metier.errors import Problems, UserError
 from metier.methods import Lesson, of_datasets
+from metier.methods._tuning import Tuning
 from metier.plugins import files_run
 from metier.progress import Progress
 from metier.recipe import QUICK_QUESTIONS, QUICK_ROWS, Recipe
@@ -35,8 +36,8 @@ LIKELY_CHANGED = 0.3
 
 
 def check(recipe: Recipe) -> dict[str, Any]:
-    """Sizes, rendered examples with their loss mask, and estimated minutes and memory on this machine, with the share
-    of its cores that was `busy` in the minute before.
+    """Sizes, the rows that each method reads (epochs and repeats counted), rendered examples with their loss mask, and
+    estimated minutes and memory on this machine, with the share of its cores that was `busy` in the minute before.
 
     Raises `Problems` with everything that is wrong. The estimate comes from timing a few passes of the model.
     """
@@ -56,21 +57,26 @@ def check(recipe: Recipe) -> dict[str, Any]:
     train = min(budget, QUICK_ROWS) if recipe.quick else budget
     asked = _asked(recipe, benchmarks, known)
     model = load(recipe.model)
-    truncated = check_context(tokens_only(recipe.model), recipe.build_methods(), asked)
+    truncated = check_context(
+        tokens_only(recipe.model), recipe.build_methods(), [(one, found, one.label_set(rows)) for one, found in asked]
+    )
     started = time.monotonic()
     asking = sum(asking_seconds(model, benchmark, found) for benchmark, found in asked)
     by_name = {benchmark.name: benchmark for benchmark in benchmarks}
-    training = 0.0
-    for _, method in recipe.build_methods():
+    training, made = 0.0, dict[str, int]()
+    for name, method in recipe.build_methods():
         mine = of_datasets(rows, method.reads)
         if not len(mine):
             raise UserError(f"No rows come from the datasets that a method names: {', '.join(method.reads)}.")
+        if isinstance(method, Tuning):  # before anything of it is made
+            made[name] = method.check_rows(mine)
         few = _few(mine, by_name, recipe.seed)
         lesson = Lesson(few, few, by_name, recipe.model, None, Path(), recipe.seed, Progress())
         training += method.seconds(model, lesson, round(train * len(mine) / len(rows)))
     examples = _examples(model, rows, by_name, recipe.seed)
     return {
         "train": train,
+        "rows_read": made,
         "questions": sum(len(found) for _, found in asked),
         "smallest_visible": {
             benchmark.name: _visible(found, recipe.ship.alpha)

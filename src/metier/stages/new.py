@@ -1,7 +1,7 @@
 """A recipe from a folder: what its tables and documents seem to be, what to ask about them, and a test set apart."""
 
 import csv
-import json
+import math
 import os
 import re
 import shutil
@@ -12,7 +12,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from metier import plugins
+from metier import plugins, strict_json
 from metier.errors import UserError
 from metier.formats import Broken
 from metier.formats._bytes import half_pair, opened
@@ -63,7 +63,9 @@ def new(name: str, folder: Path, industry: str | None = None, into: Path = Path(
         parts |= {"documents": gathered.documents, "left_out": gathered.left_out}
         for part, content in parts.items():
             if content:
-                lines = (json.dumps(row, ensure_ascii=False, default=str) + "\n" for row in content)
+                lines = (
+                    strict_json.dumps(_without_gaps(row), ensure_ascii=False, default=str) + "\n" for row in content
+                )
                 (scratch / f"{part}.jsonl").write_text("".join(lines), encoding="utf-8")
         counts = {part: len(content) for part, content in parts.items()}
         text = recipe_text(name, folder, industry, pack, columns, counts, gathered.doubts)
@@ -74,6 +76,17 @@ def new(name: str, folder: Path, industry: str | None = None, into: Path = Path(
         shutil.rmtree(scratch, ignore_errors=True)
         raise
     return {"recipe": str(target / "recipe.yaml"), **counts, "questions": gathered.doubts}
+
+
+def _without_gaps(value: Any) -> Any:
+    """The row with null for the NaN with which tables fill a gap, and infinity in words: neither is JSON."""
+    if isinstance(value, dict):
+        return {key: _without_gaps(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_gaps(inner) for inner in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None if math.isnan(value) else str(value)
+    return value
 
 
 def _target(name: str, into: Path) -> Path:

@@ -6,6 +6,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+
 from metier import processes
 from metier.engine import weights
 from metier.errors import UserError
@@ -30,7 +32,7 @@ def train(run: Run) -> dict[str, Any]:
     model_folder = weights.folder(run.recipe.model, run.progress.say)
     model_sha256 = weights.sha256(model_folder)
     run.lock(model={"name": run.recipe.model, "sha256": model_sha256})
-    _check_context(run)
+    _check_context(run, rows)
     adapter: Path | None = None
     result: dict[str, Any] = {"seconds": 0.0}
     for number, (name, method) in enumerate(run.recipe.build_methods(), start=1):
@@ -71,13 +73,13 @@ def train(run: Run) -> dict[str, Any]:
     return run.seal("train", str(result["adapter_sha256"]), result, *_files(run, adapter))
 
 
-def _check_context(run: Run) -> None:
+def _check_context(run: Run, rows: pa.Table) -> None:
     """Raises `Problems` where questions or rows are longer than what the model reads at once."""
     from metier.engine.model import tokens_only
 
     most = QUICK_QUESTIONS if run.recipe.quick else 0
     judging = [*run.recipe.build_benchmarks(), *(benchmark for benchmark, _ in run.recipe.build_keep())]
-    asked = [(benchmark, benchmark.questions(most)) for benchmark in judging]
+    asked = [(benchmark, benchmark.questions(most), benchmark.label_set(rows)) for benchmark in judging]
     check_context(tokens_only(run.recipe.model, run.progress.say), run.recipe.build_methods(), asked)
 
 

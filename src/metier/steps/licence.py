@@ -103,7 +103,11 @@ def judge(licence: str, intended_use: str = "research") -> Judged:
     if "(" in text or ")" in text:
         return UNKNOWN
     if mixed := re.match(r"mixed:", text, flags=re.I):
-        return _all([judge(part, intended_use) for part in text[mixed.end() :].split(",")])
+        parts = text[mixed.end() :].split(",")
+        # A list in a list is no licence known here; thousands of them would end Python's stack.
+        if any(re.match(r"\W*mixed:", part, flags=re.I) for part in parts):
+            return UNKNOWN
+        return _all([judge(part, intended_use) for part in parts])
     # AND binds closer than OR, as in SPDX expressions.
     choices = re.split(r"\s+OR\s+", text)
     if len(choices) > 1:
