@@ -30,7 +30,7 @@ import numpy as np
 import pyarrow as pa
 from scipy.stats import spearmanr
 
-from metier.benchmarks import Declared
+from metier.evaluation.benchmark import Benchmark
 from metier.kernels.folding import foldable
 from metier.kernels.importance import importance
 from metier.kernels.minhash import near_duplicates
@@ -217,7 +217,7 @@ def jaccard(one: set[str], other: set[str]) -> float:
     return len(one & other) / len(one | other)
 
 
-class Asked(Declared):
+class Asked(Benchmark):
     """A benchmark whose questions are given."""
 
     def __init__(self, questions: list[Question]) -> None:

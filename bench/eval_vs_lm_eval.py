@@ -171,8 +171,8 @@ def one_process(side: str, work: dict[str, Any], python: Path) -> dict[str, Any]
 def run_ours(work: dict[str, Any]) -> dict[str, Any]:
     import torch
 
-    from metier.benchmarks import Declared
     from metier.engine.model import load
+    from metier.evaluation.benchmark import Benchmark
     from metier.records import Question
     from metier.scorers.choice import Scorer
 
@@ -182,7 +182,7 @@ def run_ours(work: dict[str, Any]) -> dict[str, Any]:
 
     def score(questions: list[Question]) -> tuple[list[list[float]], Any, float]:
         started = time.perf_counter()
-        asking: Any = Scorer().ask(model, Declared("bench", prompt="{text}"), questions, []).scores
+        asking: Any = Scorer().ask(model, Benchmark("bench", prompt="{text}"), questions, []).scores
         ready = time.perf_counter() - started  # texts are tokens, trees are grown, the gate is passed
         found = {p: row.tolist() for batch in asking.batches for p, row in zip(batch, asking.score(batch), strict=True)}
         return [found[position] for position in range(len(questions))], asking, ready

@@ -50,7 +50,7 @@ def main() -> None:
         out = arguments.out or Path(scratch)
         out.mkdir(parents=True, exist_ok=True)
         shape = (
-            quick_recipe(out) if arguments.quick else {"model": "smollm2-135m", "sources": ["unfair_tos", "general"]}
+            quick_recipe(out) if arguments.quick else {"model": "smollm2-135m", "datasets": ["unfair_tos", "general"]}
         )
         figures = compare(shape, out, 1 if arguments.quick else arguments.seeds)
     print(json.dumps(figures) if arguments.json else text(figures))
@@ -80,7 +80,7 @@ def one_seed(shape: dict[str, Any], out: Path, seed: int) -> dict[str, list[Answ
     recipe = Recipe(
         industry="legal",
         model=shape["model"],
-        sources=shape["sources"],
+        datasets=shape["datasets"],
         steps=["normalise", "dedup", "decontaminate", {"split": {"by": "group"}}],
         methods=[{"sft": SFT}],
         benchmarks=[benchmark],
@@ -150,7 +150,7 @@ def quick_recipe(out: Path) -> dict[str, Any]:
         "group": "service",
     }
     asked = {"name": "terms", "path": str(out / "test.jsonl"), "prompt": "{text}\nIs it:", "cluster": "service"}
-    return {"model": "fake", "sources": [own], "benchmark": {**asked, "labels": LABELS}}
+    return {"model": "fake", "datasets": [own], "benchmark": {**asked, "labels": LABELS}}
 
 
 def text(figures: dict[str, Any]) -> str:

@@ -62,7 +62,7 @@ def measure(quick: bool, seed: int) -> dict[str, Any]:
     started, cells, further, said = time.perf_counter(), [], [], ""
     if os.environ.get("METIER_DATA"):
         reference, said = general_text()
-        raw = {industry: training_texts(source, "text") for industry, source in RAW.items()}
+        raw = {industry: training_texts(dataset, "text") for industry, dataset in RAW.items()}
         for home, target in TARGETS.items():
             cells += row(target, raw, reference, seed, home)
         for target in [] if quick else FURTHER:
@@ -80,9 +80,9 @@ def measure(quick: bool, seed: int) -> dict[str, Any]:
     }
 
 
-def training_texts(source: str, *columns: str) -> list[str]:
-    """The named columns of a source's training rows, one text a row."""
-    rows = plugins.build("sources", source, {}).rows()
+def training_texts(dataset: str, *columns: str) -> list[str]:
+    """The named columns of a dataset's training rows, one text a row."""
+    rows = plugins.build("datasets", dataset, {}).rows()
     rows = rows.filter(pc.equal(rows["split"], "train"))
     found = [{**dict(row["fields"] or ()), "text": row["text"]} for row in rows.to_pylist()]
     return ["\n".join(row[column] for column in columns) for row in found]

@@ -278,11 +278,11 @@ def made_up(folder: Path) -> Recipe:
     for name, numbers in (("train", range(40)), ("test", range(100, 120))):
         rows = [{"text": f"{words[label][n % 2]} {n}", "label": label} for n in numbers for label in words]
         (folder / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    source = {"path": str(folder / "train.jsonl"), "text": "text", "label": "label", "licence": "Apache-2.0"}
+    dataset = {"path": str(folder / "train.jsonl"), "text": "text", "label": "label", "licence": "Apache-2.0"}
     asked = {"name": "colours", "path": str(folder / "test.jsonl"), "prompt": "{text}\nColour:"}
     return Recipe(
         model="fake",
-        sources=[source],
+        datasets=[dataset],
         steps=["normalise", "decontaminate", "split"],
         methods=[{"sft": {"lr": 0.01}}],
         benchmarks=[asked],

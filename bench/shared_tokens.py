@@ -49,7 +49,7 @@ def main() -> None:
 
 def one_case(case: str) -> dict[str, Any]:
     benchmark = plugins.build("benchmarks", case, {})
-    table = plugins.build("sources", str(benchmark.source), {}).rows()
+    table = plugins.build("datasets", benchmark.dataset_name, {}).rows()
     at = [number for number, split in enumerate(table["split"].to_pylist()) if split in (None, "train")]
     return counted(questions(table.take(at)), benchmark.prompt, MODEL)
 

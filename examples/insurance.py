@@ -2,7 +2,7 @@
 
     metier run --industry ./examples/insurance.py
 
-The pack names its source and its benchmark by the path of this file, where their classes stand beside it. The notes are
+The pack names its dataset and its benchmark by the path of this file, where they stand beside it. The notes are
 synthetic: Metier made them from the sentences below with a fixed seed, and no insurer or person stands behind them.
 """
 
@@ -15,10 +15,9 @@ from typing import Any
 import pyarrow as pa
 import xxhash
 
-from metier.benchmarks import Declared
+from metier.datasets import BaseDataset, Benchmark
 from metier.industries import Pack
 from metier.records import rows_to_table
-from metier.sources import NamedSource
 
 HERE = str(Path(__file__).resolve())
 
@@ -50,14 +49,9 @@ CUSTOMERS, NOTES_EACH, TEST_SHARE = 300, 4, 0.25
 
 
 @dataclass
-class Source(NamedSource):
+class Claims(BaseDataset):
     """1,200 claim notes of 300 invented policyholders; those of a quarter of them are the test."""
 
-    name: str = "insurance_claims"
-    licence: str = "Apache-2.0"
-    citation: str = "Metier's own synthetic text"
-    task: str = "claims_department"
-    """The benchmark that asks these rows."""
     seed: int = 0
     """Another seed gives other notes."""
 
@@ -87,17 +81,22 @@ class Source(NamedSource):
         return xxhash.xxh3_128_hexdigest(f"{self.seed} {Path(HERE).read_text(encoding='utf-8')}".encode())
 
 
-@dataclass
-class Benchmark(Declared):
-    """Department that handles a claim note, four of them."""
-
-    name: str = "claims_department"
-    source: str | None = HERE
-    prompt: str = "Claim note: {text}\nDepartment:"
-    metrics: list[Any] = field(default_factory=lambda: ["macro_f1", "accuracy"])
-    labels: list[str] = field(default_factory=lambda: sorted(EVENTS))
-    licence: str = "Apache-2.0"
-    citation: str = "Metier's own synthetic text"
+DATASET = Claims(
+    "insurance_claims",
+    licence="Apache-2.0",
+    citation="Metier's own synthetic text",
+    task="claims_department",
+)
+BENCHMARKS = [
+    Benchmark(
+        "claims_department",
+        HERE,
+        description="Department that handles a claim note, four of them.",
+        prompt="Claim note: {text}\nDepartment:",
+        labels=sorted(EVENTS),
+        metrics=["macro_f1", "accuracy"],
+    )
+]
 
 
 @dataclass
@@ -105,7 +104,7 @@ class Industry(Pack):
     """Insurance: the department that handles a claim note."""
 
     name: str = "insurance"
-    sources: list[Any] = field(default_factory=lambda: [HERE, "general"])
+    datasets: list[Any] = field(default_factory=lambda: [HERE, "general"])
     # Left out on purpose: `dedup`. Notes made from few sentences are all alike, and it would drop most of them.
     steps: list[Any] = field(default_factory=lambda: ["licence", "normalise", "decontaminate", "split"])
     methods: list[Any] = field(

@@ -18,7 +18,7 @@ HOSTILE = "| <script>alert(1)</script> [x](javascript:y) `a` **b**\n# Head"
 def facts(**changes):
     return {
         "name": "run-1",
-        "sources": [
+        "datasets": [
             {"name": "one", "licence": "CC-BY-4.0", "citation": "A. Author 2020", "url": "https://x.org/a",
              "fingerprint": "ab12", "rows": 12},
             {"name": "mine.jsonl", "licence": "proprietary", "fingerprint": "cd34"},
@@ -64,7 +64,7 @@ def test_the_front_block_is_yaml_whatever_the_name():
 
 
 def test_nothing_from_data_becomes_markup():
-    sources = [
+    datasets = [
         {"name": HOSTILE, "licence": HOSTILE, "citation": HOSTILE, "url": "javascript:y", "fingerprint": HOSTILE}
     ]
     steps = [
@@ -77,9 +77,9 @@ def test_nothing_from_data_becomes_markup():
             "obligations": {HOSTILE: [HOSTILE]},
         }
     ]
-    plain = facts(sources=facts()["sources"][:1], steps=facts()["steps"][:1])
+    plain = facts(datasets=facts()["datasets"][:1], steps=facts()["steps"][:1])
     hostile = facts(
-        name=HOSTILE, sources=sources, steps=steps, licences={HOSTILE: 1}, labels={HOSTILE: {HOSTILE: [1, 0]}},
+        name=HOSTILE, datasets=datasets, steps=steps, licences={HOSTILE: 1}, labels={HOSTILE: {HOSTILE: [1, 0]}},
         command=HOSTILE, limits=HOSTILE, versions={"x": HOSTILE},
     )  # fmt: skip
     # What stands in a code span is shown as it is; nothing in it may end the span.

@@ -8,8 +8,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from metier import runs, sifting
-from metier.benchmarks import Declared
 from metier.errors import UserError
+from metier.evaluation.benchmark import Benchmark
 from metier.progress import Progress
 from metier.recipe import load
 from metier.stages import representation
@@ -128,7 +128,9 @@ def test_work_that_cannot_be_judged_beside_work_that_can_is_no_go(triage, tmp_pa
 
 def test_examples_that_none_learned_from_are_known_by_their_id_and_not_by_a_text_that_cleaning_changed():
     rows = table([{"text": f"it\u2019s {n}", "task": "own"} for n in range(6)])
-    benchmark = SimpleNamespace(name="own", path=None, source="s", data=lambda: SimpleNamespace(rows=lambda: rows))
+    benchmark = SimpleNamespace(
+        name="own", path=None, dataset_name="s", data=lambda: SimpleNamespace(rows=lambda: rows)
+    )
     cleaned = table([{"text": f"it's {n}", "task": "own"} for n in range(3)])
     dropped = rows.slice(3, 2).append_column("step", pa.array(["decontaminate", "select"]))
     seen = representation._seen(cleaned, dropped)
@@ -138,7 +140,7 @@ def test_examples_that_none_learned_from_are_known_by_their_id_and_not_by_a_text
 def test_written_answers_are_no_labels_that_could_be_missing():
     rows = table([{"text": "a", "label": "b", "task": "own"}])
     for scorer, wanted in (("generate", []), ("label", ["b"])):
-        assert representation._labels(rows, Declared("own", path="t.jsonl", scorer=scorer)) == wanted
+        assert representation._labels(rows, Benchmark("own", path="t.jsonl", scorer=scorer)) == wanted
 
 
 def test_the_cards_name_sources_licences_and_hashes(triage, tmp_path):

@@ -5,12 +5,17 @@ import os
 import shutil
 import time
 from collections import Counter
+from dataclasses import replace
+from importlib import import_module
+from pkgutil import iter_modules
 
 import pytest
 
+from metier import datasets as package
 from metier import plugins
+from metier.data.dataset import MIRROR, Dataset, DatasetLike
 from metier.errors import UserError
-from metier.sources._dataset import MIRROR, Dataset
+from metier.reading import FileSource
 from tests.tiny import write_lines
 
 TEXT = {"id": "1", "text": "Some text."}
@@ -97,19 +102,24 @@ RAW = {
     "mediqa2019_pairs": {**PAIR, "chosen_score": 4, "rejected_score": 1},
     "hh_harmless": PAIR,
 }
-DATASETS = [name for name in plugins.names("sources") if issubclass(plugins.find("sources", name), Dataset)]
-JUDGED = [name for name in plugins.names("benchmarks") if plugins.build("benchmarks", name, {}).source in DATASETS]
+DATASETS = [name for name in plugins.names("datasets") if isinstance(plugins.find("datasets", name), Dataset)]
+JUDGED = [name for name in plugins.names("benchmarks") if plugins.find("benchmarks", name).dataset_name in DATASETS]
 REAL = os.environ.get(MIRROR)
+
+
+def unchecked(name):
+    """A dataset of its own, whether its data are here or not."""
+    return replace(plugins.find("datasets", name))
 
 
 def write_mirror(home):
     """Each dataset with one row in train, dev and test."""
     for name in DATASETS:
-        source = plugins.find("sources", name)()
-        folder = home / source.folder
+        dataset = unchecked(name)
+        folder = home / dataset.folder
         folder.mkdir(parents=True, exist_ok=True)
-        for split in ("train", "dev", "test") if source.tested == "test" else ("train", source.tested):
-            write_lines(folder / f"{source.prefix}{split}.jsonl", [RAW[name]])
+        for split in ("train", "dev", "test") if dataset.tested == "test" else ("train", dataset.tested):
+            write_lines(folder / f"{dataset.prefix}{split}.jsonl", [RAW[name]])
     write_lines(home / "finance/tatqa/docs.jsonl", [{"doc_id": "d", "table": [["a", "1"]], "paragraphs": ["p"]}])
 
 
@@ -122,15 +132,15 @@ def mirror(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("name", DATASETS)
 def test_rows_come_with_split_licence_and_provenance(name, mirror):
-    source = plugins.build("sources", name, {})
-    rows = source.rows().to_pylist()
-    assert source.problems() == []
+    dataset = plugins.build("datasets", name, {})
+    rows = dataset.rows().to_pylist()
+    assert dataset.problems() == []
     assert [row["split"] for row in rows] == (
-        ["train", "valid", "test"] if source.tested == "test" else ["train", "test"]
+        ["train", "valid", "test"] if dataset.tested == "test" else ["train", "test"]
     )
     assert all(row["text"] and row["licence"] and row["origin"].endswith("jsonl:1") for row in rows)
-    assert all((row["label"] is not None) == source.labelled for row in rows)
-    assert source.citation and source.url and source.fingerprint() == source.fingerprint()
+    assert all((row["label"] is not None) == dataset.labelled for row in rows)
+    assert dataset.citation and dataset.url and dataset.fingerprint() == dataset.fingerprint()
 
 
 def test_questions_of_a_source_belong_together_by_the_column_that_the_benchmark_names(mirror):
@@ -147,9 +157,9 @@ def test_questions_of_a_source_belong_together_by_the_column_that_the_benchmark_
 
 def test_a_mirror_without_its_test_file_is_named(mirror):
     benchmark = plugins.build("benchmarks", "banking77", {})
-    for path in (mirror / plugins.build("sources", "banking77", {}).folder).glob("test.*"):
+    for path in (mirror / plugins.build("datasets", "banking77", {}).folder).glob("test.*"):
         path.unlink()
-    with pytest.raises(UserError, match="source 'banking77' holds no test rows; in a mirror, their file is missing"):
+    with pytest.raises(UserError, match="dataset 'banking77' holds no test rows; in a mirror, their file is missing"):
         benchmark.questions()
 
 
@@ -193,17 +203,17 @@ ON_THE_HUB = {
 }
 
 
-@pytest.mark.parametrize("name", [name for name in DATASETS if plugins.find("sources", name)().hub])
+@pytest.mark.parametrize("name", [name for name in DATASETS if plugins.find("datasets", name).hub])
 def test_a_saved_copy_of_the_hubs_dataset_gives_the_same_rows(name, tmp_path, monkeypatch):
     import datasets
 
-    source = plugins.find("sources", name)()
+    dataset = unchecked(name)
     part = datasets.Dataset.from_list([ON_THE_HUB[name]])
     if name == "banking77":
         part = part.cast_column("label", datasets.ClassLabel(names=["activate_my_card", "card_arrival"]))
-    datasets.DatasetDict({"train": part, "test": part}).save_to_disk(str(tmp_path / source.folder / "hub"))
+    datasets.DatasetDict({"train": part, "test": part}).save_to_disk(str(tmp_path / dataset.folder / "hub"))
     monkeypatch.setenv(MIRROR, str(tmp_path))
-    rows = source.rows().to_pylist()
+    rows = dataset.rows().to_pylist()
     assert [row["split"] for row in rows] == ["train", "test"]
     labels = plugins.build("benchmarks", name, {}).labels
     assert rows[0]["text"] and rows[0]["label"] and (not labels or rows[0]["label"] in labels)
@@ -225,10 +235,10 @@ def test_the_fingerprint_of_a_saved_copy_follows_its_files(tmp_path, monkeypatch
     for text in ("one", "two"):
         shutil.rmtree(folder, ignore_errors=True)
         write_hub_copy(folder, text)
-        source = plugins.build("sources", "banking77", {})
-        prints.append(source.fingerprint())
-        assert source.rows()["text"].to_pylist() == [text] * 2
-        assert plugins.build("sources", "banking77", {}).fingerprint() == prints[-1]  # reading leaves nothing there
+        dataset = plugins.build("datasets", "banking77", {})
+        prints.append(dataset.fingerprint())
+        assert dataset.rows()["text"].to_pylist() == [text] * 2
+        assert plugins.build("datasets", "banking77", {}).fingerprint() == prints[-1]  # reading leaves nothing there
     assert prints[0] != prints[1]
 
 
@@ -258,18 +268,18 @@ def test_the_fingerprint_of_the_hubs_data_follows_the_commit_that_is_read(tmp_pa
     for commit, text in (("a" * 40, "one"), ("b" * 40, "two")):
         monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / commit)
         write_hub_cache(tmp_path / commit, commit, text)
-        source = plugins.find("sources", "banking77")()
-        prints.append(source.fingerprint())
-        assert source.rows()["text"].to_pylist() == [text] * 2
-        assert plugins.find("sources", "banking77")().fingerprint() == prints[-1]
+        dataset = unchecked("banking77")
+        prints.append(dataset.fingerprint())
+        assert dataset.rows()["text"].to_pylist() == [text] * 2
+        assert unchecked("banking77").fingerprint() == prints[-1]
     assert prints[0] != prints[1] and all(said.startswith("PolyAI/banking77@main None train=") for said in prints)
 
 
 def test_the_fingerprint_of_tatqa_follows_its_reports(mirror):
-    before = plugins.build("sources", "tatqa", {}).fingerprint()
+    before = plugins.build("datasets", "tatqa", {}).fingerprint()
     report = {"doc_id": "d", "table": [["a", "2"]], "paragraphs": ["p"]}
     write_lines(mirror / "finance/tatqa/docs.jsonl", [report])
-    assert plugins.build("sources", "tatqa", {}).fingerprint() != before
+    assert plugins.build("datasets", "tatqa", {}).fingerprint() != before
 
 
 def test_what_is_nowhere_says_what_to_set(monkeypatch):
@@ -277,15 +287,15 @@ def test_what_is_nowhere_says_what_to_set(monkeypatch):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     for name in ("banking77", "tatqa"):
         with pytest.raises(UserError, match=f"{name} is not here.*Set {MIRROR}"):
-            plugins.build("sources", name, {})
+            plugins.build("datasets", name, {})
     with pytest.raises(UserError, match=f"Set {MIRROR}"):
-        plugins.find("sources", "tatqa")().rows()
+        unchecked("tatqa").rows()
 
 
 def test_a_dataset_without_a_hub_id_says_that_it_comes_from_a_mirror_only(tmp_path, monkeypatch):
     for name in ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE", MIRROR):
         monkeypatch.delenv(name, raising=False)
-    tatqa, banking77 = (plugins.find("sources", name)() for name in ("tatqa", "banking77"))
+    tatqa, banking77 = (unchecked(name) for name in ("tatqa", "banking77"))
     assert not tatqa.hub and banking77.problems() == []
     (said,) = tatqa.problems()
     assert f"{MIRROR} is not set, and this dataset has no hub id: it comes from {MIRROR} only." in said
@@ -311,14 +321,14 @@ def test_a_hub_that_cannot_be_reached_is_asked_once(monkeypatch, tmp_path):
         monkeypatch.delenv(name, raising=False)
     began = time.monotonic()
     with pytest.raises(UserError, match=f"PolyAI/banking77 cannot be had from the hub.*Set {MIRROR}"):
-        plugins.find("sources", "banking77")().rows()
+        unchecked("banking77").rows()
     assert time.monotonic() - began < 5
 
 
 def test_each_product_text_has_the_licence_of_where_it_is_from(mirror):
     rows = [{**TEXT, "licence": licence} for licence in ("CC BY-SA 4.0", "Apache-2.0 (repository)", "CDLA-Sharing-1.0")]
     write_lines(mirror / "retail/product_text/train.jsonl", rows)
-    found = plugins.build("sources", "product_text", {}).rows().to_pylist()
+    found = plugins.build("datasets", "product_text", {}).rows().to_pylist()
     licences = [row["licence"] for row in found if row["split"] == "train"]
     assert licences == ["CC-BY-SA-4.0", "Apache-2.0", "CDLA-Sharing-1.0"]
 
@@ -331,7 +341,7 @@ def test_texts_of_one_day_are_one_draw(mirror):
 def test_a_label_that_is_not_declared_is_said(mirror):
     write_lines(mirror / "healthcare/mts_dialog/test.jsonl", [{**RAW["mts_dialog"], "section_header": "NEW"}])
     with pytest.raises(UserError, match="'NEW' that is not declared"):
-        plugins.build("sources", "mts_dialog", {}).rows()
+        plugins.build("datasets", "mts_dialog", {}).rows()
 
 
 def test_a_drug_that_its_sentence_names_twice_is_named_with_the_words_before_it(mirror):
@@ -347,7 +357,7 @@ def test_a_broken_line_is_named(mirror):
     path = mirror / "finance/banking77/test.jsonl"
     path.write_text(json.dumps(RAW["banking77"]) + "\n{")
     with pytest.raises(UserError, match="test.jsonl:2"):
-        plugins.build("sources", "banking77", {}).rows()
+        plugins.build("datasets", "banking77", {}).rows()
 
 
 @pytest.mark.skipif(not REAL, reason=f"{MIRROR} is not set: the real data are not looked at")
@@ -368,19 +378,19 @@ def test_the_real_data_are_as_declared(name):
 def test_a_file_that_stands_beside_its_own_gz_is_read_once(mirror):
     import gzip
 
-    source = plugins.build("sources", "banking77", {})
-    before = source.rows().num_rows
-    for file in (mirror / source.folder).glob("*.jsonl"):
+    dataset = plugins.build("datasets", "banking77", {})
+    before = dataset.rows().num_rows
+    for file in (mirror / dataset.folder).glob("*.jsonl"):
         (file.parent / f"{file.name}.gz").write_bytes(gzip.compress(file.read_bytes()))
-    assert source.rows().num_rows == before
+    assert dataset.rows().num_rows == before
 
 
 def test_a_row_without_its_text_is_named(mirror):
-    source = plugins.build("sources", "banking77", {})
-    with open(mirror / source.folder / "train.jsonl", "a") as stream:
+    dataset = plugins.build("datasets", "banking77", {})
+    with open(mirror / dataset.folder / "train.jsonl", "a") as stream:
         stream.write(json.dumps({"id": "odd", "label": "card_arrival"}) + "\n")
     with pytest.raises(UserError, match="train.jsonl:.*the row has no 'text'"):
-        source.rows()
+        dataset.rows()
 
 
 def test_a_row_of_another_make_is_named_and_a_copy_of_one_part_is_read(mirror, tmp_path, monkeypatch):
@@ -388,10 +398,10 @@ def test_a_row_of_another_make_is_named_and_a_copy_of_one_part_is_read(mirror, t
     with pytest.raises(
         UserError, match=r"test.jsonl:1: the row is none of the dataset arc_easy .* no column 'choices'"
     ):
-        plugins.build("sources", "arc_easy", {}).rows()
+        plugins.build("datasets", "arc_easy", {}).rows()
     write_lines(mirror / "general/arc_easy/test.jsonl", [{**CHOICE, "answer": "Z"}])
     with pytest.raises(UserError, match="is none of the dataset arc_easy"):
-        plugins.build("sources", "arc_easy", {}).rows()
+        plugins.build("datasets", "arc_easy", {}).rows()
     import datasets
 
     monkeypatch.setenv(MIRROR, str(tmp_path / "own"))
@@ -400,4 +410,46 @@ def test_a_row_of_another_make_is_named_and_a_copy_of_one_part_is_read(mirror, t
     )
     saved = datasets.Dataset.from_dict({"text": ["Where?", "When?"], "label": [0, -1]}, features=features)
     saved.save_to_disk(str(tmp_path / "own/finance/banking77/hub"))
-    assert plugins.build("sources", "banking77", {}).rows()["label"].to_pylist() == ["card arrival", None]
+    assert plugins.build("datasets", "banking77", {}).rows()["label"].to_pylist() == ["card arrival", None]
+
+
+def files():
+    return [(module.name, import_module(f"metier.datasets.{module.name}")) for module in iter_modules(package.__path__)]
+
+
+def test_every_file_has_a_dataset_of_its_name_or_benchmarks():
+    for name, module in files():
+        assert module.__doc__, name
+        assert hasattr(module, "DATASET") or hasattr(module, "BENCHMARKS"), name
+        assert not hasattr(module, "DATASET") or module.DATASET.name == name
+
+
+def test_no_two_benchmarks_have_one_name_and_each_stands_beside_its_dataset():
+    declared = [(name, benchmark) for name, module in files() for benchmark in getattr(module, "BENCHMARKS", [])]
+    names = [benchmark.name for _, benchmark in declared]
+    assert len(names) > 30 and sorted(names) == sorted(set(names)) == plugins.names("benchmarks")
+    for name, benchmark in declared:
+        assert benchmark.dataset_name == name and benchmark.description
+        # Where a dataset has a benchmark of its own name, its rows are asked by no other: see `recipe.task_of`.
+        assert benchmark.name == name or benchmark.name not in plugins.names("datasets")
+
+
+def test_settings_change_a_copy_and_are_checked():
+    few = plugins.build("benchmarks", "fomc_stance", {"rows": 100})
+    assert few.rows == 100 and plugins.find("benchmarks", "fomc_stance").rows == 0
+    for kind, name, settings, said in [
+        ("benchmarks", "fomc_stance", {"row": 1}, "The benchmark 'fomc_stance' has no setting 'row'.*mean 'rows'"),
+        ("benchmarks", "fomc_stance", {"rows": "many"}, "The benchmark 'fomc_stance' cannot take rows: 'many'"),
+        ("benchmarks", "fomc_stance", {"metrics": []}, "The benchmark 'fomc_stance': .*names no metric"),
+        ("datasets", "icd10cm", {"description_lenght": 1}, "The dataset 'icd10cm' has no setting.*description_length"),
+        ("datasets", "general", {"to_row": "x"}, "The dataset 'general' has no setting 'to_row'"),
+    ]:
+        with pytest.raises(UserError, match=said):
+            plugins.build(kind, name, settings)
+
+
+def test_a_file_of_ones_own_is_a_dataset_like_ours(tmp_path):
+    own = FileSource(str(write_lines(tmp_path / "a.jsonl", [TEXT])), licence="mit")
+    asked: list[DatasetLike] = [own, plugins.build("datasets", "general", {})]
+    parts = [name for name in dir(DatasetLike) if not name.startswith("_")]
+    assert len(parts) > 10 and all(hasattr(dataset, part) for dataset in asked for part in parts)

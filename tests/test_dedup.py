@@ -3,7 +3,7 @@
 import pyarrow as pa
 import pytest
 
-from metier.benchmarks import Declared
+from metier.evaluation.benchmark import Benchmark
 from metier.steps import Surroundings, dedup
 from tests.test_steps import AROUND, reasons, table
 
@@ -40,7 +40,7 @@ def test_a_held_out_row_stays_whatever_its_length():
 
 
 def test_what_the_prompt_names_besides_the_text_makes_another_question():
-    around = Surroundings(0, [Declared("nli", path="-", prompt="{text} {claim}")])
+    around = Surroundings(0, [Benchmark("nli", path="-", prompt="{text} {claim}")])
     rows = [{"text": LONG, "task": "nli", "label": "yes", "fields": [("claim", claim)]} for claim in ("a", "b", "a")]
     assert kept(rows, around) == ["0", "1"]
 

@@ -10,20 +10,20 @@ import pytest
 import torch
 
 from metier import plugins
-from metier.benchmarks import Declared
+from metier.data.dataset import MIRROR
 from metier.engine import adapters, answers, trainer
 from metier.engine.model import load
 from metier.errors import Problems, UserError
+from metier.evaluation.benchmark import Benchmark
 from metier.methods import Lesson
 from metier.methods.dpo import Method
 from metier.progress import Progress
 from metier.records import Question, questions, rows_to_table
 from metier.scorers.preference import Scorer
-from metier.sources._dataset import MIRROR
 from metier.steps import Surroundings
 from tests.tiny import write_lines
 
-BENCHMARK = Declared("choose", path="unused.jsonl", prompt="{text}\nAnswer:", scorer="preference")
+BENCHMARK = Benchmark("choose", path="unused.jsonl", prompt="{text}\nAnswer:", scorer="preference")
 PAIR = {"text": "White?", "chosen": "Yes, it is.", "rejected": "Great!", "task": "choose"}
 
 
@@ -270,7 +270,7 @@ def shop(tmp_path, monkeypatch):
 
 
 def test_the_source_reads_the_files_of_pairs_and_leaves_an_empty_answer_out(shop):
-    rows = plugins.build("sources", "epqa_pairs", {}).rows().to_pylist()
+    rows = plugins.build("datasets", "epqa_pairs", {}).rows().to_pylist()
     assert [row["split"] for row in rows] == ["train"] * 16 + ["test"] * 8
     assert rows[0]["chosen"] and rows[0]["rejected"] and rows[0]["label"] is None and rows[0]["group"] == "1"
 
@@ -295,11 +295,11 @@ def test_two_pairs_of_one_prompt_are_no_duplicates_and_their_answers_are_mended(
 
 
 def test_a_licence_that_is_not_named_stops_the_run_until_it_is_allowed():
-    source = plugins.find("sources", "mediqa2019_pairs")()
-    rows = table([{**PAIR, "licence": source.licence, "source": source.name}])
+    dataset = plugins.find("datasets", "mediqa2019_pairs")
+    rows = table([{**PAIR, "licence": dataset.licence, "source": dataset.name}])
     with pytest.raises(Problems, match="mediqa2019_pairs"):
         plugins.build("steps", "licence", {}).apply(rows, Surroundings(0, []))
-    allowed = plugins.build("steps", "licence", {"allow": [source.licence]}).apply(rows, Surroundings(0, []))
+    allowed = plugins.build("steps", "licence", {"allow": [dataset.licence]}).apply(rows, Surroundings(0, []))
     assert len(allowed.kept) == 1
 
 
@@ -313,7 +313,7 @@ def test_a_whole_run_is_held_against_the_longer_answer(shop):
     from metier.stages.train import train
 
     write_lines(shop / "recipe.yaml", [{
-        "industry": "retail", "model": "fake", "sources": ["epqa_pairs"], "benchmarks": ["epqa_preference"],
+        "industry": "retail", "model": "fake", "datasets": ["epqa_pairs"], "benchmarks": ["epqa_preference"],
         "steps": ["licence", "normalise", "dedup", "decontaminate", "split"], "keep": {},
         "methods": [{"dpo": {"r": 4, "batch_tokens": 256}}],
     }])  # fmt: skip

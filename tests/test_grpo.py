@@ -9,21 +9,21 @@ import pytest
 import torch
 
 from metier import plugins
-from metier.benchmarks import Declared
 from metier.engine import fake, rollouts, tree_attention
 from metier.engine.adapters import tuned
 from metier.engine.examples import Example
 from metier.engine.model import load
 from metier.engine.sampling import Sampler, alike
 from metier.errors import Problems, UserError
+from metier.evaluation.benchmark import Benchmark
 from metier.methods import Lesson
 from metier.methods.grpo import Method, common_stops, longest_answer
 from metier.records import Question, rows_to_table
 from metier.rewards import of_benchmarks, of_costs, of_scorer
 
 LETTERS = {"must": "[A-Za-z].*"}
-FREE = Declared("free", path="unused.jsonl", prompt="{text}:", scorer={"pattern": {"max_tokens": 1}})
-TRIAGE = Declared("triage", path="unused.jsonl", prompt="{text}:", labels=["heart", "skin"])
+FREE = Benchmark("free", path="unused.jsonl", prompt="{text}:", scorer={"pattern": {"max_tokens": 1}})
+TRIAGE = Benchmark("triage", path="unused.jsonl", prompt="{text}:", labels=["heart", "skin"])
 QUICK = {"group": 8, "prompts": 4, "lr": 0.01, "r": 4, "alpha": 8, "warmup": 0.0}
 
 

@@ -11,8 +11,9 @@ import pytest
 from sklearn.metrics import f1_score, matthews_corrcoef
 
 from metier import highlights, plugins
-from metier.benchmarks import Declared
+from metier.data.dataset import MIRROR
 from metier.errors import UserError
+from metier.evaluation.benchmark import Benchmark
 from metier.highlights import Asked, Highlight, find, number
 from metier.marks import hashed
 from metier.metrics import outcomes
@@ -21,7 +22,6 @@ from metier.recipe import load
 from metier.records import Question
 from metier.runs import Run, write_json
 from metier.scorers import Answer
-from metier.sources._dataset import MIRROR
 from metier.stages import _alone
 from metier.stages import evaluate as evaluating
 from metier.stages import report as reporting
@@ -31,7 +31,7 @@ from tests.test_runs import go
 from tests.tiny import write_triage
 
 LABELS = ["fair", "unfair", "void"]
-BENCHMARK = Declared("terms", path="unused.jsonl", metrics=["accuracy"], labels=LABELS)
+BENCHMARK = Benchmark("terms", path="unused.jsonl", metrics=["accuracy"], labels=LABELS)
 
 
 def answer(number, gold, said, p=None, **more):
@@ -475,7 +475,7 @@ def test_a_wait_is_the_answers_and_not_the_engines_check_of_itself():
 def test_the_wait_of_95_in_100_is_the_one_that_so_many_stay_below(tmp_path, monkeypatch):
     waits = iter([9.0, *(n / 100 for n in range(1, 41))])  # the first is what a process pays for once
     monkeypatch.setattr(_alone, "_ask", lambda *_: next(waits))
-    benchmark, asked = Declared("b", path="unused.jsonl"), [Question(str(n), "t", "a") for n in range(40)]
+    benchmark, asked = Benchmark("b", path="unused.jsonl"), [Question(str(n), "t", "a") for n in range(40)]
     run = Run(tmp_path, load(), Progress())
     _alone.time_alone(run, benchmark, asked, ["a"], lambda: None, [])
     sealed = run.result("evaluate/alone/b")
@@ -531,5 +531,5 @@ def test_who_is_as_sure_as_the_edge_is_not_called_less_sure():
     sure = [0.9] * 6 + [0.5] * 4  # eight are kept: two of the four that are equally unsure go
     given = [Answer(str(n), "", "", "a", "a", 1.0, probabilities=(p, 1 - p)) for n, p in enumerate(sure)]
     table = outcomes(given, ["a", "b"])
-    note = rows(Asked(Declared("b", path="x"), table, table))[1].note
+    note = rows(Asked(Benchmark("b", path="x"), table, table))[1].note
     assert note.startswith("2 of 10: 0 of which it is less sure than 0.500 and 2 of those as sure")

@@ -7,9 +7,9 @@ import pytest
 
 from metier import plugins
 from metier.checks import check
+from metier.data.dataset import MIRROR
 from metier.recipe import load
 from metier.redaction import PROFILES
-from metier.sources._dataset import MIRROR
 from tests.test_cli import inside
 from tests.test_datasets import REAL, write_mirror
 
@@ -32,17 +32,17 @@ def test_a_pack_has_all_that_its_page_promises(name, mirror):
     assert {"licence", "normalise", "redact", "dedup", "decontaminate", "split"} <= {
         plugins.named(step)[0] for step in pack.steps
     }
-    further = {source: plugins.build("sources", source, {}) for source in pack.further}
-    assert any(not source.labelled for source in further.values()) and not set(further) & {
-        plugins.named(source)[0] for source in pack.sources
+    further = {dataset: plugins.build("datasets", dataset, {}) for dataset in pack.further}
+    assert any(not dataset.labelled for dataset in further.values()) and not set(further) & {
+        plugins.named(dataset)[0] for dataset in pack.datasets
     }
-    for source, what in pack.further.items():
-        assert ("dapt" in what) == (not further[source].labelled and not further[source].pairs)
-        assert ("dpo" in what) == further[source].pairs
-    licences = {source.name: source.licence for source in recipe.build_sources()}
-    for source, licence in licences.items():  # what only research may use is named in the limits
+    for dataset, what in pack.further.items():
+        assert ("dapt" in what) == (not further[dataset].labelled and not further[dataset].pairs)
+        assert ("dpo" in what) == further[dataset].pairs
+    licences = {dataset.name: dataset.licence for dataset in recipe.build_datasets()}
+    for dataset, licence in licences.items():  # what only research may use is named in the limits
         if "NC" in licence:
-            assert source in pack.limits and "research only" in pack.limits
+            assert dataset in pack.limits and "research only" in pack.limits
 
 
 @pytest.mark.parametrize("name", PUBLISHED)
@@ -85,12 +85,12 @@ def test_an_industry_in_one_file_checks_and_runs(small_smoke, monkeypatch, capsy
 
 
 def test_the_example_parts_policyholders_and_gives_the_same_notes_again():
-    source = plugins.build("sources", str(INSURANCE), {})
-    rows = source.rows().to_pylist()
+    dataset = plugins.build("datasets", str(INSURANCE), {})
+    rows = dataset.rows().to_pylist()
     test = {row["group"] for row in rows if row["split"] == "test"}
     assert len(test) == 75 and not test & {row["group"] for row in rows if row["split"] is None}
-    assert plugins.build("sources", str(INSURANCE), {}).rows().to_pylist() == rows
-    assert plugins.build("sources", str(INSURANCE), {"seed": 1}).rows().to_pylist() != rows
+    assert plugins.build("datasets", str(INSURANCE), {}).rows().to_pylist() == rows
+    assert plugins.build("datasets", str(INSURANCE), {"seed": 1}).rows().to_pylist() != rows
 
 
 def test_a_price_of_no_mistake_is_said_aloud(tmp_path, monkeypatch, capsys):

@@ -61,7 +61,7 @@ def test_non_commercial_rows_pass_for_research_with_a_note_and_not_for_commerce(
 
 
 def test_every_named_source_is_under_a_licence_that_is_known():
-    stopped = {name: refused(plugins.find("sources", name)().licence) for name in plugins.names("sources")}
+    stopped = {name: refused(plugins.find("datasets", name).licence) for name in plugins.names("datasets")}
     # Its authors name none: whoever wants it has to tell the gate so.
     assert {name: why for name, why in stopped.items() if why} == {"mediqa2019_pairs": "not a licence known here"}
 

@@ -5,9 +5,9 @@ import pytest
 import torch
 
 from metier import costs, plugins
-from metier.benchmarks import Declared
 from metier.engine.model import load
 from metier.errors import UserError
+from metier.evaluation.benchmark import Benchmark
 from metier.methods import Lesson
 from metier.methods.min_risk import Method
 from metier.metrics import outcomes
@@ -20,7 +20,7 @@ TERMS = ["we may end it", "you may leave", "no liability", "contact us", "odd wo
 
 
 def lesson(tmp_path, labels, told):
-    benchmark = Declared("terms", path="unused.jsonl", prompt="{text}\nIs it:", labels=labels)
+    benchmark = Benchmark("terms", path="unused.jsonl", prompt="{text}\nIs it:", labels=labels)
     rows = rows_to_table(
         {
             "id": str(number),

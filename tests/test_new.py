@@ -33,7 +33,7 @@ def test_from_a_csv_to_a_verdict_with_nothing_to_write(monkeypatch, capsys, tmp_
 def test_the_columns_are_found_and_the_questions_stand_in_the_recipe(tmp_path, data):
     new("triage", data, into=tmp_path)
     text = (tmp_path / "triage" / "recipe.yaml").read_text()
-    (own, general), (benchmark,) = (yaml.safe_load(text)[key] for key in ("sources", "benchmarks"))
+    (own, general), (benchmark,) = (yaml.safe_load(text)[key] for key in ("datasets", "benchmarks"))
     wanted = {"text": "note", "label": "department", "group": "patient", "time": "date", "id": "note id"}
     assert own == {"path": "train.jsonl", **wanted, "licence": "proprietary"} and general == "general"
     assert benchmark["prompt"] == "Note: {text}\nDepartment:" and benchmark["cluster"] == "patient"
@@ -72,7 +72,7 @@ def test_a_folder_of_texts_and_a_pdf_stands_beside_the_packs_benchmark(small_smo
     assert [row["file"] for row in lines(made / "documents.jsonl")] == ["0.txt", "1.txt", "2.txt", "old.pdf"]
     assert [row["origin"] for row in lines(made / "left_out.jsonl")] == ["README.md", "scan.xlsx"]
     text = (made / "recipe.yaml").read_text()
-    assert "no labelled rows" in text and yaml.safe_load(text)["sources"][1:] == ["icd10cm", "general"]
+    assert "no labelled rows" in text and yaml.safe_load(text)["datasets"][1:] == ["icd10cm", "general"]
     # What is learned from is the pack's, so its steps hold: two terms that differ in one word are two terms.
     assert yaml.safe_load(text)["steps"] == plugins.find("industries", "clinical_coding")().steps
     changes = ("--set", "model=fake", "--quick")
@@ -122,7 +122,7 @@ def test_a_split_that_is_made_already_is_kept(tmp_path):
     test = {row["note id"] for row in lines(tmp_path / "x" / "test.jsonl")}
     assert test == {row["note id"] for row in rows if row["split"] == "test"}
     assert {row["split"] for row in lines(tmp_path / "x" / "train.jsonl")} == {"train", "valid"}
-    assert load(tmp_path / "x" / "recipe.yaml").sources[0]["split"] == "split"
+    assert load(tmp_path / "x" / "recipe.yaml").datasets[0]["split"] == "split"
 
 
 def test_files_called_train_and_test_are_what_they_are_called(tmp_path):
@@ -307,7 +307,7 @@ def test_letters_that_yaml_does_not_take_do_no_harm(tmp_path):
     (tmp_path / "in").mkdir()
     write_lines(tmp_path / "in" / "a.jsonl", rows)
     new("triage", tmp_path / "in", into=tmp_path)
-    assert load(tmp_path / "triage" / "recipe.yaml").sources
+    assert load(tmp_path / "triage" / "recipe.yaml").datasets
 
 
 def test_a_joined_table_with_other_words_under_the_same_name_has_no_sides(tmp_path):

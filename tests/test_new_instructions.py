@@ -39,7 +39,7 @@ def test_instructions_and_chats_of_every_shape_are_asked_for_their_answers(tmp_p
     write_lines(tmp_path / "data" / "chats.jsonl", [*rows, *broken])
     found = new("desk", tmp_path / "data", into=tmp_path)
     recipe = yaml.safe_load((tmp_path / "desk/recipe.yaml").read_text())
-    (own, _), (benchmark,) = recipe["sources"], recipe["benchmarks"]
+    (own, _), (benchmark,) = recipe["datasets"], recipe["benchmarks"]
     text, label = ("mail", "reply") if shape == "mail" else ("question", "answer")
     assert (own["text"], own["label"], own.get("group")) == (text, label, None)
     assert (benchmark["text"], benchmark["label"], benchmark["template"]) == (text, label, "chat")
@@ -161,7 +161,7 @@ def test_what_a_shape_says_is_not_guessed_again(tmp_path):
     write_lines(tmp_path / "data" / "chats.jsonl", rows)
     new("desk", tmp_path / "data", into=tmp_path)
     recipe = yaml.safe_load((tmp_path / "desk/recipe.yaml").read_text())
-    assert (recipe["sources"][0]["text"], recipe["sources"][0]["label"]) == ("question", "answer")
+    assert (recipe["datasets"][0]["text"], recipe["datasets"][0]["label"]) == ("question", "answer")
     assert all("text" not in row for row in lines(tmp_path / "desk/train.jsonl"))
 
 
@@ -191,7 +191,7 @@ def test_an_answer_that_is_a_number_is_told_by_its_shape(tmp_path):
     write_lines(tmp_path / "data" / "rated.jsonl", rows)
     new("desk", tmp_path / "data", into=tmp_path)
     recipe = yaml.safe_load((tmp_path / "desk/recipe.yaml").read_text())
-    assert (recipe["sources"][0]["text"], recipe["sources"][0]["label"]) == ("question", "answer")
+    assert (recipe["datasets"][0]["text"], recipe["datasets"][0]["label"]) == ("question", "answer")
     assert set(lines(tmp_path / "desk/train.jsonl")[0]) == {"question", "answer"}
 
 

@@ -5,8 +5,8 @@ import random
 import pytest
 
 from metier import plugins
+from metier.data.dataset import MIRROR
 from metier.pages import pictures
-from metier.sources._dataset import MIRROR
 from tests.browser import CHROMIUM, Browser
 from tests.test_cli import inside
 from tests.test_datasets import RAW, write_mirror
@@ -56,7 +56,7 @@ def fill(home):
     write_mirror(home)
     generator = random.Random(0)
     for name, labels in LABELS.items():
-        folder = home / plugins.find("sources", name)().folder
+        folder = home / plugins.find("datasets", name).folder
         for split, count in (("train", 60), ("dev", 12), ("test", 30)):
             rows = []
             for number in range(count):

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from metier import plugins
+from metier.data.dataset import MIRROR
 from metier.errors import UserError
 from metier.metrics import outcomes
 from metier.records import SCHEMA, rows_to_table
 from metier.scorers import Answer
-from metier.sources._dataset import MIRROR
 from metier.steps import Surroundings
 from tests.test_datasets import write_mirror
 
@@ -35,7 +35,7 @@ def of(kind):
 @pytest.mark.parametrize(("kind", "name"), ALL)
 def test_every_plug_in_says_what_it_is_and_explains_its_settings(kind, name):
     found = plugins.find(kind, name)
-    assert found.__doc__ and not found.__doc__.startswith(f"{found.__name__}(")
+    assert plugins.about(kind, name) and not plugins.about(kind, name).startswith(f"{plugins.KINDS[kind]}(")
     settings = plugins.settings_help(found)  # must not fail for any kind
     if kind in ("steps", "methods"):
         for field, _, _, explained in settings:
@@ -56,14 +56,14 @@ EMBEDDED = ["general", "icd10cm", "instructions"]
 
 @pytest.mark.parametrize("name", EMBEDDED)
 def test_every_embedded_source_gives_rows_with_licence_and_origin(name):
-    source = plugins.build("sources", name, {})
-    rows = source.rows()
+    dataset = plugins.build("datasets", name, {})
+    rows = dataset.rows()
     assert rows.schema == SCHEMA and len(rows)
-    assert source.licence and source.citation
+    assert dataset.licence and dataset.citation
     for column in ("id", "text", "licence", "origin"):
         assert all(rows[column].to_pylist()), column
     assert len(set(rows["id"].to_pylist())) == len(rows)
-    assert source.fingerprint() == plugins.build("sources", name, {}).fingerprint()
+    assert dataset.fingerprint() == plugins.build("datasets", name, {}).fingerprint()
 
 
 @pytest.mark.parametrize("name", of("steps"))
@@ -126,13 +126,13 @@ def test_every_metric_is_a_function_of_weighted_sums(name):
 
 
 @pytest.mark.parametrize(
-    "name", [name for name in of("benchmarks") if plugins.find("benchmarks", name).source in EMBEDDED]
+    "name", [name for name in of("benchmarks") if plugins.find("benchmarks", name).dataset_name in EMBEDDED]
 )
-def test_every_embedded_benchmark_has_questions_licence_and_known_parts(name):
+def test_every_embedded_benchmark_has_questions_and_known_parts(name):
     benchmark = plugins.build("benchmarks", name, {})
     assert benchmark.name == name
     asked = benchmark.questions()
-    assert len(asked) >= 50 and benchmark.licence and benchmark.citation
+    assert len(asked) >= 50
     assert asked == benchmark.questions()
     if benchmark.scorer == "label":
         assert {question.answer for question in asked} <= set(benchmark.label_set())
@@ -183,7 +183,36 @@ def test_a_mistake_in_a_plug_in_file_is_said_with_its_line(tmp_path, text, said)
     assert said in str(caught.value) and "mine.py" in str(caught.value)
 
 
-def test_a_source_in_a_file_derives_from_ours(tmp_path):
-    (tmp_path / "mine.py").write_text("class Source:\n    name = 'x'\n")
-    with pytest.raises(UserError, match="Derive it from metier.sources.NamedSource"):
-        plugins.find("sources", str(tmp_path / "mine.py"))
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            "class Mine:\n    name = 'x'\nDATASET = Mine()",
+            "DATASET has no 'licence'.*Derive it from metier.datasets.Base",
+        ),
+        ("class DATASET:\n    pass", "and no dataset. Define a dataset of that name"),
+        ("class Dataset:\n    pass", "it defines no dataset DATASET. Define one there"),
+    ],
+)
+def test_a_dataset_in_a_file_derives_from_ours(tmp_path, text, said):
+    (tmp_path / "mine.py").write_text(text)
+    with pytest.raises(UserError, match=said):
+        plugins.find("datasets", str(tmp_path / "mine.py"))
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("BENCHMARKS = 5", "BENCHMARKS is 5, and no list"),
+        ("BENCHMARKS = [5]", "BENCHMARKS has no 'name'.*Derive it from metier.datasets.Benchmark"),
+        ("", "defines 0 BENCHMARKS"),
+        (
+            "from metier.datasets import Benchmark\nBENCHMARKS = [Benchmark('a'), Benchmark('b')]",
+            "defines 2 BENCHMARKS",
+        ),
+    ],
+)
+def test_a_benchmark_in_a_file_is_the_only_one_of_a_list(tmp_path, text, said):
+    (tmp_path / "mine.py").write_text(text)
+    with pytest.raises(UserError, match=said):
+        plugins.find("benchmarks", str(tmp_path / "mine.py"))

@@ -13,7 +13,7 @@ import yaml
 
 RECIPE = {
     "model": "fake",
-    "sources": [
+    "datasets": [
         {"path": "labelled.csv", "text": "text", "label": "label", "licence": "proprietary"},
         {"path": "raw.csv", "text": "text", "licence": "proprietary"},
     ],

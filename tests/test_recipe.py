@@ -22,13 +22,23 @@ def recipe(tmp_path, text):
 def test_the_default_recipe_is_good_and_names_icd10cm():
     found = load()
     assert check(found) == []
-    assert found.sources == ["icd10cm", "general"]
+    assert found.datasets == ["icd10cm", "general"]
     assert found.benchmarks == ["icd10cm_chapter"]
 
 
+def test_the_old_name_of_a_key_is_answered_by_the_new_one(tmp_path):
+    said = "A recipe's `datasets` is now called `datasets`."
+    with pytest.raises(UserError) as caught:
+        load(recipe(tmp_path, "datasets: [icd10cm]\n"))
+    assert str(caught.value) == said
+    for change in ("datasets=[icd10cm]", "datasets.icd10cm.description_length=3"):
+        with pytest.raises(UserError, match=said):
+            load(None, changes=[change])
+
+
 def test_an_unknown_key_is_refused_with_the_nearest_right_one(tmp_path):
-    with pytest.raises(UserError, match="no key 'sorces'. Did you mean 'sources'"):
-        load(recipe(tmp_path, "sorces: [icd10cm]"))
+    with pytest.raises(UserError, match="no key 'datsets'. Did you mean 'datasets'"):
+        load(recipe(tmp_path, "datsets: [icd10cm]"))
 
 
 def test_an_unknown_key_inside_ship_is_refused(tmp_path):
@@ -60,7 +70,7 @@ def test_a_missing_recipe_is_said(tmp_path):
 def test_check_finds_every_problem_at_once(tmp_path):
     text = """
 model: ./absent
-sources: [{path: absent.jsonl, label: x, licence: mit}, icd11cm]
+datasets: [{path: absent.jsonl, label: x, licence: mit}, icd11cm]
 steps: [normalize, {select: {rows: -1}}]
 methods: [sfd, {sft: {epoch: 2}}]
 benchmarks: [icd10cm_chapter, {name: mine, path: nowhere.jsonl, metrics: [accuracyy]}]
@@ -70,7 +80,7 @@ keep: {generall: 0.1}
     for part in (
         "There is no model './absent'",
         "There is no file",
-        "no source 'icd11cm'. Did you mean 'icd10cm'",
+        "no dataset 'icd11cm'. Did you mean 'icd10cm'",
         "no step 'normalize'. Did you mean 'normalise'",
         "rows: use a number from 1 to",
         "There is no method 'sfd'. Did you mean 'sft'",
@@ -83,7 +93,7 @@ keep: {generall: 0.1}
 
 def test_two_bad_keys_are_said_together(tmp_path):
     with pytest.raises(Problems) as caught:
-        load(recipe(tmp_path, "sorces: []\nmodle: x"))
+        load(recipe(tmp_path, "datsets: []\nmodle: x"))
     assert len(caught.value.problems) == 2
 
 
@@ -107,7 +117,7 @@ def test_set_changes_the_recipe():
     assert (found.ship.min_gain, found.model, found.keep) == (0.1, "fake", {})
 
 
-@pytest.mark.parametrize("change", ["nonsense", "methods.dpo.epochs=1", "sources.icd10cm=1"])
+@pytest.mark.parametrize("change", ["nonsense", "methods.dpo.epochs=1", "datasets.icd10cm=1"])
 def test_a_change_that_does_not_fit_is_refused(change):
     with pytest.raises(UserError, match="--set"):
         load(changes=[change])
@@ -121,7 +131,7 @@ def test_paths_are_relative_to_the_recipe(triage, monkeypatch):
     monkeypatch.chdir("/")
     found = load(triage)
     assert check(found) == []
-    assert found.sources[0]["path"] == str(triage.parent / "train.jsonl")
+    assert found.datasets[0]["path"] == str(triage.parent / "train.jsonl")
 
 
 def test_a_recipe_written_out_and_read_again_is_the_same(triage):
@@ -133,7 +143,7 @@ def test_a_recipe_written_out_and_read_again_is_the_same(triage):
 
 def test_a_file_names_its_task_where_several_benchmarks_could_ask_it(tmp_path, triage):
     text = triage.read_text().replace("benchmarks:\n", "benchmarks:\n  - icd10cm_chapter\n")
-    with_icd = text.replace("sources: [", "sources: [icd10cm, ")
+    with_icd = text.replace("datasets: [", "datasets: [icd10cm, ")
     (problem,) = check(load(recipe(tmp_path, with_icd)))
     assert "'train'" in problem and "Add `task:` with one of: icd10cm_chapter, triage" in problem
     assert (
@@ -148,7 +158,9 @@ def test_a_file_names_its_task_where_several_benchmarks_could_ask_it(tmp_path, t
 
 def test_rows_of_another_published_benchmark_are_not_asked_as_the_only_one():
     def labelled(name):
-        return SimpleNamespace(name=name, labelled=True, pairs=False, source=name)
+        return SimpleNamespace(
+            name=name, dataset_name=name, labelled=True, pairs=False, task=None, prompt_columns=lambda: None
+        )
 
     clauses, yes_no, own = map(labelled, ("cuad_clause_type", "legalbench_cuad_yesno", "our_clauses"))
     (problem,) = task_problems([clauses, yes_no, own], [clauses])
@@ -195,7 +207,7 @@ from metier.industries import Pack
 @dataclass
 class Industry(Pack):
     name: str = "mine"
-    sources: list[Any] = field(default_factory=lambda: ["icd10cm"])
+    datasets: list[Any] = field(default_factory=lambda: ["icd10cm"])
     benchmarks: list[Any] = field(default_factory=lambda: ["icd10cm_chapter"])
     """
 
@@ -231,14 +243,14 @@ def test_redaction_before_the_test_questions_are_taken_out_is_refused():
         assert order_problems(load(None, pack)) == []
 
 
-def test_two_files_of_one_name_are_refused_as_two_sources(tmp_path):
+def test_two_files_of_one_name_are_refused_as_two_datasets(tmp_path):
     for year in ("2023", "2024"):
         (tmp_path / year).mkdir()
         write_triage(tmp_path / year)
     text = (tmp_path / "2023/recipe.yaml").read_text().replace("path: train.jsonl", "path: 2023/train.jsonl")
-    twice = text.replace("sources: [", "sources: [{path: 2024/train.jsonl, text: note, licence: proprietary}, ")
+    twice = text.replace("datasets: [", "datasets: [{path: 2024/train.jsonl, text: note, licence: proprietary}, ")
     (said,) = check(load(recipe(tmp_path, twice.replace("path: test", "path: 2023/test"))))
-    assert "2 sources are called 'train'" in said and "2024/train.jsonl" in said
+    assert "2 datasets are called 'train'" in said and "2024/train.jsonl" in said
 
 
 def test_a_benchmark_of_a_source_names_no_columns_that_the_source_knows():
@@ -278,10 +290,10 @@ def test_questions_that_no_answer_can_be_judged_to_are_said_before_training(tmp_
 
 
 def test_a_change_reaches_ones_own_entries_by_name_and_what_is_kept_stays_without_what_is_watched(triage):
-    changes = ["benchmarks.triage.metrics=[mcc]", "sources.train.group=ward", "keep.general=0.05"]
+    changes = ["benchmarks.triage.metrics=[mcc]", "datasets.train.group=ward", "keep.general=0.05"]
     triage.write_text(triage.read_text().replace("keep: {}", ""))
     found = load(triage, changes=changes)
-    assert found.benchmarks[0]["metrics"] == ["mcc"] and found.sources[0]["group"] == "ward"
+    assert found.benchmarks[0]["metrics"] == ["mcc"] and found.datasets[0]["group"] == "ward"
     assert found.keep == {"general": 0.05}  # and no `arc_easy: watch`, whose data nobody has
     with pytest.raises(UserError, match=r"'--set seed=\['"):
         load(triage, changes=["seed=["])
@@ -294,8 +306,8 @@ def test_brackets_in_the_recipes_folder_are_its_name_and_those_of_a_pattern_are_
     home.mkdir()
     path = write_triage(home)
     path.write_text(path.read_text().replace("path: train.jsonl", 'path: "tr[a]in.jsonl"'))
-    (source,) = load(path).build_sources()
-    assert source.problems() == [] and len(source.rows()) == 60
+    (dataset,) = load(path).build_datasets()
+    assert dataset.problems() == [] and len(dataset.rows()) == 60
 
 
 def test_a_column_that_is_empty_in_a_row_is_an_empty_text_and_one_that_no_row_has_is_said(tmp_path):

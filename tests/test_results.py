@@ -8,9 +8,9 @@ import pytest
 
 from metier import plugins
 from metier.checks import check
+from metier.data.dataset import MIRROR
 from metier.engine import model as engine
 from metier.recipe import load
-from metier.sources._dataset import MIRROR
 from tests.test_datasets import write_mirror
 from tests.tiny import remark
 
@@ -41,7 +41,7 @@ def test_a_recipe_of_the_table_is_good_and_named_after_its_benchmark(path, tmp_p
 
 def test_the_default_run_is_one_of_them():
     written, default = load(ROOT / "recipes" / "icd10cm_chapter.yaml"), load()
-    assert (written.sources, written.steps, written.methods) == (default.sources, default.steps, default.methods)
+    assert (written.datasets, written.steps, written.methods) == (default.datasets, default.steps, default.methods)
     assert (written.benchmarks, written.keep, written.ship) == (default.benchmarks, default.keep, default.ship)
 
 

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from metier import runs
-from metier.benchmarks import Declared
 from metier.checks import label_problems
 from metier.engine import checkpoints, trainer
 from metier.errors import UserError
+from metier.evaluation.benchmark import Benchmark
 from metier.progress import Progress
 from metier.recipe import load
 from metier.records import rows_to_table
@@ -125,8 +125,8 @@ def test_a_torn_line_and_a_stale_part_file_are_not_used(finished_run, whole):
 
 
 def another_prompt(folder, patch):
-    real = Declared.render
-    patch.setattr(Declared, "render", lambda self, question: "Please. " + real(self, question))
+    real = Benchmark.render
+    patch.setattr(Benchmark, "render", lambda self, question: "Please. " + real(self, question))
 
 
 def another_adapter(folder, patch):
@@ -138,7 +138,7 @@ def another_scorer_version(folder, patch):
 
 
 def another_scorer_setting(folder, patch):
-    patch.setattr(Declared, "build_scorer", lambda self: label.Scorer(length="byte"))
+    patch.setattr(Benchmark, "build_scorer", lambda self: label.Scorer(length="byte"))
 
 
 def nothing_else(folder, patch):
@@ -219,7 +219,7 @@ def test_a_label_with_one_example_is_said_before_training(tmp_path, triage):
 def test_an_answer_in_words_of_its_own_may_stand_once(tmp_path):
     path = str(write_lines(tmp_path / "x.jsonl", [{"text": "q", "label": "only here"}]))
     rows = rows_to_table([{"id": "1", "text": "t", "label": "only here", "task": "free", "origin": "a:1"}])
-    free, closed = (Declared("free", path=path, scorer=scorer) for scorer in ("generate", "label"))
+    free, closed = (Benchmark("free", path=path, scorer=scorer) for scorer in ("generate", "label"))
     assert label_problems(rows, [free]) == []
     (said,) = label_problems(rows, [closed])
     assert "'only here' has one example (a:1)" in said
@@ -252,7 +252,7 @@ def test_the_run_folder_holds_what_the_design_says(finished_run):
         assert (folder / name).is_file(), name
     assert not list(folder.rglob("*.part*")) and not list(folder.rglob("checkpoint-*"))
     lock = json.loads((folder / "lock.json").read_text())
-    assert {"recipe_sha256", "seeds", "versions", "machine", "model", "sources", "dtype"} <= lock.keys()
+    assert {"recipe_sha256", "seeds", "versions", "machine", "model", "datasets", "dtype"} <= lock.keys()
     assert isinstance(folder, Path)
 
 

@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from metier.benchmarks import Declared, draw, drawn_positions
+from metier.evaluation.benchmark import Benchmark, draw, drawn_positions
 from metier.records import Question
 from metier.scorers import Answer, choice, label
 from tests.tiny import ScriptedModel
 
 LABELS = ["skin", "heart", "heart failure"]
-BENCHMARK = Declared("triage", path="unused.jsonl", prompt="Note: {text} ({ward})\nDepartment:")
+BENCHMARK = Benchmark("triage", path="unused.jsonl", prompt="Note: {text} ({ward})\nDepartment:")
 QUESTIONS = [Question(str(n), f"case {n}", LABELS[n % 3], fields={"ward": "7"}) for n in range(6)]
 SCRIPT = {q.render(BENCHMARK.prompt): q.answer if q.id != "4" else "skin" for q in QUESTIONS}
 
@@ -85,7 +85,7 @@ def test_options_of_a_question_are_its_own():
         Question("b", "two", "blue", options=("green", "blue", "grey")),
     ]
     model = ScriptedModel({"one?": "red", "two?": "green"})
-    benchmark = Declared("colours", path="unused.jsonl", prompt="{text}?", scorer="choice")
+    benchmark = Benchmark("colours", path="unused.jsonl", prompt="{text}?", scorer="choice")
     asking = choice.Scorer().ask(model, benchmark, asked, [])
     first, second = (answer for batch in asking.batches for answer in asking.answer(batch))
     assert (first.answer, first.value, first.options) == ("red", 1, ("red", "blue"))
@@ -106,13 +106,13 @@ class Counting(ScriptedModel):
 @pytest.mark.parametrize(("length", "answer"), [("none", "odd"), ("byte", "common"), ("pmi", "common")])
 def test_length_is_made_up_for_as_declared(length, answer):
     asked = [Question("a", "one", "odd", options=("odd", "common"))]
-    benchmark = Declared("lengths", path="unused.jsonl", prompt="{text}?", scorer="choice")
+    benchmark = Benchmark("lengths", path="unused.jsonl", prompt="{text}?", scorer="choice")
     asking = choice.Scorer(length=length).ask(Counting({}), benchmark, asked, [])
     assert asking.answer([0])[0].answer == answer
 
 
 def test_probabilities_of_a_label_set_stand_in_its_order_whatever_a_question_offers():
-    benchmark = Declared("b", path="unused.jsonl", prompt="{text}")
+    benchmark = Benchmark("b", path="unused.jsonl", prompt="{text}")
     asked = [Question("1", "t", "Yes", options=("Yes", "No"))]
     for scorer, options in ((label.Scorer(), None), (choice.Scorer(), ("Yes", "No"))):
         (answer,) = scorer.ask(ScriptedModel({"t": "Yes"}), benchmark, asked, ["No", "Yes"]).answer([0])

@@ -280,7 +280,7 @@ def test_a_row_whose_group_was_learned_does_not_choose_the_scale(recipe, tmp_pat
     rows = [f"itch {n},skin,patient {n // 2}\ncough {n},lung,patient {n // 2}\n" for n in range(40)]
     (tmp_path / "train.csv").write_text("text,label,patient\n" + "".join(rows))
     changes = {
-        "sources": [{**recipe.sources[0], "group": "patient"}],
+        "datasets": [{**recipe.datasets[0], "group": "patient"}],
         "steps": ["normalise", {"split": {"by": "group", "valid": 0.4}}, {"select": {"rows": 20}}],
     }
     average(both_trained(tmp_path / "out", recipe.model_copy(update=changes)), tmp_path / "out" / "averaged")

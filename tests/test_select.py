@@ -14,8 +14,8 @@ import pyarrow as pa
 import pytest
 
 from metier import plugins
-from metier.benchmarks import Declared
 from metier.errors import Problems, UserError
+from metier.evaluation.benchmark import Benchmark
 from metier.kernels.importance import importance
 from metier.steps import Surroundings, select
 from tests.test_steps import reasons, table
@@ -160,7 +160,7 @@ def test_a_target_by_name_is_a_tasks_rows_and_never_a_test_question(tmp_path):
     rows = written(BANK, 40, task="bank", label="x") + written(HEART, 20, task="heart", label="x")
     assert chosen(rows, rows=20, by="similar", target="heart") == list(range(40, 60))
     path = write_lines(tmp_path / "t.jsonl", [{"text": "q", "label": "x"}])
-    around = Surroundings(0, [Declared("mine", path=str(path))])
+    around = Surroundings(0, [Benchmark("mine", path=str(path))])
     with pytest.raises(UserError, match="test questions only"):
         chosen(rows, around, rows=20, by="similar", target="mine")
     with pytest.raises(UserError, match="no task or benchmark 'hart'.*Did you mean 'heart'"):
@@ -168,7 +168,7 @@ def test_a_target_by_name_is_a_tasks_rows_and_never_a_test_question(tmp_path):
 
 
 def test_a_target_by_benchmark_is_its_sources_training_rows():
-    # The packaged source `icd10cm` has training rows and test rows.
+    # The packaged dataset `icd10cm` has training rows and test rows.
     around = Surroundings(0, [plugins.build("benchmarks", "icd10cm_chapter", {})])
     found = select._target_texts("icd10cm_chapter", around, set())
     asked = {question.text for question in around.benchmarks[0].all_questions()}

@@ -6,16 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from metier.benchmarks import Declared
 from metier.engine.model import load
 from metier.errors import UserError
+from metier.evaluation.benchmark import Benchmark
 from metier.methods import Lesson
 from metier.methods._devset import held_out as questions_held_out
 from metier.methods.sft import Method, balanced
 from metier.progress import Progress
 from metier.records import rows_to_table
 
-BENCHMARK = Declared("triage", path="unused.jsonl", prompt="{text}\nDepartment:")
+BENCHMARK = Benchmark("triage", path="unused.jsonl", prompt="{text}\nDepartment:")
 
 
 class Heard:
@@ -85,7 +85,7 @@ def test_rows_of_a_small_source_are_seen_several_times_an_epoch():
     found, _ = examples(rows, repeat={"small": 3})
     assert Counter(text(example.prompt).split("\n")[0] for example in found) == {"itch": 1, "cough": 3}
     found, said = examples(rows, repeat={"smal": 3})
-    assert len(found) == 2 and "no labelled rows come from a source 'smal'. Did you mean 'small'" in said[0]
+    assert len(found) == 2 and "no labelled rows come from a dataset 'smal'. Did you mean 'small'" in said[0]
     assert Method(repeat={"small": 0}).problems() == ["repeat: use 1 to 1,000 times for 'small', not 0."]
 
 
@@ -100,7 +100,7 @@ def test_the_adapter_that_answers_held_out_rows_best_is_kept(tmp_path):
     told = [("itch", "skin"), ("cough", "lung")]
     held_out = tmp_path / "test.csv"
     held_out.write_text("text,label\nrash,skin\nwheeze,lung\n")
-    benchmark = Declared("triage", path=str(held_out), prompt="{text}\nDepartment:", labels=["lung", "skin"])
+    benchmark = Benchmark("triage", path=str(held_out), prompt="{text}\nDepartment:", labels=["lung", "skin"])
     base = {"source": "s", "licence": "mit", "task": "triage"}
     table = rows_to_table(
         {"id": f"{n}{label}", "origin": "o", "text": f"{text} {n}", "label": label, **base}
@@ -124,7 +124,7 @@ def test_held_out_rows_without_the_label_that_counts_are_not_looked_at(tmp_path,
     table = rows_to_table({"id": str(n), "origin": "o", "text": f"itch {n}", **base} for n in range(12))
     for positive, looked in (("lung", False), ("skin", True)):
         settings = {"labels": ["lung", "skin"], "metrics": [{"f1": {"positive": [positive]}}]}
-        benchmark = Declared("triage", path=str(held_out), prompt="{text}\nDepartment:", **settings)
+        benchmark = Benchmark("triage", path=str(held_out), prompt="{text}\nDepartment:", **settings)
         lesson = Lesson(table, table, {"triage": benchmark}, "fake", None, tmp_path, 0, Progress())
         assert ("triage" in questions_held_out(lesson, 10)) == looked
         assert ("no held-out row has a label that its metric counts" in capsys.readouterr().err) != looked
@@ -138,7 +138,7 @@ def test_held_out_rows_of_a_label_that_is_nowhere_else_are_not_looked_at_aloud(t
         rows_to_table({"id": f"{n}", "text": f"itch {n}", "label": label, **base} for n, label in enumerate(labels))
         for labels in (["skin", "lung"], ["skin", "lung", "heart"])
     )
-    benchmark = Declared("triage", path=str(path), prompt="{text}\nDepartment:")
+    benchmark = Benchmark("triage", path=str(path), prompt="{text}\nDepartment:")
     lesson = Lesson(learned, held, {"triage": benchmark}, "fake", None, tmp_path, 0, Progress())
     assert [question.answer for question in questions_held_out(lesson, 10)["triage"]] == ["skin", "lung"]
     assert "1 held-out rows have a label that no row to learn or to test has ('heart')" in capsys.readouterr().err

@@ -3,8 +3,8 @@
 import pyarrow as pa
 import pytest
 
-from metier.benchmarks import Declared
 from metier.errors import UserError
+from metier.evaluation.benchmark import Benchmark
 from metier.records import canonical, rows_to_table
 from metier.steps import Surroundings, decontaminate, dedup, normalise, select, split
 from tests.tiny import write_lines
@@ -134,7 +134,7 @@ def test_by_time_unreadable_times_stop_the_run_and_are_named():
     rows = [{"text": "a", "time": "2024-01-01"}, {"text": "b", "time": "3rd of May"}, {"text": "c", "time": "2024-13"}]
     with pytest.raises(UserError, match=r"2 rows.*row 1 \(1\): '3rd of May'; row 2 \(2\): '2024-13'"):
         held_out_by_time(rows)
-    # A row whose side the source fixed is not asked for its time.
+    # A row whose side the dataset fixed is not asked for its time.
     fixed = [{"text": "a", "source": "t", "split": "valid", "time": "soon"}]
     assert held_out_by_time([rows[0], {"text": "b", "time": "2025-01-01"}, *fixed])[0] == {"1", "2"}
 
@@ -143,7 +143,7 @@ def test_by_time_unreadable_times_stop_the_run_and_are_named():
 def test_by_time_it_is_said_where_nothing_can_be_held_out(times, said):
     with pytest.raises(UserError, match=said):
         held_out_by_time([{"text": str(n), "time": when} for n, when in enumerate(times)])
-    # Where another source brought held-out rows, those that cannot be parted train, and it is said.
+    # Where another dataset brought held-out rows, those that cannot be parted train, and it is said.
     rows = [
         {"text": "v", "source": "t", "split": "valid"},
         *({"text": str(n), "time": when} for n, when in enumerate(times)),
@@ -159,8 +159,8 @@ def test_the_split_knows_three_ways():
 
 def test_written_answers_are_no_classes_to_hold_out_by():
     rows = [{"text": str(n), "label": f"{n // 2} days", "task": "desk", "group": str(n // 3)} for n in range(120)]
-    written = Declared("desk", path="-", scorer="generate")
-    for around, wanted in ((Surroundings(0, [written]), 12), (Surroundings(0, [Declared("desk", path="-")]), 0)):
+    written = Benchmark("desk", path="-", scorer="generate")
+    for around, wanted in ((Surroundings(0, [written]), 12), (Surroundings(0, [Benchmark("desk", path="-")]), 0)):
         kept = split.Step().apply(table(rows), around).kept.to_pylist()
         sides = {(row["group"], row["split"]) for row in kept}
         assert [row["split"] for row in kept].count("valid") == wanted and len(sides) == 40
@@ -168,7 +168,7 @@ def test_written_answers_are_no_classes_to_hold_out_by():
 
 def test_test_questions_leave_the_training_rows(tmp_path):
     path = write_lines(tmp_path / "t.jsonl", [{"text": "Chest pain!", "label": "x"}])
-    around = Surroundings(0, [Declared("mine", path=str(path))])
+    around = Surroundings(0, [Benchmark("mine", path=str(path))])
     sifted = decontaminate.Step().apply(table([{"text": "chest  pain"}, {"text": "chest"}]), around)
     assert reasons(sifted) == {"0": "is a question of 'mine' (t.jsonl:1)"}
 

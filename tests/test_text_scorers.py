@@ -4,10 +4,10 @@ import json
 
 import pytest
 
-from metier.benchmarks import Declared
 from metier.engine.generation import Generator
 from metier.engine.model import load
 from metier.errors import Problems, UserError
+from metier.evaluation.benchmark import Benchmark
 from metier.plugins import build
 from metier.records import Question
 from metier.scorers import generate, numeric
@@ -120,7 +120,7 @@ def test_every_field_counts():
 
 
 def test_what_the_model_said_is_kept():
-    benchmark = Declared("sums", path="unused.jsonl", prompt="{text} =", scorer={"numeric": {"tolerance": 0.1}})
+    benchmark = Benchmark("sums", path="unused.jsonl", prompt="{text} =", scorer={"numeric": {"tolerance": 0.1}})
     asked = [Question("a", "1+1", "2"), Question("b", "2+2", "4")]
     model = ScriptedModel({"1+1 =": "it is 2", "2+2 =": "who knows"})
     asking = benchmark.build_scorer().ask(model, benchmark, asked, [])
@@ -130,7 +130,7 @@ def test_what_the_model_said_is_kept():
 
 
 def test_a_scorer_that_crashes_names_the_question():
-    benchmark = Declared("sums", path="unused.jsonl", prompt="{text} =", scorer="numeric")
+    benchmark = Benchmark("sums", path="unused.jsonl", prompt="{text} =", scorer="numeric")
     model = ScriptedModel({"1+1 =": "2", "2+2 =": "4"})
     asked = [Question("fine", "1+1", "2"), Question("broken-gold", "2+2", "four")]
     asking = benchmark.build_scorer().ask(model, benchmark, asked, [])
@@ -147,7 +147,7 @@ def test_an_instruction_is_followed_where_its_pattern_matches_the_whole_answer()
 
 
 def test_a_text_of_one_token_has_no_loss_and_is_named():
-    benchmark = Declared("notes", path="unused.jsonl", prompt="{text}", scorer="loss")
+    benchmark = Benchmark("notes", path="unused.jsonl", prompt="{text}", scorer="loss")
     asked = [Question("a", "Yes", ""), Question("b", "Y", ""), Question("c", "N", "")]
     with pytest.raises(UserError, match="The text 'Y' has no loss.*Take it out, and 1 more"):
         benchmark.build_scorer().ask(load("fake"), benchmark, asked, [])

@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 
 from metier import forgetting
-from metier.benchmarks import Declared
 from metier.errors import UserError
+from metier.evaluation.benchmark import Benchmark
 from metier.metrics import outcomes
 from metier.metrics.accuracy import Metric
 from metier.scorers import Answer
 from metier.stages.report import meaning
 from metier.verdict import compare, decide, judge_benchmark, judge_kept
 
-BENCHMARK = Declared("triage", path="unused.jsonl", metrics=["accuracy", "macro_f1"])
+BENCHMARK = Benchmark("triage", path="unused.jsonl", metrics=["accuracy", "macro_f1"])
 
 
 def answers(right, n=200, value=None, weight=1.0):
@@ -98,7 +98,7 @@ def test_answers_that_nobody_could_judge_are_counted_for_each_model():
 
 def test_a_metric_that_the_cheap_answers_have_no_ground_for_is_told_without_them():
     sure = [replace(answer, probabilities=(0.8, 0.2)) for answer in answers(range(60))]
-    benchmark = Declared("exam", path="unused.jsonl", metrics=["accuracy", "brier"])
+    benchmark = Benchmark("exam", path="unused.jsonl", metrics=["accuracy", "brier"])
     given = {"base": sure, "tuned": sure, "cheap": answers(range(30))}
     accuracy, brier = judge_benchmark(benchmark, given, ["a", "b"], "a", seed=0, alpha=0.05)["metrics"]
     assert accuracy["cheap"] and brier["cheap"] is None and brier["tuned"]["value"] > 0
@@ -132,7 +132,7 @@ def test_what_is_not_surely_kept_holds(state):
 
 
 def test_what_is_only_watched_ships_and_says_what_was_forgotten():
-    school = Declared("school", source="arc_easy", scorer="choice", metrics=["accuracy"])
+    school = Benchmark("school", dataset="arc_easy", scorer="choice", metrics=["accuracy"])
     before, few = answers(range(160)), [replace(a, group="one") for a in answers(range(160))]
     for after, state in ((answers(range(60)), "forgotten"), (answers(range(161)), "watched")):
         found = judge_kept(school, None, before, after, ["a", "b"], seed=0)
@@ -232,7 +232,7 @@ def test_clusters_change_the_test():
 
 def test_forgetting_is_judged_in_the_metrics_own_direction():
     losses = np.random.default_rng(0).uniform(250, 350, size=60)
-    general = Declared("general", source="general", scorer="loss", metrics=["loss"])
+    general = Benchmark("general", dataset="general", scorer="loss", metrics=["loss"])
     before = answers(range(60), 60, losses, 100)
     for added, state in ((0.01, "kept"), (0.5, "lost")):
         after = answers(range(60), 60, losses + 100 * added, 100)
@@ -268,7 +268,7 @@ def test_harm_is_not_hidden_by_many_benchmarks():
     assert "worse than before" in reasons[1]
 
 
-EXAM = Declared("exam", path="unused.jsonl", scorer="generate", metrics=["exact_match"])
+EXAM = Benchmark("exam", path="unused.jsonl", scorer="generate", metrics=["exact_match"])
 
 
 def test_a_few_answers_that_did_not_change_do_not_show_that_a_skill_is_kept():

@@ -15,7 +15,7 @@ DEPARTMENTS = {"cardiology": ["heart", "pulse", "chest"], "dermatology": ["skin"
 RECIPE = """
 industry: healthcare
 model: fake
-sources: [{path: train.jsonl, text: note, label: department, licence: proprietary, group: patient}]
+datasets: [{path: train.jsonl, text: note, label: department, licence: proprietary, group: patient}]
 steps: [normalise, dedup, decontaminate, {split: {by: group}}, select]
 methods: [{sft: {lr: 0.01, r: 4, batch_tokens: 256, checkpoint_every: 4}}]
 benchmarks:
@@ -57,7 +57,7 @@ def write_wards(folder: Path) -> Path:
         (folder / f"{name}.csv").write_text("text,label\n" + "".join(rows))
     (folder / "recipe.yaml").write_text(
         "model: fake\n"
-        "sources: [{path: train.csv, text: text, label: label, licence: proprietary}]\n"
+        "datasets: [{path: train.csv, text: text, label: label, licence: proprietary}]\n"
         "steps: [normalise, split]\n"
         "methods: [{sft: {lr: 0.01}}]\n"
         'benchmarks: [{name: desk, path: test.csv, prompt: "{text}\\nDesk:"}]\n'

@@ -48,7 +48,7 @@ unfair, mark the whole sentence as unfair. Answer with one word, fair or unfair,
 
 
 def examples(case: str, model: LanguageModel, rows: int) -> list[Example]:
-    """`rows` training rows of a case, spread over its source."""
+    """`rows` training rows of a case, spread over its dataset."""
     if case == "medquad":
         texts = documents(_train(case, rows))
         tokens = [model.encode(text.text)[:512] for text in texts]
@@ -66,17 +66,17 @@ def examples(case: str, model: LanguageModel, rows: int) -> list[Example]:
     before = INSTRUCTION if case == "unfair_tos" else ""
     labels = benchmark.label_set() if case == "risk" else []
     found = []
-    for row in questions(_train(str(benchmark.source), rows)):
+    for row in questions(_train(benchmark.dataset_name, rows)):
         offered = labels or [row.answer]
         ends = tuple([*model.answer(answer), model.end_token] for answer in offered)
         found.append(Example(model.encode(before + row.render(benchmark.prompt)), ends))
     return found
 
 
-def _train(source: str, rows: int) -> Any:
-    table = plugins.build("sources", source, {}).rows()
+def _train(dataset: str, rows: int) -> Any:
+    table = plugins.build("datasets", dataset, {}).rows()
     at = [number for number, split in enumerate(table["split"].to_pylist()) if split in (None, "train")]
-    if source == "ddi2013":  # what stands together shares its sentence; single rows of all places would not
+    if dataset == "ddi2013":  # what stands together shares its sentence; single rows of all places would not
         return table.take(at[len(at) // 2 :][:rows])
     return table.take(at[:: max(1, len(at) // rows)][:rows])
 

@@ -15,7 +15,7 @@ MOST_LABELS = 50
 CONFORMS_TO = "http://mlcommons.org/croissant/1.0"
 
 
-class SourceFacts(TypedDict):
+class DatasetFacts(TypedDict):
     name: str
     licence: str
     fingerprint: str
@@ -34,7 +34,7 @@ class Facts(TypedDict):
     """What both are made from: plain data, from curate's result, steps.json and lock.json."""
 
     name: str
-    sources: Sequence[SourceFacts]
+    datasets: Sequence[DatasetFacts]
     read: int
     train: int
     valid: int
@@ -73,8 +73,8 @@ def dataset_card(facts: Facts) -> str:
         f"# {escaped(facts['name'])}",
         f"{facts['train']:,} rows to train on and {facts['valid']:,} held out, of {facts['read']:,} read; "
         f"{facts['dropped']:,} were dropped, each with its reason in `dropped.parquet`.",
-        "## Sources",
-        _sources(facts["sources"]),
+        "## Datasets",
+        _datasets(facts["datasets"]),
         "## Licences",
         _licences(facts),
         "## Steps",
@@ -84,7 +84,7 @@ def dataset_card(facts: Facts) -> str:
         "## Use and limits",
         *[escaped(text) for text in (facts.get("intended_use"), facts.get("limits")) if text],
         "Nobody has read all rows. What a step does not look for is still there; what it looks for it may miss. "
-        "Labels are as the sources give them.",
+        "Labels are as the datasets give them.",
         "## Made with",
         _made(facts),
     ]
@@ -119,16 +119,16 @@ def _front(facts: Facts) -> str:
     return "\n".join(["---", *(f"{key}: {json.dumps(value)}" for key, value in said.items()), "---"])
 
 
-def _sources(sources: Sequence[SourceFacts]) -> str:
+def _datasets(datasets: Sequence[DatasetFacts]) -> str:
     rows = []
-    for source in sources:
-        url = source.get("url", "")
+    for dataset in datasets:
+        url = dataset.get("url", "")
         # Only a plain address becomes a link: `javascript:` and the like stay text.
         where = f"<{url}>" if re.fullmatch(r"https?://[\w./?=&%#~+:@-]+", url) else escaped(url)
-        said = [source["name"], source["licence"], source.get("citation", "")]
-        count = source.get("rows")
+        said = [dataset["name"], dataset["licence"], dataset.get("citation", "")]
+        count = dataset.get("rows")
         read = "" if count is None else f"{count:,}"
-        rows.append([*map(escaped, said), where, read, f"`{code(source['fingerprint'][:60])}`"])
+        rows.append([*map(escaped, said), where, read, f"`{code(dataset['fingerprint'][:60])}`"])
     return _table(["source", "licence", "citation", "where", "rows read", "fingerprint"], rows)
 
 
@@ -165,7 +165,7 @@ def _labels(task: str, labels: Mapping[str, Sequence[int]]) -> str:
 
 def _made(facts: Facts) -> str:
     versions = ", ".join(f"{name} {version}" for name, version in facts["versions"].items())
-    again = f"`{code(facts['command'])}` makes the same files from the same sources ({escaped(versions)})."
+    again = f"`{code(facts['command'])}` makes the same files from the same datasets ({escaped(versions)})."
     rows = [[f"`{code(name)}`", f"{file['bytes']:,}", f"`{file['sha256']}`"] for name, file in facts["files"].items()]
     return again + "\n\n" + _table(["file", "bytes", "sha256"], rows)
 
@@ -186,8 +186,8 @@ def croissant(facts: Facts, schema: pa.Schema) -> dict[str, Any]:
         "version": "1.0.0",
         "datePublished": facts["date"],
         "license": sorted(facts["licences"]) or ["none: no rows"],
-        "url": next((source["url"] for source in facts["sources"] if source.get("url")), "https://localhost/"),
-        "citeAs": "; ".join(source["citation"] for source in facts["sources"] if source.get("citation")),
+        "url": next((dataset["url"] for dataset in facts["datasets"] if dataset.get("url")), "https://localhost/"),
+        "citeAs": "; ".join(dataset["citation"] for dataset in facts["datasets"] if dataset.get("citation")),
         "isLiveDataset": False,
         "distribution": [_file_object(name, file) for name, file in files.items()],
         "recordSet": [_record_set(name, columns) for name in files],

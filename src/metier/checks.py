@@ -11,7 +11,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from metier import costs, plugins
+from metier.data.dataset import DatasetLike
 from metier.errors import Problems, UserError, nearest, shortened, shown
+from metier.evaluation.benchmark import Benchmark
 from metier.metrics import perfect, unfit
 from metier.recipe import Recipe, build_one, has_benchmark, name_of, task_of
 from metier.records import Question, loosely
@@ -32,7 +34,7 @@ def check(recipe: Recipe) -> list[str]:
     built = {
         kind: _build_all(kind, uses, problems)
         for kind, uses in [
-            ("sources", recipe.sources),
+            ("datasets", recipe.datasets),
             ("steps", recipe.steps),
             ("methods", recipe.methods),
             ("benchmarks", [*recipe.benchmarks, *recipe.keep]),
@@ -41,15 +43,15 @@ def check(recipe: Recipe) -> list[str]:
     problems += _plug_in_name_problems(recipe)
     problems += [said for said in _data_problems(built["benchmarks"]) if said not in problems]
     problems += _pack_problems(recipe.industry)
-    for key in ("sources", "methods", "benchmarks"):
+    for key in ("datasets", "methods", "benchmarks"):
         if not getattr(recipe, key):
             problems.append(f"The recipe names no {key}. Add `{key}:`; see `metier list {key}`.")
     names = [benchmark.name for benchmark in built["benchmarks"]]
     problems += [f"There are two benchmarks named '{name}'." for name in sorted(set(names)) if names.count(name) > 1]
     if not problems:
-        sources = recipe.build_sources()
-        problems += name_problems(sources)
-        problems += task_problems(sources, recipe.build_benchmarks())
+        datasets = recipe.build_datasets()
+        problems += name_problems(datasets)
+        problems += task_problems(datasets, recipe.build_benchmarks())
         problems += chain_problems(recipe.build_methods())
     if recipe.embedding:
         problems += static_embeddings.problems(recipe.embedding)
@@ -85,7 +87,7 @@ def _plug_in_name_problems(recipe: Recipe) -> list[str]:
     return found
 
 
-def _data_problems(benchmarks: list[Any]) -> list[str]:
+def _data_problems(benchmarks: list[Benchmark]) -> list[str]:
     """What keeps the questions of named benchmarks from being read."""
     found: list[str] = []
     for benchmark in benchmarks:
@@ -128,7 +130,7 @@ def _build_all(kind: str, uses: Sequence[Any], problems: list[str]) -> list[Any]
     return built
 
 
-def label_problems(rows: pa.Table, benchmarks: list[Any]) -> list[str]:
+def label_problems(rows: pa.Table, benchmarks: list[Benchmark]) -> list[str]:
     """A label with one example cannot be learned and tested: better said now than seen as a zero later. Answers in
     words of their own may well stand once."""
     chosen = {benchmark.name for benchmark in benchmarks if benchmark.build_scorer().chooses}
@@ -149,7 +151,7 @@ def label_problems(rows: pa.Table, benchmarks: list[Any]) -> list[str]:
     ]
 
 
-def lookalike_problems(benchmark: Any, rows: pa.Table) -> list[str]:
+def lookalike_problems(benchmark: Benchmark, rows: pa.Table) -> list[str]:
     """Labels that differ in nothing that a reader sees would be classes of their own, and every figure by class wrong.
     Where they are meant, the benchmark's `labels` name them all."""
     mine = rows.filter(pc.and_(pc.equal(rows["task"], benchmark.name), pc.is_valid(rows["label"])))
@@ -172,7 +174,7 @@ def _places(where: dict[str, str], labels: list[str]) -> str:
     return ", ".join(where[label] or "under `labels`" for label in labels)
 
 
-def question_problems(benchmark: Any, asked: Sequence[Question], labels: Sequence[str]) -> list[str]:
+def question_problems(benchmark: Benchmark, asked: Sequence[Question], labels: Sequence[str]) -> list[str]:
     """Questions that a benchmark's scorer can judge no answer to, and metrics that cannot be worked out even where all
     answers are right: otherwise the first one would stop the evaluation, which is after training."""
     scorer = benchmark.build_scorer()
@@ -204,42 +206,40 @@ def order_problems(recipe: Recipe) -> list[str]:
     return []
 
 
-def name_problems(sources: list[Any]) -> list[str]:
-    """Sources whose rows could not be told apart afterwards: ids, cards and reasons go by the name."""
+def name_problems(datasets: list[DatasetLike]) -> list[str]:
+    """Datasets whose rows could not be told apart afterwards: ids, cards and reasons go by the name."""
     where: dict[str, list[str]] = {}
-    for source in sources:
-        where.setdefault(source.name, []).append(getattr(source, "path", source.name))
+    for dataset in datasets:
+        where.setdefault(dataset.name, []).append(dataset.place)
     return [
-        f"{len(paths)} sources are called '{name}' ({', '.join(paths)}), and their rows would have the same ids. Name "
-        "them as one source with a pattern (`path: data/*/tickets.jsonl`), or rename a file."
+        f"{len(paths)} datasets are called '{name}' ({', '.join(paths)}), and their rows would have the same ids. Name "
+        "them as one dataset with a pattern (`path: data/*/tickets.jsonl`), or rename a file."
         for name, paths in where.items()
         if len(paths) > 1
     ]
 
 
-def task_problems(sources: list[Any], benchmarks: list[Any]) -> list[str]:
-    """Sources with labels or pairs for which no benchmark says how a row is asked, or whose rows lack a column that it
+def task_problems(datasets: list[DatasetLike], benchmarks: list[Benchmark]) -> list[str]:
+    """Datasets with labels or pairs for which no benchmark says how a row is asked, or whose rows lack a column that it
     asks by."""
     names = [benchmark.name for benchmark in benchmarks]
     found = []
-    for source in sources:
-        asked_by = task_of(source, benchmarks)
-        if asked_by is not None and source.labelled and hasattr(source, "prompt_columns"):
-            columns = source.prompt_columns()
+    for dataset in datasets:
+        asked_by = task_of(dataset, benchmarks)
+        if asked_by is not None and dataset.labelled and (columns := dataset.prompt_columns()) is not None:
             found += [
-                f"The prompt of benchmark '{asked_by.name}' names '{name}', which no column of {source.name} holds."
+                f"The prompt of benchmark '{asked_by.name}' names '{name}', which no column of {dataset.name} holds."
                 f"{nearest(name, columns)}"
                 for name in sorted(asked_by.prompt_columns() - columns)
             ]
-        if not (source.labelled or source.pairs) or asked_by is not None:
+        if not (dataset.labelled or dataset.pairs) or asked_by is not None:
             continue
-        named = getattr(source, "task", None)
-        if named:
-            found.append(f"The source '{source.name}' names the task '{named}'.{nearest(named, names)}")
+        if dataset.task:
+            found.append(f"The dataset '{dataset.name}' names the task '{dataset.task}'.{nearest(dataset.task, names)}")
         else:
-            mend = f"Put {source.name} under `benchmarks`, or add" if has_benchmark(source) else "Add"
+            mend = f"Put {dataset.name} under `benchmarks`, or add" if has_benchmark(dataset) else "Add"
             found.append(
-                f"No benchmark says how the rows of '{source.name}' are asked. {mend} `task:` with one of: "
+                f"No benchmark says how the rows of '{dataset.name}' are asked. {mend} `task:` with one of: "
                 f"{', '.join(names)}."
             )
     return found

@@ -155,7 +155,7 @@ def new(
 def list_(
     kind: Annotated[
         str | None,
-        typer.Argument(help="industries, sources, formats, shapes, steps, methods, benchmarks, scorers, metrics"),
+        typer.Argument(help="industries, datasets, formats, shapes, steps, methods, benchmarks, scorers, metrics"),
     ] = None,
     json_: Json = False,
 ) -> None:
@@ -166,7 +166,7 @@ def list_(
         rows = [{"name": known, "what": ", ".join(plugins.names(known))} for known in plugins.KINDS]
     else:
         names = plugins.names(_kind(kind))
-        rows = [{"name": name, "what": _first_line(plugins.find(_kind(kind), name).__doc__)} for name in names]
+        rows = [{"name": name, "what": _first_line(plugins.about(_kind(kind), name))} for name in names]
     tell(rows, "\n".join(f"{row['name']:<18} {row['what']}" for row in rows), json_)
 
 
@@ -175,13 +175,13 @@ def show(kind: Annotated[str, typer.Argument()], name: Annotated[str, typer.Argu
     """One plug-in: what it does, its settings and their defaults."""
     from metier import plugins
 
-    found = plugins.find(_kind(kind), name)
+    found, what = plugins.find(_kind(kind), name), plugins.about(_kind(kind), name)
     settings = [
         dict(zip(("name", "type", "default", "what"), row, strict=True)) for row in plugins.settings_help(found)
     ]
-    lines = [f"{name}: {found.__doc__}\n"]
+    lines = [f"{name}: {what}\n"]
     lines += [f"  {row['name']}: {row['type']} = {row['default']!r}\n      {row['what']}" for row in settings]
-    tell({"name": name, "what": found.__doc__, "settings": settings}, "\n".join(lines), json_)
+    tell({"name": name, "what": what, "settings": settings}, "\n".join(lines), json_)
 
 
 @app.command()
@@ -269,11 +269,11 @@ def _kind(kind: str) -> str:
     from metier import plugins
     from metier.errors import nearest
 
-    for known, name in plugins.KINDS.items():
-        if kind in (known, name.lower()):
+    for known in plugins.KINDS:
+        if kind in (known, plugins.singular(known)):
             return known
     raise UserError(f"There is no kind {shown(kind)}.{nearest(kind, plugins.KINDS)}")
 
 
-def _first_line(text: str | None) -> str:
-    return (text or "").strip().splitlines()[0] if text else ""
+def _first_line(text: str) -> str:
+    return text.splitlines()[0] if text else ""

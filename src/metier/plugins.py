@@ -1,5 +1,8 @@
 """The registry of plug-ins: a folder of this package is a kind, a file in it is a name.
 
+A file defines a class, which is made with the settings of the recipe. A dataset's file defines what is made already:
+the dataset, and the benchmarks beside it, which have names of their own.
+
 Other packages join through entry points: group `metier.methods`, name `orpo`, value `their_package.orpo`.
 """
 
@@ -13,7 +16,7 @@ import pkgutil
 import sys
 import traceback
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, Field, fields, is_dataclass
+from dataclasses import MISSING, Field, fields, is_dataclass, replace
 from functools import cache, partial
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
@@ -22,22 +25,24 @@ from typing import Any, get_type_hints
 
 from metier.errors import Problems, UserError, nearest, shortened, shown
 
-# Kind -> the class that a file of this kind defines.
+# Kind -> what a file of this kind defines.
 KINDS = {
     "industries": "Industry",
-    "sources": "Source",
+    "datasets": "DATASET",
     "formats": "Format",
     "shapes": "Shape",
     "steps": "Step",
     "methods": "Method",
-    "benchmarks": "Benchmark",
+    "benchmarks": "BENCHMARKS",
     "scorers": "Scorer",
     "metrics": "Metric",
 }
-# What the engine asks of a class before anything is built, and where to look for it.
+MADE = ("datasets", "benchmarks")
+"""Kinds whose files define instances."""
+# What the engine asks of a plug-in before anything is built, and where to look for it.
 PARTS = {
     "industries": ("name", "ship", "asks", "costs", "machine_hour", "intended_use", "limits"),
-    "sources": ("name", "licence", "labelled", "pairs", "rows", "fingerprint", "problems"),
+    "datasets": ("name", "licence", "labelled", "pairs", "task", "rows", "batches", "fingerprint", "problems"),
     "formats": ("suffixes", "read"),
     "shapes": ("columns",),
     "steps": ("apply",),
@@ -48,8 +53,8 @@ PARTS = {
 }
 BASES = {
     "industries": "metier.industries.Pack",
-    "sources": "metier.sources.NamedSource",
-    "benchmarks": "metier.benchmarks.Declared",
+    "datasets": "metier.datasets.BaseDataset",
+    "benchmarks": "metier.datasets.Benchmark",
 }
 FILE_MODULE = "metier_plugin_"
 """How the names of modules begin that were given as a file."""
@@ -62,6 +67,8 @@ MOST_DETAILS = 3
 
 def names(kind: str) -> list[str]:
     """All names of a kind, sorted."""
+    if kind == "benchmarks":
+        return sorted(our_benchmarks() | _joined_benchmarks())
     package = importlib.import_module(f"metier.{kind}")
     own = {module.name for module in pkgutil.iter_modules(package.__path__) if not module.name.startswith("_")}
     return sorted(own | _joined(kind, tuple(sys.path)).keys())
@@ -79,37 +86,102 @@ def _joined(kind: str, path: tuple[str, ...]) -> dict[str, EntryPoint]:
     return found
 
 
-def find(kind: str, name: str) -> type:
-    """The class behind a name, or behind a path to a Python file (`./examples/insurance.py`)."""
-    own = name.endswith(".py")
-    module = _from_file(Path(name)) if own else _from_registry(kind, name)
-    found = getattr(module, KINDS[kind], None)
+def our_benchmarks() -> dict[str, str]:
+    """Benchmark -> the dataset of this package in whose file it stands. Reading all files takes 20 ms."""
+    package = importlib.import_module("metier.datasets")
+    return dict(_declared(tuple(module.name for module in pkgutil.iter_modules(package.__path__))))
+
+
+@cache
+def _declared(datasets: tuple[str, ...]) -> dict[str, str]:
+    return {
+        benchmark.name: dataset
+        for dataset in datasets
+        for benchmark in _benchmarks_of(dataset, _from_registry("datasets", dataset))
+    }
+
+
+def _joined_benchmarks() -> dict[str, str]:
+    """Benchmark -> the dataset of another package in whose file it stands."""
+    return {
+        benchmark.name: dataset
+        for dataset in _joined("datasets", tuple(sys.path))
+        for benchmark in _benchmarks_of(dataset, _from_registry("datasets", dataset))
+    }
+
+
+def _benchmarks_of(name: str, module: ModuleType) -> list[Any]:
+    """What stands in a file as BENCHMARKS, if anything does."""
+    found = getattr(module, KINDS["benchmarks"], [])
+    if not isinstance(found, list):
+        raise UserError(f"{shown(name)}: BENCHMARKS is {shown(found)}, and no list. Define a list of that name.")
+    for benchmark in found:
+        _fit("benchmarks", name, benchmark)
+    return found
+
+
+def find(kind: str, name: str) -> Any:
+    """The class behind a name, or behind a path to a Python file (`./examples/insurance.py`); of a dataset and a
+    benchmark what the file has made, which is not to be changed: `build` gives a copy."""
+    module = _module(kind, name)
+    if kind == "benchmarks":
+        return _one_of(_benchmarks_of(name, module), name)
+    found, what = getattr(module, KINDS[kind], None), "dataset" if kind in MADE else "class"
     if found is None:
         raise UserError(
-            f"{shown(name)} is no plug-in of the kind {kind}: it defines no class {KINDS[kind]}. Define one there."
+            f"{shown(name)} is no plug-in of the kind {kind}: it defines no {what} {KINDS[kind]}. Define one there."
         )
-    if not isinstance(found, type):
-        raise UserError(f"{shown(name)}: {KINDS[kind]} is {shown(found)}, and no class. Define a class of that name.")
+    if isinstance(found, type) == (kind in MADE):
+        raise UserError(f"{shown(name)}: {KINDS[kind]} is {shown(found)}, and no {what}. Define a {what} of that name.")
     _fit(kind, name, found)
     return found
 
 
-def _fit(kind: str, name: str, found: type) -> None:
-    """Raises `UserError` where a class from outside this package lacks what its kind must have."""
-    if found.__module__.startswith("metier."):
+def about(kind: str, name: str) -> str:
+    """What a plug-in says of itself."""
+    if kind == "datasets":
+        return inspect.cleandoc(_module(kind, name).__doc__ or "")
+    found = find(kind, name)
+    return str(found.description) if kind == "benchmarks" else inspect.cleandoc(found.__doc__ or "")
+
+
+def _module(kind: str, name: str) -> ModuleType:
+    if name.endswith(".py"):
+        return _from_file(Path(name))
+    if kind != "benchmarks":
+        return _from_registry(kind, name)
+    dataset = our_benchmarks().get(name) or _joined_benchmarks().get(name)
+    if not dataset:
+        raise UserError(f"There is no benchmark {shown(name)}.{nearest(name, names(kind))}")
+    return _from_registry("datasets", dataset)
+
+
+def _one_of(benchmarks: list[Any], name: str) -> Any:
+    """The benchmark of this name; of a file that is named by its path, the only one."""
+    found = [benchmark for benchmark in benchmarks if name.endswith(".py") or benchmark.name == name]
+    if len(found) != 1:
+        raise UserError(
+            f"{shown(name)} defines {len(found)} BENCHMARKS. A file that is named by its path as a benchmark has one."
+        )
+    return found[0]
+
+
+def _fit(kind: str, name: str, found: Any) -> None:
+    """Raises `UserError` where what comes from outside this package lacks what its kind must have."""
+    of = found if isinstance(found, type) else type(found)
+    if of.__module__.startswith("metier."):
         return
-    has = {*dir(found), *(field.name for field in (fields(found) if is_dataclass(found) else ()))}
+    what = f"{'the class ' if kind not in MADE else ''}{KINDS[kind]}"
+    has = {*dir(found), *(field.name for field in (fields(of) if is_dataclass(of) else ()))}
     if lacks := [part for part in PARTS[kind] if part not in has]:
         example = f"Derive it from {BASES[kind]}." if kind in BASES else f"`metier.{kind}` says what it must have."
-        raise UserError(f"{name}: the class {KINDS[kind]} has no {', '.join(map(repr, lacks))}. {example}")
-    if not is_dataclass(found) and found.__init__ is not object.__init__:  # type: ignore[misc]
-        raise UserError(
-            f"{name}: the class {KINDS[kind]} is no dataclass. Write `@dataclass` above it: its fields are settings."
-        )
+        raise UserError(f"{name}: {what} has no {', '.join(map(repr, lacks))}. {example}")
+    if not is_dataclass(of) and (kind in MADE or of.__init__ is not object.__init__):  # type: ignore[misc]
+        raise UserError(f"{name}: {what} is no dataclass. Write `@dataclass` above its class: its fields are settings.")
 
 
 def singular(kind: str) -> str:
-    return KINDS[kind].lower()
+    return KINDS[kind].lower().removesuffix("s")
 
 
 def _from_registry(kind: str, name: str) -> ModuleType:
@@ -189,30 +261,37 @@ def build(kind: str, name: str, settings: dict[str, Any]) -> Any:
     return construct(find(kind, name), f"{singular(kind)} '{name}'", settings)
 
 
-def construct(found: type, where: str, settings: dict[str, Any]) -> Any:
-    """An instance of a dataclass with checked settings.
+def construct(found: Any, where: str, settings: dict[str, Any]) -> Any:
+    """An instance of a dataclass with checked settings, or a copy of an instance in which they are changed.
 
     Raises `Problems` with every unknown key (and the nearest right one) and every value of a wrong type.
     """
-    known = {field.name for field in fields(found) if field.init} if is_dataclass(found) else set()
+    of = found if isinstance(found, type) else type(found)
+    known = {field.name for field in _settings(of)}
     problems = [
         f"The {where} has no setting {shown(key)}.{nearest(str(key), known)}" for key in settings if key not in known
     ]
-    values, hints = {}, _hints(found, where)
+    values, hints = {}, _hints(of, where)
     for key in sorted(known & settings.keys()):
         values[key], why = _taken(hints[key], settings[key])
         if why:
             problems.append(f"The {where} cannot take {key}: {shown(settings[key])}. {why}.")
-    missing = [f.name for f in fields(found) if f.default is MISSING and f.default_factory is MISSING] if known else []
-    problems += [f"The {where} lacks the setting '{name}'." for name in missing if name not in settings]
+    needed = [f.name for f in _settings(of) if f.default is MISSING and f.default_factory is MISSING]
+    missing = [name for name in needed if name not in settings] if found is of else []
+    problems += [f"The {where} lacks the setting '{name}'." for name in missing]
     if problems:
         raise Problems(problems)
-    instance = found(**values)
-    problems = instance.problems() if hasattr(found, "problems") else []
+    instance = found(**values) if found is of else replace(found, **values)
+    problems = instance.problems() if hasattr(of, "problems") else []
     wrong = [f"The {where}: {shortened(problem, MOST_LETTERS)}" for problem in problems]
     if wrong:
         raise Problems(wrong)
     return instance
+
+
+def _settings(found: type) -> list[Field]:
+    """The fields that a recipe may set."""
+    return [f for f in (fields(found) if is_dataclass(found) else ()) if f.init and f.metadata.get("setting", True)]
 
 
 def _hints(found: type, where: str) -> dict[str, Any]:
@@ -244,12 +323,14 @@ def _taken(hint: Any, given: Any) -> tuple[Any, str | None]:
     return taken, misread(given, taken)
 
 
-def settings_help(found: type) -> list[tuple[str, str, Any, str]]:
+def settings_help(found: Any) -> list[tuple[str, str, Any, str]]:
     """(name, type, default, explanation) of each setting; the explanation is the line under the field."""
-    if not is_dataclass(found):
-        return []
-    explained = _explanations(found)
-    return [(f.name, _type_name(f), _default(f), explained.get(f.name, "")) for f in fields(found) if f.init]
+    of = found if isinstance(found, type) else type(found)
+    explained = _explanations(of) if is_dataclass(of) else {}
+    return [
+        (f.name, _type_name(f), _default(f) if found is of else getattr(found, f.name), explained.get(f.name, ""))
+        for f in _settings(of)
+    ]
 
 
 def _explanations(found: type) -> dict[str, str]:

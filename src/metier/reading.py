@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pyarrow as pa
 
@@ -59,12 +59,19 @@ class FileSource:
     most_broken: float = 0.01
     """Share of rows that may be set aside before reading stops."""
 
+    citation: ClassVar[str] = ""
+    url: ClassVar[str] = ""
     set_aside: list[dict[str, str]] = field(default_factory=list, init=False, repr=False, compare=False)
     """What gave no row when the rows were last read: origin, reason, raw."""
 
     @property
     def name(self) -> str:
         return Path(self.path).stem.replace("*", "all")
+
+    @property
+    def place(self) -> str:
+        """Where it is, as a message names it."""
+        return self.path
 
     @property
     def labelled(self) -> bool:
@@ -77,7 +84,7 @@ class FileSource:
     def problems(self) -> list[str]:
         """What can be said without reading everything: missing files, and columns that the first row lacks."""
         if not self.licence:
-            return [f"The source {self.path} has no licence. Add `licence: proprietary` or an SPDX identifier."]
+            return [f"The dataset {self.path} has no licence. Add `licence: proprietary` or an SPDX identifier."]
         if not 0 <= self.most_broken <= 1:
             return [f"`most_broken` is a share between 0 and 1, not {self.most_broken}."]
         if self.shape and (self.label or self.text != "text"):

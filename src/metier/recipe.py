@@ -9,13 +9,16 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from metier import plugins, strict_yaml
-from metier.benchmarks import Declared
+from metier.data.dataset import DatasetLike
 from metier.errors import Problems, UserError, nearest, shown
+from metier.evaluation.benchmark import Benchmark
 from metier.names import file_name
 from metier.reading import FileSource
 from metier.settings import unusable
 
 DEFAULT_INDUSTRY = "clinical_coding"
+RENAMED = {"sources": "datasets"}
+"""Keys of a recipe that had another name once."""
 QUICK_ROWS, QUICK_QUESTIONS = 512, 150
 LARGEST_MARGIN = 1_000
 """More would always be kept, in whatever unit."""
@@ -45,7 +48,7 @@ class Recipe(BaseModel):
     """The pack that fills in what is left out: a name, or a path to a Python file."""
     model: Text = "smollm2-135m"
     """Alias, hub id or folder."""
-    sources: list[Any] = []
+    datasets: list[Any] = []
     """What the model learns from: names, or {path: ..., text: ..., label: ..., licence: ...}."""
     steps: list[Any] = []
     """What cleans it, in order."""
@@ -73,8 +76,8 @@ class Recipe(BaseModel):
             raise ValueError(why)
         return value
 
-    def build_sources(self) -> list[Any]:
-        return [build_one("sources", use) for use in self.sources]
+    def build_datasets(self) -> list[DatasetLike]:
+        return [build_one("datasets", use) for use in self.datasets]
 
     def build_steps(self) -> list[tuple[str, Any]]:
         """Each with its name, which becomes a file's."""
@@ -84,10 +87,10 @@ class Recipe(BaseModel):
         """Each with its name, which becomes a folder's."""
         return [(name_of("methods", use), build_one("methods", use)) for use in self.methods]
 
-    def build_benchmarks(self) -> list[Any]:
+    def build_benchmarks(self) -> list[Benchmark]:
         return [build_one("benchmarks", use) for use in self.benchmarks]
 
-    def build_keep(self) -> list[tuple[Any, float | None]]:
+    def build_keep(self) -> list[tuple[Benchmark, float | None]]:
         """Benchmark and margin; None where it is only watched."""
         return [
             (build_one("benchmarks", name), None if margin == "watch" else margin) for name, margin in self.keep.items()
@@ -107,7 +110,7 @@ def load(path: Path | None = None, industry: str | None = None, changes: Sequenc
         if change.startswith("industry="):
             said["industry"] = change.removeprefix("industry=")
     problems = [
-        f"A recipe has no key {shown(key)}.{nearest(str(key), Recipe.model_fields)}"
+        _renamed(key) or f"A recipe has no key {shown(key)}.{nearest(str(key), Recipe.model_fields)}"
         for key in said
         if key not in Recipe.model_fields
     ]
@@ -126,27 +129,31 @@ def load(path: Path | None = None, industry: str | None = None, changes: Sequenc
         raise Problems([*problems, str(error)]) from error
     recipe = _validated(filled, problems)
     folder = path.parent.resolve() if path else Path.cwd()
-    absolute: dict[str, Any] = {key: _absolute(getattr(recipe, key), folder) for key in ("sources", "benchmarks")}
+    absolute: dict[str, Any] = {key: _absolute(getattr(recipe, key), folder) for key in ("datasets", "benchmarks")}
     if recipe.industry.endswith(".py"):  # relative to where the command was called, as it was found
         absolute["industry"] = str(Path(recipe.industry).resolve())
     return recipe.model_copy(update=absolute)
 
 
-def task_of(source: Any, benchmarks: list[Any]) -> Any | None:
-    """The benchmark whose prompt asks the rows of a source: the one it names (`task`), the first that reads the source,
-    or the only one there is, unless the source has a published benchmark of its own: then its rows are other questions
-    (asked under one prompt, "Yes" to a category would be learned as a type of clause)."""
-    if named := getattr(source, "task", None):
-        return next((benchmark for benchmark in benchmarks if benchmark.name == named), None)
-    reading = [benchmark for benchmark in benchmarks if benchmark.source == source.name]
+def task_of(dataset: DatasetLike, benchmarks: list[Benchmark]) -> Benchmark | None:
+    """The benchmark whose prompt asks the rows of a dataset: the one it names (`task`), the first that reads it, or the
+    only one there is, unless the dataset has a published benchmark of its own: then its rows are other questions (asked
+    under one prompt, "Yes" to a category would be learned as a type of clause)."""
+    if dataset.task:
+        return next((benchmark for benchmark in benchmarks if benchmark.name == dataset.task), None)
+    reading = [benchmark for benchmark in benchmarks if benchmark.dataset_name == dataset.name]
     if reading:
         return reading[0]
     alone = benchmarks[0] if len(benchmarks) == 1 else None
-    return alone if alone is not None and (alone.name == source.name or not has_benchmark(source)) else None
+    return alone if alone is not None and (alone.name == dataset.name or not has_benchmark(dataset)) else None
 
 
-def has_benchmark(source: Any) -> bool:
-    return source.name in plugins.names("benchmarks")
+def has_benchmark(dataset: DatasetLike) -> bool:
+    return dataset.name in plugins.our_benchmarks()
+
+
+def _renamed(key: object) -> str | None:
+    return f"A recipe's `{key}` is now called `{RENAMED[str(key)]}`." if key in RENAMED else None
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -169,13 +176,15 @@ def _read(path: Path) -> dict[str, Any]:
 
 def _apply(said: dict[str, Any], change: str) -> None:
     """`--set a.b=c`: keys go down into mappings, and names into lists: of plug-ins (methods.sft.epochs=2), and of one's
-    own benchmarks by their `name` and sources by their file's (sources.tickets.text=note)."""
+    own benchmarks by their `name` and datasets by their file's (datasets.tickets.text=note)."""
     key, equals, value = change.partition("=")
     if not equals or not key:
         raise UserError(f"{_set(change)} is no change. Write it as key=value, for example --set ship.min_gain=0.05.")
     *path, last = key.split(".")
     if len(path) >= strict_yaml.DEEPEST:
         raise UserError(f"{_set(change)} names {len(path) + 1:,} keys within each other; a recipe has about five.")
+    if why := _renamed(key.split(".")[0]):
+        raise UserError(f"{_set(change)}: {why}")
     at: Any = said
     for part in path:
         at = (
@@ -211,7 +220,7 @@ def _item(uses: list[Any], name: str, change: str) -> dict[str, Any]:
 def _with_defaults(said: dict[str, Any]) -> dict[str, Any]:
     """What the industry says, where the user says nothing; `ship` is merged key by key."""
     pack = plugins.find("industries", str(said.get("industry", DEFAULT_INDUSTRY)))()
-    filled = {key: copy.deepcopy(getattr(pack, key)) for key in ("sources", "steps", "methods", "benchmarks", "keep")}
+    filled = {key: copy.deepcopy(getattr(pack, key)) for key in ("datasets", "steps", "methods", "benchmarks", "keep")}
     ship = said.get("ship", {})
     return {
         "industry": DEFAULT_INDUSTRY,
@@ -280,13 +289,13 @@ def name_of(kind: str, use: Any) -> str:
 
 
 def build_one(kind: str, use: Any) -> Any:
-    if isinstance(use, Mapping) and "path" in use and kind in ("sources", "benchmarks"):
+    if isinstance(use, Mapping) and "path" in use and kind in ("datasets", "benchmarks"):
         return _build_own(kind, dict(use))
     name, settings = plugins.named(use)
     return plugins.build(kind, name, settings)
 
 
 def _build_own(kind: str, settings: dict[str, Any]) -> Any:
-    """A source or benchmark written in the recipe itself."""
-    found: type = FileSource if kind == "sources" else Declared
+    """A dataset or benchmark written in the recipe itself."""
+    found: type = FileSource if kind == "datasets" else Benchmark
     return plugins.construct(found, f"{plugins.singular(kind)} {settings['path']}", settings)

@@ -66,7 +66,7 @@ def rows_to_table(rows: Iterable[dict[str, Any]]) -> pa.Table:
 
 
 def identities(rows: pa.Table, column: str = "id") -> pa.Array:
-    """Source and id (or group) of each row, null where it has none: two sources may both number their rows from 1."""
+    """Dataset and id (or group) of each row, null where it has none: two datasets may both number their rows from 1."""
     return pc.binary_join_element_wise(rows["source"], rows[column], "\0").combine_chunks()
 
 

@@ -30,7 +30,7 @@ class Reward:
             if why := failing(partial(self.worth, task, question.answer, question)):
                 raise UserError(
                     f"The reward '{self.name}' cannot judge row {question.id} of {task}: {why}. Use it on other rows "
-                    "(`sources`), or use another reward."
+                    "(`datasets`), or use another reward."
                 )
         return self
 

@@ -10,6 +10,8 @@ LARGEST = 2**53
 MOST = 1_000_000_000
 """Rows, tokens or characters that a setting may ask for; more is a slip of the hand."""
 SCALARS = (bool, int, float, str)
+NO_SETTING = {"setting": False}
+"""Metadata of a field that only code can fill in, such as a function."""
 QUOTE, NO_QUOTE = "Write it in quotation marks", "Write it without quotation marks"
 
 

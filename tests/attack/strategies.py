@@ -11,7 +11,7 @@ import yaml
 from hypothesis import strategies as st
 
 from metier import plugins
-from metier.benchmarks import Declared
+from metier.evaluation.benchmark import Benchmark
 from metier.reading import FileSource
 from tests.tiny import RECIPE
 
@@ -53,9 +53,9 @@ def _plugged(names: list[str], kind: str) -> list[tuple[str, str]]:
 SETTINGS = {kind: _plugged(plugins.names(kind), kind) for kind in ("steps", "methods")}
 OWN = {
     kind: [row[0] for row in plugins.settings_help(made)]
-    for kind, made in (("sources", FileSource), ("benchmarks", Declared))
+    for kind, made in (("datasets", FileSource), ("benchmarks", Benchmark))
 }
-KEYS = ["industry", "model", "sources", "steps", "methods", "benchmarks", "keep", "ship", "embedding", "seed", "quick"]
+KEYS = ["industry", "model", "datasets", "steps", "methods", "benchmarks", "keep", "ship", "embedding", "seed", "quick"]
 
 
 def triage() -> dict[str, Any]:
@@ -106,7 +106,7 @@ def _setting_changed(draw: Any, recipe: dict[str, Any]) -> dict[str, Any]:
 
 
 def _own_changed(draw: Any, recipe: dict[str, Any]) -> dict[str, Any]:
-    """A setting of the recipe's own source or benchmark."""
+    """A setting of the recipe's own dataset or benchmark."""
     kind = draw(st.sampled_from(sorted(OWN)))
     changed = copy.deepcopy(recipe)
     changed[kind][0][draw(st.sampled_from(OWN[kind]))] = draw(hostile)
@@ -114,7 +114,7 @@ def _own_changed(draw: Any, recipe: dict[str, Any]) -> dict[str, Any]:
 
 
 def _doubled(draw: Any, recipe: dict[str, Any]) -> dict[str, Any]:
-    kind = draw(st.sampled_from(["sources", "steps", "methods", "benchmarks"]))
+    kind = draw(st.sampled_from(["datasets", "steps", "methods", "benchmarks"]))
     return {**recipe, kind: recipe[kind] * 2}
 
 
@@ -178,8 +178,8 @@ def texts(draw: Any) -> bytes:
 
 PLACES = [
     *("seed", "model", "quick", "embedding", "industry", "keep", "keep.general", "ship", "ship.alpha", "ship.min_gain"),
-    *("steps", "steps.dedup.threshold", "steps.split.by", "steps.select.rows", "methods", "methods.sft", "sources"),
-    *("sources.train.text", "sources.train.path", "sources.train", "benchmarks", "benchmarks.triage.prompt"),
+    *("steps", "steps.dedup.threshold", "steps.split.by", "steps.select.rows", "methods", "methods.sft", "datasets"),
+    *("datasets.train.text", "datasets.train.path", "datasets.train", "benchmarks", "benchmarks.triage.prompt"),
 ]
 NOWHERE = ["", ".", "..", "a.b.c.d", "seed.x", "ship.alpha.x", "methods.nobody.lr", "steps.0", "__class__", "ship.x"]
 YAML = [
@@ -195,7 +195,8 @@ def _as_yaml(value: Any) -> str:
 @st.composite
 def settings_of_the_command_line(draw: Any) -> str:
     """What may stand behind `--set`."""
-    own = [f"sources.train.{key}" for key in OWN["sources"]] + [f"benchmarks.triage.{key}" for key in OWN["benchmarks"]]
+    owned = (("datasets", "datasets.train"), ("benchmarks", "benchmarks.triage"))
+    own = [f"{place}.{key}" for kind, place in owned for key in OWN[kind]]
     known = [*PLACES, *(f"methods.sft.{key}" for name, key in SETTINGS["methods"] if name == "sft"), *own]
     path = draw(st.one_of(*[st.sampled_from(known)] * 3, st.sampled_from(NOWHERE), st.text(max_size=8)))
     value = draw(st.one_of(hostile.map(_as_yaml), hostile.map(_as_yaml), st.sampled_from(YAML)))

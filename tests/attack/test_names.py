@@ -64,7 +64,7 @@ def test_a_step_given_by_its_path_is_called_by_its_stem(tmp_path):
 
 def test_a_step_whose_file_is_no_name_is_told_before_anything_runs(tmp_path):
     (tmp_path / "a b.py").write_text(STEP)
-    said = check(Recipe(model="fake", sources=["icd10cm"], steps=[str(tmp_path / "a b.py")], benchmarks=["general"]))
+    said = check(Recipe(model="fake", datasets=["icd10cm"], steps=[str(tmp_path / "a b.py")], benchmarks=["general"]))
     assert any("The step name 'a b' becomes a file's name and holds ' '" in problem for problem in said)
 
 

@@ -5,9 +5,9 @@ import time
 import pytest
 
 from metier import patterns
-from metier.benchmarks import Declared
 from metier.checks import question_problems
 from metier.errors import UserError
+from metier.evaluation.benchmark import Benchmark
 from metier.plugins import build
 from metier.records import Question
 from metier.rewards import of_scorer
@@ -37,7 +37,7 @@ def test_a_rows_expression_that_does_not_end_is_told_by_check():
 
 
 def test_a_recipes_expression_that_does_not_end_leaves_the_answer_unscored():
-    benchmark = Declared("b", path="x", scorer={"generate": {"pattern": SLOW}})
+    benchmark = Benchmark("b", path="x", scorer={"generate": {"pattern": SLOW}})
     asking = TextAsking(
         build("scorers", "generate", {"pattern": SLOW}),
         ScriptedModel({"Say it.\nAnswer:": LONG}),
@@ -56,7 +56,7 @@ def test_a_reward_by_such_an_expression_could_not_be_judged():
 def test_check_stops_looking_at_questions_that_each_take_too_long(tmp_path, monkeypatch):
     monkeypatch.setattr("metier.checks.MOST_SECONDS", 0.05)
     rows = write_lines(tmp_path / "t.jsonl", [{"text": f"{n}", "must": SLOW} for n in range(2)])
-    benchmark = Declared("b", path=str(rows), label=None, prompt="{text}", scorer="pattern", metrics=["accuracy"])
+    benchmark = Benchmark("b", path=str(rows), label=None, prompt="{text}", scorer="pattern", metrics=["accuracy"])
     [said] = question_problems(benchmark, [asked(SLOW)] * 500, [])
     assert said.startswith("At least ") and "of the 500 questions" in said
 

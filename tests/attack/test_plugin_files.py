@@ -65,8 +65,10 @@ def test_a_plug_in_that_cannot_be_used_is_told_with_code_3(monkeypatch, capsys, 
 
 @pytest.mark.parametrize("kind", plugins.KINDS)
 def test_a_class_without_the_parts_of_its_kind_is_refused_for_every_kind(kind, tmp_path):
-    (tmp_path / "mine.py").write_text(f"class {plugins.KINDS[kind]}: pass")
-    with pytest.raises(UserError, match=f"the class {plugins.KINDS[kind]} has no '{plugins.PARTS[kind][0]}'"):
+    defined = plugins.KINDS[kind]
+    made = {"datasets": "class Mine: pass\nDATASET = Mine()", "benchmarks": "class Mine: pass\nBENCHMARKS = [Mine()]"}
+    (tmp_path / "mine.py").write_text(made.get(kind, f"class {defined}: pass"))
+    with pytest.raises(UserError, match=f"{defined} has no '{plugins.PARTS[kind][0]}'"):
         plugins.find(kind, str(tmp_path / "mine.py"))
     for name in plugins.names(kind)[:2]:  # ours have them all
         found = plugins.find(kind, name)

@@ -127,7 +127,7 @@ RELATIONS = """<?xml version="1.0"?>
 @pytest.mark.parametrize("path", ["x" * 5_000, "x" * 5_000 + ".jsonl", "**/" * 300 + "x"])
 def test_a_path_that_no_file_can_have_is_told(path):
     with pytest.raises(UserError):
-        build_one("sources", {"path": f"/tmp/{path}", "licence": "MIT"})
+        build_one("datasets", {"path": f"/tmp/{path}", "licence": "MIT"})
 
 
 def test_a_blank_label_is_none(tmp_path):
@@ -147,7 +147,7 @@ def test_a_preference_between_two_answers_that_are_the_same_is_none(tmp_path, ro
     row = {**row, "rejected": row.get("rejected", row["chosen"])}
     write_lines(tmp_path / "a.jsonl", [row])
     with pytest.raises(UserError, match="has the same answer in 'chosen' and 'rejected'"):
-        build_one("sources", {"path": str(tmp_path / "a.jsonl"), "licence": "MIT", "shape": "preference"})
+        build_one("datasets", {"path": str(tmp_path / "a.jsonl"), "licence": "MIT", "shape": "preference"})
 
 
 @pytest.mark.parametrize("other", ["Cardiology", "cardiology ", "cardiology\u200b", "\uff43ardiology"])

@@ -116,7 +116,7 @@ def test_numbers_are_read_as_people_write_them():
 def test_a_model_that_the_hub_would_refuse_is_refused_before_it_is_asked(model):
     [said] = model_name_problems(model)
     assert "no folder" in said and len(said) < 400
-    assert said in check(Recipe(model=model, sources=["icd10cm"], methods=["sft"], benchmarks=["icd10cm_chapter"]))
+    assert said in check(Recipe(model=model, datasets=["icd10cm"], methods=["sft"], benchmarks=["icd10cm_chapter"]))
 
 
 def test_a_model_that_may_be_there_is_left_to_the_hub():

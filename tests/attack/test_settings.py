@@ -8,16 +8,16 @@ import pyarrow as pa
 import pytest
 
 from metier import plugins
-from metier.benchmarks import Declared
 from metier.costs import cost_problems
+from metier.data.dataset import Dataset
 from metier.errors import Problems
+from metier.evaluation.benchmark import Benchmark
 from metier.methods.sft import Method as Sft
 from metier.reading import FileSource
 from metier.recipe import build_one
 from metier.records import rows_to_table
-from metier.sources._dataset import Dataset
 
-KINDS = ("sources", "formats", "shapes", "steps", "methods", "scorers", "metrics")
+KINDS = ("datasets", "formats", "shapes", "steps", "methods", "scorers", "metrics")
 NEEDED: dict[str, dict[str, Any]] = {
     "metrics/f1": {"positive": ["a"]},
     "benchmark": {"name": "b", "path": "/absent.jsonl"},
@@ -32,16 +32,17 @@ def numeric(hint: Any) -> type | None:
     return next((kind for kind in (float, int) if kind in kinds), None)
 
 
-def settings() -> list[tuple[str, type, str, Any]]:
-    """(plug-in, its class, setting, type) of all; those that all published datasets share only once."""
-    found: dict[tuple[Any, str], tuple[str, type, str, Any]] = {}
+def settings() -> list[tuple[str, Any, str, Any]]:
+    """(plug-in, itself, setting, type) of all; those that all published datasets share only once."""
+    found: dict[tuple[Any, str], tuple[str, Any, str, Any]] = {}
     kinds = [(f"{kind}/{name}", plugins.find(kind, name)) for kind in KINDS for name in plugins.names(kind)]
-    for name, of in [*kinds, ("benchmark", Declared), ("file", FileSource)]:
+    for name, plugin in [*kinds, ("benchmark", Benchmark), ("file", FileSource)]:
+        of = plugin if isinstance(plugin, type) else type(plugin)
         hints = get_type_hints(of) if is_dataclass(of) else {}
         shared = Dataset if issubclass(of, Dataset) and of.problems is Dataset.problems else of
         for field in fields(of) if is_dataclass(of) else ():
             if field.init:
-                found.setdefault((shared, field.name), (name, of, field.name, hints[field.name]))
+                found.setdefault((shared, field.name), (name, plugin, field.name, hints[field.name]))
     return list(found.values())
 
 
@@ -51,7 +52,7 @@ ONLY_SHOWN = {"majority"}
 """Figures in whatever unit, which decide nothing."""
 
 
-def build(name: str, of: type, key: str, value: Any) -> None:
+def build(name: str, of: Any, key: str, value: Any) -> None:
     plugins.construct(of, name, {**NEEDED.get(name, {}), key: value})
 
 

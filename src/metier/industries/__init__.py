@@ -9,9 +9,9 @@ class Pack:
     """What a recipe of this industry says where the user says nothing."""
 
     name: str = ""
-    sources: list[Any] = field(default_factory=list)
+    datasets: list[Any] = field(default_factory=list)
     further: dict[str, str] = field(default_factory=dict)
-    """Sources of the trade that the pack's methods do not read -> what they are good for."""
+    """Datasets of the trade that the pack's methods do not read -> what they are good for."""
     steps: list[Any] = field(default_factory=lambda: ["normalise", "dedup", "decontaminate", "split", "select"])
     methods: list[Any] = field(default_factory=lambda: ["sft"])
     benchmarks: list[Any] = field(default_factory=list)

@@ -11,7 +11,7 @@ class Industry(Pack):
     """Clinical terminology: from a clinician's words to the chapter of ICD-10-CM."""
 
     name: str = "clinical_coding"
-    sources: list[Any] = field(default_factory=lambda: ["icd10cm", "general"])
+    datasets: list[Any] = field(default_factory=lambda: ["icd10cm", "general"])
     # Exact copies only: terms that differ in one word ("left", "initial encounter") are different terms.
     steps: list[Any] = field(
         default_factory=lambda: [

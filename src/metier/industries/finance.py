@@ -11,7 +11,7 @@ class Industry(Pack):
     """Retail banking and monetary policy: intents of messages, stance of sentences, and rate moves as a control."""
 
     name: str = "finance"
-    sources: list[Any] = field(default_factory=lambda: ["banking77", "fomc_stance", "fed_rate_moves", "general"])
+    datasets: list[Any] = field(default_factory=lambda: ["banking77", "fomc_stance", "fed_rate_moves", "general"])
     further: dict[str, str] = field(
         default_factory=lambda: {
             "fed_text": "minutes and speeches, raw text for `dapt`; research only",
@@ -59,7 +59,7 @@ class Industry(Pack):
         "Reserve alone, 1996 to 2022, and training and test come from the same years: later years, other central "
         "banks and companies were not tested. Figures in reports (benchmark tatqa) are not part of this pack's "
         "training. fomc_stance and fed_rate_moves are CC-BY-NC-4.0: research only. For a commercial model take both "
-        "out of `sources` and set {licence: {intended_use: commercial}}. The text that checks for forgetting is by "
+        "out of `datasets` and set {licence: {intended_use: commercial}}. The text that checks for forgetting is by "
         "the same hand as the replay text and looks too kind (docs/evaluation.md)."
     )
     glossary: list[str] = field(

@@ -11,7 +11,7 @@ class Industry(Pack):
     """Records and literature: clinical terms, drug interactions, and sections of a patient's note."""
 
     name: str = "healthcare"
-    sources: list[Any] = field(
+    datasets: list[Any] = field(
         default_factory=lambda: ["icd10cm", {"ddi2013": {"types_only": True}}, "mts_dialog", "general"]
     )
     further: dict[str, str] = field(
@@ -61,7 +61,7 @@ class Industry(Pack):
         "research and short: recordings, several speakers and whole visits were not tested. Research questions "
         "(pubmedqa) and exam questions (medqa_usmle) are benchmarks of their own: a model of this size learns no "
         "knowledge from their few rows. ddi2013 is CC-BY-NC-4.0: research only. For a commercial model take it out "
-        "of `sources` and set {licence: {intended_use: commercial}}. The text that checks for forgetting is by the "
+        "of `datasets` and set {licence: {intended_use: commercial}}. The text that checks for forgetting is by the "
         "same hand as the replay text and looks too kind (docs/evaluation.md)."
     )
     glossary: list[str] = field(

@@ -13,7 +13,7 @@ class Industry(Pack):
     """Contract review: types of clauses, clauses by category, unfair terms, and entailment in NDAs."""
 
     name: str = "legal"
-    sources: list[Any] = field(default_factory=lambda: [*CORPORA, "general"])
+    datasets: list[Any] = field(default_factory=lambda: [*CORPORA, "general"])
     further: dict[str, str] = field(
         default_factory=lambda: {
             "dc_code_text": "statutes, raw text for `dapt`",

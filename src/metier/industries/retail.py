@@ -11,7 +11,7 @@ class Industry(Pack):
     """Catalogue and reviews: matching offers, answers to shoppers' questions, counterfactual sentences."""
 
     name: str = "retail"
-    sources: list[Any] = field(
+    datasets: list[Any] = field(
         default_factory=lambda: ["product_matching", "epqa_product_qa", "amazon_counterfactual", "general"]
     )
     further: dict[str, str] = field(
@@ -59,7 +59,7 @@ class Industry(Pack):
         "English only, and the goods of a few US shops: electronics, software, household. Clothing sizes, food, "
         "pictures and offers in other languages were not tested. Pairs of offers were found by a search that leaves "
         "one match in ten: in a whole catalogue matches are far rarer, so precision will be lower. An offer may stand "
-        "in several pairs, in training and in test alike. Writing an answer (source hetpqa_answers) is not part of "
+        "in several pairs, in training and in test alike. Writing an answer (dataset hetpqa_answers) is not part of "
         "this pack. epqa_product_qa is CDLA-Sharing-1.0 and amazon_counterfactual CC-BY-SA-4.0: data derived from "
         "them are passed on under the same terms. The text that checks for forgetting is by the same hand as the "
         "replay text and looks too kind (docs/evaluation.md)."

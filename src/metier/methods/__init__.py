@@ -16,10 +16,10 @@ class Lesson:
     """All that a method is given."""
 
     rows: pa.Table
-    """The training rows, of the method's `sources` where it names some; `task` names the benchmark whose prompt renders
-    a row."""
+    """The training rows, of the method's `datasets` where it names some; `task` names the benchmark whose prompt
+    renders a row."""
     valid: pa.Table
-    """The rows held out, of the same sources: to stop by and to choose by, never to learn from."""
+    """The rows held out, of the same datasets: to stop by and to choose by, never to learn from."""
     benchmarks: Mapping[str, Any]
     model: str
     adapter: Path | None
@@ -37,6 +37,6 @@ class MethodLike(Protocol):
         """Write `lesson.folder`/adapter and return what the training cost."""
 
 
-def of_sources(rows: pa.Table, names: list[str]) -> pa.Table:
-    """The rows of the sources that a method names; all where it names none."""
+def of_datasets(rows: pa.Table, names: list[str]) -> pa.Table:
+    """The rows of the datasets that a method names; all where it names none."""
     return rows.filter(pc.is_in(rows["source"], pa.array(names, pa.string()))) if names else rows

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import Any
 
-from metier.benchmarks import draw
+from metier.evaluation.benchmark import draw
 from metier.methods import Lesson
 from metier.metrics import outcomes, perfect, unfit
 from metier.records import Question, questions

@@ -17,7 +17,7 @@ from metier.settings import MOST, outside
 TUNES = ("lora", "full", "qlora")
 TRACKERS = ("mlflow", "tensorboard", "trackio", "wandb")
 NO_LABELS = (
-    "There are no labelled rows to learn from. Name a source with a `label` column; where there is one, "
+    "There are no labelled rows to learn from. Name a dataset with a `label` column; where there is one, "
     "curate/dropped.parquet in the run says why its rows went."
 )
 ABOVE_ZERO = {
@@ -42,8 +42,8 @@ class Tuning:
     LENGTH: ClassVar[str] = "max_length"
     """The setting that bounds the tokens of one row."""
 
-    sources: list[str] = field(default_factory=list)
-    """Names of the sources whose rows are learned from; left out: all."""
+    datasets: list[str] = field(default_factory=list)
+    """Names of the datasets whose rows are learned from; left out: all."""
     epochs: int = 1
     """How often each row is seen."""
     lr: float = 1e-3
@@ -79,8 +79,8 @@ class Tuning:
 
     @property
     def reads(self) -> list[str]:
-        """Names of all sources whose rows the method wants; none: all."""
-        return self.sources
+        """Names of all datasets whose rows the method wants; none: all."""
+        return self.datasets
 
     def load(self, lesson: Any) -> Any:
         """The model that training starts from. All weights are trained in float32: in bfloat16, with three digits, most

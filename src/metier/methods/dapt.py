@@ -37,8 +37,8 @@ class Method(Tuning):
     """Most tokens that are read in one piece."""
     replay: float = 0.1
     """Share of the tokens that are general text."""
-    replay_sources: list[str] = field(default_factory=lambda: ["general"])
-    """Where general text comes from. Of a source without training rows half of the held-out rows are replayed."""
+    replay_datasets: list[str] = field(default_factory=lambda: ["general"])
+    """Where general text comes from. Of a dataset without training rows half of the held-out rows are replayed."""
     look_every: int = 50
     """Steps between two looks at held-out text (0: never, the last adapter is kept)."""
     look_rows: int = 48
@@ -52,8 +52,8 @@ class Method(Tuning):
 
     @property
     def reads(self) -> list[str]:
-        """Names of all sources whose rows it wants; none: all."""
-        return [*self.sources, *self.replay_sources] if self.sources else []
+        """Names of all datasets whose rows it wants; none: all."""
+        return [*self.datasets, *self.replay_datasets] if self.datasets else []
 
     def train(self, lesson: Lesson) -> dict[str, Any]:
         from metier.engine import trainer
@@ -80,7 +80,7 @@ class Method(Tuning):
         """
         general, domain = self._parted(lesson.rows)
         if not len(domain):
-            raise UserError("There is no raw text to read. Name a source without labels, or leave `label` out of one.")
+            raise UserError("There is no raw text to read. Name a dataset without labels, or leave `label` out of one.")
         mine = self._blocks(model, domain)
         if not self.replay:
             return mine
@@ -88,8 +88,8 @@ class Method(Tuning):
         replayed = self._blocks(model, general if len(general) else _half(held_general, 0))
         if not replayed:
             raise UserError(
-                f"There is no general text to replay: no row comes from {', '.join(self.replay_sources)}. Add such a "
-                "source to the recipe, or set `replay: 0`."
+                f"There is no general text to replay: no row comes from {', '.join(self.replay_datasets)}. Add such a "
+                "dataset to the recipe, or set `replay: 0`."
             )
         return mine + self._drawn(mine, replayed, lesson)
 
@@ -146,7 +146,7 @@ class Method(Tuning):
     def _parted(self, rows: pa.Table) -> tuple[pa.Table, pa.Table]:
         """(general text, the trade's raw text) of some rows; labelled rows and pairs are not read here."""
         raw = rows.filter(pc.and_(rows["label"].is_null(), rows["chosen"].is_null()))
-        is_general = pc.is_in(raw["source"], pa.array(self.replay_sources, pa.string()))
+        is_general = pc.is_in(raw["source"], pa.array(self.replay_datasets, pa.string()))
         return raw.filter(is_general), raw.filter(pc.invert(is_general))
 
     def problems(self) -> list[str]:

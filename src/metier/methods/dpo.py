@@ -70,16 +70,16 @@ class Method(Tuning):
             lesson.progress.say(f"  {left_out:,} of {len(lesson.rows):,} rows have no two different answers: left out")
         if not len(pairs):
             raise UserError(
-                "There are no pairs to learn from. Name a source whose rows have a `chosen` and a `rejected` answer, "
+                "There are no pairs to learn from. Name a dataset whose rows have a `chosen` and a `rejected` answer, "
                 "or write `shape: preference` at one of your own."
             )
         columns = [pairs[name].to_pylist() for name in ("task", "source", "chosen", "rejected")]
         found, cut = [], 0
-        for question, task, source, chosen, rejected in zip(questions(pairs, unlabelled=True), *columns, strict=True):
+        for question, task, dataset, chosen, rejected in zip(questions(pairs, unlabelled=True), *columns, strict=True):
             if task not in lesson.benchmarks:
                 raise UserError(
-                    f"No benchmark says how the pairs of '{source}' are asked. Add `task:` to the source with one of: "
-                    f"{', '.join(lesson.benchmarks)}."
+                    f"No benchmark says how the pairs of '{dataset}' are asked. Add `task:` to the dataset with one "
+                    f"of: {', '.join(lesson.benchmarks)}."
                 )
             example, was_cut = self.fitted(model, question, lesson.benchmarks[task], [chosen, rejected])
             found.append(example)

@@ -78,7 +78,7 @@ class Method(Tuning):
         """(task, question) of each labelled row. Raises `UserError` where there is none."""
         labelled = lesson.rows.filter(lesson.rows["label"].is_valid())
         if not len(labelled):
-            raise UserError("There are no labelled rows to ask about. Name a source with a `label` column.")
+            raise UserError("There are no labelled rows to ask about. Name a dataset with a `label` column.")
         return list(zip(labelled["task"].to_pylist(), questions(labelled), strict=True))
 
     def earned(self, asked: Sequence[tuple[str, Question]], kinds: Mapping[str, Any]) -> list[Reward]:
@@ -95,7 +95,7 @@ class Method(Tuning):
         if len(kinds) > 1:
             raise UserError(
                 f"`costs` belong to one set of labels, and these rows are of {len(kinds)} tasks: "
-                f"{', '.join(sorted(kinds))}. Name the rows of one of them with `sources`."
+                f"{', '.join(sorted(kinds))}. Name the rows of one of them with `datasets`."
             )
         (benchmark,) = kinds.values()
         labels = benchmark.labels or sorted({question.answer for _, question in asked})

@@ -31,7 +31,7 @@ class Method(Tuning):
     balance: float = 0.0
     """Repeat rows of rare labels: 0 leaves each label its share, 1 makes all as frequent as their task's commonest."""
     repeat: dict[str, int] = field(default_factory=dict)
-    """Source -> how often an epoch sees its rows: a small task beside a large one needs several times."""
+    """Dataset -> how often an epoch sees its rows: a small task beside a large one needs several times."""
     look_every: int = 0
     """Steps between two looks at held-out rows, of which the best adapter is kept (0: none, the last is kept)."""
     look_rows: int = 200
@@ -74,13 +74,13 @@ class Method(Tuning):
     def _order(self, labelled: Any, lesson: Lesson) -> list[int]:
         """Positions of the labelled rows, some of them again."""
         self.check_rows(lesson.rows)
-        sources, tasks = labelled["source"].to_pylist(), labelled["task"].to_pylist()
-        known = set(sources)
-        for name in sorted(set(self.repeat) - known):  # no error: a pack's method may meet the user's own sources
-            lesson.progress.say(f"  repeat: no labelled rows come from a source '{name}'.{nearest(name, known)}")
+        datasets, tasks = labelled["source"].to_pylist(), labelled["task"].to_pylist()
+        known = set(datasets)
+        for name in sorted(set(self.repeat) - known):  # no error: a pack's method may meet the user's own datasets
+            lesson.progress.say(f"  repeat: no labelled rows come from a dataset '{name}'.{nearest(name, known)}")
         labels = list(zip(tasks, labelled["label"].to_pylist(), strict=True))
         order = balanced(labels, self.balance, lesson.seed)
-        return [at for at in order for _ in range(self.repeat.get(sources[at], 1))]
+        return [at for at in order for _ in range(self.repeat.get(datasets[at], 1))]
 
     def rows_seen(self, rows: pa.Table) -> int:
         """As `_order` makes them, on average over the draw of `balance`, without making them."""
@@ -90,7 +90,7 @@ class Method(Tuning):
         for (task, label, _), count in kinds.items():
             labels[task, label] += count
         times = repeats(labels, self.balance)
-        made = sum(times[task, label] * n * self.repeat.get(source, 1) for (task, label, source), n in kinds.items())
+        made = sum(times[task, label] * n * self.repeat.get(dataset, 1) for (task, label, dataset), n in kinds.items())
         return (round(made) + len(rows) - len(labelled)) * self.epochs
 
     def _read(self, model: Any, document: Document) -> list[Any]:

@@ -6,8 +6,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from metier import plugins
+from metier.data.dataset import MIRROR
 from metier.errors import UserError
-from metier.sources._dataset import MIRROR
 
 
 def general_text() -> tuple[list[str], str]:
@@ -23,7 +23,7 @@ def general_text() -> tuple[list[str], str]:
 
 
 def _texts(name: str, split: str | None) -> list[str]:
-    rows: pa.Table = plugins.build("sources", name, {}).rows()
+    rows: pa.Table = plugins.build("datasets", name, {}).rows()
     if split:
         rows = rows.filter(pc.equal(rows["split"], split))
     texts: list[str] = rows["text"].to_pylist()

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from metier.benchmarks import draw
+from metier.evaluation.benchmark import draw
 from metier.records import Question
 from metier.runs import Run, fingerprint
 

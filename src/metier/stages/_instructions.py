@@ -59,7 +59,7 @@ def _set_aside(file: Path, gathered: Gathered) -> None:
     gathered.left_out.append({"origin": file.name, "reason": "holds preferences, which `dpo` learns from."})
     gathered.doubts.append(
         f"`{file.name}` holds preferences, which `dpo` learns from: put {{path: ..., shape: preference, licence: ...}} "
-        "among the sources and dpo behind the other method (docs/methods.md)?"
+        "among the datasets and dpo behind the other method (docs/methods.md)?"
     )
 
 

@@ -43,7 +43,7 @@ def recipe_text(
     if doubts:
         parts += [_comment(["", "To be answered by you:", *(f"- {doubt}" for doubt in doubts)])]
     parts += [_yaml("industry", chosen)]
-    parts += _sources(pack, columns, counts)
+    parts += _datasets(pack, columns, counts)
     parts += [_yaml("steps", steps)]
     if columns.label and (methods := _without_repeat(pack.methods)) != pack.methods:
         parts += [_yaml("methods", methods)]
@@ -65,7 +65,7 @@ def _steps(industry: str | None, pack: Any, columns: Columns) -> list[Any]:
     return [*FIRST, *redact, dedup, *LAST]
 
 
-def _sources(pack: Any, columns: Columns, counts: dict[str, int]) -> list[str]:
+def _datasets(pack: Any, columns: Columns, counts: dict[str, int]) -> list[str]:
     own: list[Any] = []
     if columns.label:
         said = {key: getattr(columns, key) for key in ("text", "label", "group", "time", "id", "split")}
@@ -76,13 +76,13 @@ def _sources(pack: Any, columns: Columns, counts: dict[str, int]) -> list[str]:
         own.append({"path": "documents.jsonl", "licence": "proprietary"})
     notes = ["May you train on these texts? `proprietary` is your word that they are yours to use."]
     if columns.label:
-        return [_comment(notes), _yaml("sources", [*own, "general"])]
+        return [_comment(notes), _yaml("datasets", [*own, "general"])]
     notes += [
         "There are no labelled rows among the files, so nothing below tests your own work: the pack's data and its "
         f"benchmarks ({', '.join(map(str, pack.benchmarks))}) stand in for it. What is missing is a table with a text "
         "and an answer in each row; the documents are learned as raw text beside the pack's rows.",
     ]
-    return [_comment(notes), _yaml("sources", [*own, *pack.sources])]
+    return [_comment(notes), _yaml("datasets", [*own, *pack.datasets])]
 
 
 def _benchmark(name: str, columns: Columns, counts: dict[str, int]) -> list[str]:
@@ -127,7 +127,7 @@ def _written(name: str, columns: Columns, counts: dict[str, int], redacted: bool
 
 
 def _without_repeat(methods: list[Any]) -> list[Any]:
-    """The pack's methods without what they say of its own sources by name."""
+    """The pack's methods without what they say of its own datasets by name."""
     kept = [
         (name, {key: value for key, value in settings.items() if key != "repeat"})
         for name, settings in map(plugins.named, methods)

@@ -46,7 +46,7 @@ def average(done: list[Run], folder: Path) -> Run:
         seeds=[one.recipe.seed for one in done],
         averaged=[one.folder.name for one in done],
         model=first.locked()["model"],
-        sources=first.locked()["sources"],
+        datasets=first.locked()["datasets"],
     )
     inputs = made_from(done)
     # What is asked is no part of the weights, but the stages behind go by what the rows were held against.

@@ -8,12 +8,13 @@ import pyarrow as pa
 
 from metier import plugins
 from metier.cards import Facts, croissant, dataset_card, label_counts
+from metier.data.dataset import DatasetLike
 from metier.runs import Run, file_sha256, write_json, write_text
 
 
 def write_cards(
     run: Run,
-    sources: list[Any],
+    datasets: list[DatasetLike],
     rows: pa.Table,
     train: pa.Table,
     valid: pa.Table,
@@ -27,16 +28,16 @@ def write_cards(
     read = Counter(rows["source"].to_pylist())
     facts: Facts = {
         "name": f"{run.folder.name}: rows to train on",
-        "sources": [
+        "datasets": [
             {
-                "name": source.name,
-                "licence": source.licence,
-                "fingerprint": source.fingerprint(),
-                "citation": getattr(source, "citation", ""),
-                "url": getattr(source, "url", ""),
-                "rows": read[source.name],
+                "name": dataset.name,
+                "licence": dataset.licence,
+                "fingerprint": dataset.fingerprint(),
+                "citation": dataset.citation,
+                "url": dataset.url,
+                "rows": read[dataset.name],
             }
-            for source in sources
+            for dataset in datasets
         ],
         "read": len(rows),
         "train": len(train),

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from metier.checks import check as problems_of
 from metier.checks import label_problems, order_problems, question_problems
 from metier.errors import Problems, UserError
-from metier.methods import Lesson, of_sources
+from metier.methods import Lesson, of_datasets
 from metier.methods._tuning import Tuning
 from metier.plugins import files_run
 from metier.progress import Progress
@@ -30,7 +30,7 @@ SAMPLE = 200
 RUN = 20
 """So many of them stand side by side."""
 SORTED = 50_000
-"""Rows up to which neighbours are found by what the model reads; in larger sources by their place in the file."""
+"""Rows up to which neighbours are found by what the model reads; in larger datasets by their place in the file."""
 LIKELY_CHANGED = 0.3
 """Share of answers that a tune changes from right to wrong or back, assumed for the smallest visible gain."""
 
@@ -49,10 +49,10 @@ def check(recipe: Recipe) -> dict[str, Any]:
 
     busy = os.getloadavg()[0] / (os.cpu_count() or 1)  # before our own work counts
     benchmarks = recipe.build_benchmarks()
-    known = pa.concat_tables(for_learning(recipe.build_sources(), benchmarks))
+    known = pa.concat_tables(for_learning(recipe.build_datasets(), benchmarks))
     rows = known.filter(pc.equal(pc.fill_null(known["split"], "train"), "train"))
     if not len(rows):
-        raise UserError("There are no rows to learn from. Name a source with a `label` column, or with text.")
+        raise UserError("There are no rows to learn from. Name a dataset with a `label` column, or with text.")
     budget = min([step.rows for _, step in recipe.build_steps() if isinstance(step, Select)] + [len(rows)])
     train = min(budget, QUICK_ROWS) if recipe.quick else budget
     asked = _asked(recipe, benchmarks, known)
@@ -65,9 +65,9 @@ def check(recipe: Recipe) -> dict[str, Any]:
     by_name = {benchmark.name: benchmark for benchmark in benchmarks}
     training, made = 0.0, dict[str, int]()
     for name, method in recipe.build_methods():
-        mine = of_sources(rows, method.reads)
+        mine = of_datasets(rows, method.reads)
         if not len(mine):
-            raise UserError(f"No rows come from the sources that a method names: {', '.join(method.reads)}.")
+            raise UserError(f"No rows come from the datasets that a method names: {', '.join(method.reads)}.")
         if isinstance(method, Tuning):  # before anything of it is made
             made[name] = method.check_rows(mine)
         few = _few(mine, by_name, recipe.seed)
@@ -118,7 +118,7 @@ def _visible(asked: list[Question], alpha: float) -> dict[str, Any]:
 
 def _few(rows: pa.Table, benchmarks: dict[str, Any], seed: int) -> pa.Table:
     """`SAMPLE` rows in runs of neighbours by what the model reads, since rows that begin alike are trained on together
-    and cost less; and one of each source and kind that the draw missed: a method may need all of them."""
+    and cost less; and one of each dataset and kind that the draw missed: a method may need all of them."""
     draw = random.Random(seed)
     order = list(range(len(rows)))
     if len(rows) <= SORTED:

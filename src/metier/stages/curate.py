@@ -1,4 +1,4 @@
-"""Sources through steps to training rows: train.parquet, valid.parquet, dropped.parquet, steps.json."""
+"""Datasets through steps to training rows: train.parquet, valid.parquet, dropped.parquet, steps.json."""
 
 import json
 import time
@@ -12,7 +12,9 @@ import pyarrow.compute as pc
 from metier import plugins
 from metier.checks import label_problems, order_problems, question_problems
 from metier.costs import fits, names
+from metier.data.dataset import DatasetLike
 from metier.errors import Problems, UserError, nearest
+from metier.evaluation.benchmark import Benchmark
 from metier.pages.curation import curation_page
 from metier.recipe import QUICK_QUESTIONS, QUICK_ROWS, task_of
 from metier.records import SCHEMA
@@ -37,13 +39,13 @@ WRITTEN = (
 
 
 def curate(run: Run, mapper: Mapper = in_batches) -> dict[str, Any]:
-    """Read, clean and split the rows; returns counts. Done once for the same sources, steps and benchmarks."""
+    """Read, clean and split the rows; returns counts. Done once for the same datasets, steps and benchmarks."""
     recipe = run.recipe
-    sources, benchmarks = recipe.build_sources(), recipe.build_benchmarks()
+    datasets, benchmarks = recipe.build_datasets(), recipe.build_benchmarks()
     judging = [*benchmarks, *(benchmark for benchmark, _ in recipe.build_keep())]
-    prints = [{"name": source.name, "fingerprint": source.fingerprint()} for source in sources]
+    prints = [{"name": dataset.name, "fingerprint": dataset.fingerprint()} for dataset in datasets]
     asked = [benchmark.data().fingerprint() for benchmark in judging]
-    said = recipe.model_dump(include={"sources", "steps", "benchmarks", "keep", "seed", "quick"})
+    said = recipe.model_dump(include={"datasets", "steps", "benchmarks", "keep", "seed", "quick"})
     cleaning = [step_print(name, step) for name, step in recipe.build_steps()]
     inputs = fingerprint(VERSION, said, cleaning, prints, asked)
     if result := run.done("curate", inputs):
@@ -52,8 +54,8 @@ def curate(run: Run, mapper: Mapper = in_batches) -> dict[str, Any]:
     if problems := order_problems(recipe):
         raise Problems(problems)
     started = time.monotonic()
-    made_from = fingerprint(VERSION, recipe.sources, recipe.benchmarks, prints)
-    rows, set_aside = _read(run, sources, benchmarks, made_from)
+    made_from = fingerprint(VERSION, recipe.datasets, recipe.benchmarks, prints)
+    rows, set_aside = _read(run, datasets, benchmarks, made_from)
     _check_rows(run, rows, benchmarks, judging)
     steps = [*recipe.build_steps(), *([("quick", Select(QUICK_ROWS))] if recipe.quick else [])]
     around = Surroundings(recipe.seed, judging, fingerprint(asked))
@@ -65,8 +67,8 @@ def curate(run: Run, mapper: Mapper = in_batches) -> dict[str, Any]:
     write_table(run.path("curate", "valid.parquet"), valid)
     write_table(run.path("curate", "dropped.parquet"), dropped)
     write_json(run.path("curate", "steps.json"), journal)
-    run.lock(sources=prints)
-    write_cards(run, sources, rows, train, valid, len(dropped), journal)
+    run.lock(datasets=prints)
+    write_cards(run, datasets, rows, train, valid, len(dropped), journal)
     represents = represent(run, train, valid, dropped)
     result = {
         "read": len(rows),
@@ -87,7 +89,7 @@ def curate(run: Run, mapper: Mapper = in_batches) -> dict[str, Any]:
     return result
 
 
-def _read(run: Run, sources: list[Any], benchmarks: list[Any], made_from: str) -> tuple[pa.Table, int]:
+def _read(run: Run, datasets: list[DatasetLike], benchmarks: list[Benchmark], made_from: str) -> tuple[pa.Table, int]:
     """(all rows that may be learned from, how many pieces of files gave no row: they stand in set_aside.jsonl)."""
     stage, file, aside = (
         "curate/steps/00-read",
@@ -95,9 +97,9 @@ def _read(run: Run, sources: list[Any], benchmarks: list[Any], made_from: str) -
         run.path("curate", "set_aside.jsonl"),
     )
     if (done := run.done(stage, made_from)) is None:
-        run.progress.say("curate: reading " + ", ".join(source.name for source in sources))
-        store(run.path(file), for_learning(sources, benchmarks), SCHEMA)
-        pieces = [piece for source in sources for piece in getattr(source, "set_aside", [])]
+        run.progress.say("curate: reading " + ", ".join(dataset.name for dataset in datasets))
+        store(run.path(file), for_learning(datasets, benchmarks), SCHEMA)
+        pieces = [piece for dataset in datasets for piece in dataset.set_aside]
         write_text(aside, "".join(json.dumps(piece, ensure_ascii=False) + "\n" for piece in pieces))
         done = run.seal(stage, made_from, {"set_aside": len(pieces)}, file, "curate/set_aside.jsonl")
     if done["set_aside"]:
@@ -105,16 +107,16 @@ def _read(run: Run, sources: list[Any], benchmarks: list[Any], made_from: str) -
     return stored(run.folder / file), done["set_aside"]
 
 
-def for_learning(sources: list[Any], benchmarks: list[Any]) -> Iterator[pa.Table]:
-    """A source's own test rows belong to the benchmarks; the steps never see them."""
-    for source in sources:
-        for rows in source.batches() if hasattr(source, "batches") else [source.rows()]:
+def for_learning(datasets: list[DatasetLike], benchmarks: list[Benchmark]) -> Iterator[pa.Table]:
+    """A dataset's own test rows belong to the benchmarks; the steps never see them."""
+    for dataset in datasets:
+        for rows in dataset.batches():
             rows = rows.filter(pc.not_equal(pc.fill_null(rows["split"], "train"), "test"))
-            yield _with_task(rows, source, benchmarks)
+            yield _with_task(rows, dataset, benchmarks)
 
 
-def _with_task(rows: pa.Table, source: Any, benchmarks: list[Any]) -> pa.Table:
-    task = task_of(source, benchmarks)
+def _with_task(rows: pa.Table, dataset: DatasetLike, benchmarks: list[Benchmark]) -> pa.Table:
+    task = task_of(dataset, benchmarks)
     at = SCHEMA.get_field_index("task")
     return rows.set_column(at, SCHEMA.field(at), pa.array([task.name if task else None] * len(rows), pa.string()))
 

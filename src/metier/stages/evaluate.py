@@ -13,9 +13,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from metier import baselines, highlights, plugins
-from metier.benchmarks import draw
 from metier.engine import weights
 from metier.errors import UserError
+from metier.evaluation.benchmark import draw
 from metier.recipe import QUICK_QUESTIONS
 from metier.records import Question, questions
 from metier.runs import Run, file_sha256, fingerprint, write_text

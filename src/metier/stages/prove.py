@@ -122,7 +122,7 @@ def _compared(recipe: Recipe, every: list[Arm], done: dict[str, list[Run]]) -> d
         tables = {name: [tuned(run, benchmark.name) for run in several] for name, several in done.items()}
         for arm in every:
             values = [float(metric.value(metric.statistics(table).sum(0))) for table in tables[arm.name]]
-            entry = {"benchmark": benchmark.name, "metric": title, "arm": arm.name, "values": values}
+            entry: dict[str, Any] = {"benchmark": benchmark.name, "metric": title, "arm": arm.name, "values": values}
             if arm.against:
                 entry |= {"against": arm.against, **paired(metric, tables[arm.against], tables[arm.name], recipe.seed)}
             found.append(entry)

@@ -119,7 +119,7 @@ def _asks(run: Run, benchmark: Any) -> list[dict[str, Any]]:
 def _times(benchmark: Any) -> dict[str, str]:
     """Id -> date of the questions that have one."""
     rows = benchmark.data().rows()
-    asked = rows.filter(pc.equal(rows["split"], "test")) if benchmark.source else rows
+    asked = rows.filter(pc.equal(rows["split"], "test")) if benchmark.dataset else rows
     found = zip(asked["id"].to_pylist(), asked["time"].to_pylist(), strict=True)
     return {name: time for name, time in found if time}
 

@@ -21,13 +21,13 @@ from metier.runs import Run, write_json
 UNKNOWN = "NOT JUDGED"
 WORST_LAST = ("GO", UNKNOWN, "CAUTION", "NO-GO")
 HELD_OUT = "rows held out from training"
-OWN = "training rows of its source, none of them learned from"
+OWN = "training rows of its dataset, none of them learned from"
 
 
 def represent(run: Run, train: pa.Table, valid: pa.Table, dropped: pa.Table) -> dict[str, Any]:
     """Hold the training rows against examples of each benchmark's work; never against its test.
 
-    The examples are the rows held out for it, else the training rows that its own source has where none of them is
+    The examples are the rows held out for it, else the training rows that its own dataset has where none of them is
     learned from. Writes curate/representation.json. The state is the worst of all benchmarks; what could not be judged
     is no GO. The terms that decide are
     those of the examples; how many of the industry's glossary the rows have stands beside them.
@@ -38,7 +38,7 @@ def represent(run: Run, train: pa.Table, valid: pa.Table, dropped: pa.Table) -> 
     seen = _seen(train, dropped)
     for benchmark in run.recipe.build_benchmarks():
         examples, where = _examples(benchmark, seen, valid)
-        entry = {"benchmark": benchmark.name, "examples": where, "reference": what}
+        entry: dict[str, Any] = {"benchmark": benchmark.name, "examples": where, "reference": what}
         if reason := _too_few(train["text"].to_pylist(), examples, benchmark.name):
             found.append(entry | {"state": UNKNOWN, "reasons": [reason]})
             continue
@@ -109,8 +109,8 @@ def _seen(train: pa.Table, dropped: pa.Table) -> pa.Array:
 
 def _examples(benchmark: Any, seen: pa.Array, valid: pa.Table) -> tuple[list[str], str]:
     held_out = valid.filter(pc.fill_null(pc.equal(valid["task"], benchmark.name), False))
-    # Raw text of another source may have been given the only task there is: it shows no work of this benchmark.
-    if len(of_it := held_out.filter(pc.equal(held_out["source"], benchmark.source or ""))):
+    # Raw text of another dataset may have been given the only task there is: it shows no work of this benchmark.
+    if len(of_it := held_out.filter(pc.equal(held_out["source"], benchmark.dataset_name))):
         held_out = of_it
     if len(held_out) or benchmark.path:
         return held_out["text"].to_pylist(), HELD_OUT
@@ -125,7 +125,7 @@ def _too_few(candidate: list[str], examples: list[str], name: str) -> str:
     if len(set(examples)) < FEWEST:
         return (
             f"{len(set(examples))} different examples of '{name}' are no picture of the work. Hold out {FEWEST} "
-            "rows of it or more (`split`), or name a source of it with training rows."
+            "rows of it or more (`split`), or name a dataset of it with training rows."
         )
     if len(set(candidate)) < FEWEST:
         return f"{len(set(candidate))} different training rows are too few to look at; at least {FEWEST} are needed."

@@ -11,7 +11,7 @@ import pyarrow as pa
 from metier import processes
 from metier.engine import weights
 from metier.errors import UserError
-from metier.methods import Lesson, of_sources
+from metier.methods import Lesson, of_datasets
 from metier.recipe import QUICK_QUESTIONS
 from metier.runs import Run, file_sha256, fingerprint
 from metier.stages._context import check_context
@@ -48,10 +48,10 @@ def train(run: Run) -> dict[str, Any]:
             if processes.first():
                 _clear_stale(folder, inputs)
             processes.wait()
-            mine, held_out = (of_sources(table, method.reads) for table in (rows, valid))
+            mine, held_out = (of_datasets(table, method.reads) for table in (rows, valid))
             if not len(mine):
                 raise UserError(
-                    f"No training rows come from the sources that '{name}' names: {', '.join(method.reads)}."
+                    f"No training rows come from the datasets that '{name}' names: {', '.join(method.reads)}."
                 )
             run.progress.say(f"train: {name} on {len(mine):,} rows")
             cost = method.train(

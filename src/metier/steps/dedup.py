@@ -39,7 +39,7 @@ class Step:
     drop: bool = True
     """Off keeps all rows and makes each cluster one group, so that `split` leaves it on one side."""
     alarm: float = 0.3
-    """Share of a source's rows from which dropping them is said aloud: data of one template look like duplicates."""
+    """Share of a dataset's rows from which dropping them is said aloud: data of one template look like duplicates."""
 
     version = 2
 
@@ -100,8 +100,8 @@ class Step:
         pairs = {"pairs_looked_at": found.pairs_guessed, "pairs_verified": found.pairs_verified}
         return {"exact": copies, "near": int(gone.sum()) - copies, **pairs, "families": families}
 
-    def _alarms(self, sources: list[str], copies: np.ndarray, contradicted: np.ndarray) -> list[str]:
-        """What is said aloud of sources that lose many rows."""
+    def _alarms(self, datasets: list[str], copies: np.ndarray, contradicted: np.ndarray) -> list[str]:
+        """What is said aloud of datasets that lose many rows."""
         advice = {
             "are (near-)duplicates. If its texts share a template, raise `threshold`, or set `drop: false` to keep "
             "them in one group.": copies & ~contradicted,
@@ -110,10 +110,10 @@ class Step:
         }
         found = []
         for what, gone in advice.items():
-            lost = Counter(source for source, is_gone in zip(sources, gone, strict=True) if is_gone)
-            for source, total in Counter(sources).items():
-                if lost[source] > self.alarm * total:
-                    found.append(f"{lost[source] / total:.0%} of the rows of '{source}' {what}")
+            lost = Counter(dataset for dataset, is_gone in zip(datasets, gone, strict=True) if is_gone)
+            for dataset, total in Counter(datasets).items():
+                if lost[dataset] > self.alarm * total:
+                    found.append(f"{lost[dataset] / total:.0%} of the rows of '{dataset}' {what}")
         return found
 
     def problems(self) -> list[str]:

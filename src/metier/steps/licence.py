@@ -73,11 +73,11 @@ class Step:
         licences = Counter(rows["licence"].to_pylist())
         judged = {licence: self._judge(licence) for licence in licences}
         refused: dict[str, list[str]] = defaultdict(list)
-        for (source, licence), count in sorted(counts.items()):
+        for (dataset, licence), count in sorted(counts.items()):
             if why := judged[licence].refused:
-                refused[source].append(f"{count:,} {'row' if count == 1 else 'rows'} under '{licence}' ({why})")
+                refused[dataset].append(f"{count:,} {'row' if count == 1 else 'rows'} under '{licence}' ({why})")
         if refused:
-            raise Problems([_refusal(source, found) for source, found in refused.items()])
+            raise Problems([_refusal(dataset, found) for dataset, found in refused.items()])
         notes: dict[str, Any] = {"licences": dict(licences.most_common()), "intended_use": self.intended_use}
         notes["obligations"] = _obligations(judged)
         notes["allowed_by_name"] = sorted(set(self.allow) & set(licences))
@@ -157,8 +157,8 @@ def _obligations(judged: dict[str, Judged]) -> dict[str, list[str]]:
     return dict(found)
 
 
-def _refusal(source: str, found: list[str]) -> str:
+def _refusal(dataset: str, found: list[str]) -> str:
     return (
-        f"The source '{source}' has {'; '.join(found)}. Take it out of `sources`, or, where you may train on it "
+        f"The dataset '{dataset}' has {'; '.join(found)}. Take it out of `datasets`, or, where you may train on it "
         "all the same, name the licence: {licence: {allow: [...]}}."
     )

@@ -12,8 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from metier import mapped, strict_json
-from metier.benchmarks import drawn_positions
 from metier.errors import UserError, nearest
+from metier.evaluation.benchmark import drawn_positions
 from metier.settings import MOST, outside
 from metier.steps import Sifted, Surroundings, sift
 
@@ -220,7 +220,7 @@ def _is_file(target: str) -> bool:
 
 
 def _target_texts(target: str, around: Surroundings, tasks: set[str]) -> list[str]:
-    """The texts of a file, or of the training rows of a benchmark's source. Never a test question."""
+    """The texts of a file, or of the training rows of a benchmark's dataset. Never a test question."""
     if _is_file(target):
         return _texts_of(target)
     named = {benchmark.name: benchmark for benchmark in around.benchmarks}
@@ -228,7 +228,7 @@ def _target_texts(target: str, around: Surroundings, tasks: set[str]) -> list[st
         raise UserError(
             f"There is no task or benchmark '{target}' to select for.{nearest(target, {*named, *tasks} - {NO_TASK})}"
         )
-    if not named[target].source:
+    if not named[target].dataset:
         raise UserError(
             f"The benchmark '{target}' has test questions only; rows are not chosen by those. Name a file of examples."
         )
@@ -236,7 +236,8 @@ def _target_texts(target: str, around: Surroundings, tasks: set[str]) -> list[st
     found: list[str] = rows.filter(pc.equal(pc.fill_null(rows["split"], "train"), "train"))["text"].to_pylist()
     if not found:
         raise UserError(
-            f"The source of benchmark '{target}' has no training rows to select by. Name a file of examples, or a task."
+            f"The dataset of benchmark '{target}' has no training rows to select by. Name a file of examples, or a "
+            "task."
         )
     return found
 

@@ -19,8 +19,8 @@ SHOWN = 3
 
 @dataclass
 class Step:
-    """Hold out a share of the training rows for choosing settings. Sides that a source fixed stay as they are, but a
-    source that fixed no held-out rows gives some of its training rows. Further rows of a group follow those that are
+    """Hold out a share of the training rows for choosing settings. Sides that a dataset fixed stay as they are, but a
+    dataset that fixed no held-out rows gives some of its training rows. Further rows of a group follow those that are
     fixed.
 
     A group is what the column `group` says; a cluster of duplicates is one where `dedup` ran before with `drop: false`.
@@ -116,7 +116,7 @@ class Step:
 
 
 def _fixed(splits: list[str | None], groups: list[str | None], open_rows: set[int]) -> dict[str | None, str]:
-    """Group -> the side that a source fixed for some of its rows; held out, where it fixed both."""
+    """Group -> the side that a dataset fixed for some of its rows; held out, where it fixed both."""
     fixed = [(group, splits[i]) for i, group in enumerate(groups) if i not in open_rows and group is not None]
     return {group: side for group, side in sorted(fixed, key=lambda it: it[1] == "valid") if side}
 
@@ -132,7 +132,7 @@ def _kinds(rows: pa.Table, around: Surroundings, valid: float) -> list[str | Non
 
 def _nothing_earlier(dated: int, latest: list[datetime]) -> str:
     if not dated:
-        return "no row has a time, so none is held out. Name the column with `time:` in the source."
+        return "no row has a time, so none is held out. Name the column with `time:` in the dataset."
     return (
         f"all {dated:,} rows with a time, groups taken whole, end at {latest[0].isoformat()}: none is earlier than the "
         "held-out rows would be, so all train."

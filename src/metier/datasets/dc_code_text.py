@@ -1,0 +1,21 @@
+"""Sections of the Code of the District of Columbia."""
+
+from metier.datasets import Dataset, text_loss
+
+DATASET = Dataset(
+    "dc_code_text",
+    folder="legal/dc_code_text",
+    licence="public-domain",
+    citation="Council of the District of Columbia",
+    url="https://github.com/DCCouncil/law-xml",
+    labelled=False,
+    tested="dev",
+    columns={"id": "id", "text": "text"},
+)
+BENCHMARKS = [
+    text_loss(
+        "dc_code_text",
+        "dc_code_text",
+        "Surprise at sections of the Code of the District of Columbia: how well the trade's language is read.",
+    )
+]

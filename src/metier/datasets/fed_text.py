@@ -1,0 +1,21 @@
+"""Minutes and speeches of the Federal Reserve, 1996 to 2022."""
+
+from metier.datasets import Dataset, text_loss
+
+DATASET = Dataset(
+    "fed_text",
+    folder="finance/fed_text",
+    licence="CC-BY-NC-4.0",
+    citation="Federal Reserve; collection of Shah et al. 2023, ACL",
+    url="https://github.com/gtfintechlab/fomc-hawkish-dovish",
+    labelled=False,
+    tested="dev",
+    columns={"id": "id", "text": "text"},
+)
+BENCHMARKS = [
+    text_loss(
+        "fed_text",
+        "fed_text",
+        "Surprise at minutes and speeches of the Federal Reserve: how well the trade's language is read.",
+    )
+]

@@ -1,0 +1,20 @@
+"""MedQuAD: answers of twelve NIH web sites to questions of patients, as text."""
+
+from metier.datasets import Dataset, text_loss
+
+DATASET = Dataset(
+    "medquad",
+    folder="healthcare/medquad",
+    licence="CC-BY-4.0",
+    citation="Ben Abacha and Demner-Fushman 2019, BMC Bioinformatics 20",
+    url="https://github.com/abachaa/MedQuAD",
+    labelled=False,
+    columns={"text": "answer"},  # not their `id`: four questions of the test file stand there twice under one
+)
+BENCHMARKS = [
+    text_loss(
+        "medquad_text",
+        "medquad",
+        "Surprise at answers of NIH web sites to patients: how well the trade's language is read.",
+    )
+]

@@ -1,0 +1,24 @@
+"""WikiText-2: good articles of Wikipedia, as text."""
+
+from metier.datasets import Benchmark, Dataset
+
+DATASET = Dataset(
+    "wikitext2",
+    folder="general/wikitext2",
+    licence="CC-BY-SA-3.0",
+    citation="Merity et al. 2016, Pointer Sentinel Mixture Models",
+    url="https://huggingface.co/datasets/Salesforce/wikitext",
+    labelled=False,
+    columns={"id": "id", "text": "text"},
+)
+BENCHMARKS = [
+    Benchmark(
+        "wikitext2",
+        "wikitext2",
+        description="Surprise at articles of Wikipedia: what general reading was kept.",
+        prompt="{text}",
+        label=None,
+        scorer="loss",
+        metrics=["loss", "bits_per_byte", "perplexity"],
+    )
+]

@@ -1,0 +1,1 @@
+"""A benchmark's questions, answers, statistics, the verdict."""

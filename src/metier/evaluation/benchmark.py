@@ -1,0 +1,320 @@
+"""A benchmark: data, prompt, scorer and metrics, declared beside its dataset or in a few lines of a recipe."""
+
+import random
+import re
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from metier import plugins
+from metier.data.dataset import DatasetLike
+from metier.errors import Problems, UserError, nearest, shown
+from metier.names import file_name
+from metier.reading import FileSource
+from metier.records import Question, questions
+from metier.settings import MOST, outside
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A published score to hold ours against."""
+
+    system: str
+    metric: str
+    value: float
+    source: str
+    """The paper or page."""
+    how: str = "as cited"
+    """`as cited`: noted from the source; `recomputed`: run by this project on the very test rows."""
+
+
+def tfidf(metric: str, value: float) -> Reference:
+    """What TF-IDF with logistic regression reaches on the test rows of the mirror."""
+    return Reference("TF-IDF + logistic regression", metric, value, "README of the dataset in the mirror", "recomputed")
+
+
+@dataclass
+class Benchmark:
+    """A benchmark: which questions, how they are asked, how answers are judged."""
+
+    name: str
+    """What the benchmark is called in tables and files."""
+    dataset: str | dict[str, Any] | None = None
+    """The dataset whose test rows are the questions: a name, or {name: {setting: value}}."""
+    path: str | None = None
+    """Or a file of one's own, with the columns below."""
+    text: str = "text"
+    label: str | None = "label"
+    """The column of the right answer; null where there is none (a loss needs none)."""
+    options: str | None = None
+    """The column with the list of options, for the scorer `choice`."""
+    cluster: str | None = None
+    """The column of what belongs together (patient, contract): intervals treat it as one draw."""
+    time: str | None = None
+    """The column of a question's date (ISO 8601), for what a trade asks about its latest questions."""
+    slices: list[str] = field(default_factory=list)
+    """Columns by whose values results are also shown, as exploratory figures."""
+    prompt: str = "{text}\nAnswer:"
+    """What the model reads; {text} and further columns of the row in braces are filled in."""
+    template: str = "plain"
+    """`plain`: the prompt as it stands; `chat`: as a user's turn in the model's own chat template."""
+    too_long: str = "refuse"
+    """What happens to questions longer than the model's context: `refuse` stops before training, `truncate` cuts the
+    beginning of the prompt, and the report says of how many."""
+    shots: int = 0
+    """So many solved training examples stand before each question (0: none)."""
+    shots_by: str | None = None
+    """The column whose value the examples must share with the question (a task's name)."""
+    scorer: Any = "label"
+    """How an answer is found and judged: a name, or {name: {setting: value}}."""
+    metrics: list[Any] = field(default_factory=lambda: ["accuracy", "macro_f1"])
+    """The first one decides, the others are reported: names, or {name: {setting: value}}."""
+    labels: list[str] = field(default_factory=list)
+    """All answers there are; left out: those that occur in the test and training rows."""
+    rows: int = 0
+    """At most so many questions, a seeded draw stratified by label (0: all)."""
+    licence: str = ""
+    """Left out: that of the dataset."""
+    citation: str = ""
+    """Left out: that of the dataset."""
+    majority: float | None = None
+    """What always giving the commonest answer reaches in the first metric, where it was worked out before."""
+    references: list[Reference] = field(default_factory=list)
+    description: str = ""
+    """What is asked, in a sentence."""
+
+    def problems(self) -> list[str]:
+        """What is wrong with the declaration, found without running anything."""
+        return Inspection(self).problems()
+
+    @property
+    def dataset_name(self) -> str:
+        """Empty where the questions are a file of one's own."""
+        return plugins.named(self.dataset)[0] if self.dataset else ""
+
+    def data(self) -> DatasetLike:
+        """The dataset that holds the questions."""
+        if self.path:
+            # The test file is the user's own and is never trained on or passed on, so no licence is asked for.
+            return FileSource(
+                self.path,
+                self.text,
+                self.label,
+                "not-redistributed",
+                group=self.cluster,
+                time=self.time,
+                options=self.options,
+                most_broken=0.0,  # a question that is set aside would be one that nobody misses
+            )
+        dataset: DatasetLike = plugins.build("datasets", *plugins.named(self.dataset))
+        return dataset
+
+    def build_scorer(self) -> Any:
+        return plugins.build("scorers", *plugins.named(self.scorer))
+
+    def build_metrics(self) -> dict[str, Any]:
+        """Title -> metric, in the declared order; settings stand in the title."""
+        found = {}
+        for use in self.metrics:
+            name, settings = plugins.named(use)
+            said = ", ".join(
+                str(v) for value in settings.values() for v in (value if isinstance(value, list) else [value])
+            )
+            found[f"{name} ({said})" if said else name] = plugins.build("metrics", name, settings)
+        return found
+
+    def render(self, question: Question) -> str:
+        """What the model reads: solved examples, where the benchmark has them, and the question."""
+        return self._examples(question) + question.render(self.prompt)
+
+    def prompt_columns(self) -> set[str]:
+        """What the prompt names in braces."""
+        return set(re.findall(r"\{(\w+)\}", self.prompt))
+
+    def questions(self, most: int = 0) -> list[Question]:
+        """The test questions, at most `most` of them (0: as many as the benchmark declares)."""
+        return draw(self.all_questions(), min(filter(None, (most, self.rows)), default=0), self.name)
+
+    def all_questions(self) -> list[Question]:
+        """Every test question, those that the draw leaves out included: none of them may be trained on."""
+        table = self.data().rows()
+        if self.dataset:
+            table = table.filter(pc.equal(table["split"], "test"))
+        found = questions(table, unlabelled=not self._labelled())
+        if not found:
+            where = (
+                f"The dataset '{self.dataset_name}' holds no test rows; in a mirror, their file is missing from its "
+                "folder."
+                if self.dataset
+                else "Check its `path` and `label`."
+            )
+            raise UserError(f"The benchmark '{self.name}' has no questions. {where}")
+        self._check_columns(found)
+        return [self._placed(question) for question in found]
+
+    def _check_columns(self, asked: list[Question]) -> None:
+        """Raises `UserError` where no question has a column that the benchmark goes by."""
+        columns = {column for question in asked for column in question.fields}
+        wanted = [*self.slices, *([self.cluster] if self.cluster and self.dataset else [])]
+        wanted += sorted(self.prompt_columns() - {"text"})
+        if missing := [column for column in wanted if column not in columns]:
+            raise UserError(
+                f"The benchmark '{self.name}' goes by the column '{missing[0]}', which none of its questions has."
+                f"{nearest(missing[0], columns)}"
+            )
+
+    def label_set(self, training_rows: pa.Table | None = None) -> list[str]:
+        """All answers there are, sorted where the benchmark does not give an order; none where a scorer needs none."""
+        if self.labels or not self.build_scorer().chooses:
+            return self.labels
+        seen = {question.answer for question in self.questions()}
+        if training_rows is not None:
+            mine = training_rows.filter(pc.equal(training_rows["task"], self.name))
+            seen |= {label for label in mine["label"].to_pylist() if label is not None}
+        return sorted(seen)
+
+    def _labelled(self) -> bool:
+        return self.data().labelled
+
+    def _placed(self, question: Question) -> Question:
+        """The question with its kind, and with what it belongs to where the benchmark says that of a dataset's rows."""
+        found = {column: question.fields[column] for column in self.slices if column in question.fields}
+        if self.dataset and self.cluster:
+            return replace(question, slices=found, group=question.fields.get(self.cluster))
+        return replace(question, slices=found)
+
+    def _examples(self, question: Question) -> str:
+        if not self.shots:
+            return ""
+        kind = question.fields.get(self.shots_by, "") if self.shots_by else ""
+        solved = [f"{example.render(self.prompt)} {example.answer}\n\n" for example in self._solved.get(kind, [])]
+        return "".join(solved)
+
+    @cached_property
+    def _solved(self) -> dict[str, list[Question]]:
+        """Kind -> the drawn training examples, the same before every question, so that they are read once."""
+        table = self.data().rows()
+        rows = questions(table.filter(pc.equal(pc.fill_null(table["split"], "train"), "train")))
+        kinds: dict[str, list[Question]] = defaultdict(list)
+        for row in rows:
+            kinds[row.fields.get(self.shots_by, "") if self.shots_by else ""].append(row)
+        return {kind: draw(found, self.shots, f"{self.name}:shots") for kind, found in kinds.items()}
+
+
+def text_loss(name: str, dataset: str, description: str) -> Benchmark:
+    """How well the language of a trade is read: the surprise at its raw texts."""
+    metrics = ["loss", "perplexity", "bits_per_byte"]
+    return Benchmark(
+        name, dataset, prompt="{text}", label=None, scorer="loss", metrics=metrics, description=description
+    )
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """What can be wrong with a declaration."""
+
+    benchmark: Benchmark
+
+    def problems(self) -> list[str]:
+        it = self.benchmark
+        found = []
+        try:
+            file_name(it.name, "benchmark name")
+        except UserError as error:
+            found.append(str(error))
+        if bool(it.dataset) == bool(it.path):
+            found.append(f"The benchmark '{it.name}' needs either `dataset` or `path`, and not both.")
+        if it.template not in ("plain", "chat"):
+            found.append(f"The benchmark '{it.name}' has the template '{it.template}'. Use plain or chat.")
+        if it.too_long not in ("refuse", "truncate"):
+            found.append(f"The benchmark '{it.name}' has too_long {it.too_long!r}. Use refuse or truncate.")
+        if not it.metrics:
+            found.append(f"The benchmark '{it.name}' names no metric. Add `metrics: [accuracy]`.")
+        if it.shots and it.path:
+            found.append(f"The benchmark '{it.name}' has `shots` but a test file only. Solved examples need a dataset.")
+        found += outside(it, shots=(0, 1_000), rows=(0, MOST))
+        if twice := sorted(label for label, count in Counter(it.labels).items() if count > 1):
+            found.append(f"The benchmark '{it.name}' names the label {shown(twice[0])} twice. Leave one of them out.")
+        if blank := [label for label in it.labels if not label.strip()]:
+            found.append(f"The benchmark '{it.name}' has the label {shown(blank[0])}, which is no word. Leave it out.")
+        found += self._columns_beside_a_dataset() if it.dataset else []
+        found += self._plug_ins()
+        named = it.prompt_columns()
+        if not named:
+            found.append(f"The prompt of benchmark '{it.name}' has no {{text}}: every question would read the same.")
+        if it.path and not found:
+            found += it.data().problems()
+        if it.path and not found:
+            columns = it.data().prompt_columns() or set()
+            found += [
+                f"The prompt of benchmark '{it.name}' names '{name}', which no column holds.{nearest(name, columns)}"
+                for name in sorted(named - columns)
+            ]
+        return found
+
+    def _columns_beside_a_dataset(self) -> list[str]:
+        given = {"text": self.benchmark.text != "text", "label": self.benchmark.label not in ("label", None)}
+        given |= {"options": self.benchmark.options is not None}
+        return [
+            f"The benchmark '{self.benchmark.name}' names a column `{key}`, which its dataset knows. Leave it out."
+            for key, differs in given.items()
+            if differs
+        ]
+
+    def _plug_ins(self) -> list[str]:
+        found: list[str] = []
+        for build in (self.benchmark.build_scorer, self.benchmark.build_metrics):
+            try:
+                build()
+            except Problems as error:
+                found += [f"The benchmark '{self.benchmark.name}': {problem}" for problem in error.problems]
+            except UserError as error:
+                found.append(f"The benchmark '{self.benchmark.name}': {error}")
+        return found or self._metrics_without_a_ground()
+
+    def _metrics_without_a_ground(self) -> list[str]:
+        """Metrics that the scorer's answers are no ground for; otherwise it would be found out after training."""
+        it, scorer = self.benchmark, self.benchmark.build_scorer()
+        name, found = plugins.named(it.scorer)[0], []
+        given = {*getattr(scorer, "gives", ()), *(["labels"] if scorer.chooses or it.labels else [])}
+        for number, (title, metric) in enumerate(it.build_metrics().items()):
+            reads = getattr(metric, "reads", None)
+            if reads == "labels" and reads not in given:
+                found.append(f"{title} counts labels, and the scorer {name} has no label set")
+            elif reads and reads not in given:
+                found.append(f"{title} reads {reads}, which the scorer {name} does not give")
+            elif "losses" in given and reads != "losses":
+                found.append(f"{title} counts right answers, and a loss is neither right nor wrong")
+            elif reads == "probabilities" and number == 0 and hasattr(scorer, "cheap"):
+                found.append(f"{title} decides, and the cheap answers have no probabilities to be held against")
+        return [f"The benchmark '{it.name}': {why}. Name other `metrics`; see `metier list metrics`." for why in found]
+
+
+def draw(questions: list[Question], rows: int, seed: str) -> list[Question]:
+    """A seeded draw in which each answer keeps its share, in the original order; all where `rows` is 0."""
+    if not rows or rows >= len(questions):
+        return questions
+    return [questions[position] for position in drawn_positions([q.answer for q in questions], rows, seed)]
+
+
+def drawn_positions(answers: Sequence[str], rows: int, seed: str) -> list[int]:
+    """Positions of a seeded draw in which each answer keeps its share (largest remainders), in order."""
+    if rows >= len(answers):
+        return list(range(len(answers)))
+    by_answer: dict[str, list[int]] = defaultdict(list)
+    for position, answer in enumerate(answers):
+        by_answer[answer].append(position)
+    exact = {answer: rows * len(group) / len(answers) for answer, group in by_answer.items()}
+    quota = {answer: int(share) for answer, share in exact.items()}
+    # Where every answer differs all remainders are alike: names must not decide, or the draw is the alphabet's start.
+    chance = random.Random(f"metier:{seed}:remainders")
+    lots = {answer: chance.random() for answer in sorted(exact)}
+    for answer in sorted(exact, key=lambda name: (quota[name] - exact[name], lots[name]))[: rows - sum(quota.values())]:
+        quota[answer] += 1
+    generator = random.Random(f"metier:{seed}")
+    return sorted(p for answer in sorted(quota) for p in generator.sample(by_answer[answer], quota[answer]))
