@@ -127,10 +127,11 @@ def test_one_signal_stops_also_what_swallows_it(code):
 
 
 def test_a_second_signal_ends_at_once_with_3():
-    process = started(SWALLOWED.replace("time.sleep(0.01)", "time.sleep(0.01) if _ else Patient()").replace(
-        "def verb", "class Patient:\n    def __init__(self):\n        try: time.sleep(20)\n"
-        "        except KeyboardInterrupt: print('first', flush=True); time.sleep(20)\n\ndef verb"
-    ))  # fmt: skip
+    # "ready" from within the try: a signal before it would not be heard there.
+    waits = "try: print('ready', flush=True); time.sleep(20)\n        except KeyboardInterrupt: "
+    patient = f"class Patient:\n    def __init__(self):\n        {waits}print('first', flush=True); time.sleep(20)\n\n"
+    code = SWALLOWED.replace('    print("ready", flush=True)\n', "").replace("time.sleep(0.01)", "Patient()")
+    process = started(code.replace("def verb", f"{patient}def verb"))
     process.send_signal(signal.SIGTERM)
     assert process.stdout.readline() == "first\n"
     process.send_signal(signal.SIGTERM)
