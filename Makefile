@@ -1,8 +1,9 @@
 # make demo: everything from nothing to a verdict. make test: the tests. GPU users: see README.md.
 PYTHON ?= python3
+WORKERS ?= 2
 BIN := .venv/bin
 
-.PHONY: demo test torture check fix bench results clean
+.PHONY: demo test test-all torture check fix bench results clean
 
 .venv: .venv/installed
 
@@ -14,8 +15,15 @@ BIN := .venv/bin
 demo: .venv
 	$(BIN)/metier run || test $$? -eq 2
 
+# The tests of a file stay in one process, so that what they share is made once; pyproject.toml says what is left out.
+PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+
 test: .venv
-	$(BIN)/python -m pytest
+	$(PYTEST)
+
+# Everything that needs no accelerator: slow tests, benches and all pages in Chromium besides.
+test-all: .venv
+	$(PYTEST) -m "not gpu and not torture"
 
 # 10,000 hostile inputs, then 200 runs that a signal stops at a random moment and that are called again.
 torture: .venv

@@ -15,6 +15,11 @@ import torch  # noqa: E402
 torch.set_num_threads(1)
 
 
+def pytest_collection_modifyitems(items):
+    """The longest test first: last, it would be waited for by idle processes."""
+    items.sort(key=lambda item: item.get_closest_marker("real_model") is None)
+
+
 def pytest_collection_finish(session):
     """What the imports made stays: the collections that a run asks for need not walk through it each time."""
     gc.collect()
@@ -52,6 +57,17 @@ def data(tmp_path):
     from tests.tiny import desk_rows, write_csv
 
     return write_csv(tmp_path / "data" / "notes.csv", desk_rows()).parent
+
+
+@pytest.fixture
+def small_smoke(monkeypatch):
+    """Smoke runs (`--quick`) of fewer rows and questions than a user's: the path is the same."""
+    from metier.stages import check, curate, evaluate
+
+    for stage in (check, curate):
+        monkeypatch.setattr(stage, "QUICK_ROWS", 64)
+    for stage in (check, curate, evaluate):
+        monkeypatch.setattr(stage, "QUICK_QUESTIONS", 30)
 
 
 @pytest.fixture(scope="session")

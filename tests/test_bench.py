@@ -13,6 +13,7 @@ EVALUATION = BENCH / "eval_vs_lm_eval.py"  # needs lm-eval and a mirror of the d
 BENCHES = sorted(set(BENCH.glob("*.py")) - {EVALUATION})
 
 
+@pytest.mark.bench
 @pytest.mark.parametrize("bench", BENCHES, ids=lambda path: path.stem)
 def test_every_bench_runs_quickly_and_speaks_json(bench):
     offline = {key: value for key, value in os.environ.items() if key != "METIER_DATA"}

@@ -318,7 +318,7 @@ def test_all_that_is_wrong_with_the_settings_is_said_at_once():
     with pytest.raises(Problems) as caught:
         plugins.build("methods", "grpo", wrong)
     said = str(caught.value)
-    assert len(caught.value.problems) == 6 and "Did you mean 'numeric'" in said and "group: use 2" in said
+    assert len(caught.value.problems) == 6 and "Did you mean 'numeric'" in said and "group: use a number from 2" in said
 
 
 def test_several_processes_are_refused(model, tmp_path, monkeypatch):

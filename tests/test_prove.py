@@ -50,6 +50,7 @@ def test_seeds_that_disagree_widen_the_interval():
     assert torn["high"] - torn["low"] > 2 * (steady["high"] - steady["low"])
 
 
+@pytest.mark.e2e
 def test_proving_ends_with_a_sentence_an_arm_and_goes_on_after_a_kill(tmp_path, monkeypatch):
     recipe = load(write_triage(tmp_path))
     monkeypatch.setattr("metier.stages.prove.arms", lambda recipe, rows: arms(recipe, rows)[:2])  # 15 take a minute

@@ -22,6 +22,7 @@ def smollm2(monkeypatch):
         pytest.skip(f"no network and no cached weights: {error}")
 
 
+@pytest.mark.real_model
 def test_the_whole_path_on_real_weights(smollm2, tmp_path):
     recipe = write_triage(tmp_path, train=48, test=12)
     verdict = go(recipe, tmp_path / "run", "model=smollm2-135m", "methods=[{sft: {batch_tokens: 256}}]", "keep={}")

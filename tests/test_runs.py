@@ -19,7 +19,7 @@ from metier.records import rows_to_table
 from metier.scorers import Answer, choice, label
 from metier.stages import curate, evaluate, export, report, train
 from tests.recorded import figures, go
-from tests.tiny import remark
+from tests.tiny import remark, write_lines
 
 
 def killed(work):
@@ -216,9 +216,10 @@ def test_a_label_with_one_example_is_said_before_training(tmp_path, triage):
         go(triage, tmp_path / "run")
 
 
-def test_an_answer_in_words_of_its_own_may_stand_once():
+def test_an_answer_in_words_of_its_own_may_stand_once(tmp_path):
+    path = str(write_lines(tmp_path / "x.jsonl", [{"text": "q", "label": "only here"}]))
     rows = rows_to_table([{"id": "1", "text": "t", "label": "only here", "task": "free", "origin": "a:1"}])
-    free, closed = (Benchmark("free", path="x.jsonl", scorer=scorer) for scorer in ("generate", "label"))
+    free, closed = (Benchmark("free", path=path, scorer=scorer) for scorer in ("generate", "label"))
     assert label_problems(rows, [free]) == []
     (said,) = label_problems(rows, [closed])
     assert "'only here' has one example (a:1)" in said
