@@ -27,11 +27,11 @@ def test_the_default_recipe_is_good_and_names_icd10cm():
 
 
 def test_the_old_name_of_a_key_is_answered_by_the_new_one(tmp_path):
-    said = "A recipe's `datasets` is now called `datasets`."
+    said = "A recipe's `sources` is now called `datasets`."
     with pytest.raises(UserError) as caught:
-        load(recipe(tmp_path, "datasets: [icd10cm]\n"))
+        load(recipe(tmp_path, "sources: [icd10cm]\n"))
     assert str(caught.value) == said
-    for change in ("datasets=[icd10cm]", "datasets.icd10cm.description_length=3"):
+    for change in ("sources=[icd10cm]", "sources.icd10cm.description_length=3"):
         with pytest.raises(UserError, match=said):
             load(None, changes=[change])
 

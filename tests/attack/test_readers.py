@@ -157,7 +157,7 @@ def test_labels_that_look_alike_are_refused_with_both_spellings(triage, other):
     write_lines(triage.parent / "train.jsonl", rows)
     recipe = load(triage)
     benchmarks = recipe.build_benchmarks()
-    table = pa.concat_tables(for_learning(recipe.build_sources(), benchmarks))
+    table = pa.concat_tables(for_learning(recipe.build_datasets(), benchmarks))
     [said] = label_problems(table, benchmarks)
     assert "'cardiology'" in said and "differ only in case, white space or the form of a letter" in said
     both = load(triage, changes=[f"benchmarks.triage.labels={json.dumps(['cardiology', 'dermatology', other])}"])
@@ -171,7 +171,7 @@ def test_check_and_curate_look_for_labels_that_look_alike(triage, tmp_path):
     with pytest.raises(Problems, match="differ only in case"):
         curate(run)
     benchmarks = run.recipe.build_benchmarks()
-    rows = pa.concat_tables(for_learning(run.recipe.build_sources(), benchmarks))
+    rows = pa.concat_tables(for_learning(run.recipe.build_datasets(), benchmarks))
     with pytest.raises(Problems, match="differ only in case"):
         _asked(run.recipe, benchmarks, rows)
 
