@@ -30,12 +30,13 @@ import numpy as np
 import pyarrow as pa
 from scipy.stats import spearmanr
 
+from metier.data.kernels.folding import foldable
+from metier.data.kernels.importance import importance
+from metier.data.kernels.minhash import near_duplicates
+from metier.data.records import Question, canonical, rows_to_table
+from metier.data.step import Surroundings
+from metier.data.steps import decontaminate, dedup, redact
 from metier.evaluation.benchmark import Benchmark
-from metier.kernels.folding import foldable
-from metier.kernels.importance import importance
-from metier.kernels.minhash import near_duplicates
-from metier.records import Question, canonical, rows_to_table
-from metier.steps import Surroundings, decontaminate, dedup, redact
 
 RAW = ("healthcare/medquad", "finance/fed_text", "legal/dc_code_text", "retail/product_text", "healthcare/pubmedqa",
        "finance/fed_rate_moves", "general/wikitext2", "general/gsm8k", "legal/unfair_tos",
@@ -292,7 +293,7 @@ def redaction(texts: list[str]) -> dict[str, float]:
 
 
 def beside(texts: list[str], ours: dict[str, Any], most: int) -> dict[str, Any]:
-    from metier.engine.cache import cache_folder
+    from metier.engine.models.cache import cache_folder
 
     place = cache_folder() / "bench" / "curation"
     python = place / "bin" / "python"

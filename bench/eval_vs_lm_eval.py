@@ -78,7 +78,7 @@ def parsed() -> argparse.Namespace:
 
 def harness_python() -> Path:
     """The interpreter of lm-eval's own environment, made on first use with the project's versions."""
-    from metier.engine.cache import cache_folder
+    from metier.engine.models.cache import cache_folder
 
     place = cache_folder() / "bench" / f"lm-eval-{HARNESS}"
     python, done = place / "bin" / "python", place / "installed"
@@ -95,8 +95,8 @@ def drawn(name: str, items: int) -> dict[str, Any]:
     """The model's folder and the drawn items, as plain text for both sides: what is read, and what may follow."""
     from transformers import AutoTokenizer
 
-    from metier import plugins
-    from metier.engine.weights import folder
+    from metier.engine.models.weights import folder
+    from metier.recipes import plugins
 
     benchmark = plugins.build("benchmarks", name, SETTINGS.get(name, {}))
     questions = whole_tasks(benchmark, items) if benchmark.shots_by else benchmark.questions(items)
@@ -171,10 +171,10 @@ def one_process(side: str, work: dict[str, Any], python: Path) -> dict[str, Any]
 def run_ours(work: dict[str, Any]) -> dict[str, Any]:
     import torch
 
-    from metier.engine.model import load
+    from metier.data.records import Question
+    from metier.engine.models.model import load
     from metier.evaluation.benchmark import Benchmark
-    from metier.records import Question
-    from metier.scorers.choice import Scorer
+    from metier.evaluation.scorers.choice import Scorer
 
     warnings: list[str] = []
     model = load(work["model"], warn=warnings.append, dtype=getattr(torch, work["dtype"]))

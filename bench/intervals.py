@@ -26,8 +26,9 @@ from typing import Any
 import numpy as np
 from scipy.stats import norm
 
-from metier import plugins, stats, verdict
-from metier.metrics import Outcomes
+from metier.evaluation import stats, verdict
+from metier.evaluation.predictions import Outcomes
+from metier.recipes import plugins
 
 DRAWS = 2000
 METRICS = ("accuracy", "macro_f1", "mcc")

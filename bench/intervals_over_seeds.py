@@ -13,7 +13,8 @@ from importlib.metadata import version
 
 import numpy as np
 
-from metier import runs, stats
+from metier.evaluation import stats
+from metier.runs import run as runs
 
 CLUSTERS, DRAWS, BOUND = 250, 2000, 0.06
 TRAININGS, LUCK = (2, 3, 5), (0.1, 0.9, 1.8, 9.0)

@@ -14,11 +14,12 @@ from unittest import mock
 
 import numpy as np
 
-from metier import runs, stats
-from metier.forgetting import not_too_sure
-from metier.metrics import Outcomes
-from metier.metrics.accuracy import Metric
-from metier.verdict import compare
+from metier.evaluation import stats
+from metier.evaluation.metrics.accuracy import Metric
+from metier.evaluation.predictions import Outcomes
+from metier.evaluation.retention import not_too_sure
+from metier.evaluation.verdict import compare
+from metier.runs import run as runs
 
 BOUND = 0.035
 SHAPES = [  # questions in clusters of so many, margin, share that is fixed

@@ -20,16 +20,18 @@ from typing import Any
 
 import numpy as np
 
-from metier import baselines, costs, plugins
-from metier.engine.model import load
-from metier.metrics import outcomes
-from metier.progress import Progress
-from metier.recipe import Recipe
-from metier.records import questions
-from metier.runs import Run
-from metier.scorers import Answer
+from metier.data.records import questions
+from metier.engine.models.model import load
+from metier.evaluation import costs
+from metier.evaluation.baselines import tfidf
+from metier.evaluation.predictions import outcomes
+from metier.evaluation.scoring import Answer
+from metier.experiments.seeds import evaluated, opened, paired
+from metier.recipes import plugins
+from metier.recipes.schema import Recipe
+from metier.runs.progress import Progress
+from metier.runs.run import Run
 from metier.stages.evaluate import read_answers
-from metier.stages.seeds import evaluated, opened, paired
 
 MISS, ALARM = 10.0, 1.0
 PRICES = {"miss_unfair": MISS, "false_unfair": ALARM}
@@ -104,7 +106,7 @@ def one_seed(shape: dict[str, Any], out: Path, seed: int) -> dict[str, list[Answ
     train, held = (sft.table("curate", f"{side}.parquet") for side in ("train", "valid"))
     known = questions(train)
     asked = [*questions(held), *named.questions()]
-    cheap = baselines.tfidf(known, asked, named.prompt, LABELS, seed)
+    cheap = tfidf.tfidf(known, asked, named.prompt, LABELS, seed)
     cut = len(asked) - len(found["sft"])
     return found | {"TF-IDF, dev threshold": by_threshold(cheap[cut:], cheap[:cut])}
 

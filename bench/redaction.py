@@ -31,9 +31,10 @@ from typing import Any
 
 from beside.canaries import DRUGS, PROFILE, TEMPLATES, UNSEEN, Values
 
-from metier.records import rows_to_table
-from metier.redaction import Redactor
-from metier.steps import Surroundings, redact
+from metier.data.records import rows_to_table
+from metier.data.redaction import Redactor
+from metier.data.step import Surroundings
+from metier.data.steps import redact
 
 SPEED, SLACK = 5.0, 0.02
 WHERE = ("fields", "sentences", "unseen")

@@ -19,10 +19,10 @@ from typing import Any
 
 import pyarrow.compute as pc
 
-from metier import plugins
-from metier.represent import compare
-from metier.represent.decision import decide
-from metier.represent.reference import general_text
+from metier.data.representativeness.comparison import compare
+from metier.data.representativeness.decision import decide
+from metier.data.representativeness.reference import general_text
+from metier.recipes import plugins
 
 RAW = {"healthcare": "medquad", "finance": "fed_text", "legal": "dc_code_text", "retail": "product_text"}
 TARGETS = {

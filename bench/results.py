@@ -15,16 +15,20 @@ from typing import Any
 
 import numpy as np
 
-from metier import baselines, plugins, runs, stats
-from metier import recipe as recipes
-from metier.metrics import outcomes
-from metier.progress import Progress
-from metier.recipe import Recipe
-from metier.runs import Run
-from metier.stages.average import made_from
+from metier.evaluation import stats
+from metier.evaluation.baselines import tfidf
+from metier.evaluation.predictions import outcomes
+from metier.evaluation.verdict import say_p
+from metier.experiments.average import made_from
+from metier.experiments.seeds import decided, evaluated, judged, together
+from metier.recipes import plugins
+from metier.recipes import schema as recipes
+from metier.recipes.schema import Recipe
+from metier.runs import lock
+from metier.runs.files import fingerprint, write_json, write_text
+from metier.runs.progress import Progress
+from metier.runs.run import Run
 from metier.stages.report import report
-from metier.stages.seeds import decided, evaluated, judged, together
-from metier.verdict import say_p
 
 ROOT = Path(__file__).parent.parent
 PAGE, FIGURES = ROOT / "docs" / "results.md", ROOT / "docs" / "results.json"
@@ -76,7 +80,7 @@ def run_each(wanted: dict[str, Recipe], seeds: int, out: Path) -> Iterable[Run]:
             first = out / name / f"seed-{recipe.seed}"
             base = first / "evaluate" / "base" if number else None
             run = evaluated(out / name / f"seed-{seeded.seed}", seeded, Progress(), base)
-            with runs.alone(run.folder):
+            with lock.alone(run.folder):
                 report(run)
                 if recipe.keep:
                     school(run)
@@ -91,7 +95,7 @@ def school(run: Run) -> dict[str, Any]:
 
     The base model's is that of another seed of the recipe, where one was asked.
     """
-    from metier.engine.model import load
+    from metier.engine.models.model import load
 
     trained, path = run.result("train"), run.folder / "school.json"
     found = _read(path)
@@ -103,7 +107,7 @@ def school(run: Run) -> dict[str, Any]:
         if who not in found:
             found[who] = _asked(load(run.recipe.model, weights, run.progress.say))
     found |= {"model": run.recipe.model, "adapter_sha256": trained["adapter_sha256"]}
-    runs.write_json(path, found)
+    write_json(path, found)
     return found
 
 
@@ -162,7 +166,7 @@ def still_good(known: dict[str, Recipe], done: Iterable[str]) -> list[dict[str, 
 
 def settings(recipe: Recipe) -> str:
     """A hash of what a recipe says, whatever its seed."""
-    return runs.fingerprint(recipe.model_copy(update={"seed": 0}).model_dump())
+    return fingerprint(recipe.model_copy(update={"seed": 0}).model_dump())
 
 
 def row(name: str, done: list[Run]) -> dict[str, Any]:
@@ -233,7 +237,7 @@ def markdown(figures: dict[str, Any]) -> str:
         by_seed = ", ".join(f"{value:.3f}" for value in entry["values"])
         tuned, cheap = f"{entry['tuned']['value']:.3f}", f"{entry['cheap']['value']:.3f}" if over else ""
         better = not over or over["value"] > 0
-        cheap += "" if entry.get("baseline") == baselines.VERSION else " †"
+        cheap += "" if entry.get("baseline") == tfidf.VERSION else " †"
         cells = [
             f"[{entry['recipe']}](../recipes/{entry['recipe']}.yaml)",
             entry["metric"],
@@ -265,10 +269,10 @@ def _said(entry: dict[str, Any]) -> str:
 def write_page(done: dict[str, list[Run]], known: dict[str, Recipe]) -> dict[str, Any]:
     """docs/results.json, and the table between the marks of docs/results.md."""
     figures = table(done, still_good(known, done))
-    runs.write_json(FIGURES, figures)
+    write_json(FIGURES, figures)
     page = PAGE.read_text(encoding="utf-8")
     before, rest = page.split(BEGIN)
-    runs.write_text(PAGE, before + BEGIN + "\n" + markdown(figures) + "\n" + END + rest.split(END)[1])
+    write_text(PAGE, before + BEGIN + "\n" + markdown(figures) + "\n" + END + rest.split(END)[1])
     return figures
 
 

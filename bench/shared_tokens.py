@@ -11,11 +11,11 @@ import sys
 from importlib.metadata import version
 from typing import Any
 
-from metier import plugins
-from metier.engine import batches
-from metier.engine.examples import Example
-from metier.engine.model import tokens_only
-from metier.records import Question, questions
+from metier.data.records import Question, questions
+from metier.engine.models.model import tokens_only
+from metier.engine.trees import batches
+from metier.engine.trees.examples import Example
+from metier.recipes import plugins
 
 BUDGET = 2048
 MODEL = "smollm2-135m"

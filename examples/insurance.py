@@ -15,9 +15,9 @@ from typing import Any
 import pyarrow as pa
 import xxhash
 
+from metier.data.records import rows_to_table
 from metier.datasets import BaseDataset, Benchmark
 from metier.industries import Pack
-from metier.records import rows_to_table
 
 HERE = str(Path(__file__).resolve())
 

@@ -62,11 +62,12 @@ def data(tmp_path):
 @pytest.fixture
 def small_smoke(monkeypatch):
     """Smoke runs (`--quick`) of fewer rows and questions than a user's: the path is the same."""
-    from metier.stages import check, curate, evaluate
+    from metier.experiments import dry_run
+    from metier.stages import curate, evaluate
 
-    for stage in (check, curate):
+    for stage in (dry_run, curate):
         monkeypatch.setattr(stage, "QUICK_ROWS", 64)
-    for stage in (check, curate, evaluate):
+    for stage in (dry_run, curate, evaluate):
         monkeypatch.setattr(stage, "QUICK_QUESTIONS", 30)
 
 

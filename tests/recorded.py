@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from metier import runs
-from metier.progress import Progress
-from metier.recipe import load
+from metier.experiments.seeds import seeds
+from metier.recipes.schema import load
+from metier.runs import run as runs
+from metier.runs.lock import alone
+from metier.runs.progress import Progress
 from metier.stages import curate, evaluate, report, train
-from metier.stages.seeds import seeds
 from tests.tiny import write_triage, write_wards
 
 STAGES = {
@@ -26,7 +27,7 @@ STAGES = {
 def go(recipe_file, folder, *changes):
     """All four stages, as `metier run` does them."""
     recipe = load(recipe_file, changes=list(changes))
-    with runs.alone(folder):
+    with alone(folder):
         run = runs.open_run(folder, recipe, Progress())
         for stage in STAGES.values():
             result = stage(run)
@@ -68,7 +69,7 @@ class RecordedRun(Recorded):
         """(recipe, folder of the run) after a stage. Several batches of questions, so that there is something to be
         killed between."""
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("metier.engine.likelihood.TOKENS_A_BATCH", 256)
+            patch.setattr("metier.engine.scoring.likelihood.TOKENS_A_BATCH", 256)
             self.at(stage, lambda: self._record(stage))
         return self.home / "recipe.yaml", self.home / "run"
 
@@ -80,7 +81,7 @@ class RecordedRun(Recorded):
             self.home.mkdir(exist_ok=True)
             write_triage(self.home)
         folder = self.home / "run"
-        with runs.alone(folder):
+        with alone(folder):
             STAGES[stage](runs.open_run(folder, load(self.home / "recipe.yaml"), Progress()))
 
 

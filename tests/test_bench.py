@@ -28,7 +28,7 @@ def test_every_bench_runs_quickly_and_speaks_json(bench):
 def test_our_side_of_the_evaluation_bench_gives_the_log_likelihoods_of_the_plain_way(tmp_path):
     import torch
 
-    from metier.engine.model import load
+    from metier.engine.models.model import load
 
     model = load("fake", dtype=torch.float32)
     texts = ["Note: a rash\nType:", "Note: chest pain, worse at night\nType:"]

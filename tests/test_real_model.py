@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from metier.engine import weights
+from metier.engine.models import weights
 from metier.errors import UserError
-from tests.test_runs import go
+from tests.runs.test_runs import go
 from tests.tiny import write_triage
 
 

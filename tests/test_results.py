@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from metier import plugins
-from metier.checks import check
 from metier.data.dataset import MIRROR
-from metier.engine import model as engine
-from metier.recipe import load
-from tests.test_datasets import write_mirror
+from metier.engine.models import model as engine
+from metier.recipes import plugins
+from metier.recipes.checks import check
+from metier.recipes.schema import load
+from tests.datasets.test_datasets import write_mirror
 from tests.tiny import remark
 
 ROOT = Path(__file__).parent.parent

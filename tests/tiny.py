@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from metier.engine.batches import by_length
+from metier.engine.trees.batches import by_length
 
 DEPARTMENTS = {"cardiology": ["heart", "pulse", "chest"], "dermatology": ["skin", "rash", "itch"]}
 
@@ -144,8 +144,8 @@ class ScriptedTexts:
 
 def remark(folder: Path, stage: str, **changed) -> None:
     """The mark of a stage as the stage itself would write it now: of its files as they are, with these results."""
-    from metier.marks import hashed, read_hashed
-    from metier.runs import file_sha256, write_json
+    from metier.runs.files import file_sha256, write_json
+    from metier.runs.marks import hashed, read_hashed
 
     path = folder / f"{stage}.done.json"
     mark = read_hashed(path, "")

@@ -5,7 +5,7 @@ import re
 
 from faker import Faker
 
-from metier.redaction import checksums
+from metier.data.redaction import checksums
 
 # Kind -> the fields and the sentences that its values are put into.
 TEMPLATES: dict[str, tuple[list[str], list[str]]] = {

@@ -19,12 +19,13 @@ import datasets
 import torch
 from peft import LoraConfig
 
-from metier import plugins
-from metier.engine import answers, trainer, trees
-from metier.engine.examples import Example
-from metier.engine.model import LanguageModel, default_dtype, load
-from metier.progress import Progress
-from metier.records import documents, questions
+from metier.data.records import documents, questions
+from metier.engine.models.model import LanguageModel, default_dtype, load
+from metier.engine.training import answers, trainer
+from metier.engine.trees import token_trees
+from metier.engine.trees.examples import Example
+from metier.recipes import plugins
+from metier.runs.progress import Progress
 
 ROWS_A_STEP = 8
 LR = 5e-4
@@ -136,8 +137,8 @@ def batch_tokens(case: str, found: list[Example]) -> int:
     """As many as eight rows have, what their instruction says counted once; where sentences are shared, more rows."""
     if case == "ddi2013":  # a sentence and a dozen of its pairs
         return 256
-    shared = trees.common_prefix([example.prompt for example in found])
-    own = statistics.mean(trees.fed(example.prompt, example.answers) - shared for example in found)
+    shared = token_trees.common_prefix([example.prompt for example in found])
+    own = statistics.mean(token_trees.fed(example.prompt, example.answers) - shared for example in found)
     return shared + math.ceil((2 if case == "risk" else ROWS_A_STEP) * own)
 
 

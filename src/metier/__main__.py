@@ -1,3 +1,3 @@
-from metier.cli import main
+from metier.cli.app import main
 
 main()

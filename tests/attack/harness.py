@@ -20,7 +20,7 @@ from typing import Any
 
 import pytest
 
-from metier import cli
+from metier.cli import app
 
 CODES = (0, 2, 3)
 HANG_S = 60
@@ -102,7 +102,7 @@ def call(*words: Any, inside: Path, seconds: float = HANG_S) -> Outcome:
 
 def _code_of_main() -> int:
     try:
-        cli.main()
+        app.main()
     except SystemExit as stop:
         if isinstance(stop.code, str):  # as the interpreter does it
             print(stop.code, file=sys.stderr)

@@ -10,9 +10,9 @@ from typing import Any
 import yaml
 from hypothesis import strategies as st
 
-from metier import plugins
+from metier.data.reading import FileSource
 from metier.evaluation.benchmark import Benchmark
-from metier.reading import FileSource
+from metier.recipes import plugins
 from tests.tiny import RECIPE
 
 NUMBERS = [

@@ -4,13 +4,13 @@ from dataclasses import replace
 
 import pytest
 
-from metier.engine.context import STATED_LIMIT, context_of
-from metier.engine.model import load, tokens_only
+from metier.data.records import Question
+from metier.engine.models.context_length import STATED_LIMIT, context_of
+from metier.engine.models.model import load, tokens_only
 from metier.errors import Problems, UserError
-from metier.recipe import load as load_recipe
-from metier.records import Question
-from metier.scorers._room import fitted
-from metier.stages._context import check_context
+from metier.evaluation.context_check import check_context
+from metier.evaluation.scorers._room import fitted
+from metier.recipes.schema import load as load_recipe
 from tests.tiny import write_lines, write_triage
 
 LONG = "skin rash " * 400
@@ -96,8 +96,8 @@ def test_a_model_that_states_no_context_has_the_stated_limit():
 
 
 def test_training_says_what_does_not_fit_before_it_begins(recipe, tmp_path):
-    from metier.progress import Progress
-    from metier.runs import open_run
+    from metier.runs.progress import Progress
+    from metier.runs.run import open_run
     from metier.stages.curate import curate
     from metier.stages.train import train
 

@@ -10,8 +10,8 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from metier.engine import weights
-from metier.engine.model import load
+from metier.engine.models import weights
+from metier.engine.models.model import load
 from metier.errors import UserError
 
 
@@ -241,7 +241,7 @@ TEMPLATES = {
 
 @pytest.mark.parametrize("kind", TEMPLATES)
 def test_a_chat_template_that_raises_loops_or_leaves_the_question_out_is_refused(folder, kind, monkeypatch):
-    monkeypatch.setattr("metier.engine.chat.SECONDS", 0.3)
+    monkeypatch.setattr("metier.engine.models.chat.SECONDS", 0.3)
     (folder / "chat_template.jinja").write_text(TEMPLATES[kind])
     model = load(str(folder))
     with pytest.raises(UserError, match="chat template"):
@@ -386,8 +386,8 @@ def test_a_cached_model_of_an_earlier_version_gets_its_hashes(cached):
 
 
 def test_a_failed_move_into_the_cache_is_told_unless_another_process_was_faster(tmp_path, monkeypatch):
-    from metier.engine import cache
-    from metier.engine.fake import make
+    from metier.engine.models import cache
+    from metier.engine.models.fake import make
 
     monkeypatch.setenv("METIER_CACHE", str(tmp_path))
     real = cache.os.replace
@@ -409,7 +409,7 @@ def test_a_failed_move_into_the_cache_is_told_unless_another_process_was_faster(
 
 
 def test_a_static_embedding_with_broken_parts_is_refused(tmp_path):
-    from metier.represent import static_embeddings
+    from metier.data.representativeness import static_embeddings
 
     shutil.copy(weights.folder("fake") / "tokenizer.json", tmp_path)
     for tensors in (

@@ -2,16 +2,16 @@
 
 import pytest
 
-from metier.checks import check
 from metier.errors import UserError
-from metier.names import file_name
-from metier.plugins import own_code
-from metier.recipe import Recipe, build_one, name_of
-from metier.stages.new import new
+from metier.recipes.checks import check
+from metier.recipes.names import file_name
+from metier.recipes.plugins import own_code
+from metier.recipes.scaffold.new import new
+from metier.recipes.schema import Recipe, build_one, name_of
 
 STEP = """
 from dataclasses import dataclass
-from metier.steps import sift
+from metier.data.step import sift
 
 @dataclass
 class Step:

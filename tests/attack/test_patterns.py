@@ -4,17 +4,17 @@ import time
 
 import pytest
 
-from metier import patterns
-from metier.checks import question_problems
+from metier.data.records import Question
+from metier.data.steps.licence import judge
+from metier.engine.rl.rewards import of_scorer
 from metier.errors import UserError
+from metier.evaluation import patterns
 from metier.evaluation.benchmark import Benchmark
-from metier.plugins import build
-from metier.records import Question
-from metier.rewards import of_scorer
-from metier.scorers import misfit
-from metier.scorers.generate import TextAsking
-from metier.scorers.numeric import read_number
-from metier.steps.licence import judge
+from metier.evaluation.scorers.generate import TextAsking
+from metier.evaluation.scorers.numeric import read_number
+from metier.evaluation.scoring import misfit
+from metier.recipes.checks import question_problems
+from metier.recipes.plugins import build
 from tests.tiny import ScriptedModel, write_lines
 
 SLOW = r"(a|aa)+$"
@@ -54,7 +54,7 @@ def test_a_reward_by_such_an_expression_could_not_be_judged():
 
 
 def test_check_stops_looking_at_questions_that_each_take_too_long(tmp_path, monkeypatch):
-    monkeypatch.setattr("metier.checks.MOST_SECONDS", 0.05)
+    monkeypatch.setattr("metier.recipes.checks.MOST_SECONDS", 0.05)
     rows = write_lines(tmp_path / "t.jsonl", [{"text": f"{n}", "must": SLOW} for n in range(2)])
     benchmark = Benchmark("b", path=str(rows), label=None, prompt="{text}", scorer="pattern", metrics=["accuracy"])
     [said] = question_problems(benchmark, [asked(SLOW)] * 500, [])

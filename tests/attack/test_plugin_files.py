@@ -6,14 +6,15 @@ from importlib.metadata import EntryPoint
 
 import pytest
 
-from metier import cli, failures, plugins
+from metier.cli import app, failures
+from metier.cli.output import check_text
 from metier.errors import UserError
-from metier.last_lines import check_text
+from metier.recipes import plugins
 from tests.tiny import write_triage
 
 STEP = """
 from dataclasses import dataclass
-from metier.steps import sift
+from metier.data.step import sift
 
 @dataclass
 class Step:
@@ -30,7 +31,7 @@ class Step:
 def verb(monkeypatch, capsys, *words):
     monkeypatch.setattr(sys, "argv", ["metier", *map(str, words)])
     with pytest.raises(SystemExit) as stop:
-        cli.main()
+        app.main()
     out, err = capsys.readouterr()
     return stop.value.code or 0, out, err
 
@@ -120,7 +121,7 @@ def test_two_files_of_one_name_are_two_modules(tmp_path):
 
 
 def test_two_packages_with_plug_ins_of_one_name_are_told(monkeypatch):
-    points = [EntryPoint("mine", f"{package}.mine", "metier.steps") for package in ("one", "two")]
+    points = [EntryPoint("mine", f"{package}.mine", "metier.data.step") for package in ("one", "two")]
     monkeypatch.setattr(plugins, "entry_points", lambda group: points)
     monkeypatch.setattr(plugins, "_joined", plugins._joined.__wrapped__)
     with pytest.raises(UserError, match="named 'mine': one.mine, two.mine"):

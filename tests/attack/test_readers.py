@@ -9,20 +9,20 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from metier import strict_json
-from metier.checks import label_problems
+from metier.data.files import pieces
+from metier.data.format import Broken
+from metier.data.formats._charsets import read_as
+from metier.data.kernels import sha256
+from metier.data.reading import FileSource
 from metier.errors import Problems, UserError
-from metier.formats import Broken
-from metier.formats._charsets import read_as
-from metier.formats._files import pieces
-from metier.kernels import sha256
-from metier.progress import Progress
-from metier.reading import FileSource
-from metier.recipe import build_one, load
-from metier.runs import open_run
-from metier.stages.check import _asked
+from metier.experiments.dry_run import _asked
+from metier.recipes import strict_json
+from metier.recipes.checks import label_problems
+from metier.recipes.scaffold.new import new
+from metier.recipes.schema import build_one, load
+from metier.runs.progress import Progress
+from metier.runs.run import open_run
 from metier.stages.curate import curate, for_learning
-from metier.stages.new import new
 from tests.tiny import desk_rows, notes, write_lines
 
 

@@ -5,10 +5,10 @@ import time
 
 import pytest
 
-from metier import strict_yaml
-from metier.checks import check, model_name_problems
 from metier.errors import Problems, UserError
-from metier.recipe import Recipe, load
+from metier.recipes import strict_yaml
+from metier.recipes.checks import check, model_name_problems
+from metier.recipes.schema import Recipe, load
 
 
 def refused(tmp_path, text: str, changes: tuple[str, ...] = ()) -> str:

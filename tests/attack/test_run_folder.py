@@ -7,14 +7,15 @@ from pathlib import Path
 import pytest
 
 from metier.errors import UserError
-from metier.marks import hashed, read_hashed
-from metier.progress import Progress
-from metier.recipe import load
-from metier.runs import Run, open_run, saved_run, write_json
-from metier.stages.average import average
-from metier.stages.check_lm_eval import check_lm_eval
+from metier.experiments.average import average
+from metier.export.export import export
+from metier.export.verify_lm_eval import check_lm_eval
+from metier.recipes.schema import load
+from metier.runs.files import write_json
+from metier.runs.marks import hashed, read_hashed
+from metier.runs.progress import Progress
+from metier.runs.run import Run, open_run, saved_run
 from metier.stages.evaluate import _resume, evaluate
-from metier.stages.export import export
 from metier.stages.report import report
 from metier.stages.train import train
 from tests.attack.harness import call
@@ -215,7 +216,7 @@ def test_samples_of_the_harness_that_are_malformed_are_named(run_folder, tmp_pat
 
 
 def test_a_model_that_gives_no_numbers_stops_the_evaluation(run_folder):
-    from metier.engine.model import load
+    from metier.engine.models.model import load
     from metier.stages.evaluate import _answers
 
     [benchmark] = saved_run(run_folder, Progress()).recipe.build_benchmarks()

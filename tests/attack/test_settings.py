@@ -7,15 +7,15 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 import pyarrow as pa
 import pytest
 
-from metier import plugins
-from metier.costs import cost_problems
 from metier.data.dataset import Dataset
+from metier.data.reading import FileSource
+from metier.data.records import rows_to_table
 from metier.errors import Problems
 from metier.evaluation.benchmark import Benchmark
+from metier.evaluation.costs import cost_problems
 from metier.methods.sft import Method as Sft
-from metier.reading import FileSource
-from metier.recipe import build_one
-from metier.records import rows_to_table
+from metier.recipes import plugins
+from metier.recipes.schema import build_one
 
 KINDS = ("datasets", "formats", "shapes", "steps", "methods", "scorers", "metrics")
 NEEDED: dict[str, dict[str, Any]] = {

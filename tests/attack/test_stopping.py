@@ -9,13 +9,15 @@ import time
 
 import pytest
 
-from metier import cli, runs
-from metier.stopping import MESSAGE
+from metier.cli import app
+from metier.cli.stopping import MESSAGE
+from metier.runs import files
+from metier.runs import run as runs
 from tests.tiny import write_triage
 
 SWALLOWED = """
 import ctypes, sys, time
-from metier import stopping
+from metier.cli import stopping
 stops = stopping.Stops()
 stops.listen()
 stopping.AGAIN_S = 0.2
@@ -39,7 +41,7 @@ sys.exit(stops.end(code))
 """
 COMPILING = """
 import sys
-from metier import cli
+from metier.cli import app as cli
 import numba
 
 def compile_on():
@@ -54,7 +56,7 @@ cli.main()
 """
 CATCHES_ALL = """
 import sys, time
-from metier import cli
+from metier.cli import app as cli
 
 def verb():
     try:
@@ -73,7 +75,7 @@ def go(monkeypatch, capfd, *words):
     """Exit code and standard error of a verb in this process."""
     monkeypatch.setattr(sys, "argv", ["metier", *map(str, words)])
     with pytest.raises(SystemExit) as stop:
-        cli.main()
+        app.main()
     return stop.value.code or 0, capfd.readouterr().err
 
 
@@ -93,7 +95,7 @@ def started(code):
 
 def test_a_run_stopped_in_every_stage_ends_with_3_and_comes_to_the_same_figures(monkeypatch, capfd, tmp_path):
     recipe = write_triage(tmp_path, train=30, test=12)
-    count, write = [], runs.write
+    count, write = [], files.write
     monkeypatch.setattr(runs, "write", lambda path, fill: (count.append(path), write(path, fill)))
     whole, _ = go(monkeypatch, capfd, "run", recipe, "--out", tmp_path / "whole")
     assert whole in (0, 2)
@@ -140,7 +142,8 @@ def test_a_second_signal_ends_at_once_with_3():
 
 
 def test_a_signal_behind_the_verb_is_not_code_0():
-    code = "import os, signal, sys\nfrom metier.stopping import Stops\nstops = Stops()\nstops.listen()\n{}\nsys.exit(0)"
+    code = "import os, signal, sys\nfrom metier.cli.stopping import Stops\n"
+    code += "stops = Stops()\nstops.listen()\n{}\nsys.exit(0)"
     for late in (
         "assert stops.during(lambda: 0) == 0\nos.kill(os.getpid(), signal.SIGINT)\nsys.exit(stops.end(0))",
         "stops.end(0)\nos.kill(os.getpid(), signal.SIGTERM)",

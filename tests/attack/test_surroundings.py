@@ -6,11 +6,14 @@ import pytest
 from numba import config
 from numba.core import caching
 
-from metier import failures, kernels, processes, runs
+from metier.cli import failures
+from metier.cli.resolve import run_stages
+from metier.data import kernels
 from metier.errors import UserError
-from metier.progress import Progress
-from metier.stages.export import export
-from metier.targets import run_stages
+from metier.export.export import export
+from metier.runs import distributed
+from metier.runs import run as runs
+from metier.runs.progress import Progress
 from tests.test_docs import blocks
 from tests.tiny import lines, write_lines, write_triage
 
@@ -32,11 +35,11 @@ def test_an_environment_that_torchrun_does_not_make_is_told(monkeypatch, variabl
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     with pytest.raises(UserError, match="unset WORLD_SIZE RANK"):
-        processes.first()
+        distributed.first()
 
 
 def test_the_environment_of_torchrun_is_taken(monkeypatch):
-    assert (processes.count(), processes.first()) == (1, True)
+    assert (distributed.count(), distributed.first()) == (1, True)
     for name, value in {
         "MASTER_ADDR": "h",
         "MASTER_PORT": "1",
@@ -45,7 +48,7 @@ def test_the_environment_of_torchrun_is_taken(monkeypatch):
         "RANK": "1",
     }.items():
         monkeypatch.setenv(name, value)
-    assert (processes.count(), processes.first()) == (2, False)
+    assert (distributed.count(), distributed.first()) == (2, False)
 
 
 @pytest.mark.parametrize("own", [True, False])
@@ -100,6 +103,6 @@ def test_the_snippet_of_the_verdict_page_answers_as_the_run_did_where_one_label_
 
 
 def _loaded(recipe):
-    from metier.recipe import load
+    from metier.recipes.schema import load
 
     return load(recipe)

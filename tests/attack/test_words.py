@@ -9,10 +9,11 @@ import sys
 
 import pytest
 
-from metier import cards, cli, failures, last_lines
+from metier.cli import app, failures, output
 from metier.errors import UserError, nearest, printable, shown
-from metier.pages import template
-from metier.progress import Progress
+from metier.reporting import dataset_card
+from metier.reporting.pages import template
+from metier.runs.progress import Progress
 
 HOSTILE = "a\x1b]0;owned\x07\x1b[2J\x9b31m\u202eb"
 RAW = set("\x1b\x07\x9b\u202e")
@@ -30,7 +31,7 @@ def verb(monkeypatch, capsys, *words):
     """Exit code, output and errors of the command line in this process."""
     monkeypatch.setattr(sys, "argv", ["metier", *map(str, words)])
     with pytest.raises(SystemExit) as stop:
-        cli.main()
+        app.main()
     out, err = capsys.readouterr()
     return stop.value.code or 0, out, err
 
@@ -51,8 +52,8 @@ def test_a_shown_value_is_short_on_one_line_and_printable():
 
 
 def test_results_bars_and_lines_hold_no_escape_sequence(capfd, monkeypatch):
-    last_lines.say({HOSTILE: HOSTILE}, False)
-    last_lines.finish((last_lines.Path(HOSTILE), {"reasons": [HOSTILE], "decision": "SHIP"}), False)
+    output.say({HOSTILE: HOSTILE}, False)
+    output.finish((output.Path(HOSTILE), {"reasons": [HOSTILE], "decision": "SHIP"}), False)
     progress = Progress()
     progress.say(HOSTILE + " :heart: [red]x[/red]")
     progress.begin(HOSTILE, 2, "rows")
@@ -74,7 +75,7 @@ def test_a_bar_shows_a_name_in_brackets_as_it_is(capfd, monkeypatch):
 
 
 def test_json_on_standard_output_is_ascii(capsys):
-    last_lines.say({"label": HOSTILE + "\x7f\ud800é"}, True)
+    output.say({"label": HOSTILE + "\x7f\ud800é"}, True)
     out = capsys.readouterr().out
     assert (
         out.isascii() and not set(out) & set("\x1b\x07\x7f") and json.loads(out) == {"label": HOSTILE + "\x7f\ud800é"}
@@ -154,7 +155,8 @@ def test_a_reader_that_leaves_early_is_no_error():
 
 
 def test_closed_streams_stop_no_work(tmp_path):
-    code = "import sys; from metier import cli, terminal; from metier.progress import Progress\n"
+    code = "from metier.cli import app as cli\nfrom metier.runs import terminal\n"
+    code += "from metier.runs.progress import Progress\n"
     code += "def verb():\n terminal.prepare(); file = open('x', 'w'); p = Progress()\n"
     code += " [p.say('line') for _ in range(3)]; terminal.out('out')\n file.write('whole'); file.close(); return 2\n"
     code += "cli._verb = verb; cli.main()"
@@ -179,7 +181,7 @@ def test_a_full_standard_output_is_told():
 
 
 def test_an_encoding_without_the_letters_is_no_error():
-    code = "from metier import terminal; terminal.prepare(); terminal.out('Ü\\ud800'); terminal.complain('心')"
+    code = "from metier.runs import terminal; terminal.prepare(); terminal.out('Ü\\ud800'); terminal.complain('心')"
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, env={**os.environ, "PYTHONIOENCODING": "ascii"}
     )
@@ -195,7 +197,7 @@ def test_the_model_card_makes_no_link_and_no_markup_of_a_licence():
         assert tag not in markdown.render(text)
     assert r"https\://" in text  # GitHub makes links of bare addresses, too
     assert markdown.render(code).count("<code>") == 1 and "<b>" not in markdown.render(code)
-    assert "\x1b" not in cards.escaped(HOSTILE) + cards.code(HOSTILE)
+    assert "\x1b" not in dataset_card.escaped(HOSTILE) + dataset_card.code(HOSTILE)
 
 
 def test_a_run_at_work_is_not_exported_checked_or_compared(monkeypatch, capsys, tmp_path):
@@ -214,8 +216,8 @@ def test_a_run_at_work_is_not_exported_checked_or_compared(monkeypatch, capsys, 
 
 
 def test_two_readers_of_one_run_do_not_wait_for_each_other(tmp_path):
-    from metier.runs import alone
-    from metier.targets import read_alone
+    from metier.cli.resolve import read_alone
+    from metier.runs.lock import alone
 
     (tmp_path / ".busy").touch()
     other = pytest.raises(UserError, match="Another process")

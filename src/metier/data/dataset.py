@@ -14,10 +14,10 @@ from typing import Any, Protocol
 import pyarrow as pa
 import xxhash
 
+from metier.data.reading import FileSource
+from metier.data.records import rows_to_table
 from metier.errors import UserError
-from metier.reading import FileSource
-from metier.records import rows_to_table
-from metier.settings import NO_SETTING
+from metier.recipes.settings import NO_SETTING
 
 MIRROR = "METIER_DATA"
 NO_HUB = f"this dataset has no hub id: it comes from {MIRROR} only"

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from metier.datasets import Benchmark, Dataset, Record, Row, tfidf
-from metier.settings import MOST, outside
+from metier.recipes.settings import MOST, outside
 
 
 @dataclass

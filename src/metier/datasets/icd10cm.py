@@ -13,9 +13,9 @@ from typing import Any
 import pyarrow as pa
 import xxhash
 
+from metier.data.records import rows_to_table
 from metier.datasets import BaseDataset, Benchmark
-from metier.records import rows_to_table
-from metier.settings import outside
+from metier.recipes.settings import outside
 
 # The official titles, shortened to the words that a coder uses for the chapter. All 22 are different from the first
 # word on, so that a chapter's likelihood is not decided by the length of its official title (3 to 19 tokens).

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from functools import cached_property
 
+from metier.data.reading import FileSource
 from metier.datasets import Benchmark, Dataset, Record, Reference, Row
 from metier.errors import UserError
-from metier.reading import FileSource
-from metier.scorers.numeric import NUMBER
+from metier.evaluation.scorers.numeric import NUMBER
 
 
 @dataclass

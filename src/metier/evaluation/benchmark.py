@@ -11,13 +11,13 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from metier import plugins
 from metier.data.dataset import DatasetLike
+from metier.data.reading import FileSource
+from metier.data.records import Question, questions
 from metier.errors import Problems, UserError, nearest, shown
-from metier.names import file_name
-from metier.reading import FileSource
-from metier.records import Question, questions
-from metier.settings import MOST, outside
+from metier.recipes import plugins
+from metier.recipes.names import file_name
+from metier.recipes.settings import MOST, outside
 
 
 @dataclass(frozen=True)

@@ -1,33 +1,11 @@
 """Methods: rows in, a trained adapter out; one file each."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Protocol
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from metier.progress import Progress
-
-
-@dataclass
-class Lesson:
-    """All that a method is given."""
-
-    rows: pa.Table
-    """The training rows, of the method's `datasets` where it names some; `task` names the benchmark whose prompt
-    renders a row."""
-    valid: pa.Table
-    """The rows held out, of the same datasets: to stop by and to choose by, never to learn from."""
-    benchmarks: Mapping[str, Any]
-    model: str
-    adapter: Path | None
-    """The adapter of the method before this one; None where this is the first."""
-    folder: Path
-    """Where log.jsonl, checkpoints and adapter/ go."""
-    seed: int
-    progress: Progress
+from metier.engine.training.context import Lesson
 
 
 class MethodLike(Protocol):

@@ -9,10 +9,10 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from metier import processes
+from metier.data.records import Question
 from metier.errors import UserError, nearest, shown
-from metier.records import Question
-from metier.settings import MOST, outside
+from metier.recipes.settings import MOST, outside
+from metier.runs import distributed
 
 TUNES = ("lora", "full", "qlora")
 TRACKERS = ("mlflow", "tensorboard", "trackio", "wandb")
@@ -87,7 +87,7 @@ class Tuning:
         of AdamW's small steps would be rounded away."""
         import torch
 
-        from metier.engine.model import load
+        from metier.engine.models.model import load
 
         dtype = torch.float32 if self.tune == "full" else None
         return load(lesson.model, warn=lesson.progress.say, dtype=dtype, in_4_bit=self.tune == "qlora")
@@ -109,10 +109,10 @@ class Tuning:
 
         Worked out once: a run that goes on reads them from `lesson.folder`/start.json.
         """
-        from metier.engine import trainer
-        from metier.engine.weights import adapter_file
-        from metier.marks import hashed, read_hashed
-        from metier.runs import file_sha256, fingerprint, write_json
+        from metier.engine.models.weights import adapter_file
+        from metier.engine.training import trainer
+        from metier.runs.files import file_sha256, fingerprint, write_json
+        from metier.runs.marks import hashed, read_hashed
 
         start, whole = lesson.adapter and file_sha256(adapter_file(lesson.adapter)), self.tune == "full"
         asked = [(example.prompt, example.answers) for example in examples]
@@ -123,7 +123,7 @@ class Tuning:
         found = trainer.log_probabilities(
             model, examples, lesson.adapter, self.batch_tokens, lesson.progress, whole=whole
         )
-        if processes.first():
+        if distributed.first():
             write_json(path, hashed({"key": key, "scores": [scores.tolist() for scores in found]}))
         return found
 
@@ -133,7 +133,7 @@ class Tuning:
 
     def seconds(self, model: Any, lesson: Any, rows: int) -> float:
         """Estimated time of training on `rows` rows like those of the lesson."""
-        from metier.engine.estimate import training_seconds
+        from metier.engine.training.estimate import training_seconds
 
         model = model if self.tune == "lora" else self.load(lesson)
         return training_seconds(model, self.examples(model, lesson), self.lora(), self, rows / len(lesson.rows))
@@ -183,7 +183,7 @@ class Tuning:
 
         Raises `UserError` where an answer alone is too long.
         """
-        from metier.engine.examples import Example
+        from metier.engine.trees.examples import Example
 
         _, asked = model.read(benchmark.render(question), benchmark.template)
         learned = tuple([*model.answer(answer, benchmark.template), model.end_token] for answer in answers)

@@ -8,11 +8,11 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from metier.data.records import documents
+from metier.engine.training.context import Lesson
 from metier.errors import UserError
-from metier.methods import Lesson
 from metier.methods._tuning import Tuning
-from metier.records import documents
-from metier.settings import MOST, outside
+from metier.recipes.settings import MOST, outside
 
 MOST_TOKENS = 10_000_000_000
 MOST_REPEATS = 4
@@ -56,7 +56,7 @@ class Method(Tuning):
         return [*self.datasets, *self.replay_datasets] if self.datasets else []
 
     def train(self, lesson: Lesson) -> dict[str, Any]:
-        from metier.engine import trainer
+        from metier.engine.training import trainer
 
         model = self.load(lesson)
         examples = self.examples(model, lesson)
@@ -135,7 +135,7 @@ class Method(Tuning):
         return self.block
 
     def _blocks(self, model: Any, rows: pa.Table) -> list[Any]:
-        from metier.engine.packing import blocks
+        from metier.engine.training.blocks import blocks
 
         return [
             block
@@ -170,7 +170,7 @@ class HeldOut:
         return self.method.look_every
 
     def __call__(self, step: int, network: Any, before: list[dict[str, Any]]) -> Any:
-        from metier.engine.looks import Seen
+        from metier.engine.training.eval_callback import Seen
 
         losses = {kind: _loss(network, blocks) for kind, blocks in self.blocks.items() if blocks}
         risen = losses["general"] - before[0]["general"] if before and "general" in losses else 0.0
@@ -191,7 +191,7 @@ class HeldOut:
 
 
 def _loss(network: Any, blocks: Sequence[Sequence[int]]) -> float:
-    from metier.engine.losses import LossScorer
+    from metier.engine.scoring.losses import LossScorer
 
     scorer = LossScorer(network, blocks)
     found = [pair for batch in scorer.batches for pair in scorer.score(batch)]

@@ -8,11 +8,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from metier.data.records import questions
+from metier.engine.training.context import Lesson
 from metier.errors import UserError, shown
-from metier.methods import Lesson
 from metier.methods._tuning import Tuning
-from metier.records import questions
-from metier.settings import outside
+from metier.recipes.settings import outside
 
 
 @dataclass
@@ -41,7 +41,7 @@ class Method(Tuning):
     Pang et al. 2024)."""
 
     def train(self, lesson: Lesson) -> dict[str, Any]:
-        from metier.engine import trainer
+        from metier.engine.training import trainer
 
         model = self.load(lesson)
         examples = self.examples(model, lesson)

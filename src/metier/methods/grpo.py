@@ -5,15 +5,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from metier import processes
-from metier.costs import cost_problems
+from metier.data.records import Question, questions
+from metier.engine.rl.rewards import Reward, of_benchmarks, of_costs, of_scorer
+from metier.engine.training.context import Lesson
 from metier.errors import Problems, UserError, shown
-from metier.methods import Lesson
+from metier.evaluation.costs import cost_problems
+from metier.evaluation.scorers.choice import Scorer as Choice
 from metier.methods._tuning import Tuning
-from metier.records import Question, questions
-from metier.rewards import Reward, of_benchmarks, of_costs, of_scorer
-from metier.scorers.choice import Scorer as Choice
-from metier.settings import outside
+from metier.recipes.settings import outside
+from metier.runs import distributed
 
 
 @dataclass
@@ -54,9 +54,9 @@ class Method(Tuning):
     """Steps between checkpoints, at which a killed run goes on."""
 
     def train(self, lesson: Lesson) -> dict[str, Any]:
-        from metier.engine import rollouts
+        from metier.engine.rl import rollouts
 
-        if processes.count() > 1:
+        if distributed.count() > 1:
             raise UserError("grpo trains in one process: call `metier train` without torchrun for this recipe.")
         model = self.load(lesson)
         asked = self.asked(lesson)
@@ -90,7 +90,7 @@ class Method(Tuning):
         return [reward.checked(asked) for reward in found or [of_benchmarks(kinds)]]
 
     def _costs(self, asked: Sequence[tuple[str, Question]], kinds: Mapping[str, Any]) -> Reward:
-        from metier import costs
+        from metier.evaluation import costs
 
         if len(kinds) > 1:
             raise UserError(
@@ -104,7 +104,7 @@ class Method(Tuning):
 
     def examples(self, model: Any, lesson: Lesson) -> list[Any]:
         """The labelled rows with their right answer, in the rows' order. Raises `UserError` where there is no room."""
-        from metier.engine.examples import Example
+        from metier.engine.trees.examples import Example
 
         asked = self.asked(lesson)
         room = self.max_length - (self.max_tokens or longest_answer(model, asked, lesson.benchmarks))
@@ -123,9 +123,9 @@ class Method(Tuning):
 
     def seconds(self, model: Any, lesson: Lesson, rows: int) -> float:
         """Estimated time of all steps, sampling and learning, from a few measured ones."""
-        from metier.engine.estimate import training_seconds
-        from metier.engine.examples import Example
-        from metier.engine.sampling import sampling_seconds
+        from metier.engine.rl.sampling import sampling_seconds
+        from metier.engine.training.estimate import training_seconds
+        from metier.engine.trees.examples import Example
 
         examples, asked = self.examples(model, lesson), self.asked(lesson)
         kinds = {task: lesson.benchmarks[task] for task, _ in asked}
@@ -142,7 +142,7 @@ class Method(Tuning):
 
     def summary(self, log: list[dict[str, Any]], names: Sequence[str], lesson: Lesson) -> dict[str, Any]:
         """What a finished training earned, from the trainer's own log; says aloud what the user should know."""
-        from metier.engine.rollouts import NO_SIGNAL, SILENT, UNJUDGED, history
+        from metier.engine.rl.rollouts import NO_SIGNAL, SILENT, UNJUDGED, history
 
         mean, silent, lengths = (history(log, name) for name in ("reward", SILENT, "completions/mean_length"))
         part, said = max(1, len(mean) // 5), len(mean) * self.prompts * self.group

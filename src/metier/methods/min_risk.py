@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from metier.costs import cost_problems
+from metier.data.records import questions
+from metier.engine.training.context import Lesson
 from metier.errors import UserError, shown
-from metier.methods import Lesson
+from metier.evaluation.costs import cost_problems
 from metier.methods._tuning import NO_LABELS, Tuning
-from metier.records import questions
-from metier.settings import outside
+from metier.recipes.settings import outside
 
 
 @dataclass
@@ -32,7 +32,7 @@ class Method(Tuning):
     """What log-probabilities are multiplied by before they share out the cost; below 1 unlikely labels count more."""
 
     def train(self, lesson: Lesson) -> dict[str, Any]:
-        from metier.engine import trainer
+        from metier.engine.training import trainer
 
         if lesson.adapter is None:
             lesson.progress.say("  min_risk starts from the bare model; it learns faster behind sft")
@@ -72,7 +72,7 @@ class Method(Tuning):
     def prices(self, lesson: Lesson) -> list[np.ndarray]:
         """For each row (labels,) what each label costs there, as a share of the dearest mistake: the learning rate
         then means the same in any currency. Raises `UserError` on a label that the benchmark does not have."""
-        from metier import costs
+        from metier.evaluation import costs
 
         labelled = lesson.rows.filter(lesson.rows["label"].is_valid())
         tables = {}

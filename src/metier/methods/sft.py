@@ -9,12 +9,12 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from metier.data.records import Document, documents, questions
+from metier.engine.training.context import Lesson
+from metier.engine.training.evaluator import DevSet
 from metier.errors import UserError, nearest, shown
-from metier.methods import Lesson
-from metier.methods._devset import DevSet
 from metier.methods._tuning import NO_LABELS, Tuning
-from metier.records import Document, documents, questions
-from metier.settings import MOST, outside
+from metier.recipes.settings import MOST, outside
 
 MOST_REPEATS, MOST_TOKENS = 1_000, 10_000_000_000
 
@@ -40,7 +40,7 @@ class Method(Tuning):
     """Looks in a row without a better one after which training ends (0: it does not end early)."""
 
     def train(self, lesson: Lesson) -> dict[str, Any]:
-        from metier.engine import trainer
+        from metier.engine.training import trainer
 
         model = self.load(lesson)
         examples = self.examples(model, lesson)
@@ -95,7 +95,7 @@ class Method(Tuning):
 
     def _read(self, model: Any, document: Document) -> list[Any]:
         """Raw text in blocks of `max_length`; the first token of a block is only read."""
-        from metier.engine.examples import Example
+        from metier.engine.trees.examples import Example
 
         tokens = model.encode(document.text)
         blocks = [tokens[start : start + self.max_length] for start in range(0, len(tokens), self.max_length)]

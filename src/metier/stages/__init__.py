@@ -1,1 +1,1 @@
-"""The verbs: one file each, a function of a run that returns what it did."""
+"""The four stages of a run: curate, train, evaluate, report. Nothing else stands here."""

@@ -9,22 +9,23 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from metier import plugins
-from metier.checks import label_problems, order_problems, question_problems
-from metier.costs import fits, names
 from metier.data.dataset import DatasetLike
+from metier.data.pipeline import Mapper, in_batches, sift_through, step_print, store, stored
+from metier.data.records import SCHEMA
+from metier.data.representativeness.assessment import represent
+from metier.data.step import Surroundings
+from metier.data.steps.decontaminate import overlap
+from metier.data.steps.select import Step as Select
 from metier.errors import Problems, UserError, nearest
 from metier.evaluation.benchmark import Benchmark
-from metier.pages.curation import curation_page
-from metier.recipe import QUICK_QUESTIONS, QUICK_ROWS, task_of
-from metier.records import SCHEMA
-from metier.runs import Run, fingerprint, write_json, write_table, write_text
-from metier.sifting import Mapper, in_batches, sift_through, step_print, store, stored
-from metier.stages.card import write_cards
-from metier.stages.representation import represent
-from metier.steps import Surroundings
-from metier.steps.decontaminate import overlap
-from metier.steps.select import Step as Select
+from metier.evaluation.costs import fits, names
+from metier.recipes import plugins
+from metier.recipes.checks import label_problems, order_problems, question_problems
+from metier.recipes.schema import QUICK_QUESTIONS, QUICK_ROWS, task_of
+from metier.reporting.cards import write_cards
+from metier.reporting.curation_page import curation_page
+from metier.runs.files import fingerprint, write_json, write_table, write_text
+from metier.runs.run import Run
 
 VERSION = 3
 WRITTEN = (

@@ -12,15 +12,18 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from metier import baselines, highlights, plugins
-from metier.engine import weights
+from metier.data.records import Question, questions
+from metier.engine.models import weights
 from metier.errors import UserError
+from metier.evaluation import insight
+from metier.evaluation.baselines import tfidf
 from metier.evaluation.benchmark import draw
-from metier.recipe import QUICK_QUESTIONS
-from metier.records import Question, questions
-from metier.runs import Run, file_sha256, fingerprint, write_text
-from metier.scorers import Answer, Asking
-from metier.stages._alone import time_alone
+from metier.evaluation.latency import time_alone
+from metier.evaluation.scoring import Answer, Asking
+from metier.recipes import plugins
+from metier.recipes.schema import QUICK_QUESTIONS
+from metier.runs.files import file_sha256, fingerprint, write_text
+from metier.runs.run import Run
 from metier.stages.train import trained_model
 
 VERSION = 3
@@ -132,7 +135,7 @@ def _questions(run: Run, benchmark: Any) -> list[Question]:
 def _trade_asks(run: Run, need: str) -> bool:
     """Whether any row that the recipe's industry asks for has this need."""
     asks = plugins.find("industries", run.recipe.industry)().asks
-    return any(highlights.needs(ask, need) for ask in asks)
+    return any(insight.needs(ask, need) for ask in asks)
 
 
 def _held_out(run: Run, benchmark: Any, labels: list[str]) -> list[Question]:
@@ -250,7 +253,7 @@ def _cheap(run: Run, benchmark: Any, rows: Any) -> float:
     metric = next(iter(benchmark.build_metrics().values()))
     priced = getattr(metric, "decide", None)
     balanced = getattr(metric, "reads", None) == "labels" and priced is None
-    made_by = [VERSION, baselines.VERSION, scorer.version, balanced, getattr(metric, "costs", None)]
+    made_by = [VERSION, tfidf.VERSION, scorer.version, balanced, getattr(metric, "costs", None)]
     inputs = fingerprint(made_by, _print(own, benchmark), _print(asked, benchmark), run.recipe.seed)
     done = run.done(stage, inputs)
     if done is None:
@@ -259,11 +262,11 @@ def _cheap(run: Run, benchmark: Any, rows: Any) -> float:
         if hasattr(scorer, "cheap"):
             by, answers = scorer.cheap(benchmark, asked, own)
         else:
-            by, majority = baselines.TFIDF, baselines.majority([row.answer for row in own])
+            by, majority = tfidf.TFIDF, tfidf.majority([row.answer for row in own])
             labels = benchmark.label_set(rows)
-            answers = baselines.tfidf(own, asked, benchmark.prompt, labels, run.recipe.seed, balanced, priced)
+            answers = tfidf.tfidf(own, asked, benchmark.prompt, labels, run.recipe.seed, balanced, priced)
         _write_answers(run.path(f"{stage}.jsonl"), answers)
-        result = {"by": by, "version": baselines.VERSION, "majority": majority, "rows": len(own)}
+        result = {"by": by, "version": tfidf.VERSION, "majority": majority, "rows": len(own)}
         result["seconds"] = _since(started)
         run.progress.say(f"  evaluate: cheap, {benchmark.name}: {by} in {result['seconds']} s")
         done = run.seal(stage, inputs, result, f"{stage}.jsonl")
@@ -279,14 +282,14 @@ class _Lazily:
 
     def __call__(self) -> Any:
         if self.model is None:
-            from metier.engine.model import load
+            from metier.engine.models.model import load
 
             self.model = load(self.run.recipe.model, self.adapter, self.run.progress.say)
         return self.model
 
 
 def _dtype() -> str:
-    from metier.engine.model import default_dtype
+    from metier.engine.models.model import default_dtype
 
     return str(default_dtype()).removeprefix("torch.")
 

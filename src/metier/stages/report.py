@@ -7,20 +7,22 @@ from typing import Any
 
 import pyarrow.compute as pc
 
-from metier import forgetting, highlights, plugins
-from metier.baselines import TFIDF
-from metier.engine import weights
+from metier.data.representativeness.assessment import read_sections
+from metier.engine.models import weights
 from metier.errors import UserError
-from metier.highlights import Asked, Highlight
-from metier.marks import read_hashed
-from metier.metrics import outcomes
-from metier.pages import section_page, template
-from metier.runs import Run, write_json, write_text
-from metier.scorers import Answer
+from metier.evaluation import insight, retention
+from metier.evaluation.baselines.tfidf import TFIDF
+from metier.evaluation.insight import Asked, Highlight
+from metier.evaluation.predictions import outcomes
+from metier.evaluation.scoring import Answer
+from metier.evaluation.verdict import confusion, decide, judge_benchmark, judge_kept, say_p
+from metier.recipes import plugins
+from metier.reporting.pages import section_page, template
+from metier.runs.files import write_json, write_text
+from metier.runs.marks import read_hashed
+from metier.runs.run import Run
 from metier.stages.evaluate import HELD_OUT, read_answers, same_rows
-from metier.stages.representation import read_sections
 from metier.stages.train import training_log
-from metier.verdict import confusion, decide, judge_benchmark, judge_kept, say_p
 
 EXAMPLES = 3
 MOST_LABELS = 40
@@ -93,7 +95,7 @@ def _speed(run: Run, name: str, n: int) -> dict[str, float | None]:
 def _asks(run: Run, benchmark: Any) -> list[dict[str, Any]]:
     """What the recipe's trade asks of one benchmark: `benchmark`, `what`, `value`, `unit`, `note`."""
     pack, name = _pack(run), benchmark.name
-    asks = [highlights.find(ask) for ask in pack.asks]
+    asks = [insight.find(ask) for ask in pack.asks]
     if not asks:
         return []
     sealed = run.result(f"evaluate/tuned/{name}")
@@ -159,12 +161,12 @@ def _pack(run: Run) -> Any:
 def _content(run: Run, verdict: dict[str, Any]) -> dict[str, Any]:
     from markupsafe import Markup
 
-    from metier.pages import pictures
+    from metier.reporting import figures
 
     curves = []
     for folder in sorted(log.parent.name for log in (run.folder / "train").glob("*/log.jsonl")):
         if rows := training_log(run, f"train/{folder}"):
-            curves.append(Markup(pictures.loss_curve(rows, f"Training, {folder}")))
+            curves.append(Markup(figures.loss_curve(rows, f"Training, {folder}")))
     return {
         "name": "/".join(run.folder.resolve().parts[-2 if _of_several(run) else -1 :]),
         "run_folder": run.folder,
@@ -196,7 +198,7 @@ def meaning(verdict: dict[str, Any]) -> str:
         "baseline where there is one; what had to be kept is kept."
     )
     said += f" On {listed(others)} that is not shown." if others else ""
-    forgotten = [entry["name"] for entry in verdict["keep"] if entry["state"] == forgetting.FORGOTTEN]
+    forgotten = [entry["name"] for entry in verdict["keep"] if entry["state"] == retention.FORGOTTEN]
     return said + (f" On {listed(forgotten)}, where no margin is set, it is worse than before." if forgotten else "")
 
 
@@ -233,14 +235,14 @@ def _five(verdict: dict[str, Any]) -> list[dict[str, str]]:
             "note": f"{say_p(first['p_holm'])}",
         },
     ]
-    state, note = forgetting.box(verdict["keep"])
+    state, note = retention.box(verdict["keep"])
     return [*boxes, {"label": "what it knew before", "figure": state, "note": note}]
 
 
 def _benchmark(run: Run, entry: dict[str, Any]) -> dict[str, Any]:
     from markupsafe import Markup
 
-    from metier.pages import pictures
+    from metier.reporting import figures
 
     name, labels = entry["name"], run.result(f"evaluate/tuned/{entry['name']}")["labels"]
     base, tuned = (read_answers(run, who, name) for who in ("base", "tuned"))
@@ -255,9 +257,9 @@ def _benchmark(run: Run, entry: dict[str, Any]) -> dict[str, Any]:
         ("tuned", entry["tuned"]),
     ]
     share = entry["unit"] == "share"
-    picture = pictures.intervals(rows, f"{entry['metric']} on {name}, with 95 % intervals", share)
+    picture = figures.intervals(rows, f"{entry['metric']} on {name}, with 95 % intervals", share)
     few = 2 <= len(labels) <= MOST_LABELS
-    table = pictures.confusion(confusion(tuned, labels), labels, f"Answers of the tuned model on {name}") if few else ""
+    table = figures.confusion(confusion(tuned, labels), labels, f"Answers of the tuned model on {name}") if few else ""
     return {
         "entry": entry,
         "picture": Markup(picture),

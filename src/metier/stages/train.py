@@ -8,13 +8,15 @@ from typing import Any
 
 import pyarrow as pa
 
-from metier import processes
-from metier.engine import weights
+from metier.engine.models import weights
+from metier.engine.training.context import Lesson
 from metier.errors import UserError
-from metier.methods import Lesson, of_datasets
-from metier.recipe import QUICK_QUESTIONS
-from metier.runs import Run, file_sha256, fingerprint
-from metier.stages._context import check_context
+from metier.evaluation.context_check import check_context
+from metier.methods import of_datasets
+from metier.recipes.schema import QUICK_QUESTIONS
+from metier.runs import distributed
+from metier.runs.files import file_sha256, fingerprint
+from metier.runs.run import Run
 
 VERSION = 3
 
@@ -26,9 +28,9 @@ def train(run: Run) -> dict[str, Any]:
     rows_sha256, valid_sha256 = (file_sha256(run.folder / "curate" / f"{side}.parquet") for side in ("train", "valid"))
     benchmarks = {benchmark.name: benchmark for benchmark in run.recipe.build_benchmarks()}
     asking = {name: [benchmark.prompt, benchmark.template, benchmark.shots] for name, benchmark in benchmarks.items()}
-    if processes.first():  # what is downloaded is there before the others look
+    if distributed.first():  # what is downloaded is there before the others look
         weights.folder(run.recipe.model, run.progress.say)
-    processes.wait()
+    distributed.wait()
     model_folder = weights.folder(run.recipe.model, run.progress.say)
     model_sha256 = weights.sha256(model_folder)
     run.lock(model={"name": run.recipe.model, "sha256": model_sha256})
@@ -45,9 +47,9 @@ def train(run: Run) -> dict[str, Any]:
             run.progress.say(f"train: {name} done before")
         else:
             started = time.monotonic()
-            if processes.first():
+            if distributed.first():
                 _clear_stale(folder, inputs)
-            processes.wait()
+            distributed.wait()
             mine, held_out = (of_datasets(table, method.reads) for table in (rows, valid))
             if not len(mine):
                 raise UserError(
@@ -57,15 +59,15 @@ def train(run: Run) -> dict[str, Any]:
             cost = method.train(
                 Lesson(mine, held_out, benchmarks, run.recipe.model, adapter, folder, run.recipe.seed, run.progress)
             )
-            processes.wait()
+            distributed.wait()
             sha256 = file_sha256(weights.adapter_file(folder / "adapter"))
             took = cost.get("seconds_before", 0.0) + time.monotonic() - started
             done = {**cost, "adapter_sha256": sha256, "seconds": round(took, 1)}
             run.seal(stage, inputs, done, *_files(run, folder), *_files(run, folder / "adapter"))
         # Only now: a kill between the seal and here leaves checkpoints behind, and the next call removes them.
-        if processes.first():
+        if distributed.first():
             shutil.rmtree(folder / "checkpoints", ignore_errors=True)
-        processes.wait()
+        distributed.wait()
         seconds = round(result["seconds"] + done["seconds"], 1)
         adapter, result = folder / "adapter", {**done, "adapter": f"{stage}/adapter", "seconds": seconds}
     assert adapter is not None, "a recipe without methods is refused before"
@@ -75,7 +77,7 @@ def train(run: Run) -> dict[str, Any]:
 
 def _check_context(run: Run, rows: pa.Table) -> None:
     """Raises `Problems` where questions or rows are longer than what the model reads at once."""
-    from metier.engine.model import tokens_only
+    from metier.engine.models.model import tokens_only
 
     most = QUICK_QUESTIONS if run.recipe.quick else 0
     judging = [*run.recipe.build_benchmarks(), *(benchmark for benchmark, _ in run.recipe.build_keep())]

@@ -1,0 +1,272 @@
+"""The command line: a short function per verb. Nothing heavy is imported before a verb needs it."""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from metier.cli import failures
+from metier.cli.output import check_text, finish, say, tell
+from metier.cli.resolve import checked, load_recipe, not_spread, read_alone, recipe_or_run, recipe_target, run_stages
+from metier.cli.stopping import Stops
+from metier.errors import UserError, shown
+from metier.runs import terminal
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    help="Teach an open language model a trade, and prove that it learned it.",
+)
+
+FIX = 3  # 0: done, or SHIP; 1: our bug, with its traceback; 2: HOLD
+
+RecipeFile = Annotated[
+    Path | None, typer.Argument(help="A recipe (YAML). Left out: ICD-10-CM coding, which needs no data.")
+]
+Target = Annotated[Path | None, typer.Argument(help="A recipe (YAML) or the folder of a run. Left out: as for run.")]
+Folder = Annotated[Path, typer.Argument(help="The folder of a run.")]
+IndustryName = Annotated[str | None, typer.Option("--industry", help="A pack's name, or a path to its Python file.")]
+Changes = Annotated[list[str] | None, typer.Option("--set", help="Change the recipe: key=value, a.b=value.")]
+Out = Annotated[Path | None, typer.Option("--out", help="The run's folder; if left out runs/NAME, or runs/NAME-seeds.")]
+Quick = Annotated[bool, typer.Option("--quick", help="A smoke run: few rows, same path, no verdict.")]
+Json = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
+
+
+@app.command()
+def run(
+    recipe: RecipeFile = None,
+    industry: IndustryName = None,
+    set_: Changes = None,
+    out: Out = None,
+    quick: Quick = False,
+    seeds: Annotated[int, typer.Option("--seeds", help="So many trainings, each with a seed of its own.")] = 1,
+    json_: Json = False,
+) -> None:
+    """Everything: curate, train, evaluate, report. Goes on where a killed run stopped."""
+    if seeds != 1:
+        from metier.experiments.seeds import seeds as run_seeds
+
+        not_spread()
+        folder, loaded = recipe_target(recipe, industry, set_, out, quick, "-seeds")
+        checked(loaded)
+        finish((folder, run_seeds(loaded, folder, seeds)), json_)
+        return
+    finish(
+        run_stages(recipe_target(recipe, industry, set_, out, quick), ["curate", "train", "evaluate", "report"]), json_
+    )
+
+
+@app.command()
+def curate(
+    target: Target = None,
+    industry: IndustryName = None,
+    set_: Changes = None,
+    out: Out = None,
+    quick: Quick = False,
+    on: Annotated[str, typer.Option("--on", help="local, or ray: row-wise steps over a Ray cluster.")] = "local",
+    json_: Json = False,
+) -> None:
+    """Read, clean, split; and say whether the rows represent the work."""
+    from metier.data import pipeline
+
+    mappers = {"local": lambda: pipeline.in_batches, "ray": _ray}
+    if on not in mappers:
+        raise UserError(f"Rows cannot be curated on {shown(on)}. Use local or ray.")
+    say(run_stages(recipe_or_run(target, industry, set_, out, quick), ["curate"], mapper=mappers[on]())[1], json_)
+
+
+@app.command()
+def prove(
+    recipe: Annotated[Path, typer.Argument(help="A recipe (YAML).")],
+    set_: Changes = None,
+    out: Annotated[Path, typer.Option("--out", help="The folder for all its runs.")] = Path("runs/prove"),
+    rows: Annotated[int, typer.Option("--rows", help="Budget of the drawn arms; 0: half the rows.")] = 0,
+    tokens: Annotated[int, typer.Option("--tokens", help="Tokens of each training; 0: those of the smallest arm.")] = 0,
+    seeds: Annotated[int, typer.Option("--seeds", help="Trainings of each arm; at least 3.")] = 3,
+    json_: Json = False,
+) -> None:
+    """Does curation help? Arms of the same tokens, raw to fully curated, by the paired test."""
+    from metier.experiments.ablate import prove as run_arms
+
+    found = run_arms(checked(load_recipe(recipe, None, set_, False)), out, rows, tokens, seeds)
+    tell(found, "\n".join(found["sentences"]), json_)
+
+
+@app.command()
+def train(folder: Folder, json_: Json = False) -> None:
+    """Train an adapter on a run's rows."""
+    say(run_stages((folder, None), ["train"])[1], json_)
+
+
+@app.command()
+def evaluate(folder: Folder, json_: Json = False) -> None:
+    """Ask base and tuned model the same questions."""
+    say(run_stages((folder, None), ["evaluate"])[1], json_)
+
+
+@app.command()
+def report(folder: Folder, json_: Json = False) -> None:
+    """Judge the answers and write report.html."""
+    finish(run_stages((folder, None), ["report"]), json_)
+
+
+@app.command()
+def check(
+    recipe: RecipeFile = None,
+    industry: IndustryName = None,
+    set_: Changes = None,
+    quick: Quick = False,
+    json_: Json = False,
+) -> None:
+    """Find every problem of a recipe at once, and show what the model would read and learn. Trains nothing."""
+    from metier.experiments.dry_run import check as look
+
+    found = look(load_recipe(recipe, industry, set_, quick))
+    tell(found, check_text(found), json_)
+
+
+@app.command()
+def new(
+    name: Annotated[str, typer.Argument(help="The new folder, which will hold recipe.yaml.")],
+    from_: Annotated[Path, typer.Option("--from", help="A folder of your tables (CSV, JSONL, Parquet) or documents.")],
+    industry: IndustryName = None,
+    json_: Json = False,
+) -> None:
+    """Start a recipe on your own files. What it could not know stands in the recipe as questions."""
+    from metier.recipes.scaffold.new import new as start
+
+    found = start(name, from_, industry)
+    if not json_:
+        found["questions"] = "".join(f"\n- {question}" for question in found["questions"])
+    say(found, json_)
+
+
+@app.command("list")
+def list_(
+    kind: Annotated[
+        str | None,
+        typer.Argument(help="industries, datasets, formats, shapes, steps, methods, benchmarks, scorers, metrics"),
+    ] = None,
+    json_: Json = False,
+) -> None:
+    """What there is of a kind; without one, the kinds."""
+    from metier.recipes import plugins
+
+    if kind is None:
+        rows = [{"name": known, "what": ", ".join(plugins.names(known))} for known in plugins.KINDS]
+    else:
+        names = plugins.names(_kind(kind))
+        rows = [{"name": name, "what": _first_line(plugins.about(_kind(kind), name))} for name in names]
+    tell(rows, "\n".join(f"{row['name']:<18} {row['what']}" for row in rows), json_)
+
+
+@app.command()
+def show(kind: Annotated[str, typer.Argument()], name: Annotated[str, typer.Argument()], json_: Json = False) -> None:
+    """One plug-in: what it does, its settings and their defaults."""
+    from metier.recipes import plugins
+
+    found, what = plugins.find(_kind(kind), name), plugins.about(_kind(kind), name)
+    settings = [
+        dict(zip(("name", "type", "default", "what"), row, strict=True)) for row in plugins.settings_help(found)
+    ]
+    lines = [f"{name}: {what}\n"]
+    lines += [f"  {row['name']}: {row['type']} = {row['default']!r}\n      {row['what']}" for row in settings]
+    tell({"name": name, "what": what, "settings": settings}, "\n".join(lines), json_)
+
+
+@app.command()
+def compare(first: Folder, second: Folder, json_: Json = False) -> None:
+    """Two runs on the same questions, by the paired test."""
+    from metier.experiments.compare import compare as pair
+
+    with read_alone(first, second):
+        found = pair(first, second)
+    tell(found, "\n".join(row["sentence"] for row in found["benchmarks"]), json_)
+
+
+@app.command()
+def export(
+    folder: Folder,
+    to: Annotated[str, typer.Option("--to", help="merged or lm-eval")],
+    out: Annotated[Path, typer.Option("--out", help="A new folder.")],
+    json_: Json = False,
+) -> None:
+    """A finished run for other programs: merged weights, or tasks for lm-evaluation-harness."""
+    from metier.export.export import export as write
+    from metier.runs.progress import Progress
+    from metier.runs.run import saved_run
+
+    with read_alone(folder):
+        found = write(saved_run(folder, Progress()), to, out)
+    say(found, json_)
+
+
+@app.command("check-lm-eval")
+def check_lm_eval(folder: Folder, out: Folder, json_: Json = False) -> None:
+    """Hold what lm-evaluation-harness found on the exported tasks against our own answers."""
+    from metier.export.verify_lm_eval import check_lm_eval as join
+    from metier.runs.progress import Progress
+    from metier.runs.run import saved_run
+
+    with read_alone(folder):
+        found = join(saved_run(folder, Progress()), out)
+    tell(found, "\n".join(row["sentence"] for row in found["checks"]), json_)
+
+
+def main() -> None:
+    """Run a verb; what the user can fix ends in one message and exit code 3."""
+    stops = Stops()
+    stops.listen()
+    try:
+        code = stops.during(_verb)
+    except BaseException as error:  # also what a plug-in raises to end the program
+        code = FIX
+        if isinstance(error, KeyboardInterrupt | typer.Abort):
+            stops.asked = True
+        if not stops.asked:  # behind a signal every error is what the signal broke
+            if (message := failures.explained(error)) is None:
+                raise
+            terminal.complain(message)
+    sys.exit(stops.end(code))
+
+
+def _verb() -> int:
+    """The exit code of the verb that the command line names. Not typer's own loop: it has codes of its own for what is
+    stopped by a signal or has no reader."""
+    terminal.prepare()
+    words = sys.argv[1:]
+    for word in words:
+        if not word.isascii() and any("\ud800" <= letter <= "\udfff" for letter in word):
+            raise UserError(f"The argument {shown(word)} is not written in UTF-8. Rename the file, or type it again.")
+    command = typer.main.get_command(app)
+    code = 0
+    try:
+        with command.make_context("metier", words) as context:
+            command.invoke(context)
+    except typer.Exit as done:
+        code = done.exit_code
+    sys.stdout.flush()  # here, where a full disk can still be told
+    return code
+
+
+def _ray() -> Any:
+    from metier.data import ray
+
+    return ray.mapper
+
+
+def _kind(kind: str) -> str:
+    from metier.errors import nearest
+    from metier.recipes import plugins
+
+    for known in plugins.KINDS:
+        if kind in (known, plugins.singular(known)):
+            return known
+    raise UserError(f"There is no kind {shown(kind)}.{nearest(kind, plugins.KINDS)}")
+
+
+def _first_line(text: str) -> str:
+    return text.splitlines()[0] if text else ""

@@ -1,0 +1,83 @@
+"""The last lines of a verb, for people or as JSON."""
+
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from metier.runs.terminal import out, out_json
+
+HOLD = 2
+"""The exit code of a verdict that is not SHIP."""
+BUSY = 0.25
+"""Share of the cores from which on `check` says that its estimate was taken on a busy machine."""
+
+
+def finish(done: tuple[Path, Any], as_json: bool) -> None:
+    """The last lines: reasons, verdict, and where the report is. HOLD is exit code 2."""
+    folder, verdict = done
+    if as_json:
+        out_json(verdict)
+    else:
+        out("\n" + "\n".join(f"- {reason}" for reason in verdict["reasons"]))
+        if one := verdict.get("averaged"):
+            page = (folder / "averaged" / "report.html").resolve()
+            out(f"\nThe {len(verdict['seeds'])} trainings averaged into one model: {one['decision']}   {page}")
+        out(f"\n{verdict['decision']}   {(folder / 'report.html').resolve()}")
+    if verdict["decision"] == "HOLD":
+        raise typer.Exit(HOLD)
+
+
+def say(result: Any, as_json: bool) -> None:
+    """A result, key by key."""
+    tell(result, "\n".join(f"{key}: {value}" for key, value in result.items()), as_json)
+
+
+def tell(result: Any, text: str, as_json: bool) -> None:
+    """A result, in words or as JSON."""
+    if as_json:
+        out_json(result)
+    else:
+        out(text)
+
+
+def _visible(groups: int, gain: float | None, alike: float | None) -> str:
+    if gain is None or alike is None:
+        return f"the test can show no gain: its {groups} groups are too few to test (docs/verdict.md). Add some."
+    seen = f"the test can show a gain of {100 * gain:.1f} points (four times in five)"
+    clustered = f", or {100 * alike:.1f} where all answers in one of its {groups:,} groups are alike"
+    return seen + (clustered if alike > gain else "")
+
+
+def check_text(found: dict[str, Any]) -> str:
+    """What `metier check` found, for people."""
+    lines = [f"The recipe is good. {found['train']:,} rows to train on, {found['questions']:,} questions to ask."]
+    lines += [f"  {name} reads {count:,} rows in all." for name, count in found["rows_read"].items()]
+    lines += [f"  {name}: {_visible(**visible)}" for name, visible in found["smallest_visible"].items()]
+    lines += [
+        f"  {name}: {count:,} questions are longer than the model's context and will lose their beginning"
+        for name, count in found["truncated"].items()
+    ]
+    share = min(found["busy"], 1)
+    busy = f" Its cores were {share:.0%} busy in the minute before; idle, it is faster." if share >= BUSY else ""
+    lines += [f"Estimated on this machine: {found['minutes']:.0f} minutes, {found['memory_mb']:,} MB.{busy}", ""]
+    if files := found["python_files_run"]:
+        lines[-1:] = [
+            "The recipe names Python files, which were run (see SECURITY.md):",
+            *map("  {}".format, files),
+            "",
+        ]
+    for example in found["examples"]:
+        lines += [
+            f"A row of '{example['task']}' as the model reads it; the loss is on what stands between [[ and ]]:",
+            f"{_shortened(example['prompt'])}[[{_shortened(example['target'])}]]",
+            "",
+        ]
+    return "\n".join(lines).rstrip()
+
+
+def _shortened(text: str, most: int = 800) -> str:
+    """A long text by its two ends; the JSON has the whole."""
+    left_out = len(text) - most
+    half = most // 2
+    return text if left_out <= 0 else f"{text[:half]} [... {left_out:,} characters, --json has them ...] {text[-half:]}"

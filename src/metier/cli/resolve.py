@@ -1,0 +1,108 @@
+"""Which run a verb is about, and its stages."""
+
+import fcntl
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from metier.errors import Problems, UserError
+from metier.runs.lock import BUSY, alone
+
+
+def load_recipe(path: Path | None, industry: str | None, changes: list[str] | None, quick: bool) -> Any:
+    """The recipe of a file, a pack or the default, with what the command line changes. Raises `Problems`."""
+    from metier.recipes.schema import load
+
+    return load(path, industry, [*(changes or []), *(["quick=true"] if quick else [])])
+
+
+def recipe_target(
+    path: Path | None,
+    industry: str | None,
+    changes: list[str] | None,
+    out: Path | None,
+    quick: bool,
+    ending: str = "",
+) -> tuple[Path, Any]:
+    """(the run's folder, its recipe). The folder is named after the file, its folder where it is `recipe.yaml`, or the
+    industry."""
+    recipe = load_recipe(path, industry, changes, quick)
+    name = path.stem if path else Path(recipe.industry).stem
+    if path and name == "recipe":
+        name = path.resolve().parent.name
+    return out or Path("runs") / f"{name}{'-quick' if quick else ''}{ending}", recipe
+
+
+def recipe_or_run(
+    target: Path | None, industry: str | None, changes: list[str] | None, out: Path | None, quick: bool
+) -> tuple[Path, Any]:
+    """(folder, recipe), where the recipe of a run that is there is None. Raises `UserError` where that is to change."""
+    if target and target.is_dir():
+        if industry or changes or out or quick:
+            raise UserError(
+                f"{target} is a run, whose recipe stands. --industry, --set, --out and --quick are for a recipe file."
+            )
+        return target, None
+    return recipe_target(target, industry, changes, out, quick)
+
+
+def not_spread() -> None:
+    """Raises `UserError` where several processes were started for a verb that one does."""
+    from metier.runs import distributed
+
+    if distributed.count() > 1:
+        raise UserError("Only `metier train RUN` runs on several processes. Call the other verbs without torchrun.")
+
+
+def run_stages(target: tuple[Path, Any], names: list[str], **settings: Any) -> tuple[Path, Any]:
+    """Run the named stages on a run's folder; returns the folder and the last result."""
+    from metier.runs import run as runs
+    from metier.runs.progress import Progress
+
+    folder, recipe = target
+    if names != ["train"]:
+        not_spread()
+    saved = recipe is None
+    recipe = checked(recipe or runs.load_saved(folder))
+    result: Any = None
+    with alone(folder):
+        run_ = runs.saved_run(folder, Progress()) if saved else runs.open_run(folder, recipe, Progress())
+        if (of := run_.locked().get("averaged")) and set(names) & {"curate", "train"}:
+            raise UserError(
+                f"{folder} holds the mean of trainings ({', '.join(of)}), which has no training of its own. Work on "
+                f"those, and call `metier run --seeds {len(of)}` again."
+            )
+        for name in names:
+            stage: Callable[..., Any] = getattr(import_module(f"metier.stages.{name}"), name)
+            result = stage(run_, **settings)
+    return folder, result
+
+
+@contextmanager
+def read_alone(*folders: Path) -> Iterator[None]:
+    """Hold runs against a process that works on them, while they are read. Others may read them too.
+
+    Raises `UserError` where one is at work.
+    """
+
+    with ExitStack() as held:
+        for folder in {folder.resolve(): folder for folder in folders}.values():
+            if not (folder / BUSY).is_file():  # nobody ever worked on it here
+                continue
+            stream = held.enter_context(open(folder / BUSY))
+            try:
+                fcntl.flock(stream, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise UserError(f"Another process is at work on {folder}. Call again when it has finished.") from error
+        yield
+
+
+def checked(recipe: Any) -> Any:
+    """The recipe, if it is good. Raises `Problems`."""
+    from metier.recipes import checks
+
+    if problems := checks.check(recipe):
+        raise Problems(problems)
+    return recipe

@@ -1,0 +1,1 @@
+"""File formats: one file each, a path in, rows as plain dictionaries out."""

@@ -1,0 +1,1 @@
+"""Do the training rows represent the work? GO, CAUTION or NO-GO before a fine-tune."""

@@ -1,0 +1,48 @@
+"""Steps that clean rows: one file each, rows in, kept and dropped rows out, every drop with its reason.
+
+A step is a dataclass `Step` whose fields are its settings, with `apply(rows, around) -> Sifted` and, where settings can
+be wrong, `problems() -> list[str]`. Class attributes say how it may be run: `rowwise = True` where each row is judged
+by itself, so that rows may come in batches of any size; `version`, to be raised when the same rows would come out
+differently; `reads_benchmarks = True` where the outcome hangs on the recipe's test questions.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow as pa
+
+from metier.data import arrow_store
+
+
+@dataclass
+class Sifted:
+    """What a step kept and what it dropped; `dropped` has the further column `reason`."""
+
+    kept: pa.Table
+    dropped: pa.Table
+    notes: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class Surroundings:
+    """What a step may need besides the rows."""
+
+    seed: int
+    benchmarks: list[Any]
+    benchmarks_print: str = ""
+    """Changes when a question of a benchmark does."""
+    kept: dict[str, Any] = field(default_factory=dict)
+    """What a step makes once and uses for every batch of rows."""
+
+
+def sift(rows: pa.Table, reasons: list[str | None], **notes: Any) -> Sifted:
+    """Keep the rows whose reason is None. One reason a row, in order."""
+    if all(reason is None for reason in reasons):
+        empty = rows.slice(0, 0).append_column("reason", pa.array([], pa.string()))
+        return Sifted(rows, empty, notes)
+    keep = pa.array([reason is None for reason in reasons], pa.bool_())
+    drop = pa.array([reason is not None for reason in reasons], pa.bool_())
+    why = pa.array([reason for reason in reasons if reason is not None], pa.string())
+    return Sifted(
+        arrow_store.filtered(rows, keep), arrow_store.filtered(rows, drop).append_column("reason", why), notes
+    )

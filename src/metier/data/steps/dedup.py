@@ -1,0 +1,189 @@
+"""Drop rows that say the same or nearly the same as another row, and rows whose label is contradicted."""
+
+from collections import Counter, defaultdict
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from metier.data.kernels.folding import foldable
+from metier.data.kernels.minhash import near_duplicates
+from metier.data.kernels.words import GOLD
+from metier.data.step import Sifted, Surroundings, sift
+from metier.data.steps._compared import beside, compared
+from metier.recipes.settings import outside
+
+SHOWN = 20
+"""Families and contradictions listed in the notes, the largest first."""
+LABELS, LABEL_CHARACTERS = 3, 60
+"""Labels that the reason of a contradiction shows, and how much of each: they may be whole answers, and hundreds."""
+
+
+@dataclass
+class Step:
+    """Exact duplicates by normalised text (case, punctuation and spaces aside), and near-duplicates by the share of
+    common five-word runs (MinHash finds them, the share itself is then worked out for every pair).
+
+    Of two such rows a held-out row stays, else the one that `keeper` says. Rows of two tasks, with two labels, or with
+    another hypothesis, product or answer beside the text are never near-duplicates of each other.
+    """
+
+    threshold: float = 0.85
+    """Share of common word runs (Jaccard) from which two rows count as the same. Lower drops more; 1 is exact only."""
+    keeper: str = "first"
+    """Which row of a cluster stays: the `first` or the `longest`."""
+    contradictions: str = "drop"
+    """What happens to a text that carries two labels: `drop` all its rows, or `keep` them all."""
+    drop: bool = True
+    """Off keeps all rows and makes each cluster one group, so that `split` leaves it on one side."""
+    alarm: float = 0.3
+    """Share of a dataset's rows from which dropping them is said aloud: data of one template look like duplicates."""
+
+    version = 2
+
+    def apply(self, rows: pa.Table, around: Surroundings) -> Sifted:
+        texts = foldable(compared(rows, around.benchmarks))
+        tasks, labels = _codes(rows["task"]), _codes(rows["label"])
+        aside = _numbered(beside(rows, around.benchmarks))
+        apart = (tasks * (labels.max(initial=0) + 1) + labels) * (aside.max(initial=0) + 1) + aside
+        order = self._order(rows)
+        found = near_duplicates(texts, self.threshold, apart, order, around.seed)
+        # The same text may be a row of two tasks, each with its own label.
+        _, exact = np.unique(found.exact + tasks.astype(np.uint64) * GOLD, return_inverse=True)
+        torn = {text: _differing(said) for text, said in _contradicted(exact, labels, rows["label"]).items()}
+        first = _first(exact, order)
+        # A threshold of 1 asks for exact copies alone.
+        near = found.centre if self.threshold < 1 else np.full(len(rows), -1)
+        centre = np.where(first == np.arange(len(rows)), near, first)
+        contradicted = np.isin(exact, list(torn)) & (self.contradictions == "drop")
+        notes = {"contradictory_texts": len(torn), **self._notes(rows, centre, first, found)}
+        notes["alarms"] = self._alarms(rows["source"].to_pylist(), centre >= 0, contradicted) if self.drop else []
+        if not self.drop:
+            return Sifted(
+                _grouped(rows, centre), rows.slice(0, 0).append_column("reason", pa.array([], pa.string())), notes
+            )
+        reasons: list[str | None] = [None] * len(rows)
+        ids = rows["id"].to_pylist()
+        for row in np.flatnonzero(contradicted | (centre >= 0)).tolist():
+            reasons[row] = self._reason(row, ids, exact, torn, centre, first, found)
+        return sift(rows, reasons, **notes)
+
+    def _reason(
+        self, row: int, ids: Any, exact: Any, torn: dict[int, str], centre: Any, first: Any, found: Any
+    ) -> str | None:
+        if (known := torn.get(int(exact[row]))) is not None:
+            return None if self.contradictions == "keep" else known
+        if first[row] != row:
+            return f"same text as {ids[first[row]]}"
+        if centre[row] >= 0:
+            return f"{found.similarity[row]:.0%} of its word runs are those of {ids[centre[row]]}"
+        return None
+
+    def _order(self, rows: pa.Table) -> np.ndarray:
+        """The best to keep first: held-out rows win, so that no duplicate leaks; then the longest, or the first."""
+        trains = ~np.asarray(pc.fill_null(pc.equal(rows["split"], "valid"), False).to_numpy(), bool)
+        if self.keeper == "longest":
+            return np.lexsort((np.arange(len(rows)), -pc.binary_length(rows["text"]).to_numpy(), trains))
+        return np.lexsort((np.arange(len(rows)), trains))
+
+    def _notes(self, rows: pa.Table, centre: np.ndarray, first: np.ndarray, found: Any) -> dict[str, Any]:
+        gone = centre >= 0
+        copies = int((first != np.arange(len(rows))).sum())
+        ids, texts = rows["id"], rows["text"]
+        families = [
+            {"kept": ids[row].as_py(), "rows": count + 1, "begins": texts[row].as_py()[:120]}
+            for row, count in Counter(centre[gone].tolist()).most_common(SHOWN)
+            if count >= 1
+        ]
+        pairs = {"pairs_looked_at": found.pairs_guessed, "pairs_verified": found.pairs_verified}
+        return {"exact": copies, "near": int(gone.sum()) - copies, **pairs, "families": families}
+
+    def _alarms(self, datasets: list[str], copies: np.ndarray, contradicted: np.ndarray) -> list[str]:
+        """What is said aloud of datasets that lose many rows."""
+        advice = {
+            "are (near-)duplicates. If its texts share a template, raise `threshold`, or set `drop: false` to keep "
+            "them in one group.": copies & ~contradicted,
+            "have a text that carries several labels. If these answer different questions, name the benchmark that "
+            "asks them; if they are the annotators' doubts, set `contradictions: keep`.": contradicted,
+        }
+        found = []
+        for what, gone in advice.items():
+            lost = Counter(dataset for dataset, is_gone in zip(datasets, gone, strict=True) if is_gone)
+            for dataset, total in Counter(datasets).items():
+                if lost[dataset] > self.alarm * total:
+                    found.append(f"{lost[dataset] / total:.0%} of the rows of '{dataset}' {what}")
+        return found
+
+    def problems(self) -> list[str]:
+        found = [] if 0.5 <= self.threshold <= 1 else [f"threshold: use a share from 0.5 to 1, not {self.threshold}."]
+        found += outside(self, alarm=(0, 1))
+        for name, known in (("contradictions", ("drop", "keep")), ("keeper", ("first", "longest"))):
+            if getattr(self, name) not in known:
+                found.append(f"{name}: use {' or '.join(known)}, not {getattr(self, name)}.")
+        return found
+
+
+def _numbered(keys: Any) -> np.ndarray:
+    """Equal keys -> equal numbers."""
+    known: dict[Any, int] = {}
+    return np.array([known.setdefault(key, len(known)) for key in keys], np.int64)
+
+
+def _codes(column: pa.ChunkedArray) -> np.ndarray:
+    """(rows,) a number for each different value, null among them."""
+    encoded = column.combine_chunks().dictionary_encode(null_encoding="encode")
+    codes: np.ndarray = encoded.indices.to_numpy(zero_copy_only=False).astype(np.int64)
+    return codes
+
+
+def _contradicted(exact: np.ndarray, codes: np.ndarray, labels: pa.ChunkedArray) -> dict[int, set[str]]:
+    """Text -> its labels, where it has more than one."""
+    said = labels.is_valid().to_numpy()
+    labelled = np.flatnonzero(said)
+    width = int(codes.max(initial=0)) + 1
+    pairs, place = np.unique(exact[labelled] * width + codes[labelled], return_index=True)
+    texts, counts = np.unique(pairs // width, return_counts=True)
+    torn = texts[counts > 1]
+    found: dict[int, set[str]] = defaultdict(set)
+    for position in labelled[place[np.isin(pairs // width, torn)]].tolist():
+        found[int(exact[position])].add(labels[position].as_py())
+    return dict(found)
+
+
+def _differing(labels: set[str]) -> str:
+    shown = [label if len(label) <= LABEL_CHARACTERS else f"{label[:LABEL_CHARACTERS]}..." for label in sorted(labels)]
+    more = f" and {len(labels) - LABELS} more" if len(labels) > LABELS else ""
+    return f"same text with {len(labels)} labels: {', '.join(shown[:LABELS])}{more}"
+
+
+def _first(exact: np.ndarray, order: np.ndarray) -> np.ndarray:
+    """For each row the row of the same text that comes first in keeper order."""
+    chosen = np.full(exact.max(initial=-1) + 1, -1, np.int64)
+    chosen[exact[order[::-1]]] = order[::-1]
+    return chosen[exact]
+
+
+def _grouped(rows: pa.Table, centre: np.ndarray) -> pa.Table:
+    """Each cluster in one group, and groups that share a cluster joined (scipy's connected components)."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    groups = rows["group"].to_pylist()
+    numbers = _numbered((g,) if g is not None else i for i, g in enumerate(groups))
+    members = np.flatnonzero(centre >= 0)
+    edges = (np.ones(len(members)), (numbers[members], numbers[centre[members]]))
+    size = int(numbers.max(initial=-1)) + 1
+    _, joined = connected_components(coo_array(edges, (size, size)), directed=False)
+    sizes = np.bincount(joined[numbers]) if len(rows) else np.zeros(0)
+    name: dict[int, str] = {}
+    for group, part in zip(groups, joined[numbers].tolist(), strict=True):
+        if group is not None:
+            name.setdefault(part, group)
+    ids, out = rows["id"].to_pylist(), []
+    for position, part in enumerate(joined[numbers].tolist()):
+        alone = groups[position] is None and sizes[part] == 1
+        out.append(None if alone else name.setdefault(part, f"cluster of {ids[position]}"))
+    at = rows.schema.get_field_index("group")
+    return rows.set_column(at, rows.schema.field(at), pa.array(out, pa.string()))

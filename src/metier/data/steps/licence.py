@@ -1,0 +1,164 @@
+"""Stop the run at rows that nobody has shown may be trained on."""
+
+import re
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow as pa
+
+from metier.data.step import Sifted, Surroundings, sift
+from metier.errors import Problems
+
+ATTRIBUTION = "name the authors and the licence wherever the data or a copy of them are passed on"
+SHARE_ALIKE = "data derived from these rows must be passed on under the same terms"
+RESEARCH_ONLY = "no commercial use of the rows; ask the rights' holder before a commercial use of the model"
+
+# Our spelling -> (pattern over a squeezed spelling, obligation). Only a whole match counts: "MIT for the code, texts on
+# request" is no MIT licence.
+PERMISSIVE: dict[str, tuple[str, str]] = {
+    "MIT": (r"(the-)?mit", ATTRIBUTION),
+    "Apache-2.0": (r"(the-)?apache(-v)?-?2(\.0)?", ATTRIBUTION),
+    "BSD": (r"(0bsd|bsd(-[0-4])?(-clause)?(-(clear|patent|simplified|new))?)", ATTRIBUTION),
+    "ISC": (r"isc", ATTRIBUTION),
+    "ODC-By-1.0": (r"odc-by(-1\.0)?", ATTRIBUTION),
+    "CDLA-Permissive": (r"cdla-permissive(-[12]\.0)?", ATTRIBUTION),
+    "CC0-1.0": (r"(cc-?0|cc-zero|creative-commons-zero)(-1\.0)?(-universal)?", ""),
+    "Unlicense": (r"(the-)?unlicense", ""),
+    "PDDL-1.0": (r"(odc-)?pddl(-1\.0)?", ""),
+    "public-domain": (r"(us-)?(public-domain|government-works?|works?-of-the-us(-federal)?-government)", ""),
+    "proprietary": (r"proprietary", "the user's own: that it may be used is the user's word"),
+    "CDLA-Sharing-1.0": (r"cdla-sharing(-1\.0)?", SHARE_ALIKE),
+    "ODbL-1.0": (r"(odc-)?odbl(-1\.0)?", SHARE_ALIKE),
+}
+# The ports that SPDX lists. Any other ending makes a licence unknown.
+PORTS = "at|au|de|fr|igo|jp|nl|uk|us"
+CREATIVE_COMMONS = re.compile(rf"cc-by((?:-(?:nc|nd|sa))*)(?:-[1-4]\.[0-9](?:-(?:{PORTS}))?)?")
+LONG_NAMES = {
+    "creative-commons": "cc",
+    "attribution": "by",
+    "non-commercial": "nc",
+    "noncommercial": "nc",
+    "no-derivatives": "nd",
+    "noderivatives": "nd",
+    "share-alike": "sa",
+    "sharealike": "sa",
+}
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What a licence asks for; `refused` says why rows under it may not be trained on."""
+
+    obligations: tuple[str, ...] = ()
+    refused: str | None = None
+
+
+UNKNOWN = Judged(refused="not a licence known here")
+
+
+@dataclass
+class Step:
+    """Stop at a licence that is unknown or forbids training; nothing is dropped, and nothing passes unseen."""
+
+    allow: list[str] = field(default_factory=list)
+    """Licences that you answer for yourself, each as it stands in the rows."""
+    intended_use: str = "research"
+    """`research`, or `commercial`: then rows for non-commercial use stop the run too."""
+
+    version = 1
+
+    def apply(self, rows: pa.Table, around: Surroundings) -> Sifted:
+        counts = Counter(zip(rows["source"].to_pylist(), rows["licence"].to_pylist(), strict=True))
+        licences = Counter(rows["licence"].to_pylist())
+        judged = {licence: self._judge(licence) for licence in licences}
+        refused: dict[str, list[str]] = defaultdict(list)
+        for (dataset, licence), count in sorted(counts.items()):
+            if why := judged[licence].refused:
+                refused[dataset].append(f"{count:,} {'row' if count == 1 else 'rows'} under '{licence}' ({why})")
+        if refused:
+            raise Problems([_refusal(dataset, found) for dataset, found in refused.items()])
+        notes: dict[str, Any] = {"licences": dict(licences.most_common()), "intended_use": self.intended_use}
+        notes["obligations"] = _obligations(judged)
+        notes["allowed_by_name"] = sorted(set(self.allow) & set(licences))
+        return sift(rows, [None] * len(rows), **notes)
+
+    def _judge(self, licence: str) -> Judged:
+        if licence in self.allow:
+            return Judged(("allowed by name in the recipe: its terms are yours to keep",))
+        return judge(licence, self.intended_use)
+
+    def problems(self) -> list[str]:
+        known = ("research", "commercial")
+        found = [] if self.intended_use in known else [f"intended_use: use {' or '.join(known)}."]
+        return found + [f"allow: {name!r} names no licence." for name in self.allow if not name.strip()]
+
+
+def judge(licence: str, intended_use: str = "research") -> Judged:
+    """What a licence, or several joined by AND, OR or `mixed: a, b`, means for training. Unknown means refused."""
+    text = licence.strip()
+    # Nested brackets are not taken apart: they stay in the text, which is then no known licence.
+    whole = re.fullmatch(r"\(([^()]*)\)", text)
+    text = whole[1] if whole else text
+    if "(" in text or ")" in text:
+        return UNKNOWN
+    if mixed := re.match(r"mixed:", text, flags=re.I):
+        parts = text[mixed.end() :].split(",")
+        # A list in a list is no licence known here; thousands of them would end Python's stack.
+        if any(re.match(r"\W*mixed:", part, flags=re.I) for part in parts):
+            return UNKNOWN
+        return _all([judge(part, intended_use) for part in parts])
+    # AND binds closer than OR, as in SPDX expressions.
+    choices = re.split(r"\s+OR\s+", text)
+    if len(choices) > 1:
+        found = [judge(choice, intended_use) for choice in choices]
+        return next((one for one in found if one.refused is None), found[0])
+    parts = re.split(r"\s+AND\s+", text)
+    return _all([_one(_squeezed(part), intended_use) for part in parts])
+
+
+def _all(found: list[Judged]) -> Judged:
+    obligations = tuple(dict.fromkeys(said for one in found for said in one.obligations))
+    return Judged(obligations, next((one.refused for one in found if one.refused), None))
+
+
+def _squeezed(text: str) -> str:
+    """`Creative Commons Attribution-NonCommercial 4.0 International License` -> `cc-by-nc-4.0`."""
+    squeezed = re.sub(r"[\s_,-]+", "-", text.lower().replace("u.s.", "us")).strip("-.")
+    for long, short in LONG_NAMES.items():
+        squeezed = squeezed.replace(long, short)
+    squeezed = re.sub(r"-version-|-v(?=\d)", "-", squeezed)
+    squeezed = re.sub(r"-licen[cs]ed?(?=-|$)", "", squeezed)
+    return re.sub(r"-(international|unported|generic)$", "", squeezed)
+
+
+def _one(squeezed: str, intended_use: str) -> Judged:
+    for pattern, obligation in PERMISSIVE.values():
+        if re.fullmatch(pattern, squeezed):
+            return Judged((obligation,) if obligation else ())
+    match = CREATIVE_COMMONS.fullmatch(squeezed)
+    if not match:
+        return UNKNOWN
+    terms = set(match[1].split("-"))
+    if "nd" in terms:
+        return Judged(refused="it forbids derived works, and training rows are one")
+    if "nc" in terms and intended_use == "commercial":
+        return Judged(refused="not for commercial use, and the recipe's intended use is commercial")
+    said = [ATTRIBUTION, *([RESEARCH_ONLY] if "nc" in terms else []), *([SHARE_ALIKE] if "sa" in terms else [])]
+    return Judged(tuple(said))
+
+
+def _obligations(judged: dict[str, Judged]) -> dict[str, list[str]]:
+    """Obligation -> the licences that ask for it."""
+    found: dict[str, list[str]] = defaultdict(list)
+    for licence in sorted(judged):
+        for obligation in judged[licence].obligations:
+            found[obligation].append(licence)
+    return dict(found)
+
+
+def _refusal(dataset: str, found: list[str]) -> str:
+    return (
+        f"The dataset '{dataset}' has {'; '.join(found)}. Take it out of `datasets`, or, where you may train on it "
+        "all the same, name the licence: {licence: {allow: [...]}}."
+    )

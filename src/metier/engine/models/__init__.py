@@ -1,0 +1,1 @@
+"""Models and their weights: loading, memory, the model `fake`."""

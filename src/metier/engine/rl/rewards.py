@@ -1,0 +1,67 @@
+"""What an answer in words is worth to reinforcement learning: any scorer's judgement, or what a mistake costs."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from metier.data.records import Question
+from metier.errors import UserError
+from metier.evaluation.scoring import failing, plain, scored
+from metier.recipes import plugins
+
+Worth = Callable[[str, str, Question], float | None]
+"""(task, answer in words, question) -> its worth; None: could not be judged."""
+
+
+@dataclass(frozen=True)
+class Reward:
+    """One of the things that a model is rewarded for."""
+
+    name: str
+    worth: Worth
+    weight: float = 1.0
+
+    def checked(self, asked: Sequence[tuple[str, Question]]) -> "Reward":
+        """Itself. Raises `UserError` where it cannot judge the right answer of a row."""
+        for task, question in asked:
+            if why := failing(partial(self.worth, task, question.answer, question)):
+                raise UserError(
+                    f"The reward '{self.name}' cannot judge row {question.id} of {task}: {why}. Use it on other rows "
+                    "(`datasets`), or use another reward."
+                )
+        return self
+
+
+def of_benchmarks(benchmarks: Mapping[str, Any], weight: float = 1.0) -> Reward:
+    """The scorer that judges the row's own benchmark, with the benchmark's settings."""
+    scorers = {name: benchmark.build_scorer() for name, benchmark in benchmarks.items()}
+    return Reward("benchmark", lambda task, said, question: scored(scorers[task], said, question).value, weight)
+
+
+def of_scorer(use: Any, weight: float = 1.0) -> Reward:
+    """A scorer by name, or with settings: {name: {key: value}}."""
+    name, settings = plugins.named(use)
+    scorer = plugins.build("scorers", name, settings)
+    return Reward(name, lambda task, said, question: scored(scorer, said, question).value, weight)
+
+
+def of_costs(benchmarks: Mapping[str, Any], prices: np.ndarray, labels: Sequence[str]) -> Reward:
+    """Minus what a mistake costs: `prices` is (labels, labels), right label and said label.
+
+    An answer that is no label costs as much as the dearest mistake with that right label.
+    """
+    places = {plain(label): place for place, label in enumerate(labels)}
+    scorers = {name: benchmark.build_scorer() for name, benchmark in benchmarks.items()}
+
+    def worth(task: str, said: str, question: Question) -> float:
+        if plain(question.answer) not in places:
+            raise ValueError(f"'{question.answer}' is none of the labels {', '.join(labels)}")
+        answer = scored(scorers[task], said, question).answer
+        row = prices[places[plain(question.answer)]]
+        place = places.get(plain(answer or ""))
+        return -float(row.max() if place is None else row[place])
+
+    return Reward("costs", worth)

@@ -1,0 +1,1 @@
+"""Scores without gradients: likelihoods of options, losses of texts, generated answers."""

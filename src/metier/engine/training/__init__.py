@@ -1,0 +1,1 @@
+"""Training: adapters, batches, checkpoints, evaluation while a model trains."""

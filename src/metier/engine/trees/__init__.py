@@ -1,0 +1,1 @@
+"""Token trees: what sequences share stands in a batch once."""

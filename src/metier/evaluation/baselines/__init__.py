@@ -1,0 +1,1 @@
+"""Baselines that a tuned model has to beat: one file each."""

@@ -1,0 +1,33 @@
+"""What does not fit into the model's context, said before anything is trained."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from metier.data.records import Question
+from metier.errors import Problems, UserError
+
+
+def check_context(
+    model: Any, methods: list[tuple[str, Any]], asked: Sequence[tuple[Any, list[Question], list[str]]]
+) -> dict[str, int]:
+    """How many questions of each benchmark will lose their beginning, by its `too_long: truncate`.
+
+    Raises `Problems` where questions or rows may be longer than the model's context.
+    """
+    problems = [
+        f"The method '{name}' learns from rows of up to {method.longest_row():,} tokens, and the model's context has "
+        f"{model.context:,}. Write `{method.LENGTH}: {model.context}` or less."
+        for name, method in methods
+        if method.longest_row() > model.context
+    ]
+    truncated: dict[str, int] = {}
+    for benchmark, questions, labels in asked:
+        try:
+            asking = benchmark.build_scorer().ask(model, benchmark, questions, labels)
+        except UserError as error:
+            problems.append(str(error))
+        else:
+            truncated[benchmark.name] = asking.truncated
+    if problems:
+        raise Problems(problems)
+    return {name: count for name, count in truncated.items() if count}

@@ -1,0 +1,1 @@
+"""What the people of a trade ask first: one file a question."""

@@ -1,0 +1,36 @@
+"""Which mistakes cost most."""
+
+import numpy as np
+
+from metier.evaluation import costs
+from metier.evaluation.insight import NO_LABELS, Asked, Highlight, number
+from metier.evaluation.verdict import confusion
+
+MOST = 5
+WHAT = "Costliest confusions"
+NOT_JUDGED = "no label that could be judged"
+
+
+def rows(asked: Asked) -> list[Highlight]:
+    """The five `right -> said` whose number times price is highest; an answer that could not be judged costs as much as
+    the dearest mistake with that right label, as in `expected_cost`."""
+    if not asked.labels:
+        return [Highlight(WHAT, None, NO_LABELS)]
+    labels, counts = asked.labels, confusion(asked.tuned.answers, asked.labels)
+    given, prices = [*labels, NOT_JUDGED], costs.matrix(labels, asked.priced)
+    prices = np.column_stack([prices, prices.max(1)])
+    table = asked.tuned
+    unjudged = np.bincount(table.gold[table.predicted < 0], minlength=len(labels))
+    counts = np.column_stack([counts, unjudged])
+    total = counts * prices
+    made = [(right, said) for right, said in zip(*total.nonzero(), strict=True)]
+    dearest = sorted(made, key=lambda cell: (-total[cell], -counts[cell], cell))[:MOST]
+    return [
+        Highlight(
+            f"Cost of {labels[right]} → {given[said]}",
+            round(float(total[right, said]), 6),
+            f"{counts[right, said]:,} times at {number(float(prices[right, said]))}, of "
+            f"{counts[right].sum():,} whose right answer is {labels[right]}.",
+        )
+        for right, said in dearest
+    ] or [Highlight(WHAT, 0, "No answer was mistaken for another one that has a price.")]

@@ -1,0 +1,62 @@
+"""How long a question waits that comes alone, as a shopper's does; the answers themselves are given in batches."""
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from metier.data.records import Question
+from metier.evaluation.benchmark import draw
+from metier.runs.files import fingerprint
+from metier.runs.run import Run
+
+VERSION = 1
+QUESTIONS = 50
+"""Enough for the third longest to be the p95."""
+QUICK = 10
+"""Of a smoke run, whose figures count for nothing: 50 took 2.5 minutes a benchmark on one slow core."""
+
+
+def time_alone(
+    run: Run,
+    benchmark: Any,
+    asked: Sequence[Question],
+    labels: list[str],
+    model: Callable[[], Any],
+    made_by: Sequence[Any],
+) -> float:
+    """Ask at most 50 questions (10 in a smoke run), drawn by their ids, one after the other; returns the seconds that
+    took.
+
+    Sealed as `evaluate/alone/BENCHMARK`: `n`, `p50_s` and `p95_s`. The answers are thrown away: a question is judged
+    by the answer that it got in its batch.
+    """
+    scorer, stage = benchmark.build_scorer(), f"evaluate/alone/{benchmark.name}"
+    some = draw(list(asked), QUICK if run.recipe.quick else QUESTIONS, f"{benchmark.name}:alone")
+    shown = [(question.id, benchmark.render(question), question.options) for question in some]
+    inputs = fingerprint(
+        VERSION, scorer.version, *made_by, benchmark.scorer, benchmark.template, vars(scorer), labels, shown
+    )
+    done = run.done(stage, inputs)
+    if done is None:
+        _ask(scorer, model(), benchmark, some[0], labels)  # what the first question of a process pays for once
+        run.progress.begin(f"evaluate: one at a time, {benchmark.name}", len(some), "questions")
+        waits = []
+        for question in some:
+            waits.append(_ask(scorer, model(), benchmark, question, labels))
+            run.progress.advance(1)
+        run.progress.end()
+        middle, late = np.quantile(waits, [0.5, 0.95], method="higher")
+        result = {"n": len(waits), "p50_s": round(float(middle), 4), "p95_s": round(float(late), 4)}
+        done = run.seal(stage, inputs, result | {"seconds": round(sum(waits), 1)})
+    return float(done["seconds"])
+
+
+def _ask(scorer: Any, model: Any, benchmark: Any, question: Question, labels: list[str]) -> float:
+    # Not timed, as it is not in batches: here the prompt is tokenised and the engine checks itself.
+    asking = scorer.ask(model, benchmark, [question], labels)
+    began = time.monotonic()
+    for batch in asking.batches:
+        asking.answer(batch)
+    return time.monotonic() - began

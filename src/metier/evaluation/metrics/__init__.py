@@ -1,0 +1,1 @@
+"""Metrics as functions of weighted counts: one file each."""

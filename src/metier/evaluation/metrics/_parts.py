@@ -1,0 +1,24 @@
+"""The counts that a scorer leaves in an answer's `parts`."""
+
+import numpy as np
+
+from metier.errors import UserError
+from metier.evaluation.predictions import Floats, Outcomes
+
+
+def parts(outcomes: Outcomes, *names: str, unjudged: float | None = None) -> Floats:
+    """(n, names): the named counts of each answer; `unjudged` for those that could not be judged and have none.
+
+    Raises `UserError` where they are missing otherwise: the benchmark's scorer does not fit its metric.
+    """
+    found = np.empty((len(outcomes.answers), len(names)))
+    for position, answer in enumerate(outcomes.answers):
+        given = answer.parts or {}
+        missing = [name for name in names if name not in given]
+        if missing and (unjudged is None or answer.value is not None):
+            raise UserError(
+                f"A metric needs the count '{missing[0]}' of every answer, and question {answer.id} has none. "
+                "Use a scorer that counts it: `fields` for hits, wanted, given, valid and exact; `loss` for bytes."
+            )
+        found[position] = [given.get(name, unjudged) for name in names]
+    return found

@@ -1,0 +1,49 @@
+"""What answers say about how sure they are, as arrays: the ground of brier, nll, ece and accuracy_at_coverage."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from metier.errors import UserError
+from metier.evaluation.predictions import Floats, Outcomes
+
+
+@dataclass(frozen=True)
+class Stated:
+    """The probabilities of all answers, summed up. NaN in the rows of answers that have none."""
+
+    gold: Floats
+    """(n,) probability of the right answer."""
+    squares: Floats
+    """(n,) sum of the squared probabilities."""
+    confidence: Floats
+    """(n,) the highest probability."""
+
+
+def stated(outcomes: Outcomes) -> Stated | None:
+    """None where no answer has probabilities: then there is nothing to work out (a majority class, free text)."""
+    found = np.full((3, len(outcomes.answers)), np.nan)
+    for position, answer in enumerate(outcomes.answers):
+        if answer.probabilities is None:
+            continue
+        probabilities = np.array(answer.probabilities)
+        offered = answer.options or outcomes.labels
+        if len(probabilities) != len(offered) or answer.gold not in offered:
+            raise UserError(
+                f"Question {answer.id} has {len(probabilities)} probabilities for {len(offered)} answers to choose "
+                f"from, and its right answer is '{answer.gold}'. A metric of probabilities needs one for each answer, "
+                "the right one among them."
+            )
+        right = probabilities[offered.index(answer.gold)]
+        found[:, position] = right, probabilities @ probabilities, probabilities.max()
+    return None if np.isnan(found).all() else Stated(*found)
+
+
+def equal_mass(confidence: Floats, most: int) -> NDArray[np.int64]:
+    """(n,) the bin of each answer, 0 the least sure; at most `most` bins of about as many answers each.
+
+    Equal confidences share a bin. The bins are fixed here, by the sample, so that a bootstrap draw only weighs them.
+    """
+    edges = np.unique(np.quantile(confidence, np.arange(1, most) / most, method="inverted_cdf"))
+    return np.searchsorted(edges, confidence, side="left")

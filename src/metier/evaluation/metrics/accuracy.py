@@ -1,0 +1,22 @@
+"""Share of the questions answered right; an answer that could not be judged is not right."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from metier.evaluation.predictions import Floats, Outcomes
+
+
+@dataclass
+class Metric:
+    """Accuracy, between 0 and 1, as in scikit-learn. An answer that could not be judged is not right."""
+
+    higher_is_better = True
+    unit = "share"
+    share_of_right = True
+
+    def statistics(self, outcomes: Outcomes) -> Floats:
+        return np.column_stack([outcomes.right, np.ones(len(outcomes.right))]).astype(float)
+
+    def value(self, sums: Floats) -> Floats:
+        return sums[..., 0] / sums[..., 1]

@@ -1,0 +1,49 @@
+"""How often the model is right where it is surest, if somebody else takes the rest."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from metier.evaluation.metrics._probabilities import equal_mass, stated
+from metier.evaluation.metrics._ratio import ratio
+from metier.evaluation.predictions import Floats, Outcomes
+
+BINS = 200
+"""Steps of confidence. So many answers or fewer are each a step of its own, and the figure is exact."""
+
+
+@dataclass
+class Metric:
+    """Accuracy on the most confident share of the answers (selective prediction: Geifman & El-Yaniv 2017, NeurIPS).
+
+    An answer without probabilities among others that have them could not be judged: it is not right, and goes last.
+    """
+
+    coverage: float = 0.8
+    """The share of answers that the model keeps; the others, of which it is least sure, go to a person."""
+
+    higher_is_better = True
+    unit = "share"
+    share_of_right = False
+    reads = "probabilities"
+
+    def problems(self) -> list[str]:
+        return [] if 0 < self.coverage <= 1 else [f"coverage: use a share above 0 up to 1, not {self.coverage}."]
+
+    def statistics(self, outcomes: Outcomes) -> Floats:
+        n, given = len(outcomes.answers), stated(outcomes)
+        if given is None:
+            return np.full((n, 2), np.nan)
+        confidence = np.nan_to_num(given.confidence, nan=0.0)
+        step = equal_mass(confidence, BINS)
+        counts = np.zeros((n, 2, int(step.max()) + 1))
+        counts[np.arange(n), 0, step] = outcomes.right
+        counts[np.arange(n), 1, step] = 1
+        return counts[..., ::-1].reshape(n, -1)  # the surest first
+
+    def value(self, sums: Floats) -> Floats:
+        right, n = np.moveaxis(sums.reshape(*sums.shape[:-1], 2, -1), -2, 0)
+        kept = self.coverage * n.sum(-1, keepdims=True)
+        # Of each step that part which still fits; within the last one the answers are equally sure, and any may go.
+        part = np.clip(ratio(kept - (np.cumsum(n, -1) - n), n, otherwise=0.0), 0, 1)
+        return ratio((part * right).sum(-1), kept[..., 0])

@@ -1,0 +1,28 @@
+"""Mean over the labels of the share that was found: a rare label weighs as much as a common one."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from metier.evaluation.metrics._ratio import ratio
+from metier.evaluation.predictions import Floats, Outcomes, label_counts
+
+
+@dataclass
+class Metric:
+    """Mean recall over the labels that occur among the right answers (Brodersen et al. 2010, ICPR; as scikit-learn).
+
+    An answer that could not be judged is not right: it lowers the recall of its label.
+    """
+
+    higher_is_better = True
+    unit = "share"
+    share_of_right = False
+    reads = "labels"
+
+    def statistics(self, outcomes: Outcomes) -> Floats:
+        return label_counts(outcomes)[:, : 2 * len(outcomes.labels)]
+
+    def value(self, sums: Floats) -> Floats:
+        hits, gold = np.moveaxis(sums.reshape(*sums.shape[:-1], 2, -1), -2, 0)
+        return ratio(ratio(hits, gold, otherwise=0.0).sum(-1), (gold > 0).sum(-1))

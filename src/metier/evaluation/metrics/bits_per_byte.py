@@ -1,0 +1,28 @@
+"""How many bits the model needs to write down a byte of the text."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from metier.evaluation.metrics._parts import parts
+from metier.evaluation.metrics._ratio import ratio
+from metier.evaluation.predictions import Floats, Outcomes
+
+
+@dataclass
+class Metric:
+    """Summed loss in bits over summed UTF-8 bytes (Gao et al. 2020, The Pile): comparable across tokenizers.
+
+    A text that could not be judged leaves no figure (NaN), as in `perplexity`.
+    """
+
+    higher_is_better = False
+    unit = "bits a byte"
+    share_of_right = False
+    reads = "losses"
+
+    def statistics(self, outcomes: Outcomes) -> Floats:
+        return np.column_stack([outcomes.value / np.log(2), parts(outcomes, "bytes", unjudged=0.0)])
+
+    def value(self, sums: Floats) -> Floats:
+        return ratio(sums[..., 0], sums[..., 1])

@@ -1,0 +1,44 @@
+"""Whether the model is right as often as it says it is."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from metier.evaluation.metrics._probabilities import equal_mass, stated
+from metier.evaluation.metrics._ratio import ratio
+from metier.evaluation.predictions import Floats, Outcomes
+from metier.recipes.settings import outside
+
+
+@dataclass
+class Metric:
+    """Expected calibration error over bins of equally many answers (Naeini et al. 2015, AAAI; Nixon et al. 2019).
+
+    An answer without probabilities among others that have them could not be judged, and counts as wrong in full
+    confidence. The figure of a perfect model is above zero in a small sample, and that of a bootstrap draw of it even
+    more so: read the interval as a range of what such a sample shows, and use `brier` or `nll` to decide.
+    """
+
+    bins: int = 10
+    """So many groups of like confidence. More see finer faults and more noise."""
+
+    higher_is_better = False
+    unit = "share"
+    share_of_right = False
+    reads = "probabilities"
+
+    def problems(self) -> list[str]:
+        return outside(self, bins=(1, 1_000))
+
+    def statistics(self, outcomes: Outcomes) -> Floats:
+        n, given = len(outcomes.answers), stated(outcomes)
+        if given is None:
+            return np.full((n, self.bins + 1), np.nan)
+        confidence = np.nan_to_num(given.confidence, nan=1.0)
+        gaps = np.zeros((n, self.bins + 1))
+        gaps[:, -1] = 1
+        gaps[np.arange(n), equal_mass(confidence, self.bins)] = confidence - outcomes.right
+        return gaps
+
+    def value(self, sums: Floats) -> Floats:
+        return ratio(np.abs(sums[..., :-1]).sum(-1), sums[..., -1])

@@ -1,0 +1,44 @@
+"""What the answers cost: the mean price of their mistakes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from metier.evaluation import costs as prices
+from metier.evaluation.predictions import Floats, Outcomes
+
+
+@dataclass
+class Metric:
+    """Mean cost of an answer (cost-sensitive classification, Elkan 2001, IJCAI); 0 where all are right.
+
+    An answer that could not be judged costs as much as the dearest mistake with that right label.
+    """
+
+    costs: dict[str, float] = field(default_factory=dict)
+    """What a mistake costs: `right -> said`, miss_LABEL or false_LABEL; 1 where nothing is said."""
+
+    higher_is_better = False
+    unit = "cost an answer"
+    share_of_right = False
+    reads = "labels"
+
+    def problems(self) -> list[str]:
+        return prices.cost_problems(self.costs)
+
+    def decide(self, probabilities: Floats, labels: Sequence[str]) -> NDArray[np.int64]:
+        """(n, labels) probabilities -> (n,) the label of least expected cost: what the cheap baseline says where this
+        metric decides, since a model may have learned the prices too (`min_risk`)."""
+        return prices.decide(probabilities, prices.matrix(labels, self.costs))
+
+    def statistics(self, outcomes: Outcomes) -> Floats:
+        table = prices.matrix(outcomes.labels, self.costs)
+        found = table[outcomes.gold, outcomes.predicted]
+        unjudged = outcomes.predicted < 0
+        found[unjudged] = table.max(1)[outcomes.gold[unjudged]]
+        return np.column_stack([found, np.ones(len(found))])
+
+    def value(self, sums: Floats) -> Floats:
+        return sums[..., 0] / sums[..., 1]

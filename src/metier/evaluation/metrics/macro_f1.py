@@ -1,0 +1,28 @@
+"""Mean over the labels of the harmonic mean of precision and recall."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from metier.evaluation.predictions import Floats, Outcomes, label_counts
+
+
+@dataclass
+class Metric:
+    """Macro-averaged F1 as in scikit-learn, over the labels that occur among right or given answers. An answer that
+    could not be judged is a miss of the right label and no false alarm of another."""
+
+    higher_is_better = True
+    unit = "share"
+    share_of_right = False
+    reads = "labels"
+
+    def statistics(self, outcomes: Outcomes) -> Floats:
+        return label_counts(outcomes)
+
+    def value(self, sums: Floats) -> Floats:
+        hits, gold, chosen = np.moveaxis(sums.reshape(*sums.shape[:-1], 3, -1), -2, 0)
+        occurring = gold + chosen > 0
+        f1 = np.divide(2 * hits, gold + chosen, out=np.zeros_like(hits), where=occurring)
+        result: Floats = f1.sum(-1) / occurring.sum(-1)
+        return result

@@ -1,0 +1,37 @@
+"""Correlation of right and given labels: 1 is perfect, 0 is no better than chance whatever the shares of the labels."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from metier.evaluation.metrics._ratio import ratio
+from metier.evaluation.predictions import Floats, Outcomes, label_counts
+
+
+@dataclass
+class Metric:
+    """Matthews correlation coefficient for any number of labels (Gorodkin 2004, Comput. Biol. Chem. 28).
+
+    An answer that could not be judged counts as a label of its own, which is never right. Zero where all right or all
+    given labels are the same, as in scikit-learn: such answers tell nothing apart.
+    """
+
+    higher_is_better = True
+    unit = "correlation"
+    share_of_right = False
+    reads = "labels"
+
+    def statistics(self, outcomes: Outcomes) -> Floats:
+        size = len(outcomes.labels)
+        counts = label_counts(outcomes)
+        hits = counts[:, :size].sum(1)
+        return np.column_stack([hits, np.ones(len(hits)), counts[:, size:]])
+
+    def value(self, sums: Floats) -> Floats:
+        hits, n = sums[..., 0], sums[..., 1]
+        gold, chosen = np.moveaxis(sums[..., 2:].reshape(*sums.shape[:-1], 2, -1), -2, 0)
+        unjudged = n - chosen.sum(-1)
+        covariance = hits * n - (gold * chosen).sum(-1)
+        spread_gold = n * n - (gold * gold).sum(-1)
+        spread_chosen = n * n - (chosen * chosen).sum(-1) - unjudged * unjudged
+        return ratio(covariance, np.sqrt(spread_gold * spread_chosen), otherwise=0.0)

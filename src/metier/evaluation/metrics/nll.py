@@ -1,0 +1,36 @@
+"""How surprised the model is by the right answer."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from metier.evaluation.metrics._probabilities import stated
+from metier.evaluation.metrics._ratio import ratio
+from metier.evaluation.predictions import Floats, Outcomes
+
+LEAST = 1e-6
+"""What smaller probabilities count as (13.8 nats): they are saved with six digits, so a zero only says "less"."""
+
+
+@dataclass
+class Metric:
+    """Mean negative logarithm of the right answer's probability, clipped at 1e-6 (the logarithmic score, Good 1952).
+
+    An answer without probabilities among others that have them could not be judged, and counts as one that gave the
+    right answer the probability 1e-6.
+    """
+
+    higher_is_better = False
+    unit = "nats an answer"
+    share_of_right = False
+    reads = "probabilities"
+
+    def statistics(self, outcomes: Outcomes) -> Floats:
+        n, given = len(outcomes.answers), stated(outcomes)
+        if given is None:
+            return np.full((n, 2), np.nan)
+        surprise = -np.log(np.clip(np.nan_to_num(given.gold, nan=0.0), LEAST, 1.0))
+        return np.column_stack([surprise, np.ones(n)])
+
+    def value(self, sums: Floats) -> Floats:
+        return ratio(sums[..., 0], sums[..., 1])

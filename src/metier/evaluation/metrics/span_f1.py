@@ -1,0 +1,26 @@
+"""Precision and recall of the pieces of information that an answer should hold."""
+
+from dataclasses import dataclass
+
+from metier.evaluation.metrics._parts import parts
+from metier.evaluation.metrics._ratio import ratio
+from metier.evaluation.predictions import Floats, Outcomes
+
+
+@dataclass
+class Metric:
+    """Micro-averaged F1 over all items of all answers (Tjong Kim Sang & De Meulder 2003, CoNLL).
+
+    An answer that could not be judged gives nothing and misses all that was wanted; its scorer must count that.
+    """
+
+    higher_is_better = True
+    unit = "share"
+    share_of_right = False
+    reads = "fields"
+
+    def statistics(self, outcomes: Outcomes) -> Floats:
+        return parts(outcomes, "hits", "wanted", "given")
+
+    def value(self, sums: Floats) -> Floats:
+        return ratio(2 * sums[..., 0], sums[..., 1] + sums[..., 2])

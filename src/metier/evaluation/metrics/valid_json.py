@@ -1,0 +1,28 @@
+"""Share of the answers that a program could read."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from metier.evaluation.metrics._parts import parts
+from metier.evaluation.metrics._ratio import ratio
+from metier.evaluation.predictions import Floats, Outcomes
+
+
+@dataclass
+class Metric:
+    """Mean of `valid`, which the scorer `fields` counts; an answer that could not be judged is not valid."""
+
+    higher_is_better = True
+    unit = "share"
+    # A share, but not of right answers: McNemar's test would count other questions than this figure does.
+    share_of_right = False
+    reads = "fields"
+
+    part = "valid"
+
+    def statistics(self, outcomes: Outcomes) -> Floats:
+        return np.column_stack([parts(outcomes, self.part, unjudged=0.0), np.ones(len(outcomes.answers))])
+
+    def value(self, sums: Floats) -> Floats:
+        return ratio(sums[..., 0], sums[..., 1])

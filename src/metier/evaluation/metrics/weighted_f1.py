@@ -1,0 +1,29 @@
+"""F1 of each label, averaged by how often the label is the right answer."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from metier.evaluation.metrics._ratio import ratio
+from metier.evaluation.predictions import Floats, Outcomes, label_counts
+
+
+@dataclass
+class Metric:
+    """Weighted F1 as in scikit-learn (`average="weighted"`).
+
+    An answer that could not be judged is a miss for the right label and a false alarm for none.
+    """
+
+    higher_is_better = True
+    unit = "share"
+    share_of_right = False
+    reads = "labels"
+
+    def statistics(self, outcomes: Outcomes) -> Floats:
+        return label_counts(outcomes)
+
+    def value(self, sums: Floats) -> Floats:
+        hits, gold, chosen = np.moveaxis(sums.reshape(*sums.shape[:-1], 3, -1), -2, 0)
+        f1 = ratio(2 * hits, gold + chosen, otherwise=0.0)
+        return ratio((gold * f1).sum(-1), gold.sum(-1))

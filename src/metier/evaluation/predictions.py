@@ -1,0 +1,141 @@
+"""Metrics as functions of weighted counts: one file each.
+
+A metric turns every answer into a short vector (`statistics`) and the weighted sum of those vectors into one number
+(`value`). A bootstrap draw is then a weighting of the answers, and ten thousand of them are one matrix product.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from metier.data.records import Question
+from metier.errors import UserError, nearest
+from metier.evaluation.scoring import Answer, plain
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Outcomes:
+    """The answers to one benchmark as arrays, in the order of its questions."""
+
+    gold: NDArray[np.int64]
+    """(n,) index of the right label; -1 where the benchmark has no label set."""
+    predicted: NDArray[np.int64]
+    """(n,) index of the chosen label; -1 where the answer could not be judged or there is no label set."""
+    value: Floats
+    """(n,) what the scorer gave: 1 right, 0 wrong, or a sum of losses; NaN where it could not judge."""
+    weight: Floats
+    """(n,) how much each value stands for: 1, or a number of tokens."""
+    labels: tuple[str, ...]
+    groups: tuple[str, ...]
+    """(n,) the cluster of each answer; its own id where the benchmark has no clusters."""
+    answers: tuple[Answer, ...]
+    """(n,) the answers themselves, for metrics that read their words, parts or probabilities."""
+
+    @property
+    def judged(self) -> NDArray[np.bool_]:
+        """(n,) whether the answer could be judged."""
+        judged: NDArray[np.bool_] = ~np.isnan(self.value)
+        return judged
+
+    @property
+    def right(self) -> NDArray[np.bool_]:
+        """(n,) whether the answer is right as a whole; one that could not be judged is not."""
+        return self.judged & (self.value >= 1.0)
+
+    def index(self, label: str) -> int:
+        """The position of a label that a metric names. Raises `UserError` where the benchmark does not have it."""
+        if label not in self.labels:
+            raise UserError(f"A metric names the label '{label}', which no answer has.{nearest(label, self.labels)}")
+        return self.labels.index(label)
+
+
+class MetricLike(Protocol):
+    """What the file of a metric defines as `Metric`, a dataclass whose fields are its settings."""
+
+    higher_is_better: bool
+    unit: str
+    """`share` for figures between 0 and 1, else a word."""
+    share_of_right: bool
+    """Whether the figure is the share of questions answered right, so that McNemar's test and Wilson's interval fit."""
+    # `reads = "labels"` where it is worked out of more than right and wrong, which not all scorers give: labels,
+    # probabilities, fields or losses (`gives` of a scorer).
+
+    def statistics(self, outcomes: Outcomes) -> Floats:
+        """(n, k): the vector of each answer."""
+
+    def value(self, sums: Floats) -> Floats:
+        """(..., k) sums -> (...) values; NaN where a draw leaves nothing to work it out from."""
+
+
+def outcomes(answers: Sequence[Answer], labels: Sequence[str]) -> Outcomes:
+    """Answers as arrays. An answer outside the label set counts as one that could not be judged.
+
+    Raises `UserError` where a right answer is outside it: then the benchmark is wrong, not the model.
+    """
+    index = {label: number for number, label in enumerate(labels)}
+    if labels and (strange := sorted({answer.gold for answer in answers} - index.keys())):
+        raise UserError(
+            f"The right answer '{strange[0]}' is not among the benchmark's labels.{nearest(strange[0], labels)}"
+        )
+    return Outcomes(
+        gold=np.array([index.get(answer.gold, -1) for answer in answers]),
+        predicted=np.array(_said([answer.answer for answer in answers], index)),
+        value=np.array([np.nan if answer.value is None else answer.value for answer in answers], dtype=float),
+        weight=np.array([answer.weight for answer in answers], dtype=float),
+        labels=tuple(labels),
+        groups=tuple(answer.group or answer.id for answer in answers),
+        answers=tuple(answers),
+    )
+
+
+def _said(answers: Sequence[str | None], index: Mapping[str, int]) -> list[int]:
+    """The label of each answer; free text names one whatever its case, as a scorer compares it, but where two labels
+    differ in nothing else."""
+    several = Counter(map(plain, index))
+    loosely = {plain(label): place for label, place in index.items() if several[plain(label)] == 1}
+    return [-1 if said is None else index.get(said, loosely.get(plain(said), -1)) for said in answers]
+
+
+def perfect(asked: Sequence[Question], labels: Sequence[str]) -> Outcomes:
+    """The right answers to some questions that have labels, all of them sure."""
+    return outcomes(
+        [
+            Answer(q.id, "", "", q.answer, q.answer, 1.0, probabilities=tuple(float(q.answer == x) for x in labels))
+            for q in asked
+        ],
+        labels,
+    )
+
+
+def unfit(metrics: Mapping[str, MetricLike], table: Outcomes) -> list[str]:
+    """Why some metrics cannot be worked out of perfect answers: a label that there is not, or that nobody asks for."""
+    found = []
+    for title, metric in metrics.items():
+        try:
+            if not np.isfinite(metric.value(metric.statistics(table).sum(0))):
+                found.append(
+                    f"none of its {len(table.gold):,} questions has a label that {title} counts. Ask more questions, "
+                    "or take the metric out of `metrics`."
+                )
+        except UserError as error:
+            found.append(str(error))
+    return found
+
+
+def label_counts(outcomes: Outcomes) -> Floats:
+    """(n, 3L): one-hot right answers, right labels and chosen labels of each answer; what class-wise metrics need."""
+    n, size = len(outcomes.gold), len(outcomes.labels)
+    counts = np.zeros((n, 3, size))
+    rows = np.arange(n)
+    answered = outcomes.predicted >= 0
+    hit = answered & (outcomes.predicted == outcomes.gold)
+    counts[rows[hit], 0, outcomes.gold[hit]] = 1
+    counts[rows, 1, outcomes.gold] = 1
+    counts[rows[answered], 2, outcomes.predicted[answered]] = 1
+    return counts.reshape(n, 3 * size)

@@ -1,0 +1,107 @@
+"""The answer is the option that the model finds likeliest, out of those that stand with the question."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from metier.data.records import Question
+from metier.evaluation.scorers._room import fitted
+from metier.evaluation.scoring import Answer, Judgement, answered, same
+
+
+@dataclass
+class Scorer:
+    """Log-likelihood of every option behind the question (no free text, so a base model is not punished for chatting).
+
+    Options are compared by the sum of their tokens' log-probabilities, as lm-evaluation-harness does for `acc`, or as
+    `length` says. Where one option begins with another, the end token belongs to the answer, else the shorter one
+    could not lose.
+    """
+
+    length: str = "none"
+    """How the length of options is made up for: `none`, `byte` (per byte, lm-evaluation-harness's `acc_norm`) or `pmi`
+    (minus the likelihood behind `unconditional`; Holtzman et al. 2021, EMNLP)."""
+    unconditional: str = "Answer:"
+    """With `pmi`: what an option is likely behind when no question is asked."""
+
+    version = 3
+    chooses = False
+    gives = ("probabilities",)
+
+    def problems(self) -> list[str]:
+        if self.length == "pmi" and not self.unconditional.strip():
+            return ["unconditional: with `pmi` it is what the model reads, and it is empty."]
+        return [] if self.length in ("none", "byte", "pmi") else [f"length: use none, byte or pmi, not {self.length}."]
+
+    def ask(self, model: Any, benchmark: Any, questions: Sequence[Question], labels: Sequence[str]) -> "ChoiceAsking":
+        return ChoiceAsking(self, model, benchmark, questions, [list(question.options) for question in questions])
+
+    def judge(self, said: str, question: Question) -> Judgement:
+        return same(said, question.answer)
+
+    def ends(self, options: list[list[int]]) -> bool:
+        """Whether the end token belongs to these options, given in tokens: one of them begins with another."""
+        ordered = sorted(options)
+        return any(longer[: len(shorter)] == shorter for shorter, longer in zip(ordered, ordered[1:], strict=False))
+
+    def misfit(self, question: Question) -> str | None:
+        if len(question.options) > 1 and question.answer in question.options:
+            return None
+        return f"its right answer '{question.answer}' has to be one of two or more `options`: {list(question.options)}"
+
+
+class ChoiceAsking:
+    """All questions of one benchmark before one model; `options` stand beside each."""
+
+    def __init__(
+        self, scorer: Any, model: Any, benchmark: Any, questions: Sequence[Question], options: Sequence[Sequence[str]]
+    ) -> None:
+        self.questions, self.options = questions, options
+        template = benchmark.template
+        read = [model.read(benchmark.render(question), template) for question in questions]
+        self.prompts = [text for text, _ in read]
+        # The same list of options is one tree: benchmarks with a label set have a single one for all questions.
+        sets = {tuple(offered): number for number, offered in enumerate(options)}
+        encoded = {offered: [model.answer(o, template) for o in offered] for offered in sets}
+        for offered, said in encoded.items():
+            if scorer.ends(said):
+                encoded[offered] = [[*option, model.end_token] for option in said]
+        behind = [encoded[tuple(offered)] for offered in options]
+        longest = {id(own): max(map(len, own), default=0) for own in encoded.values()}
+        room = [longest[id(own)] for own in behind]
+        ids = [question.id for question in questions]
+        prompts, self.truncated = fitted(model, benchmark, ids, [tokens for _, tokens in read], room)
+        self.scores = model.options(prompts, behind)
+        self.batches: list[list[int]] = self.scores.batches
+        self.offset = {offered: np.zeros(len(offered)) for offered in sets}
+        self.scale = {offered: np.ones(len(offered)) for offered in sets}
+        if scorer.length == "byte":
+            self.scale = {offered: np.array([len(o.encode()) for o in offered], float) for offered in sets}
+        if scorer.length == "pmi":
+            _, tokens = model.read(scorer.unconditional, template)
+            behind_nothing = model.options([tokens] * len(sets), [encoded[offered] for offered in sets])
+            for batch in behind_nothing.batches:
+                for position, scores in zip(batch, behind_nothing.score(batch), strict=True):
+                    self.offset[list(sets)[position]] = scores
+
+    def answer(self, batch: list[int]) -> list[Answer]:
+        return [self._judge(position, scores) for position, scores in zip(batch, self.scores.score(batch), strict=True)]
+
+    def _judge(self, position: int, log_likelihoods: np.ndarray) -> Answer:
+        question, offered = self.questions[position], tuple(self.options[position])
+        if not np.isfinite(log_likelihoods).all():
+            # A model that gives no numbers is broken, and must not look like one that answers wrong.
+            raise FloatingPointError(f"question {question.id}: log-likelihoods {log_likelihoods}")
+        fair = (log_likelihoods - self.offset[offered]) / self.scale[offered]
+        chosen = offered[int(fair.argmax())]
+        shifted = np.exp(fair - fair.max())
+        return answered(
+            question,
+            self.prompts[position],
+            Judgement(float(chosen == question.answer), chosen),
+            probabilities=tuple(round(float(p), 6) for p in shifted / shifted.sum()),
+            log_likelihoods=tuple(round(float(nats), 5) for nats in log_likelihoods),
+            options=offered if offered == tuple(question.options) else None,  # else they are the label set's
+        )

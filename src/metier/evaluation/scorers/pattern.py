@@ -1,0 +1,28 @@
+"""Was an instruction followed? A pattern that stands with the question decides."""
+
+from dataclasses import dataclass, field
+
+from metier.data.records import Question
+from metier.evaluation import patterns
+from metier.evaluation.scorers.generate import Scorer as Generate
+from metier.evaluation.scoring import Judgement
+
+
+@dataclass
+class Scorer(Generate):
+    """Right where the whole answer matches the regular expression in the question's field `must`; else wrong.
+
+    "Could not be judged" is only an answer on which the pattern takes too long (half a second). One in another shape is
+    just what is being looked for (after the verifiable instructions of IFEval; Zhou et al. 2023).
+    """
+
+    max_tokens: int = 48
+    """Longest answer, in tokens."""
+    stop: list[str] = field(default_factory=list)
+    """Where an answer ends."""
+
+    version = 1
+
+    def judge(self, said: str, question: Question) -> Judgement:
+        text = said.strip()
+        return Judgement(float(patterns.matches_whole(question.fields["must"], text, dot_all=True)), text)

@@ -1,0 +1,50 @@
+"""Results by kind of question: where to look next, and nothing to ship by."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from metier.evaluation import stats
+from metier.evaluation.predictions import MetricLike, outcomes
+from metier.evaluation.scoring import Answer
+
+FEWEST = 20
+"""Questions below which a slice is counted and not judged; so it is with fewer clusters than a test takes."""
+
+
+def slices(
+    metric: MetricLike, answers: Mapping[str, Sequence[Answer]], labels: Sequence[str], seed: int
+) -> list[dict[str, Any]]:
+    """One entry for each value of each declared column: n, base, tuned and gain with a 95 % interval.
+
+    Always exploratory: many slices are looked at, nobody said beforehand which, and the intervals are not adjusted.
+    """
+    base, tuned = answers["base"], answers["tuned"]
+    columns = sorted({column for answer in tuned for column in answer.slices or ()})
+    found = []
+    for column in columns:
+        values = [(answer.slices or {}).get(column) for answer in tuned]
+        for value in sorted({value for value in values if value is not None}):
+            chosen = [position for position, own in enumerate(values) if own == value]
+            entry = {"column": column, "value": value, "n": len(chosen), "exploratory": True}
+            clusters = {tuned[position].group or tuned[position].id for position in chosen}
+            if len(chosen) >= FEWEST and len(clusters) >= stats.FEWEST_CLUSTERS:
+                tables = [outcomes([side[position] for position in chosen], labels) for side in (base, tuned)]
+                entry |= _figures(metric, tables, seed)  # nothing where it has no label that the metric counts
+            found.append(entry)
+    return found
+
+
+def _figures(metric: MetricLike, tables: list[Any], seed: int) -> dict[str, Any]:
+    cluster, weights = stats.bootstrap_weights(tables[0].groups, seed, draws=2000)
+    statistics = [metric.statistics(table) for table in tables]
+    values = [float(metric.value(table.sum(0))) for table in statistics]
+    draws = [stats.resampled(table, cluster, weights, metric.value) for table in statistics]
+    sign = 1.0 if metric.higher_is_better else -1.0
+    difference, drawn = sign * (values[1] - values[0]), sign * np.subtract(draws[1], draws[0])
+    gain = stats.percentile_interval(difference, drawn, clusters=stats.effective_clusters(cluster))
+    if not np.isfinite([*values, gain.low, gain.high]).all():
+        return {}
+    return {"base": values[0], "tuned": values[1], "gain": asdict(gain)}

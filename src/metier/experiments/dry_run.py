@@ -1,0 +1,149 @@
+"""What a recipe would do, without doing it."""
+
+import os
+import random
+import resource
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from metier.data.records import Question, questions
+from metier.data.steps.select import Step as Select
+from metier.engine.training.context import Lesson
+from metier.errors import Problems, UserError
+from metier.evaluation.context_check import check_context
+from metier.evaluation.stats import FEWEST_CLUSTERS, effective_clusters, smallest_visible_share
+from metier.methods import of_datasets
+from metier.methods._tuning import Tuning
+from metier.recipes.checks import check as problems_of
+from metier.recipes.checks import label_problems, order_problems, question_problems
+from metier.recipes.plugins import files_run
+from metier.recipes.schema import QUICK_QUESTIONS, QUICK_ROWS, Recipe
+from metier.runs.progress import Progress
+from metier.stages.curate import for_learning
+
+SAMPLE = 200
+"""Rows of each method from which its time is estimated."""
+RUN = 20
+"""So many of them stand side by side."""
+SORTED = 50_000
+"""Rows up to which neighbours are found by what the model reads; in larger datasets by their place in the file."""
+LIKELY_CHANGED = 0.3
+"""Share of answers that a tune changes from right to wrong or back, assumed for the smallest visible gain."""
+
+
+def check(recipe: Recipe) -> dict[str, Any]:
+    """Sizes, the rows that each method reads (epochs and repeats counted), rendered examples with their loss mask, and
+    estimated minutes and memory on this machine, with the share of its cores that was `busy` in the minute before.
+
+    Raises `Problems` with everything that is wrong. The estimate comes from timing a few passes of the model.
+    """
+    if problems := problems_of(recipe) or order_problems(recipe):
+        raise Problems(problems)
+    from metier.engine.models.memory import kernels_mb
+    from metier.engine.models.model import load, tokens_only
+    from metier.engine.training.estimate import asking_seconds
+
+    busy = os.getloadavg()[0] / (os.cpu_count() or 1)  # before our own work counts
+    benchmarks = recipe.build_benchmarks()
+    known = pa.concat_tables(for_learning(recipe.build_datasets(), benchmarks))
+    rows = known.filter(pc.equal(pc.fill_null(known["split"], "train"), "train"))
+    if not len(rows):
+        raise UserError("There are no rows to learn from. Name a dataset with a `label` column, or with text.")
+    budget = min([step.rows for _, step in recipe.build_steps() if isinstance(step, Select)] + [len(rows)])
+    train = min(budget, QUICK_ROWS) if recipe.quick else budget
+    asked = _asked(recipe, benchmarks, known)
+    model = load(recipe.model)
+    truncated = check_context(
+        tokens_only(recipe.model), recipe.build_methods(), [(one, found, one.label_set(rows)) for one, found in asked]
+    )
+    started = time.monotonic()
+    asking = sum(asking_seconds(model, benchmark, found) for benchmark, found in asked)
+    by_name = {benchmark.name: benchmark for benchmark in benchmarks}
+    training, made = 0.0, dict[str, int]()
+    for name, method in recipe.build_methods():
+        mine = of_datasets(rows, method.reads)
+        if not len(mine):
+            raise UserError(f"No rows come from the datasets that a method names: {', '.join(method.reads)}.")
+        if isinstance(method, Tuning):  # before anything of it is made
+            made[name] = method.check_rows(mine)
+        few = _few(mine, by_name, recipe.seed)
+        lesson = Lesson(few, few, by_name, recipe.model, None, Path(), recipe.seed, Progress())
+        training += method.seconds(model, lesson, round(train * len(mine) / len(rows)))
+    examples = _examples(model, rows, by_name, recipe.seed)
+    return {
+        "train": train,
+        "rows_read": made,
+        "questions": sum(len(found) for _, found in asked),
+        "smallest_visible": {
+            benchmark.name: _visible(found, recipe.ship.alpha)
+            for benchmark, found in asked
+            if benchmark.name in by_name and next(iter(benchmark.build_metrics().values())).unit == "share"
+        },
+        "examples": examples,
+        "truncated": truncated,
+        "busy": round(busy, 2),
+        "minutes": round((training + 2 * asking) / 60, 1),
+        "memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024 + kernels_mb()),
+        "seconds_to_estimate": round(time.monotonic() - started, 1),
+        "python_files_run": files_run(),
+    }
+
+
+def _asked(recipe: Recipe, benchmarks: list[Any], rows: pa.Table) -> list[tuple[Any, list[Question]]]:
+    """Each benchmark, what must be kept included, with its questions. Raises `Problems` where some cannot be judged, or
+    a label could not be learned."""
+    judging = [*benchmarks, *(benchmark for benchmark, _ in recipe.build_keep())]
+    asked = [(benchmark, benchmark.questions(QUICK_QUESTIONS if recipe.quick else 0)) for benchmark in judging]
+    problems = [said for one, found in asked for said in question_problems(one, found, one.label_set(rows))]
+    if problems := label_problems(rows, benchmarks) + problems:
+        raise Problems(problems)
+    return asked
+
+
+def _visible(asked: list[Question], alpha: float) -> dict[str, Any]:
+    """`gain`, the smallest gain in a share that these questions can show, None where they stand in too few `groups` to
+    test; and `alike`, the gain where all answers of a group are alike (the truth lies between the two)."""
+    cluster = np.unique([question.group or question.id for question in asked], return_inverse=True)[1]
+    groups = int(cluster.max()) + 1
+    gain, alike = (
+        round(smallest_visible_share(n, LIKELY_CHANGED, alpha), 3) if groups >= FEWEST_CLUSTERS else None
+        for n in (len(asked), round(effective_clusters(cluster)))
+    )
+    return {"groups": groups, "gain": gain, "alike": alike}
+
+
+def _few(rows: pa.Table, benchmarks: dict[str, Any], seed: int) -> pa.Table:
+    """`SAMPLE` rows in runs of neighbours by what the model reads, since rows that begin alike are trained on together
+    and cost less; and one of each dataset and kind that the draw missed: a method may need all of them."""
+    draw = random.Random(seed)
+    order = list(range(len(rows)))
+    if len(rows) <= SORTED:
+        tasks, asked = rows["task"].to_pylist(), questions(rows, unlabelled=True)
+        read = [benchmarks[task].render(row) if task else row.text for task, row in zip(tasks, asked, strict=True)]
+        order.sort(key=read.__getitem__)
+    starts = range(0, len(rows), RUN)
+    drawn = [at for start in draw.sample(starts, min(SAMPLE // RUN, len(starts))) for at in order[start : start + RUN]]
+    kinds = list(
+        zip(rows["source"].to_pylist(), *(rows[c].is_valid().to_pylist() for c in ("label", "chosen")), strict=True)
+    )
+    first = {kinds[position]: position for position in reversed(draw.sample(order, len(order)))}
+    return rows.take(sorted({*drawn, *first.values()}))
+
+
+def _examples(model: Any, rows: pa.Table, benchmarks: dict[str, Any], seed: int) -> list[dict[str, Any]]:
+    """A few labelled rows or pairs as the model reads them, and what is learned of them (of a pair, the chosen one)."""
+    pair = pc.and_(rows["chosen"].is_valid(), rows["rejected"].is_valid())
+    labelled = rows.filter(pc.and_(pc.or_(rows["label"].is_valid(), pair), rows["task"].is_valid()))
+    at = sorted(random.Random(seed).sample(range(len(labelled)), min(3, len(labelled))))
+    found = []
+    for task, row in zip(labelled["task"].take(at).to_pylist(), questions(labelled.take(at)), strict=True):
+        benchmark = benchmarks[task]
+        target = [*model.answer(row.answer, benchmark.template), model.end_token]
+        read = model.read(benchmark.render(row), benchmark.template)[0]
+        found.append({"task": task, "prompt": read, "target": model.tokenizer.decode(target)})
+    return found

@@ -1,0 +1,129 @@
+"""A finished run for other programs: merged weights, or tasks for lm-evaluation-harness."""
+
+import json
+import shlex
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from metier.engine.models import weights
+from metier.errors import UserError, nearest
+from metier.runs.files import write_json, write_text
+from metier.runs.run import Run
+from metier.stages.evaluate import read_answers, same_model
+from metier.stages.train import trained_model
+
+FORMS = ("merged", "lm-eval")
+
+
+def export(run: Run, to: str, out: Path) -> dict[str, Any]:
+    """Write the run's model (`merged`) or its benchmarks (`lm-eval`) into the folder `out`; returns what was written.
+
+    Raises `UserError` where the form is unknown, the folder is not empty, the run is not finished, or its base model is
+    no longer the one that was trained on.
+    """
+    if to not in FORMS:
+        raise UserError(f"There is no form '{to}' to export to.{nearest(to, FORMS)}")
+    if out.exists() and any(out.iterdir()):
+        raise UserError(f"{out} is not empty. Name a new folder: nothing is written over.")
+    adapter = trained_model(run)
+    same_model(run)
+    out.mkdir(parents=True, exist_ok=True)
+    return _merged(run, adapter, out) if to == "merged" else _tasks(run, adapter, out)
+
+
+def _merged(run: Run, adapter: Path, out: Path) -> dict[str, Any]:
+    """The tuned model as one set of safetensors, in the type that it was evaluated in."""
+    from metier.engine.models.model import load
+
+    model = load(run.recipe.model, adapter, run.progress.say)
+    model.network.save_pretrained(out, safe_serialization=True)
+    model.tokenizer.save_pretrained(out)
+    return {"folder": str(out), "dtype": str(model.network.dtype).removeprefix("torch.")}
+
+
+def _tasks(run: Run, adapter: Path, out: Path) -> dict[str, Any]:
+    """Tasks that lm-evaluation-harness 0.4.13 runs as they are, without a network.
+
+    Every text is rendered already, so that no template, delimiter or few-shot draw of the harness comes between. Names
+    begin with `metier_`: two tasks of one name would shadow each other there.
+    """
+    from metier.engine.models.model import tokens_only
+
+    tasks, left_out = [], []
+    base = weights.folder(run.recipe.model, run.progress.say)
+    model = tokens_only(run.recipe.model, run.progress.say)
+    for benchmark in run.recipe.build_benchmarks():
+        answers = read_answers(run, "tuned", benchmark.name)
+        if not answers or answers[0].log_likelihoods is None:
+            left_out.append(benchmark.name)
+            continue
+        scorer = benchmark.build_scorer()
+        if (setting := scorer.length) != "none":
+            run.progress.say(f"  {benchmark.name}: the harness compares sums; ours are made up for length ({setting})")
+        labels = run.result(f"evaluate/tuned/{benchmark.name}")["labels"]
+        lead = " " if benchmark.template == "plain" else ""
+        rows, ending = [], _Ending(scorer, model, benchmark.template)
+        for answer in answers:
+            offered = list(answer.options or labels)
+            choices = [f"{lead}{option}{ending.of(tuple(offered))}" for option in offered]
+            gold = offered.index(answer.gold)
+            rows.append({"id": answer.id, "prompt": answer.prompt, "choices": choices, "gold": gold})
+        name = f"metier_{benchmark.name}"
+        write_text(out / f"{name}.jsonl", "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
+        write_text(out / f"{name}.yaml", yaml.safe_dump(_task(name, out), sort_keys=False))
+        tasks.append(name)
+    if not tasks:
+        raise UserError("None of the run's benchmarks chooses among options, which is what can be exported as a task.")
+    result = {"tasks": tasks, "left_out": left_out, "commands": _commands(tasks, base, adapter, out)}
+    write_json(out / "metier.json", {**result, "run": str(run.folder)})
+    return result
+
+
+class _Ending:
+    """The end token as text, behind options of which our scoring takes it for a part."""
+
+    def __init__(self, scorer: Any, model: Any, template: str) -> None:
+        self.scorer, self.model, self.template = scorer, model, template
+        self.known: dict[tuple[str, ...], str] = {}
+
+    def of(self, offered: tuple[str, ...]) -> str:
+        if offered not in self.known:
+            ends = self.scorer.ends([self.model.answer(option, self.template) for option in offered])
+            self.known[offered] = str(self.model.tokenizer.eos_token) if ends else ""
+        return self.known[offered]
+
+
+def _task(name: str, out: Path) -> dict[str, Any]:
+    return {
+        "task": name,
+        "dataset_path": "json",
+        "dataset_kwargs": {"data_files": {"test": str((out / f"{name}.jsonl").resolve())}},
+        "test_split": "test",
+        "output_type": "multiple_choice",
+        "doc_to_text": "prompt",
+        "doc_to_choice": "choices",
+        "doc_to_target": "gold",
+        "target_delimiter": "",  # the space before an answer is part of the choice
+        "num_fewshot": 0,
+        "metric_list": [{"metric": "acc", "aggregation": "mean", "higher_is_better": True}],
+        "metadata": {"version": 1},
+    }
+
+
+def _commands(tasks: list[str], base: Path, adapter: Path, out: Path) -> dict[str, str]:
+    """What to type for the base model and for the adapter. No `--limit`: it would take the first questions.
+
+    Raises `UserError` for a path with a comma, at which the harness would part its arguments."""
+    if comma := next((path for path in (base, adapter.resolve()) if "," in str(path)), None):
+        raise UserError(f"The harness cannot read a path with a comma: {comma}. Move or link it to another one.")
+    shared = f"--tasks {','.join(tasks)} --include_path {shlex.quote(str(out))} --batch_size 8 --log_samples"
+    tuned = f"{base},peft={adapter.resolve()}"
+    if weights.is_whole(adapter):
+        tuned = f"{adapter.resolve()},tokenizer={base}"
+    return {
+        who: f"lm_eval --model hf --model_args {shlex.quote(f'pretrained={model},dtype=float32')} {shared} "
+        f"--output_path {shlex.quote(str(out / who))}"
+        for who, model in (("base", str(base)), ("tuned", tuned))
+    }

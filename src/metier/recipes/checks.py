@@ -1,0 +1,266 @@
+"""Everything that is wrong with a recipe and can be found without training, in one go."""
+
+import re
+import time
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from metier.data.dataset import DatasetLike
+from metier.data.records import Question, loosely
+from metier.errors import Problems, UserError, nearest, shortened, shown
+from metier.evaluation import costs
+from metier.evaluation.benchmark import Benchmark
+from metier.evaluation.predictions import perfect, unfit
+from metier.evaluation.scoring import misfit
+from metier.recipes import plugins
+from metier.recipes.schema import Recipe, build_one, has_benchmark, name_of, task_of
+
+MOST_SECONDS = 10.0
+"""How long questions are looked at once one of them cannot be judged."""
+HUB_PART = re.compile(r"(?!.*(?:--|\.\.))[A-Za-z0-9_](?:[\w.-]{0,94}[A-Za-z0-9_])?", re.ASCII)
+"""Owner and name on the Hugging Face hub."""
+
+
+def check(recipe: Recipe) -> list[str]:
+    """Every problem that can be found without training: names, settings, files, columns, tasks, the model."""
+    from metier.data.representativeness import static_embeddings
+    from metier.engine.models import weights
+
+    problems: list[str] = []
+    built = {
+        kind: _build_all(kind, uses, problems)
+        for kind, uses in [
+            ("datasets", recipe.datasets),
+            ("steps", recipe.steps),
+            ("methods", recipe.methods),
+            ("benchmarks", [*recipe.benchmarks, *recipe.keep]),
+        ]
+    }
+    problems += _plug_in_name_problems(recipe)
+    problems += [said for said in _data_problems(built["benchmarks"]) if said not in problems]
+    problems += _pack_problems(recipe.industry)
+    for key in ("datasets", "methods", "benchmarks"):
+        if not getattr(recipe, key):
+            problems.append(f"The recipe names no {key}. Add `{key}:`; see `metier list {key}`.")
+    names = [benchmark.name for benchmark in built["benchmarks"]]
+    problems += [f"There are two benchmarks named '{name}'." for name in sorted(set(names)) if names.count(name) > 1]
+    if not problems:
+        datasets = recipe.build_datasets()
+        problems += name_problems(datasets)
+        problems += task_problems(datasets, recipe.build_benchmarks())
+        problems += chain_problems(recipe.build_methods())
+    if recipe.embedding:
+        problems += static_embeddings.problems(recipe.embedding)
+    return problems + (model_name_problems(recipe.model) or weights.problems(recipe.model))
+
+
+def model_name_problems(model: str) -> list[str]:
+    """What is wrong with a model's name before anybody asks whether there is such a folder or hub id."""
+    try:
+        if Path(model).expanduser().exists():
+            return []
+    except (OSError, RuntimeError, ValueError) as error:  # longer than a path may be; ~ of a user that there is not
+        why = error.strerror if isinstance(error, OSError) else str(error)
+        return [f"The model {shown(model)} is no folder that can be looked for: {shortened(str(why), 200)}."]
+    hub_id = model.split("/")
+    if len(hub_id) == 2 and (odd := next((part for part in hub_id if not HUB_PART.fullmatch(part)), None)) is not None:
+        return [
+            f"There is no model {shown(model)}: it is no folder, and in a hub id {shown(odd)} would have to begin and "
+            "end with a letter or digit and have no -- or .. within."
+        ]
+    return []
+
+
+def _plug_in_name_problems(recipe: Recipe) -> list[str]:
+    """Names of steps and methods become files and folders of the run."""
+    found = []
+    for kind, uses in (("steps", recipe.steps), ("methods", recipe.methods)):
+        for use in uses:
+            try:
+                name_of(kind, use)
+            except UserError as error:
+                found.append(str(error))
+    return found
+
+
+def _data_problems(benchmarks: list[Benchmark]) -> list[str]:
+    """What keeps the questions of named benchmarks from being read."""
+    found: list[str] = []
+    for benchmark in benchmarks:
+        try:
+            benchmark.data()
+        except Problems as error:
+            found += error.problems
+    return list(dict.fromkeys(found))
+
+
+def _pack_problems(industry: str) -> list[str]:
+    """What is wrong with what a pack says for the report, which is the last stage."""
+    from metier.evaluation import insight
+
+    pack, found = plugins.find("industries", industry)(), []
+    for ask in pack.asks:
+        try:
+            insight.find(ask)
+        except UserError as error:
+            found.append(str(error))
+    for mistake, cost in pack.costs.items():
+        if not costs.is_mistake(mistake):
+            wanted = "Write `right -> said`, miss_LABEL or false_LABEL."
+            found.append(f"The industry '{pack.name}' prices '{mistake}', which is no kind of mistake. {wanted}")
+        if isinstance(cost, bool) or not isinstance(cost, int | float) or not 0 <= cost <= costs.DEAREST:
+            found.append(f"The industry '{pack.name}' prices '{mistake}' at {cost!r}. A mistake costs 0 or more.")
+    return found
+
+
+def _build_all(kind: str, uses: Sequence[Any], problems: list[str]) -> list[Any]:
+    """All that can be built; what cannot adds to the problems."""
+    built = []
+    for use in uses:
+        try:
+            built.append(build_one(kind, use))
+        except Problems as error:
+            problems += error.problems
+        except UserError as error:
+            problems.append(str(error))
+    return built
+
+
+def label_problems(rows: pa.Table, benchmarks: list[Benchmark]) -> list[str]:
+    """A label with one example cannot be learned and tested: better said now than seen as a zero later. Answers in
+    words of their own may well stand once."""
+    chosen = {benchmark.name for benchmark in benchmarks if benchmark.build_scorer().chooses}
+    pairs = [
+        (task, label)
+        for task, label in zip(rows["task"].to_pylist(), rows["label"].to_pylist(), strict=True)
+        if label and task in chosen
+    ]
+    alike = [said for one in benchmarks if one.name in chosen for said in lookalike_problems(one, rows)]
+    if alike:
+        return alike
+    lonely = {label for (_, label), count in Counter(pairs).items() if count == 1}
+    where = {row["label"]: row["origin"] for row in rows.select(["label", "origin"]).to_pylist()} if lonely else {}
+    return [
+        f"The label '{label}' has one example ({where[label]}). Add examples, merge the label into another, or take "
+        "the row out."
+        for label in sorted(lonely)
+    ]
+
+
+def lookalike_problems(benchmark: Benchmark, rows: pa.Table) -> list[str]:
+    """Labels that differ in nothing that a reader sees would be classes of their own, and every figure by class wrong.
+    Where they are meant, the benchmark's `labels` name them all."""
+    mine = rows.filter(pc.and_(pc.equal(rows["task"], benchmark.name), pc.is_valid(rows["label"])))
+    where = {row["label"]: row["origin"] for row in mine.select(["label", "origin"]).to_pylist()}
+    where |= {question.answer: question.id for question in benchmark.questions()}
+    where |= dict.fromkeys(benchmark.labels, "")
+    spellings: dict[str, list[str]] = defaultdict(list)
+    for label in sorted(where):
+        spellings[loosely(label)].append(label)
+    return [
+        f"Benchmark '{benchmark.name}': the labels {' and '.join(map(shown, found))} differ only in case, white space "
+        f"or the form of a letter, and would be {len(found)} classes ({_places(where, found)}). Write them alike in "
+        "the data; if they are different answers, name them all under the benchmark's `labels`."
+        for found in spellings.values()
+        if len(found) > 1 and not set(found) <= set(benchmark.labels)
+    ]
+
+
+def _places(where: dict[str, str], labels: list[str]) -> str:
+    return ", ".join(where[label] or "under `labels`" for label in labels)
+
+
+def question_problems(benchmark: Benchmark, asked: Sequence[Question], labels: Sequence[str]) -> list[str]:
+    """Questions that a benchmark's scorer can judge no answer to, and metrics that cannot be worked out even where all
+    answers are right: otherwise the first one would stop the evaluation, which is after training."""
+    scorer = benchmark.build_scorer()
+    found, looked, began = [], 0, time.monotonic()
+    for question in asked:
+        looked += 1
+        if why := misfit(scorer, question):
+            found.append((question.id, why))
+        if found and time.monotonic() - began > MOST_SECONDS:  # patterns that take too long, each until it is stopped
+            break
+    if found:
+        least = "At least " if looked < len(asked) else ""
+        many = f"{least}{len(found):,} of the {len(asked):,} questions of benchmark '{benchmark.name}' cannot be judged"
+        return [f"{many}; {found[0][0]}: {found[0][1]}. Mend the test, or name another `scorer`."]
+    if not (labels and scorer.chooses):
+        return []
+    return [f"Benchmark '{benchmark.name}': {why}" for why in unfit(benchmark.build_metrics(), perfect(asked, labels))]
+
+
+def order_problems(recipe: Recipe) -> list[str]:
+    """Rows are held against the test as they were read: with stand-ins for names and shifted dates they are no longer
+    the same texts, and a test question would be learned from."""
+    steps = [name for name, _ in map(plugins.named, recipe.steps)]
+    if "redact" in steps and "decontaminate" in steps[steps.index("redact") :]:
+        return [
+            "The step `decontaminate` stands behind `redact`, where names and dates of a test question are gone and "
+            "it is no longer known. Put `decontaminate` before `redact`."
+        ]
+    return []
+
+
+def name_problems(datasets: list[DatasetLike]) -> list[str]:
+    """Datasets whose rows could not be told apart afterwards: ids, cards and reasons go by the name."""
+    where: dict[str, list[str]] = {}
+    for dataset in datasets:
+        where.setdefault(dataset.name, []).append(dataset.place)
+    return [
+        f"{len(paths)} datasets are called '{name}' ({', '.join(paths)}), and their rows would have the same ids. Name "
+        "them as one dataset with a pattern (`path: data/*/tickets.jsonl`), or rename a file."
+        for name, paths in where.items()
+        if len(paths) > 1
+    ]
+
+
+def task_problems(datasets: list[DatasetLike], benchmarks: list[Benchmark]) -> list[str]:
+    """Datasets with labels or pairs for which no benchmark says how a row is asked, or whose rows lack a column that it
+    asks by."""
+    names = [benchmark.name for benchmark in benchmarks]
+    found = []
+    for dataset in datasets:
+        asked_by = task_of(dataset, benchmarks)
+        if asked_by is not None and dataset.labelled and (columns := dataset.prompt_columns()) is not None:
+            found += [
+                f"The prompt of benchmark '{asked_by.name}' names '{name}', which no column of {dataset.name} holds."
+                f"{nearest(name, columns)}"
+                for name in sorted(asked_by.prompt_columns() - columns)
+            ]
+        if not (dataset.labelled or dataset.pairs) or asked_by is not None:
+            continue
+        if dataset.task:
+            found.append(f"The dataset '{dataset.name}' names the task '{dataset.task}'.{nearest(dataset.task, names)}")
+        else:
+            mend = f"Put {dataset.name} under `benchmarks`, or add" if has_benchmark(dataset) else "Add"
+            found.append(
+                f"No benchmark says how the rows of '{dataset.name}' are asked. {mend} `task:` with one of: "
+                f"{', '.join(names)}."
+            )
+    return found
+
+
+def chain_problems(methods: list[tuple[str, Any]]) -> list[str]:
+    """A method goes on with the adapter of the one before, so its shape is the first one's; settings that say
+    otherwise would be ignored."""
+    found = []
+    for name, method in methods[1:]:
+        first_name, first = methods[0]
+        other = [
+            f"{key}: {getattr(method, key)!r} (there {getattr(first, key)!r})"
+            for key in ("tune", "r", "alpha", "targets", "dora")
+            if getattr(method, key) != getattr(first, key)
+            # What is trained must be said again: weights in full precision at an adapter's rate would be ruined.
+            and (key == "tune" or getattr(method, key) != type(method).__dataclass_fields__[key].default)
+        ]
+        if other:
+            found.append(
+                f"The method '{name}' goes on with the adapter of '{first_name}' and cannot have {', '.join(other)}."
+            )
+    return found

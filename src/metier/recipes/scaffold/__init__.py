@@ -1,0 +1,1 @@
+"""`metier new`: a recipe from a folder of tables or documents."""

@@ -1,0 +1,188 @@
+"""The text of a recipe that `metier new` writes: what was found, and as comments what only its people know."""
+
+import math
+import re
+import textwrap
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from metier.data.redaction import PROFILES
+from metier.recipes import plugins, strict_yaml
+from metier.recipes.scaffold.columns import Columns
+from metier.recipes.schema import DEFAULT_INDUSTRY
+
+FIRST, LAST = ["licence", "normalise", "decontaminate"], [{"split": {"by": "group"}}, {"select": {"rows": 17000}}]
+"""Steps before and behind redaction and duplicates, which hang on what the answers are."""
+
+LONGEST_WRITTEN = 512
+"""Tokens that a written answer is given at most."""
+
+
+def recipe_text(
+    name: str,
+    folder: Path,
+    industry: str | None,
+    pack: Any,
+    columns: Columns,
+    counts: dict[str, int],
+    doubts: list[str],
+) -> str:
+    """YAML with comments; every value is written by the YAML library, whatever the columns are called."""
+    chosen = str(Path(industry).resolve()) if industry and industry.endswith(".py") else industry or DEFAULT_INDUSTRY
+    head = [
+        f"Written by `metier new {name}` from {folder.resolve()}. Next: metier check {name}/recipe.yaml",
+        f"{counts['train']:,} rows to learn from, {counts['test']:,} to test on, {counts['documents']:,} documents as "
+        "raw text; all are copies beside this file, so that no test row is learned from.",
+    ]
+    if counts["left_out"]:
+        head.append(f"{counts['left_out']:,} pieces gave no row: left_out.jsonl says which and why.")
+    steps = _steps(industry, pack, columns)
+    parts = [_comment(head)]
+    if doubts:
+        parts += [_comment(["", "To be answered by you:", *(f"- {doubt}" for doubt in doubts)])]
+    parts += [_yaml("industry", chosen)]
+    parts += _datasets(pack, columns, counts)
+    parts += [_yaml("steps", steps)]
+    if columns.label and (methods := _without_repeat(pack.methods)) != pack.methods:
+        parts += [_yaml("methods", methods)]
+    if columns.label:
+        if columns.written:
+            parts += _written(name, columns, counts, _redacts(industry, pack))
+        else:
+            parts += _benchmark(name, columns, counts)
+    return "\n".join(parts)
+
+
+def _steps(industry: str | None, pack: Any, columns: Columns) -> list[Any]:
+    if not columns.label:
+        return list(pack.steps)  # the pack's own rows are learned from, with the steps that suit them
+    keep = {} if columns.written else {"labels": "keep"}
+    redact = [{"redact": {"profile": pack.name, **keep}}] if _redacts(industry, pack) else []
+    # Two wordings of an answer to one question are no contradiction.
+    dedup: Any = {"dedup": {"contradictions": "keep"}} if columns.written else "dedup"
+    return [*FIRST, *redact, dedup, *LAST]
+
+
+def _datasets(pack: Any, columns: Columns, counts: dict[str, int]) -> list[str]:
+    own: list[Any] = []
+    if columns.label:
+        said = {key: getattr(columns, key) for key in ("text", "label", "group", "time", "id", "split")}
+        own.append(
+            {"path": "train.jsonl", **{key: value for key, value in said.items() if value}, "licence": "proprietary"}
+        )
+    if counts["documents"]:
+        own.append({"path": "documents.jsonl", "licence": "proprietary"})
+    notes = ["May you train on these texts? `proprietary` is your word that they are yours to use."]
+    if columns.label:
+        return [_comment(notes), _yaml("datasets", [*own, "general"])]
+    notes += [
+        "There are no labelled rows among the files, so nothing below tests your own work: the pack's data and its "
+        f"benchmarks ({', '.join(map(str, pack.benchmarks))}) stand in for it. What is missing is a table with a text "
+        "and an answer in each row; the documents are learned as raw text beside the pack's rows.",
+    ]
+    return [_comment(notes), _yaml("datasets", [*own, *pack.datasets])]
+
+
+def _benchmark(name: str, columns: Columns, counts: dict[str, int]) -> list[str]:
+    prompt = f"{_title(str(columns.text))}: {{text}}\n{_title(str(columns.label))}:"
+    benchmark = _test_of(name, columns) | {"prompt": prompt, "metrics": ["accuracy", "macro_f1"]}
+    notes = [
+        "Does the prompt read as your people would put it? Are some answers rare and dear? Then `macro_f1` goes first."
+    ]
+    if columns.slices:
+        notes.append(f"Which parts matter? `slices: [{', '.join(columns.slices)}]` shows results by them.")
+    return [_comment(notes + _small(counts)), _yaml("benchmarks", [benchmark])]
+
+
+def _test_of(name: str, columns: Columns) -> dict[str, Any]:
+    said = {"name": f"{name}-test", "path": "test.jsonl", "text": columns.text, "label": columns.label}
+    further = {"cluster": columns.group, "time": columns.time}
+    return said | {key: value for key, value in further.items() if value}
+
+
+def _small(counts: dict[str, int]) -> list[str]:
+    if counts["test"] >= 100:
+        return []
+    return [f"The test has {counts['test']} rows: `metier check` says how large a gain it can show at all."]
+
+
+def _written(name: str, columns: Columns, counts: dict[str, int], redacted: bool) -> list[str]:
+    # Three times the average answer: four characters make a token of English.
+    tokens = min(LONGEST_WRITTEN, 32 * math.ceil(3 * columns.written / 4 / 32))
+    benchmark = _test_of(name, columns) | {"prompt": "{text}", "template": "chat"}
+    benchmark |= {"scorer": {"generate": {"max_tokens": tokens, "stop": []}}, "metrics": ["rouge_l"]}
+    notes = [
+        "How do you know a good answer? `rouge_l` counts the words that it shares with yours, in order: a first look, "
+        "and no judge of truth. Where they are numbers, JSON fields or short phrases, `metier list scorers` has better "
+        f"ones. Are some longer than {tokens} tokens? Then raise `max_tokens`."
+    ]
+    if redacted:
+        notes.append(
+            "`redact` works on what is learned, answers included, and not on test.jsonl: a name in a right answer "
+            "there counts against a model that learned to write [NAME]."
+        )
+    return [_comment(notes + _small(counts)), _yaml("benchmarks", [benchmark])]
+
+
+def _without_repeat(methods: list[Any]) -> list[Any]:
+    """The pack's methods without what they say of its own datasets by name."""
+    kept = [
+        (name, {key: value for key, value in settings.items() if key != "repeat"})
+        for name, settings in map(plugins.named, methods)
+    ]
+    return [{name: settings} if settings else name for name, settings in kept]
+
+
+def general_doubts(industry: str | None, pack: Any) -> list[str]:
+    """What is asked whatever the folder holds."""
+    found = []
+    if not industry:
+        found.append(
+            f"Which trade is this? Its pack fills in what is not said here: `{DEFAULT_INDUSTRY}`, which stands in, "
+            "finance, legal, retail, or a file of your own."
+        )
+    if not _redacts(industry, pack):
+        profiles = ", ".join(sorted(PROFILES))
+        found.append(
+            f"Do the texts name persons? Then put {{redact: {{profile: ...}}}} behind `decontaminate`: {profiles}."
+        )
+    return found
+
+
+def _redacts(industry: str | None, pack: Any) -> bool:
+    return industry is not None and pack.name in PROFILES
+
+
+def _title(column: str) -> str:
+    """A column's name as the words of a prompt: `claim_note` -> `Claim note`."""
+    words = " ".join(re.findall(r"[^\W_]+", column))
+    return (words[:1].upper() + words[1:]) or "Text"
+
+
+def _comment(lines: list[str]) -> str:
+    plain = [UNREADABLE.sub("\ufffd", line) for line in lines]
+    wrapped = [part for line in plain for part in (textwrap.wrap(" ".join(line.split()), 116) or [""])]
+    return "\n".join(f"# {line}".rstrip() for line in wrapped)
+
+
+UNREADABLE = re.compile("[^\t\n\r -~\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""What YAML does not take even in a comment, such as the C1 characters of a text in the wrong encoding."""
+
+
+class _Plain(strict_yaml.Dumper):
+    """Line breaks as \\n, as people write a prompt; the library's own choice spreads it over three lines."""
+
+
+_Plain.add_representer(
+    str,
+    lambda dumper, text: dumper.represent_scalar("tag:yaml.org,2002:str", text, style='"' if "\n" in text else None),
+)
+
+
+def _yaml(key: str, value: Any) -> str:
+    flow = None if isinstance(value, list) else False
+    return yaml.dump(
+        {key: value}, Dumper=_Plain, sort_keys=False, allow_unicode=True, default_flow_style=flow, width=1000
+    )

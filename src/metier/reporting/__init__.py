@@ -1,0 +1,1 @@
+"""The report, its pages, cards, figures and templates."""

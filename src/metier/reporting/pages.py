@@ -1,0 +1,41 @@
+"""Pages that people read: templates and their pictures."""
+
+import functools
+from typing import Any
+
+from metier.reporting.dataset_card import code, escaped
+
+
+@functools.cache
+def template(name: str) -> Any:
+    """A page's template, compiled once a process."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+    from markupsafe import Markup
+
+    # Everything is escaped: rows, labels and names come from data. Only our own pictures are marked as safe.
+    as_markdown = name.endswith(".md")
+    environment = Environment(
+        loader=PackageLoader("metier", "reporting/templates"),
+        autoescape=name.endswith(".html"),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        finalize=_as_markdown if as_markdown else None,
+    )
+    environment.filters["code"] = lambda value: Markup(code(value))
+    return environment.get_template(name)
+
+
+def _as_markdown(value: Any) -> Any:
+    """Texts come from data and recipes: no link, no HTML, no cell of a table may come of them."""
+    from markupsafe import Markup
+
+    return escaped(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def section_page(entry: dict[str, Any]) -> Any:
+    """The section on one benchmark's work (an entry of representation.json), as HTML that a page may take in as it is;
+    of work that was not judged, why."""
+    from markupsafe import Markup
+
+    said = {key: entry[key] for key in ("benchmark", "state", "reasons")} | {"meaning": ""} | entry.get("section", {})
+    return Markup(template("representation.html").render(representation=said))

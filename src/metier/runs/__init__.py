@@ -1,0 +1,1 @@
+"""One run is one folder: what is done, atomic files and hashes, the lock, progress, processes."""

@@ -1,0 +1,271 @@
+"""One run is one folder. What is already done, from the same inputs, is not done again."""
+
+import hashlib
+import os
+import platform
+import resource
+from collections.abc import Iterable
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pydantic import ValidationError
+
+from metier.errors import UserError, shown
+from metier.recipes import strict_yaml
+from metier.recipes.schema import Recipe, load
+from metier.runs import distributed
+from metier.runs.files import file_sha256, write_json, write_text
+from metier.runs.lock import BUSY
+from metier.runs.marks import Mark, hashed, read_hashed, read_mark
+from metier.runs.progress import Progress
+
+PACKAGES = ("metier", "torch", "transformers", "trl", "peft", "accelerate", "numpy", "scipy", "scikit-learn", "pyarrow")
+NO_LOCK = (
+    "It says which recipe, seeds and versions the run was begun with, and nothing can be judged without it. Put it "
+    "back, or run the recipe in a new folder."
+)
+
+
+class Run:
+    """A run's folder, its recipe, and the seals of its finished stages."""
+
+    def __init__(self, folder: Path, recipe: Recipe, progress: Progress) -> None:
+        self.folder, self.recipe, self.progress = folder, recipe, progress
+
+    def path(self, *parts: str) -> Path:
+        """A place in the folder, whose own folder is made. Raises `UserError` for a name that leads out of it."""
+        path = self.folder.joinpath(*parts)
+        if not Path(os.path.normpath(path)).is_relative_to(os.path.normpath(self.folder)):
+            raise UserError(f"{'/'.join(parts)} lies outside the run's folder {self.folder}. Name it without `..`.")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path
+
+    def table(self, stage: str, name: str) -> pa.Table:
+        """The rows of a Parquet file that a finished stage wrote; raises as `output`."""
+        return pq.read_table(self.output(stage, f"{stage}/{name}"))
+
+    def output(self, stage: str, file: str) -> Path:
+        """A file that a finished stage wrote. Raises `UserError` where it is missing or was changed since."""
+        self._verify(stage, [file])
+        return self.folder / file
+
+    def verify(self, stage: str) -> None:
+        """Raises `UserError` where any file that a finished stage wrote is missing or was changed since."""
+        self._verify(stage, self._finished(stage).files)
+
+    def _verify(self, stage: str, files: Iterable[str]) -> None:
+        mark = self._finished(stage)
+        for file in files:
+            if (why := self._changed(file, mark.files.get(file))) is not None:
+                verb = stage.split("/")[0]
+                raise UserError(f"{self.folder / file} {why}. Run `metier {verb} {self.folder}` to make it again.")
+
+    def _changed(self, file: str, sha256: str | None) -> str | None:
+        """What happened to a file since it was written; None where it is as it was."""
+        path = self.folder / file
+        if not path.is_file():
+            return "is missing"
+        if sha256 is None:
+            return "belongs to no finished stage"
+        return None if file_sha256(path) == sha256 else "was changed after it was written: its hash is another one"
+
+    def done(self, stage: str, inputs: str) -> dict[str, Any] | None:
+        """The result of a stage that finished from these very inputs and whose files are as it wrote them, or None."""
+        mark = self._mark(stage)
+        if mark is None or mark.inputs != inputs:
+            return None
+        for file, sha256 in mark.files.items():
+            if (why := self._changed(file, sha256)) is not None:
+                self.progress.say(f"{stage} is done again: {self.folder / file} {why}.")
+                return None
+        return mark.result
+
+    def seal(self, stage: str, inputs: str, result: dict[str, Any], *files: str) -> dict[str, Any]:
+        """Say that a stage is finished; the last thing that it writes. `files`: what it wrote for others to read, by
+        their paths in the run's folder."""
+        result = {"peak_memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024), **result}
+        if distributed.first():
+            hashes = {file: file_sha256(self.folder / file) for file in files}
+            write_json(self._seal_of(stage), hashed({"inputs": inputs, "result": result, "files": hashes}))
+        return result
+
+    def unseal(self, stage: str) -> None:
+        """Say that a stage is begun again: what it left half done must not pass for its result."""
+        if distributed.first():
+            self._seal_of(stage).unlink(missing_ok=True)
+
+    def sealed(self, stage: str) -> bool:
+        """Whether a stage finished, whatever it was made from."""
+        return self._seal_of(stage).is_file()
+
+    def result(self, stage: str) -> dict[str, Any]:
+        """The result of a finished stage, whatever it was made from. Raises `UserError` where it did not finish."""
+        return self._finished(stage).result
+
+    def files(self, stage: str) -> list[str]:
+        """What a finished stage wrote for others to read; raises as `result`."""
+        return list(self._finished(stage).files)
+
+    def _finished(self, stage: str) -> Mark:
+        if (mark := self._mark(stage)) is None:
+            raise UserError(
+                f"{self._seal_of(stage)} is missing: run `metier {stage.split('/')[0]} {self.folder}` first."
+            )
+        return mark
+
+    def _mark(self, stage: str) -> Mark | None:
+        verb = stage.split("/")[0]
+        return read_mark(self._seal_of(stage), f"Remove it and run `metier {verb} {self.folder}` to do that again.")
+
+    def _seal_of(self, stage: str) -> Path:
+        return self.folder / f"{stage}.done.json"
+
+    def lock(self, **entries: Any) -> None:
+        """Add to lock.json: everything that the figures depend on."""
+        if distributed.first():
+            write_json(self.path("lock.json"), hashed({**self.locked(), **entries}))
+
+    def locked(self) -> dict[str, Any]:
+        """What lock.json has; empty before the run is begun. Raises `UserError` where it was changed."""
+        path = self.folder / "lock.json"
+        return read_hashed(path, NO_LOCK) if path.is_file() else {}
+
+
+def open_run(folder: Path, recipe: Recipe, progress: Progress) -> Run:
+    """A new run, or one that goes on.
+
+    Raises `UserError` where the folder holds a run of another recipe, or the run's own recipe was edited since it was
+    begun: only `steps` may be edited, and only before training.
+    """
+    run = Run(folder, recipe, progress)
+    if run.locked():
+        _hold_to_lock(run)
+    else:
+        _begin(run)
+    _say_other_versions(run)
+    return run
+
+
+def _begin(run: Run) -> None:
+    folder, file, mine = run.folder, run.folder / "recipe.yaml", run.recipe.as_yaml()
+    if any((folder / name).exists() for name in ("curate", "train", "evaluate")):
+        raise UserError(f"{folder / 'lock.json'} is missing. {NO_LOCK}")
+    if file.is_file():  # with its comments it would be written over
+        if file.read_text(encoding="utf-8") != mine:
+            raise UserError(
+                f"{file} is a recipe that somebody wrote, and no run. Start one with `metier run {file}`, or name "
+                "another folder with `--out`."
+            )
+    elif folder.exists() and any(path.name != BUSY for path in folder.iterdir()):
+        raise UserError(f"The folder {folder} is not empty and holds no run. Name another folder with `--out`.")
+    write_text(file, mine)
+    run.lock(
+        recipe=mine,
+        recipe_sha256=_sha256(mine),
+        seeds=[run.recipe.seed],
+        python=platform.python_version(),
+        versions=_versions(),
+        machine={"system": platform.platform(), "processor": processor(), "cores": os.cpu_count()},
+    )
+
+
+def _hold_to_lock(run: Run) -> None:
+    """Raises `UserError` where the recipe is not the one that the run was begun with, edited steps before training
+    aside: those are taken over."""
+    folder, file = run.folder, run.folder / "recipe.yaml"
+    text, begun = _begun(run)
+    if not file.is_file():
+        write_text(file, text)
+    edited = _difference(_in_folder(file), begun)
+    # Rows may be curated again and again; what was trained stands on the recipe that it was trained by.
+    open_keys = set() if (folder / "train").exists() else {"steps"}
+    if edited and (set(edited) - open_keys or _difference(run.recipe, load(file))):
+        raise UserError(
+            f"{file} was edited after the run was begun ({_told(edited)}). Remove it, and it is written again as it "
+            f"was; for the edited recipe start a new run: `metier run {file} --out NEW_FOLDER`."
+        )
+    changed = _difference(run.recipe, begun)
+    if set(changed) - open_keys:
+        raise UserError(
+            f"The folder {folder} holds a run of another recipe (different: {_told(changed)}). "
+            "Name another folder with `--out`, or remove this one if you do not need it."
+        )
+    if changed:
+        run.progress.say("The steps were edited: those from the first edited one on are done again.")
+        write_text(file, run.recipe.as_yaml())
+        run.lock(recipe=run.recipe.as_yaml(), recipe_sha256=_sha256(run.recipe.as_yaml()))
+
+
+def _begun(run: Run) -> tuple[str, Recipe]:
+    """The recipe that the run was begun with, as text and parsed."""
+    try:
+        text = run.locked()["recipe"]
+        return text, Recipe.model_validate(strict_yaml.load(text, str(run.folder / "lock.json")))
+    except (KeyError, ValidationError) as error:
+        raise UserError(
+            f"{run.folder} was begun by another version of Metier, whose recipes this one does not read. Run the "
+            "recipe in a new folder."
+        ) from error
+
+
+def _in_folder(file: Path) -> Recipe:
+    """The recipe in a run's folder. An empty file would be the default recipe, which nobody asked for."""
+    if not file.read_text(encoding="utf-8", errors="replace").strip():
+        raise UserError(f"{file} is empty. Remove it, and it is written again as it was when the run was begun.")
+    return load(file)
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _versions() -> dict[str, str]:
+    return {name: version(name) for name in PACKAGES}
+
+
+def _say_other_versions(run: Run) -> None:
+    made_with, versions = run.locked()["versions"], _versions()
+    other = [f"{name} {made_with.get(name)}, now {now}" for name, now in versions.items() if made_with.get(name) != now]
+    if other:
+        run.progress.say(
+            f"This run was begun with other versions ({'; '.join(other)}): its figures may not repeat exactly."
+        )
+
+
+def saved_run(folder: Path, progress: Progress) -> Run:
+    """The run in a folder. Raises `UserError` where there is none."""
+    return open_run(folder, load_saved(folder), progress)
+
+
+def load_saved(folder: Path) -> Recipe:
+    """The recipe of the run in a folder; written again from the lock where it was removed."""
+    file, lock = folder / "recipe.yaml", folder / "lock.json"
+    if not file.is_file() and lock.is_file():
+        write_text(file, read_hashed(lock, NO_LOCK)["recipe"])
+    if not file.is_file():
+        raise UserError(
+            f"There is no run in {folder}: it has no recipe.yaml. Start one with `metier run --out {folder}`."
+        )
+    return _in_folder(file)
+
+
+def processor() -> str:
+    """The processor's name, as the system gives it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
+
+
+def _difference(mine: Recipe, saved: Recipe) -> dict[str, tuple[Any, Any]]:
+    """Key -> (here, there), where they differ."""
+    ours, theirs = mine.model_dump(), saved.model_dump()
+    return {key: (ours[key], theirs[key]) for key in ours if ours[key] != theirs[key]}
+
+
+def _told(changed: dict[str, tuple[Any, Any]]) -> str:
+    return ", ".join(f"{key} is {shown(here)}, there {shown(there)}" for key, (here, there) in changed.items())

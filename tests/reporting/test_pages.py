@@ -1,0 +1,160 @@
+"""The report of each industry as a reader sees it: in Chromium, on a desk and on a phone."""
+
+import random
+
+import pytest
+
+from metier.data.dataset import MIRROR
+from metier.recipes import plugins
+from metier.reporting import figures
+from tests.browser import CHROMIUM, Browser
+from tests.cli.test_cli import inside
+from tests.datasets.test_datasets import RAW, write_mirror
+from tests.tiny import write_lines
+
+WIDTHS = {"desk": 1280, "phone": 390}
+# Where time counts one is looked at: the others differ in rows, not in how the page is laid out.
+INDUSTRIES = [
+    name if name == "healthcare" else pytest.param(name, marks=pytest.mark.slow) for name in plugins.names("industries")
+]
+LABELS = {
+    "ddi2013": ["mechanism", "effect", "advise", "int"],
+    "mts_dialog": ["GENHX", "ALLERGY", "PLAN"],
+    "banking77": ["card_arrival", "age_limit", "lost_or_stolen_card"],
+    "fomc_stance": ["hawkish", "dovish", "neutral"],
+    "fed_rate_moves": ["up", "down"],
+    "cuad_clause_type": ["cap_on_liability", "audit_rights", "renewal_term"],
+    "legalbench_cuad_yesno": ["Yes", "No"],
+    "unfair_tos": ["fair", "unfair"],
+    "contract_nli": ["Entailment", "Contradiction"],
+    "product_matching": ["match", "no match"],
+    "epqa_product_qa": ["answers", "partial", "irrelevant"],
+    "amazon_counterfactual": ["counterfactual", "not-counterfactual"],
+}
+WORDS = [
+    "<b>bold</b>",
+    "&",
+    "late",
+    "Donaudampfschifffahrtsgesellschaftskapitaensmuetzenfabrik",
+    "card",
+    "clause",
+    "may",
+]
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    if CHROMIUM is None:
+        pytest.skip("no Chromium on PATH: the pages are not looked at")
+    found = Browser(tmp_path_factory.mktemp("chromium"))
+    yield found
+    found.close()
+
+
+def fill(home):
+    """A mirror whose datasets have some dozens of made-up rows, with words that break lines and pages."""
+    write_mirror(home)
+    generator = random.Random(0)
+    for name, labels in LABELS.items():
+        folder = home / plugins.find("datasets", name).folder
+        for split, count in (("train", 60), ("dev", 12), ("test", 30)):
+            rows = []
+            for number in range(count):
+                label = "section_header" if name == "mts_dialog" else "label"
+                raw = {**RAW[name], "id": f"{split}-{number}", label: labels[number % len(labels)]}
+                raw |= {"pair_id": f"{split}.d{number // 3}.s1.p{number}"} if "pair_id" in raw else {}
+                for key in {"text", "sentence", "question", "evidence", "dialogue"} & raw.keys():
+                    said = " ".join(generator.choices(WORDS, k=12)) + f" {split} {number}"
+                    raw[key] = [said] if isinstance(raw[key], list) else said
+                for side in {"left", "right"} & raw.keys():
+                    raw[side] = {"title": " ".join(generator.choices(WORDS, k=5)) + f" {side} {split} {number}"}
+                raw |= {key: f"{split}{number // 3}" for key in ("service", "doc_id", "asin") if key in raw}
+                raw |= {"qa_pair_id": f"{split}-{number}"} if "qa_pair_id" in raw else {}
+                rows.append(raw)
+            write_lines(folder / f"{split}.jsonl", rows)
+
+
+@pytest.fixture(scope="module")
+def reports(tmp_path_factory):
+    """Industry -> the report of a smoke run; each is made when it is first asked for."""
+    home = tmp_path_factory.mktemp("reports")
+    fill(home / "mirror")
+
+    def made(name, monkeypatch, capsys, *more):
+        out = home / "-".join([name, *more])
+        if not (out / "report.html").is_file():
+            monkeypatch.setenv(MIRROR, str(home / "mirror"))
+            words = ("run", "--industry", name, "--set", "model=fake", "--quick", *more, "--out", out)
+            code, printed, said = inside(monkeypatch, capsys, *words)
+            assert code == 0 and "SMOKE" in printed and str(out / "report.html") in printed, said
+        return out / "report.html"
+
+    return made
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("width", WIDTHS.values(), ids=WIDTHS)
+@pytest.mark.parametrize("industry", INDUSTRIES)
+def test_a_report_fits_asks_nobody_and_logs_nothing(
+    industry, width, browser, reports, small_smoke, monkeypatch, capsys
+):
+    page = reports(industry, monkeypatch, capsys)
+    browser.open(page, width)
+    assert browser.complaints(page) == []
+    asks = browser.ask("[...document.querySelectorAll('.asks tr')].map(row => row.innerText)")
+    assert len(asks) > 3 and browser.ask("innerWidth") == width
+    assert browser.ask("document.querySelectorAll('svg').length") > 0
+    assert browser.ask("document.body.innerText").count("SMOKE") > 0
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("width", WIDTHS.values(), ids=WIDTHS)
+def test_the_page_of_several_trainings_fits_as_well(width, browser, reports, small_smoke, monkeypatch, capsys):
+    page = reports("retail", monkeypatch, capsys, "--seeds", "2")
+    browser.open(page, width)
+    assert browser.complaints(page) == []
+    assert browser.ask("document.body.innerText").count("SMOKE") > 0
+
+
+CURVES = {
+    "sft": (
+        [{"loss": 3.0, "unit": "nats a token"}, {"loss": 2.0, "unit": "nats a token"}],
+        "loss (nats a token)",
+        (0, 3),
+    ),
+    "dpo": ([{"loss": 0.7}, {"loss": 0.5}], "loss", (0, 0.7)),
+    "loss below zero": ([{"loss": -1.0}, {"loss": -3.0}], "loss", (-3, -1)),
+    "grpo": ([{"loss": -0.1, "reward": 0.2}, {"loss": 0.0, "reward": 0.8}], "reward", (0, 0.8)),
+    "grpo with costs": ([{"loss": 0.0, "reward": -1.0}, {"loss": 0.0, "reward": -1.0}], "reward", (-1, -1)),
+}
+
+
+@pytest.mark.parametrize("name", CURVES)
+def test_a_curve_says_what_it_shows_and_rises_upwards(name, monkeypatch):
+    rows, label, (low, high) = CURVES[name]
+    drawn, subplots = [], figures.plt.subplots
+    monkeypatch.setattr(figures.plt, "subplots", lambda **how: drawn.append(subplots(**how)) or drawn[0])
+    figures.loss_curve([{"step": number, **row} for number, row in enumerate(rows)], "curve")
+    axes = drawn[0][1]
+    bottom, top = axes.get_ylim()
+    assert axes.get_ylabel() == label and bottom <= low and high < top
+    assert bottom == min(0, low) and list(axes.lines[0].get_ydata()) == [row[label.split()[0]] for row in rows]
+
+
+BAD = {
+    "wide": ("<table><tr><td style='min-width: 2000px'>wide</td></tr></table>", "wider than the window"),
+    "sideways": ("<div style='position: absolute; left: 3000px'>far</div>", "scrolls sideways"),
+    "console": ("<script>console.error('no')</script>", "console error"),
+    "thrown": ("<script>throw new Error('no')</script>", "exceptionThrown"),
+    "request": ("<img src='http://127.0.0.1:9/x.png'>", "request: http://127.0.0.1:9/x.png"),
+}
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("name", BAD)
+def test_a_bad_page_is_complained_of(name, browser, tmp_path):
+    body, complaint = BAD[name]
+    page = tmp_path / "bad.html"
+    page.write_text(f"<!doctype html><meta name=viewport content='width=device-width'><body>{body}</body>")
+    browser.open(page, 390)
+    assert any(complaint in said for said in browser.complaints(page))

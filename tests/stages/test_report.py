@@ -1,0 +1,128 @@
+"""Figures on the pages are those of verdict.json, each in its own place."""
+
+import json
+import re
+from html import unescape
+
+import pyarrow as pa
+import pytest
+
+from metier.evaluation.scoring import Answer
+from metier.recipes.schema import load
+from metier.runs.progress import Progress
+from metier.runs.run import Run, saved_run
+from metier.stages import report as reporting
+from metier.stages.report import judge
+from tests.runs.test_runs import go
+from tests.tiny import remark, write_triage
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    home = tmp_path_factory.mktemp("report")
+    go(write_triage(home), home / "run", "keep={general: 0.5}")
+    path = home / "run/evaluate/base/triage.jsonl"  # worse than the tuned model, so that a mix-up shows
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    for line in lines[:20]:
+        line |= {"value": 0.0, "answer": "dermatology" if line["gold"] == "cardiology" else "cardiology"}
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    for stage in ("evaluate/base/triage", "evaluate"):
+        remark(home / "run", stage)
+    reporting.report(saved_run(home / "run", Progress()))
+    return home / "run"
+
+
+def cells(page, heading):
+    """The rows of the first table behind a heading, tags taken off."""
+    table = page[page.index(heading) :]
+    table = table[: table.index("</table>")]
+    rows = re.findall(r"<tr>(.*?)</tr>", table, flags=re.S)
+    return [
+        [
+            unescape(re.sub(r"<[^>]*>", " ", cell)).split()
+            for cell in re.findall(r"<t[dh][^>]*>(.*?)</t[dh]>", row, re.S)
+        ]
+        for row in rows
+    ]
+
+
+def shown(interval):
+    return [f"{interval['value']:.3f}", f"{interval['low']:.3f}", "to", f"{interval['high']:.3f}"]
+
+
+def test_every_figure_stands_under_its_own_heading(finished):
+    verdict, page = json.loads((finished / "verdict.json").read_text()), (finished / "report.html").read_text()
+    (entry,) = verdict["benchmarks"]
+    head, *rows = cells(page, "Before and after")
+    assert [" ".join(cell) for cell in head] == [
+        "metric", "majority", "TF-IDF with logistic regression", "base", "tuned", "gain, 95 % interval", "p"
+    ]  # fmt: skip
+    assert len(rows) == len(entry["metrics"]) == 2
+    for row, metric in zip(rows, entry["metrics"], strict=True):
+        assert row[0] == [metric["metric"]] and row[1] == [f"{metric['majority']:.3f}"]
+        assert row[2:5] == [shown(metric[who]) for who in ("cheap", "base", "tuned")]
+        assert row[5][0] == f"{metric['gain']['value']:+.3f}"
+    assert entry["base"]["value"] < entry["tuned"]["value"]
+    boxes = re.findall(r"<dt>(.*?)</dt><dd>(.*?)<small>(.*?)</small>", page)
+    assert [figure for _, figure, _ in boxes[:4]] == [
+        *(f"{100 * entry[who]['value']:.1f} %" for who in ("tuned", "base", "cheap")),
+        f"{entry['fixed']} / {entry['broke']}",
+    ]
+    kept = cells(page, "What must not be forgotten")[1]
+    (general,) = verdict["keep"]
+    assert kept[1:3] == [[f"{general['base']:.3f}"], [f"{general['tuned']:.3f}"]] and kept[-1] == [general["state"]]
+
+
+def test_what_the_trade_asks_has_its_figure_and_its_note(finished):
+    verdict, page = json.loads((finished / "verdict.json").read_text()), (finished / "report.html").read_text()
+    rows = [row for row in cells(page, "What your trade asks")[2:] if len(row) == 3]
+    assert len(rows) == len(verdict["asks"])
+    for row, ask in zip(rows, verdict["asks"], strict=True):
+        figure = reporting.by_benchmark([ask])[ask["benchmark"]][0]["shown"]
+        assert [" ".join(cell) for cell in row] == [ask["what"], figure, ask["note"]]
+
+
+def test_the_model_card_has_base_before_tuned(finished):
+    (entry,) = json.loads((finished / "verdict.json").read_text())["benchmarks"]
+    (line,) = [line for line in (finished / "model_card.md").read_text().splitlines() if line.startswith("| triage")]
+    found = [cell.strip() for cell in line.strip("|").split("|")]
+    assert found[5:7] == [f"{entry['base']['value']:.3f}", f"{entry['tuned']['value']:.3f}"]
+
+
+def test_the_boxes_of_a_hold_are_of_what_got_worse():
+    entry = {"unit": "share", "metric": "accuracy", "n": 10, "p_holm": 0.01, "fixed": 1, "broke": 2, "cheap": None}
+    entry |= {who: {"value": 0.5} for who in ("base", "tuned")}
+    both = [{**entry, "name": "gained", "state": "gain"}, {**entry, "name": "lost", "state": "worse"}]
+    for decision, name in (("SHIP", "gained"), ("HOLD", "lost")):
+        boxes = reporting._five({"decision": decision, "benchmarks": both, "keep": []})
+        assert boxes[0]["note"].endswith(name)
+
+
+def test_a_pack_of_ones_own_is_called_by_its_name_and_not_by_its_path(finished, tmp_path):
+
+    own = tmp_path / "mine" / "own.py"
+    own.parent.mkdir()
+    own.write_text(
+        "from metier.industries.healthcare import Industry as Healthcare\n\n\n"
+        "class Industry(Healthcare):\n    name = 'dentists'\n\n    def __init__(self):\n"
+        "        super().__init__(name='dentists')\n"
+    )
+    recipe = load(finished / "recipe.yaml", str(own))
+    run = Run(finished, recipe, Progress())
+    page = reporting.template("report.html").render(reporting._content(run, judge(run)))
+    assert "tuned for dentists" in page and str(own) not in page
+
+
+def test_dates_of_training_rows_are_those_of_the_benchmarks_own_task(finished, monkeypatch):
+
+    run = saved_run(finished, Progress())
+    table = pa.table({"task": ["triage", "another", None], "time": ["2020-01-01", "2021-01-01", None]})
+    monkeypatch.setattr(type(run), "table", lambda *_: table)
+    assert reporting._learned_times(run, "triage") == ["2020-01-01"]
+
+
+def test_an_answer_that_nobody_could_judge_is_no_word_of_the_models():
+
+    right, none = Answer("1", "q", "", "a", "a", 1.0), Answer("1", "q", "", None, "a", None)
+    (row,) = reporting._examples([none], [right], 0, fixed=True)
+    assert row == {"text": "q", "gold": "a", "base": "(could not be judged)", "tuned": "a"}
