@@ -47,7 +47,7 @@ bench: .venv
 	$(BIN)/python bench/shared_tokens.py --check
 	$(BIN)/python bench/intervals.py --check
 	$(BIN)/python bench/intervals_over_seeds.py --check
-	$(BIN)/python bench/keep.py --check
+	$(BIN)/python bench/retention.py --check
 	$(BIN)/python bench/eval_vs_lm_eval.py --check
 	$(BIN)/python bench/curation.py --check
 	$(BIN)/python bench/redaction.py --check

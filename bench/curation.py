@@ -34,7 +34,7 @@ from metier.data.kernels.folding import foldable
 from metier.data.kernels.importance import importance
 from metier.data.kernels.minhash import near_duplicates
 from metier.data.records import Question, canonical, rows_to_table
-from metier.data.step import Surroundings
+from metier.data.step import StepContext
 from metier.data.steps import decontaminate, dedup, redact
 from metier.evaluation.benchmark import Benchmark
 
@@ -147,7 +147,7 @@ def megabytes(texts: list[str]) -> float:
 
 def table(texts: list[str]) -> pa.Table:
     return rows_to_table(
-        {"id": str(n), "text": text, "source": "bench", "licence": "MIT", "origin": str(n)}
+        {"id": str(n), "text": text, "source": "bench", "license": "MIT", "origin": str(n)}
         for n, text in enumerate(texts)
     )
 
@@ -167,11 +167,11 @@ def rate(texts: list[str], work: Callable[[pa.Array], Any]) -> float:
 
 def warm() -> None:
     few = table(["one two three four five six seven eight nine ten eleven twelve thirteen"] * 3)
-    around = Surroundings(0, [Asked([Question("q", "one two three four five six seven eight nine", "")])])
-    dedup.Step().apply(few, around)
-    decontaminate.Step().apply(few, around)
+    context = StepContext(0, [InsightContext([Question("q", "one two three four five six seven eight nine", "")])])
+    dedup.Step().apply(few, context)
+    decontaminate.Step().apply(few, context)
     importance(few["text"].cast(pa.large_string()).combine_chunks(), pa.array(["one two"], pa.large_string()))
-    redact.Step().apply(few, around)
+    redact.Step().apply(few, context)
 
 
 def found(array: pa.Array) -> Any:
@@ -179,11 +179,11 @@ def found(array: pa.Array) -> Any:
 
 
 def near_duplicates_of(texts: list[str]) -> dict[str, Any]:
-    rows, around = table(texts), Surroundings(0, [])
-    whole = rate(texts, lambda array: dedup.Step().apply(rows, around))
+    rows, context = table(texts), StepContext(0, [])
+    whole = rate(texts, lambda array: dedup.Step().apply(rows, context))
     stars = found(pa.array(texts, pa.large_string()))
     figures = {"kernels_mb_a_cpu_second": rate(texts, found), "step_mb_a_cpu_second": whole}
-    return figures | {"dropped": int((stars.centre >= 0).sum()), "pairs_verified": stars.pairs_verified}
+    return figures | {"dropped": int((stars.center >= 0).sum()), "pairs_verified": stars.pairs_verified}
 
 
 def against_brute_force(few: list[str]) -> dict[str, float]:
@@ -203,9 +203,9 @@ def against_brute_force(few: list[str]) -> dict[str, float]:
         for other, count in shared.items():
             if count / (len(words) + len(sets[other]) - count) >= THRESHOLD:
                 pairs += 1
-                apart += stars.centre[row] >= 0 or stars.centre[other] >= 0
-    dropped = np.flatnonzero(stars.centre >= 0)
-    right = [jaccard(sets[row], sets[stars.centre[row]]) >= THRESHOLD for row in dropped]
+                apart += stars.center[row] >= 0 or stars.center[other] >= 0
+    dropped = np.flatnonzero(stars.center >= 0)
+    right = [jaccard(sets[row], sets[stars.center[row]]) >= THRESHOLD for row in dropped]
     return {"pairs": pairs, "recall": apart / max(pairs, 1), "precision": float(np.mean(right)) if right else 1.0}
 
 
@@ -218,7 +218,7 @@ def jaccard(one: set[str], other: set[str]) -> float:
     return len(one & other) / len(one | other)
 
 
-class Asked(Benchmark):
+class InsightContext(Benchmark):
     """A benchmark whose questions are given."""
 
     def __init__(self, questions: list[Question]) -> None:
@@ -231,24 +231,24 @@ class Asked(Benchmark):
 
 def leaks(texts: list[str], tests: list[Question], generator: random.Random) -> dict[str, Any]:
     """Speed on texts as they are, and what is found of questions planted in them in four ways."""
-    benchmarks: list[Any] = [Asked(tests)]
-    around, rows = Surroundings(0, benchmarks), table(texts)
+    benchmarks: list[Any] = [InsightContext(tests)]
+    context, rows = StepContext(0, benchmarks), table(texts)
     step = decontaminate.Step()
-    step.apply(rows.slice(0, 1), around)  # the index of the questions is made once for all rows
-    clean = step.apply(rows, around)
+    step.apply(rows.slice(0, 1), context)  # the index of the questions is made once for all rows
+    clean = step.apply(rows, context)
     held = set(clean.dropped["id"].to_pylist())
     carriers = [text for n, text in enumerate(texts) if str(n) not in held]
-    figures: dict[str, Any] = {"mb_a_cpu_second": rate(texts, lambda array: step.apply(rows, around))}
+    figures: dict[str, Any] = {"mb_a_cpu_second": rate(texts, lambda array: step.apply(rows, context))}
     figures |= {"questions": len(tests), "stopped_unplanted": len(held)}
     figures["stopped"] = dict(
         zip(clean.dropped["id"].to_pylist()[:5], clean.dropped["reason"].to_pylist()[:5], strict=True)
     )
     long = [question for question in tests if len(question.text.split()) >= 8]
     short = [question for question in tests if question.options and len(question.text.split()) >= 3]
-    for name, plant in PLANTS.items():
+    for name, pack in PLANTS.items():
         chosen = generator.choices(short if name == "short options" else long, k=PLANTED) if long and short else []
-        planted = table([plant(question, generator.choice(carriers), generator) for question in chosen])
-        figures[name] = len(step.apply(planted, around).dropped) / max(len(chosen), 1)
+        planted = table([pack(question, generator.choice(carriers), generator) for question in chosen])
+        figures[name] = len(step.apply(planted, context).dropped) / max(len(chosen), 1)
     return figures
 
 
@@ -284,9 +284,9 @@ PLANTS: dict[str, Callable[[Question, str, random.Random], str]] = {
 def redaction(texts: list[str]) -> dict[str, float]:
     """Patterns and checksums of the healthcare profile."""
     few = texts[:: max(1, len(texts) // 4000)]
-    rows, around = table(few), Surroundings(0, [])
+    rows, context = table(few), StepContext(0, [])
     step = redact.Step(profile="healthcare")
-    return {"mb_a_cpu_second": rate(few, lambda array: step.apply(rows, around))}
+    return {"mb_a_cpu_second": rate(few, lambda array: step.apply(rows, context))}
 
 
 # The other libraries

@@ -2,7 +2,7 @@
 
 METIER_DATA names the mirror with the data. Each side runs in a process of its own, on the CPU; lm-eval with all its
 defaults, its logits cache too, in an environment of its own, in batches of the size that is fastest for it. Timed is
-the way from texts to log-likelihoods: tokenising, forwarding and our gate; not imports, loading, and a first item.
+the way from texts to log-likelihoods: tokenizing, forwarding and our gate; not imports, loading, and a first item.
 
 The bound is the ratio of both sides' work: tokens through the body x 2 parameters + positions through the head x 2
 hidden x vocabulary, padding included, attention's own products left out; "reached" is the wall ratio divided by it.
@@ -31,7 +31,7 @@ from typing import Any
 
 HARNESS = "0.4.13"
 THRESHOLDS = {"cuad_clause_type": 15.0, "banking77": 8.0, "medqa_usmle": 3.5, "legalbench_rules": 5.0, "pubmedqa": 1.25}
-SETTINGS: dict[str, dict[str, Any]] = {"legalbench_rules": {"shots": 5}}
+SETTINGS: dict[str, dict[str, Any]] = {"legalbench_rules": {"num_fewshot": 5}}
 SAME_ANSWER, DIFFERENCE = 0.995, 1e-3
 BATCH_SIZES, FEW_BATCH_SIZES, TUNING_REQUESTS = (1, 4, 8, 16, 32), (8, 32), 64
 TASK_AT_LEAST = 20  # items of a task, where solved examples of the task stand before each of them
@@ -99,7 +99,7 @@ def drawn(name: str, items: int) -> dict[str, Any]:
     from metier.recipes import plugins
 
     benchmark = plugins.build("benchmarks", name, SETTINGS.get(name, {}))
-    questions = whole_tasks(benchmark, items) if benchmark.shots_by else benchmark.questions(items)
+    questions = whole_tasks(benchmark, items) if benchmark.fewshot_by else benchmark.questions(items)
     labels = benchmark.label_set() if benchmark.build_scorer().chooses else []
     model = folder("smollm2-135m")
     tokenizer, rows = AutoTokenizer.from_pretrained(model), []
@@ -117,7 +117,7 @@ def whole_tasks(benchmark: Any, items: int) -> list[Any]:
     """Tasks in a seeded order, each with all its questions as in a real run, until there are enough."""
     tasks: dict[str, list[Any]] = {}
     for question in benchmark.all_questions():
-        tasks.setdefault(question.fields[benchmark.shots_by], []).append(question)
+        tasks.setdefault(question.fields[benchmark.fewshot_by], []).append(question)
     large = sorted(task for task, questions in tasks.items() if len(questions) >= TASK_AT_LEAST)
     random.Random(f"metier:{benchmark.name}").shuffle(large)
     found: list[Any] = []

@@ -27,7 +27,7 @@ import numpy as np
 from scipy.stats import norm
 
 from metier.evaluation import stats, verdict
-from metier.evaluation.predictions import Outcomes
+from metier.evaluation.predictions import Predictions
 from metier.recipes import plugins
 
 DRAWS = 2000
@@ -75,7 +75,7 @@ class Scenario:
         statistics = metric.statistics(self._outcomes(gold, predicted, np.arange(len(gold))))
         return float(metric.value(counts[gold, predicted] @ statistics))
 
-    def sample(self, generator: np.random.Generator) -> tuple[Outcomes, Outcomes]:
+    def sample(self, generator: np.random.Generator) -> tuple[Predictions, Predictions]:
         """Both models' answers to freshly drawn questions of the same clusters."""
         shares, cluster, spread = np.array(self.shares), self.membership, self.spread if self.clusters else 0.0
         size = cluster.max() + 1
@@ -108,8 +108,8 @@ class Scenario:
         extra = np.searchsorted(np.cumsum(sizes) / sizes.sum(), places)
         return np.sort(np.concatenate([np.arange(self.clusters), extra]))
 
-    def _outcomes(self, gold: np.ndarray, predicted: np.ndarray, cluster: np.ndarray) -> Outcomes:
-        return Outcomes(
+    def _outcomes(self, gold: np.ndarray, predicted: np.ndarray, cluster: np.ndarray) -> Predictions:
+        return Predictions(
             gold=gold,
             predicted=predicted,
             value=(gold == predicted).astype(float),
@@ -235,7 +235,9 @@ def power(scenario: Scenario, samples: int) -> dict[str, dict[str, float]]:
     for name, metric in metrics().items():
         at = scenario
         for _ in range(4):  # what is stated depends a little on the gain: go there in steps
-            stated = np.median([paired.smallest_visible for paired in pairs(at, metric, max(30, samples // 10), 3)])
+            stated = np.median(
+                [paired.minimum_detectable_effect for paired in pairs(at, metric, max(30, samples // 10), 3)]
+            )
             at = replace(at, gain=at.gain * float(stated) / (at.truth(metric, 1) - at.truth(metric, 0)))
         seen = np.mean([paired.p < 0.05 and paired.gain.value > 0 for paired in pairs(at, metric, samples, 4)])
         found[name] = {"gain": at.truth(metric, 1) - at.truth(metric, 0), "found": float(seen)}

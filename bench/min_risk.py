@@ -24,8 +24,8 @@ from metier.data.records import questions
 from metier.engine.models.model import load
 from metier.evaluation import costs
 from metier.evaluation.baselines import tfidf
-from metier.evaluation.predictions import outcomes
-from metier.evaluation.scoring import Answer
+from metier.evaluation.predictions import as_predictions
+from metier.evaluation.scoring import Prediction
 from metier.experiments.seeds import evaluated, opened, paired
 from metier.recipes import plugins
 from metier.recipes.schema import Recipe
@@ -36,8 +36,14 @@ from metier.stages.evaluate import read_answers
 MISS, ALARM = 10.0, 1.0
 PRICES = {"miss_unfair": MISS, "false_unfair": ALARM}
 LABELS = ["fair", "unfair"]
-SFT = {"lr": 1.0e-3, "epochs": 1, "batch_tokens": 2048, "targets": "q_proj,v_proj,o_proj,down_proj", "balance": 0.5}
-RISK = {"lr": 3.0e-4, "epochs": 1, "batch_tokens": 2048, "targets": SFT["targets"], "costs": PRICES}
+SFT = {
+    "lr": 1.0e-3,
+    "epochs": 1,
+    "batch_tokens": 2048,
+    "target_modules": "q_proj,v_proj,o_proj,down_proj",
+    "class_balance": 0.5,
+}
+RISK = {"lr": 3.0e-4, "epochs": 1, "batch_tokens": 2048, "target_modules": SFT["target_modules"], "costs": PRICES}
 
 
 def main() -> None:
@@ -63,11 +69,11 @@ def main() -> None:
 def compare(shape: dict[str, Any], out: Path, seeds: int) -> dict[str, Any]:
     """Mean costs of all ways of deciding, and min_risk against sft, each with its best threshold on dev."""
     metric = plugins.build("metrics", "expected_cost", {"costs": PRICES})
-    given: dict[str, list[list[Answer]]] = {}
+    given: dict[str, list[list[Prediction]]] = {}
     for seed in range(seeds):
         for way, answers in one_seed(shape, out, seed).items():
             given.setdefault(way, []).append(answers)
-    tables = {way: [outcomes(answers, LABELS) for answers in several] for way, several in given.items()}
+    tables = {way: [as_predictions(answers, LABELS) for answers in several] for way, several in given.items()}
     cost = {way: [float(metric.value(metric.statistics(t).sum(0))) for t in several] for way, several in tables.items()}
     judged = paired(metric, tables["sft, dev threshold"], tables["min_risk, dev threshold"], 0)
     plain = paired(metric, tables["sft, dev threshold"], tables["min_risk"], 0)
@@ -75,7 +81,7 @@ def compare(shape: dict[str, Any], out: Path, seeds: int) -> dict[str, Any]:
     return {"costs": cost, **judged, "without_threshold": plain, "seeds": seeds, "versions": versions, "machine": cpu()}
 
 
-def one_seed(shape: dict[str, Any], out: Path, seed: int) -> dict[str, list[Answer]]:
+def one_seed(shape: dict[str, Any], out: Path, seed: int) -> dict[str, list[Prediction]]:
     """Way of deciding -> test answers."""
     benchmark = shape.pop("benchmark", None) or "unfair_tos"
     shape["benchmark"] = benchmark
@@ -83,7 +89,7 @@ def one_seed(shape: dict[str, Any], out: Path, seed: int) -> dict[str, list[Answ
         industry="legal",
         model=shape["model"],
         datasets=shape["datasets"],
-        steps=["normalise", "dedup", "decontaminate", {"split": {"by": "group"}}],
+        steps=["normalize", "dedup", "decontaminate", {"split": {"by": "group"}}],
         methods=[{"sft": SFT}],
         benchmarks=[benchmark],
         seed=seed,
@@ -106,12 +112,12 @@ def one_seed(shape: dict[str, Any], out: Path, seed: int) -> dict[str, list[Answ
     train, held = (sft.table("curate", f"{side}.parquet") for side in ("train", "valid"))
     known = questions(train)
     asked = [*questions(held), *named.questions()]
-    cheap = tfidf.tfidf(known, asked, named.prompt, LABELS, seed)
+    baseline = tfidf.tfidf(known, asked, named.prompt, LABELS, seed)
     cut = len(asked) - len(found["sft"])
-    return found | {"TF-IDF, dev threshold": by_threshold(cheap[cut:], cheap[:cut])}
+    return found | {"TF-IDF, dev threshold": by_threshold(baseline[cut:], baseline[:cut])}
 
 
-def dev_answers(run: Run, benchmark: Any) -> list[Answer]:
+def dev_answers(run: Run, benchmark: Any) -> list[Prediction]:
     """The run's tuned model on its held-out rows."""
     model = load(run.recipe.model, run.folder / run.result("train")["adapter"], run.progress.say)
     held = questions(run.table("curate", "valid.parquet"))
@@ -119,7 +125,7 @@ def dev_answers(run: Run, benchmark: Any) -> list[Answer]:
     return [answer for batch in asking.batches for answer in asking.answer(batch)]
 
 
-def by_threshold(test: list[Answer], dev: list[Answer]) -> list[Answer]:
+def by_threshold(test: list[Prediction], dev: list[Prediction]) -> list[Prediction]:
     """The test answers again, `unfair` from the probability on that is cheapest on dev."""
     at = LABELS.index("unfair")
     probability = np.array([answer.probabilities[at] for answer in dev if answer.probabilities])
@@ -127,7 +133,7 @@ def by_threshold(test: list[Answer], dev: list[Answer]) -> list[Answer]:
     return [decided(a, "unfair" if (a.probabilities or (1.0, 0.0))[at] >= threshold else "fair") for a in test]
 
 
-def decided(answer: Answer, label: str) -> Answer:
+def decided(answer: Prediction, label: str) -> Prediction:
     return replace(answer, answer=label, value=float(answer.gold == label))
 
 
@@ -148,7 +154,7 @@ def quick_recipe(out: Path) -> dict[str, Any]:
         "path": str(out / "train.jsonl"),
         "text": "text",
         "label": "label",
-        "licence": "Apache-2.0",
+        "license": "Apache-2.0",
         "group": "service",
     }
     asked = {"name": "terms", "path": str(out / "test.jsonl"), "prompt": "{text}\nIs it:", "cluster": "service"}

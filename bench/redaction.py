@@ -5,7 +5,7 @@ carriers are texts of METIER_DATA (notes, health answers, bank messages, contrac
 it, texts inside the package. Each value stands once in a field or sentence and once more without any sign.
 
 recall     share of documents in which nothing of the value is left: behind a field's name, in sentences that the
-           detectors were written for, and in sentences that they were not mended by
+           detectors were written for, and in sentences that they were not fixed by
 leaks      values of any kind, carriers' own ones too, that were found in a document and still stand in it (must be 0)
 lost terms share of the clinical terms (words of ICD-10-CM, drugs) gone from texts without a canary
 speed      MB of text a second of processor time, step `redact`, profile healthcare, texts without a canary
@@ -33,7 +33,7 @@ from beside.canaries import DRUGS, PROFILE, TEMPLATES, UNSEEN, Values
 
 from metier.data.records import rows_to_table
 from metier.data.redaction import Redactor
-from metier.data.step import Surroundings
+from metier.data.step import StepContext
 from metier.data.steps import redact
 
 SPEED, SLACK = 5.0, 0.02
@@ -54,7 +54,7 @@ MEASURED: dict[str, tuple[float | None, float | None, float | None]] = {
     "MRN": (1.000, 1.000, 1.000),
     "PLAN_ID": (1.000, 1.000, 1.000),
     "ACCOUNT": (1.000, 1.000, 1.000),
-    "LICENCE": (1.000, 1.000, 1.000),
+    "LICENSE": (1.000, 1.000, 1.000),
     "VEHICLE plate": (0.988, 0.982, 0.987),
     "VEHICLE number": (1.000, 1.000, 1.000),
     "DEVICE": (1.000, 1.000, 1.000),
@@ -178,14 +178,14 @@ def clinical(carriers: list[str]) -> dict[str, Any]:
 def speed(carriers: list[str]) -> dict[str, float]:
     """MB of UTF-8 a second of processor time through the whole step, best of three (other work shares the machine)."""
     rows = rows_to_table(
-        {"id": str(n), "text": text, "source": "s", "licence": "l", "origin": str(n)} for n, text in enumerate(carriers)
+        {"id": str(n), "text": text, "source": "s", "license": "l", "origin": str(n)} for n, text in enumerate(carriers)
     )
     size, seconds = sum(len(text.encode()) for text in carriers) / 1e6, []
     step = redact.Step()
-    step.apply(rows.slice(0, 10), Surroundings(0, []))  # loads the lists
+    step.apply(rows.slice(0, 10), StepContext(0, []))  # loads the lists
     for _ in range(3):
         started = time.process_time()
-        step.apply(rows, Surroundings(0, []))
+        step.apply(rows, StepContext(0, []))
         seconds.append(time.process_time() - started)
     return {"mb": size, "mb_a_second": size / min(seconds)}
 

@@ -41,7 +41,7 @@ FURTHER = [
     ("amazon_counterfactual", "text"),
     ("hetpqa_answers", "text"),
 ]
-SHOWN = ("cross_entropy", "kl", "terms", "neighbours", "nearer", "auc")
+SHOWN = ("cross_entropy", "kl", "terms", "neighbors", "nearer", "auc")
 
 
 def main() -> None:
@@ -139,7 +139,7 @@ def states(cells: list[dict[str, Any]]) -> list[str]:
 
 def details(cells: list[dict[str, Any]]) -> list[str]:
     lines = [
-        "| target | raw text | bits a word: saved | n-gram KL: saved | terms | of those lacking | neighbours | nearer "
+        "| target | raw text | bits a word: saved | n-gram KL: saved | terms | of those lacking | neighbors | nearer "
         "| AUC | in gaps |",
         "|---" * 10 + "|",
     ]

@@ -17,7 +17,7 @@ import numpy as np
 
 from metier.evaluation import stats
 from metier.evaluation.baselines import tfidf
-from metier.evaluation.predictions import outcomes
+from metier.evaluation.predictions import as_predictions
 from metier.evaluation.verdict import say_p
 from metier.experiments.average import made_from
 from metier.experiments.seeds import decided, evaluated, judged, together
@@ -53,7 +53,7 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.quick:
         with tempfile.TemporaryDirectory() as scratch:
-            known = {"colours": made_up(Path(scratch))}
+            known = {"colors": made_up(Path(scratch))}
             figures = table(run_all(known, 1, Path(scratch) / "out"), [])
             figures |= {key: figures["rows"][0][key] for key in ("versions", "machine")}
             print(json.dumps(figures) if arguments.json else markdown(figures))
@@ -80,9 +80,9 @@ def run_each(wanted: dict[str, Recipe], seeds: int, out: Path) -> Iterable[Run]:
             first = out / name / f"seed-{recipe.seed}"
             base = first / "evaluate" / "base" if number else None
             run = evaluated(out / name / f"seed-{seeded.seed}", seeded, Progress(), base)
-            with lock.alone(run.folder):
+            with lock.run_lock(run.folder):
                 report(run)
-                if recipe.keep:
+                if recipe.retention:
                     school(run)
             done[name].append(run)
             if number and number == seeds - 1:
@@ -114,7 +114,7 @@ def school(run: Run) -> dict[str, Any]:
 def _asked(model: Any) -> float:
     benchmark = plugins.build("benchmarks", SCHOOL, {})
     asking = benchmark.build_scorer().ask(model, benchmark, benchmark.questions(), [])
-    given = outcomes([answer for batch in asking.batches for answer in asking.answer(batch)], [])
+    given = as_predictions([answer for batch in asking.batches for answer in asking.answer(batch)], [])
     metric = next(iter(benchmark.build_metrics().values()))
     return round(float(metric.value(metric.statistics(given).sum(0))), 4)
 
@@ -149,9 +149,9 @@ def _seed(verdict: Path) -> int:
 
 def table(done: dict[str, list[Run]], kept: list[dict[str, Any]]) -> dict[str, Any]:
     """Figures of all rows, those `kept` from an earlier page included; Holm's correction is over all of the table's
-    tests against the cheap baseline."""
+    tests against the baseline."""
     rows = sorted([*(row(name, several) for name, several in done.items()), *kept], key=lambda entry: entry["recipe"])
-    tested = [entry["gain_over_cheap"] for entry in rows if entry["gain_over_cheap"]]
+    tested = [entry["gain_over_baseline"] for entry in rows if entry["gain_over_baseline"]]
     for over, p in zip(tested, stats.holm([over["p"] for over in tested]), strict=True):
         over["p_holm"] = p
     return {"rows": rows}
@@ -185,7 +185,9 @@ def row(name: str, done: list[Run]) -> dict[str, Any]:
         **{key: value for key, value in figures.items() if key not in ("p_holm", "p_ship", "state")},
         "seeds": [run.recipe.seed for run in done],
         "majority": entry["majority"],
-        "baseline": done[0].result(f"evaluate/cheap/{benchmark.name}").get("version") if entry["cheap"] else None,
+        "baseline_version": done[0].result(f"evaluate/baseline/{benchmark.name}").get("version")
+        if entry["baseline"]
+        else None,
         "decision": (by_all or verdicts[0])["decision"],
         "decisions": [verdict["decision"] for verdict in verdicts],
         "averaged": averaged_figures(done),
@@ -194,8 +196,8 @@ def row(name: str, done: list[Run]) -> dict[str, Any]:
         "minutes": round(float(np.mean([sum(v["seconds"].values()) / 60 for v in verdicts])), 1),
         "peak_gb": round(max(verdict["peak_memory_mb"] for verdict in verdicts) / 1000, 1),
         "kept": {
-            kept["name"]: [round(v["keep"][at]["change"]["value"], 4) for v in verdicts]
-            for at, kept in enumerate(verdicts[0]["keep"])
+            kept["name"]: [round(v["retention"][at]["change"]["value"], 4) for v in verdicts]
+            for at, kept in enumerate(verdicts[0]["retention"])
         },
         "decontaminated": next((s["dropped"] for s in steps if s["step"] == "decontaminate"), None),
         "settings": settings(done[0].recipe),
@@ -218,33 +220,33 @@ def averaged_figures(done: list[Run]) -> dict[str, Any] | None:
     """How the mean of all trainings does as one model; None where it was not made of these very trainings."""
     path = done[0].folder.parent / "averaged" / "verdict.json"
     verdict = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {"seeds": []}
-    sealed = path.parent / "train.done.json"
-    if verdict["seeds"] != [run.recipe.seed for run in done] or not sealed.is_file():
+    is_done = path.parent / "train.done.json"
+    if verdict["seeds"] != [run.recipe.seed for run in done] or not is_done.is_file():
         return None
-    if json.loads(sealed.read_text(encoding="utf-8"))["inputs"] != made_from(done):
+    if json.loads(is_done.read_text(encoding="utf-8"))["inputs"] != made_from(done):
         return None
     [entry] = verdict["benchmarks"]
-    figures = {key: entry[key] for key in ("tuned", "cheap", "gain_over_cheap", "fixed", "broke")}
-    kept = {kept["name"]: round(kept["change"]["value"], 4) for kept in verdict["keep"]}
+    figures = {key: entry[key] for key in ("tuned", "baseline", "gain_over_baseline", "fixed", "broken")}
+    kept = {kept["name"]: round(kept["change"]["value"], 4) for kept in verdict["retention"]}
     return {"decision": verdict["decision"], **figures, "kept": kept}
 
 
 def markdown(figures: dict[str, Any]) -> str:
     lines = [HEAD]
     for entry in figures["rows"]:
-        over = entry["gain_over_cheap"]
+        over = entry["gain_over_baseline"]
         one = entry.get("averaged")
         by_seed = ", ".join(f"{value:.3f}" for value in entry["values"])
-        tuned, cheap = f"{entry['tuned']['value']:.3f}", f"{entry['cheap']['value']:.3f}" if over else ""
+        tuned, baseline = f"{entry['tuned']['value']:.3f}", f"{entry['baseline']['value']:.3f}" if over else ""
         better = not over or over["value"] > 0
-        cheap += "" if entry.get("baseline") == tfidf.VERSION else " †"
+        baseline += "" if entry.get("baseline_version") == tfidf.VERSION else " †"
         cells = [
             f"[{entry['recipe']}](../recipes/{entry['recipe']}.yaml)",
             entry["metric"],
             f"{entry['n']:,} ({entry['clusters']:,})",
             f"{entry['base']['value']:.3f}",
             "" if entry["majority"] is None else f"{entry['majority']:.3f}",
-            cheap if better else f"**{cheap}**",
+            baseline if better else f"**{baseline}**",
             f"**{tuned}** ({by_seed})" if better else f"{tuned} ({by_seed})",
             f"{over['value']:+.3f} ({over['low']:+.3f} to {over['high']:+.3f})" if over else "",
             say_p(over["p_holm"]).removeprefix("p = ").removeprefix("p ") if over else "",
@@ -277,20 +279,20 @@ def write_page(done: dict[str, list[Run]], known: dict[str, Recipe]) -> dict[str
 
 
 def made_up(folder: Path) -> Recipe:
-    """Fruit by colour: enough to walk the path on the fake model."""
+    """Fruit by color: enough to walk the path on the fake model."""
     words = {"red": ("cherry", "strawberry"), "yellow": ("lemon", "banana")}
     for name, numbers in (("train", range(40)), ("test", range(100, 120))):
         rows = [{"text": f"{words[label][n % 2]} {n}", "label": label} for n in numbers for label in words]
         (folder / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    dataset = {"path": str(folder / "train.jsonl"), "text": "text", "label": "label", "licence": "Apache-2.0"}
-    asked = {"name": "colours", "path": str(folder / "test.jsonl"), "prompt": "{text}\nColour:"}
+    dataset = {"path": str(folder / "train.jsonl"), "text": "text", "label": "label", "license": "Apache-2.0"}
+    asked = {"name": "colors", "path": str(folder / "test.jsonl"), "prompt": "{text}\nColor:"}
     return Recipe(
         model="fake",
         datasets=[dataset],
-        steps=["normalise", "decontaminate", "split"],
+        steps=["normalize", "decontaminate", "split"],
         methods=[{"sft": {"lr": 0.01}}],
         benchmarks=[asked],
-        keep={},
+        retention={},
     )
 
 

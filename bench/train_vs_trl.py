@@ -1,6 +1,6 @@
-"""Training end to end with the optimiser step: TRL as it comes, TRL tuned by its settings, and ours.
+"""Training end to end with the optimizer step: TRL as it comes, TRL tuned by its settings, and ours.
 
-Each side runs in a process of its own, alternating, on the same rows, model and optimiser, with eight rows a step or as
+Each side runs in a process of its own, alternating, on the same rows, model and optimizer, with eight rows a step or as
 many tokens (ddi2013: 256 that are read, which hold more rows). Cases: `terms` (ICD-10-CM, embedded), `pubmedqa` and
 `banking77` (SFT), `unfair_tos` (SFT under an instruction of 300 tokens that all rows share), `ddi2013` (SFT on pairs of
 drugs, several in a sentence), `medquad` (raw text), `epqa` (pairs, DPO), `risk` (a loss over all 77 labels of

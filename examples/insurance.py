@@ -17,7 +17,7 @@ import xxhash
 
 from metier.data.records import rows_to_table
 from metier.datasets import BaseDataset, Benchmark
-from metier.industries import Pack
+from metier.industries import BaseIndustry
 
 HERE = str(Path(__file__).resolve())
 
@@ -72,7 +72,7 @@ class Claims(BaseDataset):
                     "label": department,
                     "group": f"customer {customer}",
                     "source": self.name,
-                    "licence": self.licence,
+                    "license": self.license,
                     "origin": f"insurance.py:{customer}-{number}",
                     "split": split,
                 }
@@ -83,7 +83,7 @@ class Claims(BaseDataset):
 
 DATASET = Claims(
     "insurance_claims",
-    licence="Apache-2.0",
+    license="Apache-2.0",
     citation="Metier's own synthetic text",
     task="claims_department",
 )
@@ -100,20 +100,20 @@ BENCHMARKS = [
 
 
 @dataclass
-class Industry(Pack):
+class Industry(BaseIndustry):
     """Insurance: the department that handles a claim note."""
 
     name: str = "insurance"
     datasets: list[Any] = field(default_factory=lambda: [HERE, "general"])
     # Left out on purpose: `dedup`. Notes made from few sentences are all alike, and it would drop most of them.
-    steps: list[Any] = field(default_factory=lambda: ["licence", "normalise", "decontaminate", "split"])
+    steps: list[Any] = field(default_factory=lambda: ["license", "normalize", "decontaminate", "split"])
     methods: list[Any] = field(
         default_factory=lambda: [
-            {"sft": {"lr": 1.5e-3, "batch_tokens": 2048, "targets": "q_proj,v_proj,o_proj,down_proj"}}
+            {"sft": {"lr": 1.5e-3, "batch_tokens": 2048, "target_modules": "q_proj,v_proj,o_proj,down_proj"}}
         ]
     )
     benchmarks: list[Any] = field(default_factory=lambda: [HERE])
-    keep: dict[str, Any] = field(default_factory=lambda: {"general": 0.02})
+    retention: dict[str, Any] = field(default_factory=lambda: {"general": 0.02})
     intended_use: str = "Showing how a pack is written. Not for any claim."
     limits: str = (
         "Synthetic English sentences from a handful of patterns: what is reached here says nothing about work."
@@ -126,4 +126,4 @@ class Industry(Pack):
         ]
     )
     costs: dict[str, float] = field(default_factory=lambda: {"liability -> property": 5})
-    asks: list[str] = field(default_factory=lambda: ["cost", "confusions"])
+    insights: list[str] = field(default_factory=lambda: ["cost", "confusions"])

@@ -11,7 +11,7 @@ import pytest
 from metier.experiments.seeds import seeds
 from metier.recipes.schema import load
 from metier.runs import run as runs
-from metier.runs.lock import alone
+from metier.runs.lock import run_lock
 from metier.runs.progress import Progress
 from metier.stages import curate, evaluate, report, train
 from tests.tiny import write_triage, write_wards
@@ -27,7 +27,7 @@ STAGES = {
 def go(recipe_file, folder, *changes):
     """All four stages, as `metier run` does them."""
     recipe = load(recipe_file, changes=list(changes))
-    with alone(folder):
+    with run_lock(folder):
         run = runs.open_run(folder, recipe, Progress())
         for stage in STAGES.values():
             result = stage(run)
@@ -81,7 +81,7 @@ class RecordedRun(Recorded):
             self.home.mkdir(exist_ok=True)
             write_triage(self.home)
         folder = self.home / "run"
-        with alone(folder):
+        with run_lock(folder):
             STAGES[stage](runs.open_run(folder, load(self.home / "recipe.yaml"), Progress()))
 
 

@@ -25,7 +25,7 @@ def smollm2(monkeypatch):
 @pytest.mark.real_model
 def test_the_whole_path_on_real_weights(smollm2, tmp_path):
     recipe = write_triage(tmp_path, train=48, test=12)
-    verdict = go(recipe, tmp_path / "run", "model=smollm2-135m", "methods=[{sft: {batch_tokens: 256}}]", "keep={}")
+    verdict = go(recipe, tmp_path / "run", "model=smollm2-135m", "methods=[{sft: {batch_tokens: 256}}]", "retention={}")
     log = [json.loads(line) for line in (tmp_path / "run/train/01-sft/log.jsonl").read_text().splitlines()]
     assert log[-1]["loss"] < log[0]["loss"]
     assert verdict["benchmarks"][0]["n"] == 12

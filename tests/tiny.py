@@ -15,12 +15,12 @@ DEPARTMENTS = {"cardiology": ["heart", "pulse", "chest"], "dermatology": ["skin"
 RECIPE = """
 industry: healthcare
 model: fake
-datasets: [{path: train.jsonl, text: note, label: department, licence: proprietary, group: patient}]
-steps: [normalise, dedup, decontaminate, {split: {by: group}}, select]
-methods: [{sft: {lr: 0.01, r: 4, batch_tokens: 256, checkpoint_every: 4}}]
+datasets: [{path: train.jsonl, text: note, label: department, license: proprietary, group: patient}]
+steps: [normalize, dedup, decontaminate, {split: {by: group}}, select]
+methods: [{sft: {lr: 0.01, r: 4, batch_tokens: 256, save_steps: 4}}]
 benchmarks:
   - {name: triage, path: test.jsonl, text: note, label: department, prompt: "{note}\\nDepartment:", cluster: patient}
-keep: {}
+retention: {}
 """
 
 
@@ -57,11 +57,11 @@ def write_wards(folder: Path) -> Path:
         (folder / f"{name}.csv").write_text("text,label\n" + "".join(rows))
     (folder / "recipe.yaml").write_text(
         "model: fake\n"
-        "datasets: [{path: train.csv, text: text, label: label, licence: proprietary}]\n"
-        "steps: [normalise, split]\n"
+        "datasets: [{path: train.csv, text: text, label: label, license: proprietary}]\n"
+        "steps: [normalize, split]\n"
         "methods: [{sft: {lr: 0.01}}]\n"
         'benchmarks: [{name: desk, path: test.csv, prompt: "{text}\\nDesk:"}]\n'
-        "keep: {}\n"
+        "retention: {}\n"
     )
     return folder / "recipe.yaml"
 
@@ -100,7 +100,7 @@ def lines(path: Path) -> list[dict]:
 
 
 class ScriptedModel:
-    """A model whose log-likelihoods are written down: `script` maps a prompt to its favourite option."""
+    """A model whose log-likelihoods are written down: `script` maps a prompt to its favorite option."""
 
     end_token = 0
     context = 10_000
@@ -108,10 +108,10 @@ class ScriptedModel:
     def __init__(self, script: dict[str, str]) -> None:
         self.script = script
 
-    def read(self, prompt: str, template: str = "plain") -> tuple[str, list[int]]:
+    def read(self, prompt: str, chat_template: bool = False) -> tuple[str, list[int]]:
         return prompt, list(prompt.encode())
 
-    def answer(self, answer: str, template: str = "plain") -> list[int]:
+    def answer(self, answer: str, chat_template: bool = False) -> list[int]:
         return list(f" {answer}".encode())
 
     def options(self, prompts: list[list[int]], options: list[list[list[int]]]) -> "ScriptedModel":
@@ -119,15 +119,15 @@ class ScriptedModel:
         self.batches = by_length([len(prompt) for prompt in prompts], 64)
         return copy.copy(self)
 
-    def texts(self, prompts: list[list[int]], max_tokens: int, stop: list[str]) -> "ScriptedTexts":
+    def texts(self, prompts: list[list[int]], max_new_tokens: int, stop: list[str]) -> "ScriptedTexts":
         return ScriptedTexts(self.script, [bytes(prompt).decode() for prompt in prompts])
 
     def score(self, batch: list[int]) -> list[np.ndarray]:
         found = []
         for position in batch:
-            favourite = list(f" {self.script[bytes(self.prompts[position]).decode()]}".encode())
+            favorite = list(f" {self.script[bytes(self.prompts[position]).decode()]}".encode())
             own = self.given[position]
-            found.append(np.array([0.0 if option[: len(favourite)] == favourite else -3.0 for option in own]))
+            found.append(np.array([0.0 if option[: len(favorite)] == favorite else -3.0 for option in own]))
         return found
 
 

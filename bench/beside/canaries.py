@@ -93,7 +93,7 @@ TEMPLATES: dict[str, tuple[list[str], list[str]]] = {
         ["Account Number: {}", "Acct #: {}"],
         ["Please charge account {}.", "My account number is {}.", "The money went to savings account no. {}."],
     ),
-    "LICENCE": (
+    "LICENSE": (
         ["License #: {}", "DEA: {}", "Certificate No: {}"],
         ["Her driver's license number is {}.", "He holds medical license {}.", "The passport number {} has expired."],
     ),
@@ -139,7 +139,7 @@ TEMPLATES: dict[str, tuple[list[str], list[str]]] = {
         ["My loyalty card number is {}.", "The points on membership {} are gone."],
     ),
 }
-# Other ways to say it, written after the detectors: what to expect of a text nobody has seen. They mended no pattern;
+# Other ways to say it, written after the detectors: what to expect of a text nobody has seen. They fixed no pattern;
 # their first run led to one general rule (a number of seven digits is an ID in a text on health).
 UNSEEN: dict[str, list[str]] = {
     "NAME": [
@@ -161,7 +161,7 @@ UNSEEN: dict[str, list[str]] = {
     "MRN": ["Pt # {} arrived.", "The patient (MRN {}) was called."],
     "PLAN_ID": ["Aetna ID {} is active.", "Her Blue Cross number: {}."],
     "ACCOUNT": ["The hospital billed acct {}.", "Refund it to {} at my bank."],
-    "LICENCE": ["Prescriber DEA/NPI {}.", "Her nursing license, {}, was renewed."],
+    "LICENSE": ["Prescriber DEA/NPI {}.", "Her nursing license, {}, was renewed."],
     "VEHICLE plate": ["He drove off in a Ford, plates {}."],
     "VEHICLE number": ["Registration shows {} as the chassis."],
     "DEVICE": ["The lead (model 5076, serial {}) was replaced.", "Glucometer SN {} was returned."],
@@ -308,7 +308,7 @@ class Values:
         return self._digits(self.random.choice(["########", "#########", "############"]))
 
     def _party(self) -> str:
-        return self.random.choice([self.us.company().replace(",", ""), self._name()])
+        return self.random.choice([self.us.row_mates().replace(",", ""), self._name()])
 
     def _docket(self) -> str:
         return self._digits(self.random.choice(["#:2#-cv-0####", "2#-####", "#:1#-cr-00###"]))

@@ -30,7 +30,7 @@ from metier.runs.progress import Progress
 ROWS_A_STEP = 8
 LR = 5e-4
 BETA = 0.1
-INSTRUCTION = """You read terms of service for a consumer organisation and mark sentences that may be unfair under
+INSTRUCTION = """You read terms of service for a consumer organization and mark sentences that may be unfair under
 European
 law. A sentence is potentially unfair when, contrary to good faith, it causes a significant imbalance in the
 parties' rights and obligations to the detriment of the consumer. Mark as unfair a sentence that limits or
@@ -112,11 +112,11 @@ def _ours(case: str, side: str, model: Any, found: list[Example], lora: Any, fol
         "epochs": 1,
         "lr": LR,
         "batch_tokens": batch_tokens(case, found),
-        "warmup": 0.0,
-        "schedule": "linear",
+        "warmup_ratio": 0.0,
+        "lr_scheduler": "linear",
         "weight_decay": 0.0,
         "max_grad_norm": 1.0,
-        "checkpoint_every": 10**6,
+        "save_steps": 10**6,
         "seed": 0,
     }
     objective: Any = _risk if case == "risk" else None
@@ -138,7 +138,7 @@ def batch_tokens(case: str, found: list[Example]) -> int:
     if case == "ddi2013":  # a sentence and a dozen of its pairs
         return 256
     shared = token_trees.common_prefix([example.prompt for example in found])
-    own = statistics.mean(token_trees.fed(example.prompt, example.answers) - shared for example in found)
+    own = statistics.mean(token_trees.input_tokens(example.prompt, example.answers) - shared for example in found)
     return shared + math.ceil((2 if case == "risk" else ROWS_A_STEP) * own)
 
 

@@ -13,11 +13,11 @@ MOST_SHOWN = 80
 
 
 class UserError(Exception):
-    """A problem that the person at the keyboard can mend; printed without a traceback, exit code 3."""
+    """A problem that the person at the keyboard can fix; printed without a traceback, exit code 3."""
 
 
 class Problems(UserError):
-    """Several problems found in one pass, so that a recipe is mended once and not once per message."""
+    """Several problems found in one pass, so that a recipe is fixed once and not once per message."""
 
     def __init__(self, problems: list[str]) -> None:
         self.problems = problems

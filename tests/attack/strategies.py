@@ -26,7 +26,7 @@ TEXTS = [
     *("../../p", "../../p.py", "/", "/etc/passwd", "/dev/zero", "/dev/null", "C:\\x", "-x/y", "x/y", "a/b/c", "//"),
     *("{", "}", "{}", "{0}", "{text", "{text}", "{text!r}", "{text.__class__}", "{text:>1000000000}", "{nobody}"),
     *("{{ 7 * 7 }}", "{% raise %}", "%s", "$(id)", "`id`", "'", '"', "\\", "*", "**/*", "[", "[a-", "(a+)+b", "(?P<"),
-    *("watch", "fake", "sft", "triage", "label", "text", "train.jsonl", "test.jsonl", "recipe.yaml", "absent.jsonl"),
+    *("monitor", "fake", "sft", "triage", "label", "text", "train.jsonl", "test.jsonl", "recipe.yaml", "absent.jsonl"),
 ]
 OTHERS = [
     *(None, True, False, [], {}, [[]], [None], [""], ["", ""], ["a", "A", "a "], [{}], {"": ""}, {None: 1}, {1: 2}),
@@ -177,7 +177,18 @@ def texts(draw: Any) -> bytes:
 
 
 PLACES = [
-    *("seed", "model", "quick", "embedding", "industry", "keep", "keep.general", "ship", "ship.alpha", "ship.min_gain"),
+    *(
+        "seed",
+        "model",
+        "quick",
+        "embedding",
+        "industry",
+        "keep",
+        "retention.general",
+        "ship",
+        "ship.alpha",
+        "ship.min_gain",
+    ),
     *("steps", "steps.dedup.threshold", "steps.split.by", "steps.select.rows", "methods", "methods.sft", "datasets"),
     *("datasets.train.text", "datasets.train.path", "datasets.train", "benchmarks", "benchmarks.triage.prompt"),
 ]

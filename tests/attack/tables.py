@@ -63,9 +63,9 @@ TABLES: dict[str, tuple[Callable[[Path], None], dict[str, Any]]] = {
 
 
 def recipe_of(name: str, recipe: dict[str, Any]) -> dict[str, Any]:
-    """The recipe on rows of this file: labelled ones in place of its own, documents beside them."""
+    """The recipe on rows of this file: labeled ones in place of its own, documents beside them."""
     write, columns = TABLES[name]
-    dataset = {"path": name, "licence": "proprietary", **columns}
+    dataset = {"path": name, "license": "proprietary", **columns}
     if columns:
         return {**recipe, "datasets": [dataset]}
     methods = [{"dapt": {"lr": 0.01, "r": 4, "replay": 0}}, {"sft": {"lr": 0.01, "r": 4, "batch_tokens": 256}}]

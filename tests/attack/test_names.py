@@ -15,7 +15,7 @@ from metier.data.step import sift
 
 @dataclass
 class Step:
-    def apply(self, rows, around):
+    def apply(self, rows, context):
         return sift(rows, [None] * len(rows))
 """
 

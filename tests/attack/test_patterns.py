@@ -5,12 +5,12 @@ import time
 import pytest
 
 from metier.data.records import Question
-from metier.data.steps.licence import judge
+from metier.data.steps.license import judge
 from metier.engine.rl.rewards import of_scorer
 from metier.errors import UserError
 from metier.evaluation import patterns
 from metier.evaluation.benchmark import Benchmark
-from metier.evaluation.scorers.generate import TextAsking
+from metier.evaluation.scorers.generate import TextSession
 from metier.evaluation.scorers.numeric import read_number
 from metier.evaluation.scoring import misfit
 from metier.recipes.checks import question_problems
@@ -38,14 +38,14 @@ def test_a_rows_expression_that_does_not_end_is_told_by_check():
 
 def test_a_recipes_expression_that_does_not_end_leaves_the_answer_unscored():
     benchmark = Benchmark("b", path="x", scorer={"generate": {"pattern": SLOW}})
-    asking = TextAsking(
+    asking = TextSession(
         build("scorers", "generate", {"pattern": SLOW}),
         ScriptedModel({"Say it.\nAnswer:": LONG}),
         benchmark,
         [asked("")],
     )
     [answer] = asking.answer([0])
-    assert answer.value is None and answer.answer is None and answer.said == LONG
+    assert answer.value is None and answer.answer is None and answer.completion == LONG
 
 
 def test_a_reward_by_such_an_expression_could_not_be_judged():
@@ -92,11 +92,11 @@ def test_numbers_are_read_out_of_white_space_without_end_in_no_time():
 
 
 @pytest.mark.parametrize(
-    "licence", ["mixed:" * 5_000, "mixed: MIT, mixed: MIT", "(" * 5_000, " OR ".join(["("] * 5_000)]
+    "license", ["mixed:" * 5_000, "mixed: MIT, mixed: MIT", "(" * 5_000, " OR ".join(["("] * 5_000)]
 )
-def test_a_licence_of_lists_in_lists_is_none(licence):
-    assert judge(licence).refused
+def test_a_license_of_lists_in_lists_is_none(license):
+    assert judge(license).refused
 
 
-def test_a_licence_of_a_list_is_all_of_them():
+def test_a_license_of_a_list_is_all_of_them():
     assert not judge("mixed: MIT, CC0-1.0").refused

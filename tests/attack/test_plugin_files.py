@@ -22,7 +22,7 @@ class Step:
 
     rowwise = True
 
-    def apply(self, rows, around):
+    def apply(self, rows, context):
         {body}
         return sift(rows, [None] * len(rows))
 """
@@ -40,7 +40,7 @@ def with_step(folder, text):
     """A recipe whose first step is a file; returns the recipe's path."""
     recipe = write_triage(folder, train=30, test=12)
     (folder / "mine.py").write_text(text)
-    recipe.write_text(recipe.read_text().replace("[normalise,", f"[{folder / 'mine.py'},"))
+    recipe.write_text(recipe.read_text().replace("[normalize,", f"[{folder / 'mine.py'},"))
     return recipe
 
 

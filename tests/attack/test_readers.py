@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from metier.data.files import pieces
-from metier.data.format import Broken
+from metier.data.format import RejectedRow
 from metier.data.formats._charsets import read_as
 from metier.data.kernels import sha256
 from metier.data.reading import FileSource
@@ -28,7 +28,7 @@ from tests.tiny import desk_rows, notes, write_lines
 
 def broken(tmp_path, name: str, content: bytes, use=None) -> list[str]:
     (tmp_path / name).write_bytes(content)
-    return [piece.reason for _, piece in pieces(str(tmp_path / name), use) if isinstance(piece, Broken)]
+    return [piece.reason for _, piece in pieces(str(tmp_path / name), use) if isinstance(piece, RejectedRow)]
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def test_a_row_that_is_no_json_is_broken_at_its_place(tmp_path, line, said):
     assert said in why
 
 
-@pytest.mark.parametrize("use", ["fhir", "catalogue"])
+@pytest.mark.parametrize("use", ["fhir", "catalog"])
 def test_other_json_is_read_as_strictly(tmp_path, use):
     [said] = broken(tmp_path, "a.json", b'{"resourceType": "Patient", "id": "1", "id": "2"}', use)
     assert "the key 'id' stands in it twice" in said
@@ -111,7 +111,7 @@ def test_a_deep_document_is_read_or_told(tmp_path, depth):
         archive.writestr("_rels/.rels", RELATIONS)
         archive.writestr("word/document.xml", words + "</w:body></w:document>")
     [(_, piece)] = pieces(str(tmp_path / "a.docx"))
-    assert "no Word document" in piece.reason if isinstance(piece, Broken) else piece["text"] == "Hello"
+    assert "no Word document" in piece.reason if isinstance(piece, RejectedRow) else piece["text"] == "Hello"
 
 
 TYPES = """<?xml version="1.0"?><Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types">
@@ -127,13 +127,13 @@ RELATIONS = """<?xml version="1.0"?>
 @pytest.mark.parametrize("path", ["x" * 5_000, "x" * 5_000 + ".jsonl", "**/" * 300 + "x"])
 def test_a_path_that_no_file_can_have_is_told(path):
     with pytest.raises(UserError):
-        build_one("datasets", {"path": f"/tmp/{path}", "licence": "MIT"})
+        build_one("datasets", {"path": f"/tmp/{path}", "license": "MIT"})
 
 
 def test_a_blank_label_is_none(tmp_path):
     write_lines(tmp_path / "a.jsonl", [{"text": "x", "label": "  "}, {"text": "y", "label": "b"}])
     with pytest.raises(Problems, match="a.jsonl:1 has no label in 'label'"):
-        FileSource(str(tmp_path / "a.jsonl"), label="label", licence="MIT").rows()
+        FileSource(str(tmp_path / "a.jsonl"), label="label", license="MIT").rows()
 
 
 @pytest.mark.parametrize(
@@ -147,7 +147,7 @@ def test_a_preference_between_two_answers_that_are_the_same_is_none(tmp_path, ro
     row = {**row, "rejected": row.get("rejected", row["chosen"])}
     write_lines(tmp_path / "a.jsonl", [row])
     with pytest.raises(UserError, match="has the same answer in 'chosen' and 'rejected'"):
-        build_one("datasets", {"path": str(tmp_path / "a.jsonl"), "licence": "MIT", "shape": "preference"})
+        build_one("datasets", {"path": str(tmp_path / "a.jsonl"), "license": "MIT", "converter": "preference"})
 
 
 @pytest.mark.parametrize("other", ["Cardiology", "cardiology ", "cardiology\u200b", "\uff43ardiology"])
@@ -207,4 +207,4 @@ def test_a_table_with_gaps_becomes_rows_that_are_read_again(tmp_path):
     new("desk", tmp_path / "data", into=tmp_path)
     text = (tmp_path / "desk" / "train.jsonl").read_text()
     assert "NaN" not in text and '"dose": null' in text and '["inf", null]' in text
-    assert not [piece for _, piece in pieces(str(tmp_path / "desk" / "train.jsonl")) if isinstance(piece, Broken)]
+    assert not [piece for _, piece in pieces(str(tmp_path / "desk" / "train.jsonl")) if isinstance(piece, RejectedRow)]

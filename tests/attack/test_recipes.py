@@ -38,12 +38,12 @@ def bomb(levels: int = 9) -> str:
         ("seed: " + "9" * 5000, "a number of 5,000 digits"),
         ("seed: 0x" + "f" * 5000, "a number of 5,002 digits"),
         ("quick: 1", "`quick` cannot be 1"),
-        ("keep: {general: .inf}", "'.inf' is no finite number"),
-        ("keep: {general: .nan}", "'.nan' is no finite number"),
-        ("keep: {general: 1e999}", "'1e999' is no finite number"),
-        ("keep: {general: -0.1}", "greater than or equal to 0"),
-        ("keep: {general: 1e30}", "less than or equal to 1000"),
-        ("keep: {no: 0.1}", "`keep.0.[key]` cannot be False"),
+        ("retention: {general: .inf}", "'.inf' is no finite number"),
+        ("retention: {general: .nan}", "'.nan' is no finite number"),
+        ("retention: {general: 1e999}", "'1e999' is no finite number"),
+        ("retention: {general: -0.1}", "greater than or equal to 0"),
+        ("retention: {general: 1e30}", "less than or equal to 1000"),
+        ("retention: {no: 0.1}", "`retention.0.[key]` cannot be False"),
         ("ship: {min_gain: true}", "cannot be True"),
         ("ship: {alpha: '0.05'}", "cannot be '0.05'"),
         ("seed: 1\nmodel: fake\nseed: 2", "line 3: the key 'seed' stands in line 1 already"),
@@ -66,7 +66,7 @@ def test_what_would_be_taken_for_something_else_is_refused(tmp_path, text, said)
     assert time.monotonic() - began < 5
 
 
-@pytest.mark.parametrize("change", ["seed=true", "seed=010", "keep.general=.nan", "seed=2", "model=\ud800"])
+@pytest.mark.parametrize("change", ["seed=true", "seed=010", "retention.general=.nan", "seed=2", "model=\ud800"])
 def test_a_change_is_read_as_strictly_as_the_file(tmp_path, change):
     if change == "seed=2":  # and so is one that is right
         assert load(None, changes=[change]).seed == 2
@@ -90,7 +90,7 @@ def test_a_change_that_is_deep_or_long_is_told_in_a_few_words(tmp_path, change):
 
 def test_a_recipe_from_python_holds_no_infinity_either():
     for settings in (
-        {"keep": {"general": math.inf}},
+        {"retention": {"general": math.inf}},
         {"steps": [{"dedup": {"threshold": math.nan}}]},
         {"model": "\ud800"},
     ):
@@ -125,5 +125,5 @@ def test_a_model_that_may_be_there_is_left_to_the_hub():
 
 def test_all_that_is_wrong_is_told_at_once_with_the_industrys_blanks_filled_in():
     with pytest.raises(Problems) as caught:
-        load(None, changes=["seed=-1", "quick=1", "keep.general=-1"])
+        load(None, changes=["seed=-1", "quick=1", "retention.general=-1"])
     assert len(caught.value.problems) >= 3

@@ -9,7 +9,7 @@ import pytest
 from metier.errors import UserError
 from metier.experiments.average import average
 from metier.export.export import export
-from metier.export.verify_lm_eval import check_lm_eval
+from metier.export.verify_lm_eval import verify_lm_eval
 from metier.recipes.schema import load
 from metier.runs.files import write_json
 from metier.runs.marks import hashed, read_hashed
@@ -48,7 +48,7 @@ def flip(path: Path) -> None:
         ("min_gain: 0.02", "min_gain: 0", "ship"),
         ("Department:", "Where to:", "benchmarks"),
         ("model: fake", "model: smollm2-135m", "model"),
-        ("- normalise", "- {normalise: {}}", "steps"),
+        ("- normalize", "- {normalize: {}}", "steps"),
     ],
 )
 def test_an_edited_recipe_of_a_finished_run_is_refused_by_key(run_folder, old, new, key):
@@ -81,10 +81,10 @@ def test_comments_in_a_runs_own_recipe_are_kept(run_folder, tmp_path):
 
 def test_edited_steps_are_taken_over_before_training_only(run_folder, tmp_path):
     shutil.rmtree(run_folder / "train")
-    edit(run_folder / "recipe.yaml", "- normalise\n", "")
+    edit(run_folder / "recipe.yaml", "- normalize\n", "")
     done = call("curate", run_folder, inside=tmp_path)
     assert done.code == 0 and "The steps were edited" in done.stderr
-    assert "normalise" not in read_hashed(run_folder / "lock.json", "")["recipe"]
+    assert "normalize" not in read_hashed(run_folder / "lock.json", "")["recipe"]
 
 
 def test_a_run_without_its_lock_is_not_believed(run_folder, tmp_path):
@@ -121,14 +121,14 @@ def shortened(path: Path) -> None:
 
 @pytest.mark.parametrize("attack", [forged, shortened, flip, Path.unlink])
 def test_answers_that_were_changed_give_no_verdict(run_folder, attack):
-    for who in ("base", "tuned", "cheap"):
+    for who in ("base", "tuned", "baseline"):
         attack(run_folder / "evaluate" / who / "triage.jsonl")
     with pytest.raises(UserError, match=r"triage.jsonl (was changed|is missing).*metier evaluate"):
         report(saved_run(run_folder, Progress()))
 
 
 def test_a_baseline_that_was_taken_away_with_its_mark_is_missed(run_folder):
-    for file in (run_folder / "evaluate" / "cheap").iterdir():
+    for file in (run_folder / "evaluate" / "baseline").iterdir():
         file.unlink()
     with pytest.raises(UserError, match="cheap.*is missing"):
         report(saved_run(run_folder, Progress()))
@@ -193,7 +193,7 @@ def test_a_forged_line_of_an_unfinished_evaluation_is_asked_again(run_folder):
     run = saved_run(run_folder, Progress())
     answers = read_answers(run, "tuned", "triage")
 
-    class Asking:
+    class ScoringSession:
         batches = [[0], [1], [2]]
 
     part = run_folder / "evaluate" / "tuned" / "triage.part.jsonl"
@@ -201,9 +201,9 @@ def test_a_forged_line_of_an_unfinished_evaluation_is_asked_again(run_folder):
     row = json.loads(lines[1])
     for forged_line in (json.dumps({**row, "value": 1 - row["value"]}) + "\n", "[1]\n", "{}\n", '{"line": 1}\n'):
         part.write_text("inputs\n" + lines[0] + forged_line + lines[2])
-        assert list(_resume(part, "inputs", Asking())[0]) == [0]
+        assert list(_resume(part, "inputs", ScoringSession())[0]) == [0]
     part.write_text("inputs\n" + "".join(lines))
-    assert _resume(part, "inputs", Asking())[0] == dict(enumerate(answers[:3]))
+    assert _resume(part, "inputs", ScoringSession())[0] == dict(enumerate(answers[:3]))
 
 
 @pytest.mark.parametrize("line", ["{", "[]", "{}", '{"doc": {"id": "a"}}', '{"doc": 1, "filtered_resps": []}'])
@@ -212,7 +212,7 @@ def test_samples_of_the_harness_that_are_malformed_are_named(run_folder, tmp_pat
     out.mkdir(parents=True)
     (out / "samples_metier_triage_2026.jsonl").write_text(line + "\n")
     with pytest.raises(UserError, match="line 1: this is no sample"):
-        check_lm_eval(saved_run(run_folder, Progress()), tmp_path / "out")
+        verify_lm_eval(saved_run(run_folder, Progress()), tmp_path / "out")
 
 
 def test_a_model_that_gives_no_numbers_stops_the_evaluation(run_folder):

@@ -17,11 +17,11 @@ from metier.methods.sft import Method as Sft
 from metier.recipes import plugins
 from metier.recipes.schema import build_one
 
-KINDS = ("datasets", "formats", "shapes", "steps", "methods", "scorers", "metrics")
+KINDS = ("datasets", "formats", "converters", "steps", "methods", "scorers", "metrics")
 NEEDED: dict[str, dict[str, Any]] = {
     "metrics/f1": {"positive": ["a"]},
     "benchmark": {"name": "b", "path": "/absent.jsonl"},
-    "file": {"path": "/absent.jsonl", "licence": "MIT"},
+    "file": {"path": "/absent.jsonl", "license": "MIT"},
 }
 """Settings that a plug-in cannot be built without."""
 
@@ -58,7 +58,7 @@ def build(name: str, of: Any, key: str, value: Any) -> None:
 
 def test_there_are_numbers_to_try():
     kinds = {name.split("/")[0] for name, *_ in NUMBERS}
-    assert len(NUMBERS) > 80 and kinds == {*KINDS, "benchmark", "file"} - {"shapes"}
+    assert len(NUMBERS) > 80 and kinds == {*KINDS, "benchmark", "file"} - {"converters"}
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf"), True, "5", 10**30, -(10**30)])
@@ -92,7 +92,7 @@ def test_a_truth_is_no_number_and_no_text():
 
 
 def test_a_long_value_or_key_is_told_in_a_few_words():
-    for settings in ({"schedule": ["x" * 10**6]}, {"x" * 10**6: 1}, {"epochs": "9" * 10**6}, {"tune": "x" * 10**6}):
+    for settings in ({"lr_scheduler": ["x" * 10**6]}, {"x" * 10**6: 1}, {"epochs": "9" * 10**6}, {"tune": "x" * 10**6}):
         with pytest.raises(Problems) as caught:
             build_one("methods", {"sft": settings})
         assert len(str(caught.value)) < 2_000
@@ -110,8 +110,8 @@ def test_a_long_value_or_key_is_told_in_a_few_words():
         ("metrics", {"expected_cost": {"costs": {"a -> b": float("inf")}}}, "no number to go by"),
         ("metrics", {"expected_cost": {"costs": {"dear": 1}}}, "is no kind of mistake"),
         ("methods", {"min_risk": {"costs": {"miss_a": -1}}}, "A mistake costs from 0"),
-        ("methods", {"sft": {"repeat": {"a": 10**9}}}, "use 1 to 1,000 times"),
-        ("methods", {"sft": {"repeat": {"a": True}}}, "True is no number"),
+        ("methods", {"sft": {"upsample": {"a": 10**9}}}, "use 1 to 1,000 times"),
+        ("methods", {"sft": {"upsample": {"a": True}}}, "True is no number"),
         ("methods", {"sft": {True: 1}}, "has no setting True"),
         ("methods", {"grpo": {"weights": [float("nan")]}}, "no number to go by"),
     ],
@@ -131,7 +131,7 @@ def test_labels_that_stand_twice_or_are_no_words_are_refused(labels, said):
 
 
 def rows(count: int, label: str = "a", source: str = "s") -> pa.Table:
-    blank = {"text": "t", "licence": "", "origin": "", "task": "t"}
+    blank = {"text": "t", "license": "", "origin": "", "task": "t"}
     return rows_to_table({"id": str(n), "label": label, "source": source, **blank} for n in range(count))
 
 

@@ -41,7 +41,7 @@ sys.exit(stops.end(code))
 """
 COMPILING = """
 import sys
-from metier.cli import app as cli
+from metier.cli import app
 import numba
 
 def compile_on():
@@ -56,7 +56,7 @@ cli.main()
 """
 CATCHES_ALL = """
 import sys, time
-from metier.cli import app as cli
+from metier.cli import app
 
 def verb():
     try:

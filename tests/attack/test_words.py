@@ -88,7 +88,7 @@ def test_json_on_standard_output_is_ascii(capsys):
         (["list", HOSTILE], "There is no kind"),
         (["show", "step", HOSTILE], "There is no step"),
         ([HOSTILE], "No such command"),
-        (["curate", "--on", HOSTILE * 1000], "Rows cannot be curated on"),
+        (["curate", "--executor", HOSTILE * 1000], "Rows cannot be curated on"),
         (["list", "a\udcff"], "is not written in UTF-8"),
     ],
 )
@@ -155,7 +155,7 @@ def test_a_reader_that_leaves_early_is_no_error():
 
 
 def test_closed_streams_stop_no_work(tmp_path):
-    code = "from metier.cli import app as cli\nfrom metier.runs import terminal\n"
+    code = "from metier.cli import app\nfrom metier.runs import terminal\n"
     code += "from metier.runs.progress import Progress\n"
     code += "def verb():\n terminal.prepare(); file = open('x', 'w'); p = Progress()\n"
     code += " [p.say('line') for _ in range(3)]; terminal.out('out')\n file.write('whole'); file.close(); return 2\n"
@@ -188,9 +188,9 @@ def test_an_encoding_without_the_letters_is_no_error():
     assert (done.returncode, done.stdout, done.stderr) == (0, b"\\xdc\\ud800\n", b"\\u5fc3\n")
 
 
-def test_the_model_card_makes_no_link_and_no_markup_of_a_licence():
-    licence = "MIT [click](https://evil.example) https://evil.example <b>x</b> | `y` __z__"
-    source = template("model_card.md").environment.from_string("{{ x }}\n`{{ x|code }}`").render(x=licence)
+def test_the_model_card_makes_no_link_and_no_markup_of_a_license():
+    license = "MIT [click](https://evil.example) https://evil.example <b>x</b> | `y` __z__"
+    source = template("model_card.md").environment.from_string("{{ x }}\n`{{ x|code }}`").render(x=license)
     markdown = pytest.importorskip("markdown_it").MarkdownIt()
     text, code = source.split("\n")
     for tag in ("<a", "<b>", "<strong>", "<code>"):
@@ -207,7 +207,7 @@ def test_a_run_at_work_is_not_exported_checked_or_compared(monkeypatch, capsys, 
         fcntl.flock(busy, fcntl.LOCK_EX)
         for words in (
             ["export", folder, "--to", "merged", "--out", tmp_path / "o"],
-            ["check-lm-eval", folder, tmp_path],
+            ["verify-lm-eval", folder, tmp_path],
             ["compare", folder, folder],
         ):
             code, out, err = verb(monkeypatch, capsys, *words)
@@ -217,11 +217,11 @@ def test_a_run_at_work_is_not_exported_checked_or_compared(monkeypatch, capsys, 
 
 def test_two_readers_of_one_run_do_not_wait_for_each_other(tmp_path):
     from metier.cli.resolve import read_alone
-    from metier.runs.lock import alone
+    from metier.runs.lock import run_lock
 
     (tmp_path / ".busy").touch()
     other = pytest.raises(UserError, match="Another process")
-    with read_alone(tmp_path, tmp_path), read_alone(tmp_path), other, alone(tmp_path):
+    with read_alone(tmp_path, tmp_path), read_alone(tmp_path), other, run_lock(tmp_path):
         pass
-    with alone(tmp_path), other, read_alone(tmp_path):
+    with run_lock(tmp_path), other, read_alone(tmp_path):
         pass

@@ -19,13 +19,13 @@ GOOD = {"text": "a note", "label": "x"}
 
 
 def source(path, **settings):
-    return FileSource(str(path), **{"label": "label", "licence": "mit", **settings})
+    return FileSource(str(path), **{"label": "label", "license": "mit", **settings})
 
 
-def test_rows_carry_licence_and_origin(tmp_path):
+def test_rows_carry_license_and_origin(tmp_path):
     rows = source(write_lines(tmp_path / "a.jsonl", [GOOD, {**GOOD, "ward": 7}])).rows().to_pylist()
     assert [row["origin"] for row in rows] == ["a.jsonl:1", "a.jsonl:2"]
-    assert {row["licence"] for row in rows} == {"mit"}
+    assert {row["license"] for row in rows} == {"mit"}
     assert dict(rows[1]["fields"]) == {"ward": "7"}
 
 
@@ -81,8 +81,8 @@ def test_a_missing_column_is_said_with_the_nearest_one(tmp_path):
     assert "no column 'label'. Did you mean 'labels'" in source(path).problems()[0]
 
 
-def test_a_source_without_a_licence_is_refused(tmp_path):
-    assert "has no licence" in source(write_lines(tmp_path / "a.jsonl", [GOOD]), licence="").problems()[0]
+def test_a_source_without_a_license_is_refused(tmp_path):
+    assert "has no license" in source(write_lines(tmp_path / "a.jsonl", [GOOD]), license="").problems()[0]
 
 
 def test_a_truncated_gzip_is_said(tmp_path):
@@ -98,7 +98,7 @@ def test_a_file_torn_in_the_middle_stops_the_reading_however_much_may_be_broken(
     article = article.replace("</Abstract>", "</Abstract></Article></MedlineCitation>")
     (tmp_path / "a.nxml").write_text(f"<PubmedArticleSet>{article * 500}{article[:40]}")
     with pytest.raises(UserError, match=f"{tmp_path}/a.nxml breaks off at line 1"):
-        FileSource(str(tmp_path), licence="mit", most_broken=1).rows()
+        FileSource(str(tmp_path), license="mit", max_error_rate=1).rows()
 
 
 def deep(lists):
@@ -107,11 +107,11 @@ def deep(lists):
 
 
 @pytest.mark.parametrize("nested", [deep(900), deep(300).replace("[", '{"a":[').replace("]", "]}")])
-def test_a_row_nested_too_deep_is_set_aside(tmp_path, nested):
+def test_a_row_nested_too_deep_is_rejected_rows(tmp_path, nested):
     (tmp_path / "a.jsonl").write_text((json.dumps(GOOD) + "\n") * 200 + nested + deep(199))
     mine = source(tmp_path / "a.jsonl")
     assert len(mine.rows()) == 201
-    (aside,) = mine.set_aside
+    (aside,) = mine.rejected_rows
     assert aside["origin"] == "a.jsonl:201" and aside["reason"].startswith("nests lists and objects more than 200 deep")
 
 
@@ -144,7 +144,7 @@ def test_numbers_and_truth_values_are_labels_as_they_are_written(tmp_path):
     assert source(write_lines(tmp_path / "a.jsonl", rows)).rows()["label"].to_pylist() == ["1", "0", "True", "0.5"]
 
 
-# Rows set aside
+# Rows rejected
 
 
 def write_with_broken(path, good, broken):
@@ -152,29 +152,29 @@ def write_with_broken(path, good, broken):
     return path
 
 
-def test_few_broken_rows_are_set_aside_with_place_reason_and_beginning(tmp_path):
+def test_few_broken_rows_are_rejected_rows_with_place_reason_and_beginning(tmp_path):
     mine = source(write_with_broken(tmp_path / "a.jsonl", 198, 2))
     for _ in range(2):  # read again, they are not counted twice
         assert len(mine.rows()) == 198
-        assert [piece["origin"] for piece in mine.set_aside] == ["a.jsonl:199", "a.jsonl:200"]
-    assert mine.set_aside[0]["reason"].startswith("is no valid JSON") and mine.set_aside[0]["raw"] == "{\n"
+        assert [piece["origin"] for piece in mine.rejected_rows] == ["a.jsonl:199", "a.jsonl:200"]
+    assert mine.rejected_rows[0]["reason"].startswith("is no valid JSON") and mine.rejected_rows[0]["raw"] == "{\n"
 
 
 def test_more_broken_rows_than_allowed_stop_the_reading(tmp_path):
     path = write_with_broken(tmp_path / "a.jsonl", 197, 3)
     with pytest.raises(Problems, match="a.jsonl:198 is no valid JSON"):
         source(path).rows()
-    assert len(source(path, most_broken=0.02).rows()) == 197
+    assert len(source(path, max_error_rate=0.02).rows()) == 197
     with pytest.raises(Problems):
-        source(write_with_broken(path, 10_000, 1), most_broken=0).rows()
-    assert "between 0 and 1" in source(path, most_broken=2).problems()[0]
+        source(write_with_broken(path, 10_000, 1), max_error_rate=0).rows()
+    assert "between 0 and 1" in source(path, max_error_rate=2).problems()[0]
 
 
-def test_what_is_set_aside_can_be_written_down(tmp_path):
+def test_what_is_rejected_rows_can_be_written_down(tmp_path):
     rows = [GOOD] * 200 + [{"text": "x", "label": "\ud800", "\udfff": 1}]
     mine = source(write_lines(tmp_path / "a.jsonl", rows))
     mine.rows()
-    assert len(mine.set_aside) == 1 and json.dumps(mine.set_aside, ensure_ascii=False).encode()
+    assert len(mine.rejected_rows) == 1 and json.dumps(mine.rejected_rows, ensure_ascii=False).encode()
 
 
 def test_a_first_row_that_is_broken_does_not_hide_the_columns(tmp_path):
@@ -203,7 +203,7 @@ def test_a_row_may_bring_its_own_id_and_no_two_the_same(tmp_path):
     path = write_lines(tmp_path / "a.jsonl", [*rows, {**GOOD, "key": 7}, {**GOOD, "key": None}])
     mine = source(path, id="key")
     assert mine.rows()["id"].to_pylist() == [str(n) for n in range(300)]
-    assert [piece["reason"] for piece in mine.set_aside] == [
+    assert [piece["reason"] for piece in mine.rejected_rows] == [
         "has the id '7', which a.jsonl:8 has already. Give each its own.",
         "has no id in 'key'. Fill it in or remove the line.",
     ]
@@ -237,7 +237,7 @@ def test_gaps_in_a_table_are_no_groups_and_no_splits(tmp_path):
 def test_a_row_whose_text_is_a_number_is_broken(tmp_path):
     rows = [*[GOOD] * 200, {**GOOD, "text": 7}]
     mine = source(write_lines(tmp_path / "a.jsonl", rows))
-    assert len(mine.rows()) == 200 and mine.set_aside[0]["reason"].startswith("has no text in 'text'")
+    assert len(mine.rows()) == 200 and mine.rejected_rows[0]["reason"].startswith("has no text in 'text'")
 
 
 # Folders
@@ -249,7 +249,7 @@ def test_a_folder_gives_all_files_below_it_by_their_path(tmp_path):
         write_lines(tmp_path / ward / "notes.jsonl", [GOOD])
     (tmp_path / "c.txt").write_text("plain words")
     (tmp_path / ".gitignore").write_text("x")
-    mine = FileSource(str(tmp_path), licence="mit")
+    mine = FileSource(str(tmp_path), license="mit")
     assert mine.rows()["id"].to_pylist() == ["a/notes.jsonl:1", "b/notes.jsonl:1", "c.txt"]
     assert mine.problems() == [] and len(mine.fingerprint()) == 32
     before = mine.fingerprint()
@@ -257,7 +257,7 @@ def test_a_folder_gives_all_files_below_it_by_their_path(tmp_path):
     assert mine.fingerprint() != before
 
 
-def test_a_file_that_no_format_reads_and_a_link_out_of_the_folder_are_set_aside(tmp_path):
+def test_a_file_that_no_format_reads_and_a_link_out_of_the_folder_are_rejected_rows(tmp_path):
     outside, folder = write_lines(tmp_path / "outside.jsonl", [GOOD]), tmp_path / "in"
     (folder / "below").mkdir(parents=True)
     write_lines(folder / "a.jsonl", [GOOD])
@@ -268,9 +268,9 @@ def test_a_file_that_no_format_reads_and_a_link_out_of_the_folder_are_set_aside(
     os.symlink(folder, folder / "below" / "loop")
     os.symlink(folder / "gone.jsonl", folder / "dangling.jsonl")
     os.mkfifo(folder / "pipe.jsonl")
-    mine = FileSource(str(folder), licence="mit", most_broken=0.9)
+    mine = FileSource(str(folder), license="mit", max_error_rate=0.9)
     assert mine.rows()["id"].to_pylist() == ["a.jsonl:1", "d.jsonl:1"]
-    assert {piece["origin"]: piece["reason"].split(".")[0].split(" (")[0] for piece in mine.set_aside} == {
+    assert {piece["origin"]: piece["reason"].split(".")[0].split(" (")[0] for piece in mine.rejected_rows} == {
         "b.jsonl": "is a link that leads out of the folder",
         "below/loop": "is a link to a folder, which is not followed",
         "c": "is a link that leads out of the folder",
@@ -280,7 +280,7 @@ def test_a_file_that_no_format_reads_and_a_link_out_of_the_folder_are_set_aside(
     }
     assert mine.fingerprint()
     with pytest.raises(Problems, match="notes.xyz ends in nothing that a format reads"):
-        FileSource(str(folder), licence="mit").rows()
+        FileSource(str(folder), license="mit").rows()
 
 
 @pytest.mark.parametrize(("owner", "function"), [(os, "scandir"), (Path, "is_symlink")], ids=["read", "entered"])
@@ -304,7 +304,7 @@ def test_a_subfolder_that_may_not_be_read_or_entered_is_said(tmp_path, monkeypat
 
 def test_an_empty_folder_is_said(tmp_path):
     (tmp_path / ".hidden").write_text("x")
-    assert "holds no file" in FileSource(str(tmp_path), licence="mit").problems()[0]
+    assert "holds no file" in FileSource(str(tmp_path), license="mit").problems()[0]
 
 
 # Shapes
@@ -313,16 +313,16 @@ CHAT = {"messages": [{"role": "user", "content": "Fever?"}, {"role": "assistant"
 
 
 def test_a_shape_gives_text_label_and_turns(tmp_path):
-    mine = FileSource(str(write_lines(tmp_path / "a.jsonl", [CHAT])), licence="mit", shape="messages", group="ward")
+    mine = FileSource(str(write_lines(tmp_path / "a.jsonl", [CHAT])), license="mit", converter="messages", group="ward")
     (row,) = mine.rows().to_pylist()
     assert (row["text"], row["label"], row["group"], row["fields"]) == ("Fever?", "Rest.", "x", [])
     assert row["messages"] == CHAT["messages"]
-    assert mine.problems() == [] and mine.labelled and mine.prompt_columns() == {"text"}
+    assert mine.problems() == [] and mine.labeled and mine.prompt_columns() == {"text"}
 
 
 def test_what_a_shape_made_the_answer_of_is_no_further_column(tmp_path):
     rows = [{"instruction": "Add", "input": "1 and 2", "output": "3", "label": "no label of ours", "ward": 7}]
-    mine = FileSource(str(write_lines(tmp_path / "a.jsonl", rows)), licence="mit", shape="alpaca")
+    mine = FileSource(str(write_lines(tmp_path / "a.jsonl", rows)), license="mit", converter="alpaca")
     (row,) = mine.rows().to_pylist()
     assert row["label"] == "3" and dict(row["fields"]) == {"instruction": "Add", "input": "1 and 2", "ward": "7"}
     assert mine.prompt_columns() == {"text", "instruction", "input", "ward"}
@@ -330,20 +330,20 @@ def test_what_a_shape_made_the_answer_of_is_no_further_column(tmp_path):
 
 def test_preferences_have_a_better_and_a_worse_answer_and_no_label(tmp_path):
     rows = [{"prompt": "Fever?", "chosen": "Rest.", "rejected": "Run.", "label": "x"}]
-    mine = FileSource(str(write_lines(tmp_path / "a.jsonl", rows)), licence="mit", shape="preference")
+    mine = FileSource(str(write_lines(tmp_path / "a.jsonl", rows)), license="mit", converter="preference")
     (row,) = mine.rows().to_pylist()
     assert (row["text"], row["chosen"], row["rejected"], row["label"]) == ("Fever?", "Rest.", "Run.", None)
-    assert not mine.labelled
+    assert not mine.labeled
 
 
 def test_a_row_without_the_shape_is_broken_and_a_wrong_shape_is_said_before_reading(tmp_path):
     path = write_lines(tmp_path / "a.jsonl", [*[CHAT] * 200, {"messages": []}])
-    mine = FileSource(str(path), licence="mit", shape="messages")
+    mine = FileSource(str(path), license="mit", converter="messages")
     assert len(mine.rows()) == 200
-    assert mine.set_aside[0]["origin"] == "a.jsonl:201" and "no list of turns" in mine.set_aside[0]["reason"]
-    assert "has no text in 'instruction'" in FileSource(str(path), licence="mit", shape="alpaca").problems()[0]
-    assert "no shape 'mesages'" in FileSource(str(path), licence="mit", shape="mesages").problems()[0]
-    assert "Leave `text` and `label` out" in source(path, shape="messages").problems()[0]
+    assert mine.rejected_rows[0]["origin"] == "a.jsonl:201" and "no list of turns" in mine.rejected_rows[0]["reason"]
+    assert "has no text in 'instruction'" in FileSource(str(path), license="mit", converter="alpaca").problems()[0]
+    assert "no converter 'mesages'" in FileSource(str(path), license="mit", converter="mesages").problems()[0]
+    assert "Leave `text` and `label` out" in source(path, converter="messages").problems()[0]
 
 
 def test_what_a_format_does_not_read_by_design_is_told_and_is_no_fault(tmp_path):
@@ -356,8 +356,8 @@ def test_what_a_format_does_not_read_by_design_is_told_and_is_no_fault(tmp_path)
         "entry": [{"resource": r} for r in (patient, note, *kinds)],
     }
     (tmp_path / "b.json").write_text(json.dumps(bundle))
-    source = FileSource(str(tmp_path / "b.json"), licence="proprietary", format="fhir")
-    assert len(source.rows()) == 1 and len(source.set_aside) == 3
+    source = FileSource(str(tmp_path / "b.json"), license="proprietary", format="fhir")
+    assert len(source.rows()) == 1 and len(source.rejected_rows) == 3
     bundle["entry"].append({"resource": {"resourceType": "Condition", "id": "d"}})
     (tmp_path / "b.json").write_text(json.dumps(bundle))
     with pytest.raises(Problems) as caught:

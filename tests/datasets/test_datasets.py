@@ -131,20 +131,20 @@ def mirror(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("name", DATASETS)
-def test_rows_come_with_split_licence_and_provenance(name, mirror):
+def test_rows_come_with_split_license_and_provenance(name, mirror):
     dataset = plugins.build("datasets", name, {})
     rows = dataset.rows().to_pylist()
     assert dataset.problems() == []
     assert [row["split"] for row in rows] == (
         ["train", "valid", "test"] if dataset.tested == "test" else ["train", "test"]
     )
-    assert all(row["text"] and row["licence"] and row["origin"].endswith("jsonl:1") for row in rows)
-    assert all((row["label"] is not None) == dataset.labelled for row in rows)
+    assert all(row["text"] and row["license"] and row["origin"].endswith("jsonl:1") for row in rows)
+    assert all((row["label"] is not None) == dataset.labeled for row in rows)
     assert dataset.citation and dataset.url and dataset.fingerprint() == dataset.fingerprint()
 
 
 def test_questions_of_a_source_belong_together_by_the_column_that_the_benchmark_names(mirror):
-    plain, grouped, misspelt = (
+    plain, grouped, misspelled = (
         plugins.build("benchmarks", "unfair_tos", settings)
         for settings in ({}, {"cluster": "service"}, {"cluster": "servise"})
     )
@@ -152,7 +152,7 @@ def test_questions_of_a_source_belong_together_by_the_column_that_the_benchmark_
     assert [question.group for question in grouped.questions()] == services and None not in services
     assert [question.group for question in plain.questions()] != services
     with pytest.raises(UserError, match="goes by the column 'servise'.*Did you mean 'service'"):
-        misspelt.questions()
+        misspelled.questions()
 
 
 def test_a_mirror_without_its_test_file_is_named(mirror):
@@ -325,12 +325,12 @@ def test_a_hub_that_cannot_be_reached_is_asked_once(monkeypatch, tmp_path):
     assert time.monotonic() - began < 5
 
 
-def test_each_product_text_has_the_licence_of_where_it_is_from(mirror):
-    rows = [{**TEXT, "licence": licence} for licence in ("CC BY-SA 4.0", "Apache-2.0 (repository)", "CDLA-Sharing-1.0")]
+def test_each_product_text_has_the_license_of_where_it_is_from(mirror):
+    rows = [{**TEXT, "license": license} for license in ("CC BY-SA 4.0", "Apache-2.0 (repository)", "CDLA-Sharing-1.0")]
     write_lines(mirror / "retail/product_text/train.jsonl", rows)
     found = plugins.build("datasets", "product_text", {}).rows().to_pylist()
-    licences = [row["licence"] for row in found if row["split"] == "train"]
-    assert licences == ["CC-BY-SA-4.0", "Apache-2.0", "CDLA-Sharing-1.0"]
+    licenses = [row["license"] for row in found if row["split"] == "train"]
+    assert licenses == ["CC-BY-SA-4.0", "Apache-2.0", "CDLA-Sharing-1.0"]
 
 
 def test_texts_of_one_day_are_one_draw(mirror):
@@ -366,7 +366,7 @@ def test_the_real_data_are_as_declared(name):
     benchmark = plugins.build("benchmarks", name, {})
     asked = benchmark.all_questions()
     labels = benchmark.label_set()
-    fewest = 50 if benchmark.data().labelled else 25  # a raw text has hundreds of tokens to predict
+    fewest = 50 if benchmark.data().labeled else 25  # a raw text has hundreds of tokens to predict
     assert len(asked) >= fewest and (not labels or {question.answer for question in asked} <= set(labels))
     assert len({question.id for question in asked}) == len(asked)
     train = [row["label"] for row in benchmark.data().rows().to_pylist() if row["split"] == "train"]
@@ -449,7 +449,7 @@ def test_settings_change_a_copy_and_are_checked():
 
 
 def test_a_file_of_ones_own_is_a_dataset_like_ours(tmp_path):
-    own = FileSource(str(write_lines(tmp_path / "a.jsonl", [TEXT])), licence="mit")
+    own = FileSource(str(write_lines(tmp_path / "a.jsonl", [TEXT])), license="mit")
     asked: list[DatasetLike] = [own, plugins.build("datasets", "general", {})]
     parts = [name for name in dir(DatasetLike) if not name.startswith("_")]
     assert len(parts) > 10 and all(hasattr(dataset, part) for dataset in asked for part in parts)

@@ -3,13 +3,13 @@
 from dataclasses import replace
 
 from metier.evaluation.metrics.accuracy import Metric
-from metier.evaluation.scoring import Answer
+from metier.evaluation.scoring import Prediction
 from metier.evaluation.slices import FEWEST, slices
 
 
 def answers(right):
     return [
-        Answer(str(n), "", "", "a" if ok else "b", "a", float(ok), slices={"ward": "big" if n < 30 else "small"})
+        Prediction(str(n), "", "", "a" if ok else "b", "a", float(ok), slices={"ward": "big" if n < 30 else "small"})
         for n, ok in enumerate(right)
     ]
 
@@ -32,7 +32,7 @@ def test_a_gain_is_what_is_better_whichever_way_a_metric_runs():
 
 
 def test_a_benchmark_without_slices_has_none():
-    plain = [Answer("1", "", "", "a", "a", 1.0)]
+    plain = [Prediction("1", "", "", "a", "a", 1.0)]
     assert slices(Metric(), {"base": plain, "tuned": plain}, ["a"], seed=0) == []
 
 

@@ -16,12 +16,12 @@ from statsmodels.stats.proportion import proportion_confint
 
 from metier.evaluation import stats
 from metier.evaluation.metrics import accuracy, macro_f1
-from metier.evaluation.predictions import Outcomes
+from metier.evaluation.predictions import Predictions
 
 
-def outcomes(gold, predicted, groups=None, labels=4):
+def as_predictions(gold, predicted, groups=None, labels=4):
     n = len(gold)
-    return Outcomes(
+    return Predictions(
         gold=np.array(gold),
         predicted=np.array(predicted),
         value=(np.array(gold) == np.array(predicted)).astype(float),
@@ -39,17 +39,17 @@ def test_wilson_equals_statsmodels(right, n):
     assert (found.low, found.high) == pytest.approx((low, high), abs=1e-12)
 
 
-@pytest.mark.parametrize(("fixed", "broke"), [(0, 0), (5, 5), (1, 9), (30, 12), (200, 40)])
-def test_mid_p_is_the_exact_mcnemar_less_half_of_what_was_seen(fixed, broke):
-    if fixed + broke == 0:
-        assert stats.mcnemar_mid_p(fixed, broke) == 1.0
+@pytest.mark.parametrize(("fixed", "broken"), [(0, 0), (5, 5), (1, 9), (30, 12), (200, 40)])
+def test_mid_p_is_the_exact_mcnemar_less_half_of_what_was_seen(fixed, broken):
+    if fixed + broken == 0:
+        assert stats.mcnemar_mid_p(fixed, broken) == 1.0
         return
-    exact = mcnemar([[0, fixed], [broke, 0]], exact=True).pvalue
-    seen = binomtest(min(fixed, broke), fixed + broke).pvalue - (
-        binomtest(min(fixed, broke) - 1, fixed + broke).pvalue if min(fixed, broke) else 0.0
+    exact = mcnemar([[0, fixed], [broken, 0]], exact=True).pvalue
+    seen = binomtest(min(fixed, broken), fixed + broken).pvalue - (
+        binomtest(min(fixed, broken) - 1, fixed + broken).pvalue if min(fixed, broken) else 0.0
     )
-    expected = 1.0 - seen / 2 if fixed == broke else exact - seen / 2
-    assert stats.mcnemar_mid_p(fixed, broke) == pytest.approx(min(1.0, expected), abs=1e-9)
+    expected = 1.0 - seen / 2 if fixed == broken else exact - seen / 2
+    assert stats.mcnemar_mid_p(fixed, broken) == pytest.approx(min(1.0, expected), abs=1e-9)
 
 
 def test_mid_p_equals_a_published_value():
@@ -67,14 +67,14 @@ def test_macro_f1_equals_scikit_learn_also_where_labels_are_missing():
     for _ in range(20):
         gold, predicted = generator.integers(3, size=40), generator.integers(4, size=40)
         metric = macro_f1.Metric()
-        found = metric.value(metric.statistics(outcomes(gold, predicted)).sum(0))
+        found = metric.value(metric.statistics(as_predictions(gold, predicted)).sum(0))
         assert float(found) == pytest.approx(f1_score(gold, predicted, average="macro"))
 
 
 def test_bootstrap_of_counts_equals_the_bootstrap_of_rows():
     generator = np.random.default_rng(1)
     gold, predicted = generator.integers(4, size=60), generator.integers(4, size=60)
-    table, metric = outcomes(gold, predicted), macro_f1.Metric()
+    table, metric = as_predictions(gold, predicted), macro_f1.Metric()
     cluster, weights = stats.bootstrap_weights(table.groups, seed=3, draws=25)
     quick = stats.resampled(metric.statistics(table), cluster, weights, metric.value)
     for draw in range(25):
@@ -101,7 +101,7 @@ def test_clusters_are_drawn_whole_and_widen_the_interval():
     predicted = np.repeat(1 - right_cluster, 10)  # ten answers of one patient are all right or all wrong
     metric, widths = accuracy.Metric(), []
     for groups in (None, [str(i // 10) for i in range(500)]):
-        table = outcomes(gold, predicted, groups)
+        table = as_predictions(gold, predicted, groups)
         cluster, weights = stats.bootstrap_weights(table.groups, seed=0, draws=2000)
         draws = stats.resampled(metric.statistics(table), cluster, weights, metric.value)
         found = stats.percentile_interval(float(np.mean(gold == predicted)), draws)
@@ -114,7 +114,10 @@ def test_ten_thousand_paired_draws_of_many_labels_cost_well_under_a_second():
 
     generator = np.random.default_rng(0)
     gold = generator.integers(77, size=3000)
-    metric, tables = macro_f1.Metric(), [outcomes(gold, generator.integers(77, size=3000), labels=77) for _ in range(2)]
+    metric, tables = (
+        macro_f1.Metric(),
+        [as_predictions(gold, generator.integers(77, size=3000), labels=77) for _ in range(2)],
+    )
     started = time.perf_counter()
     cluster, weights = stats.bootstrap_weights(tables[0].groups, seed=0)
     for table in tables:
@@ -122,12 +125,12 @@ def test_ten_thousand_paired_draws_of_many_labels_cost_well_under_a_second():
     assert time.perf_counter() - started < 4  # 0.45 s on one core; the bar is loose for a busy one
 
 
-def test_smallest_visible_gain_is_seen_in_four_cases_of_five():
+def test_minimum_detectable_effect_gain_is_seen_in_four_cases_of_five():
     n, discordant, generator = 800, 0.2, np.random.default_rng(5)
-    gain = stats.smallest_visible_share(n, discordant)
+    gain = stats.minimum_detectable_share(n, discordant)
     odds = [(discordant + gain) / 2, (discordant - gain) / 2, 1 - discordant]
     counts = generator.multinomial(n, odds, size=1500)
-    seen = np.mean([stats.mcnemar_mid_p(fixed, broke) < 0.05 for fixed, broke, _ in counts])
+    seen = np.mean([stats.mcnemar_mid_p(fixed, broken) < 0.05 for fixed, broken, _ in counts])
     assert seen == pytest.approx(0.8, abs=0.04)
 
 
@@ -142,8 +145,8 @@ def test_forgetting_has_three_answers(low, high, state):
 def test_bootstrap_p_is_small_for_a_real_difference_and_large_for_none():
     draws = np.random.default_rng(0).normal(0.1, 0.02, size=10_000)
     assert stats.bootstrap_p(0.1, draws) < 0.001
-    centred = np.random.default_rng(0).normal(0.001, 0.02, size=10_000)
-    assert stats.bootstrap_p(0.001, centred) > 0.9
+    centered = np.random.default_rng(0).normal(0.001, 0.02, size=10_000)
+    assert stats.bootstrap_p(0.001, centered) > 0.9
 
 
 def test_what_could_not_be_worked_out_is_no_gain():
@@ -208,14 +211,14 @@ def test_clusters_are_flipped_whole():
 
 def test_so_many_items_would_have_decided():
     seen = stats.Interval(0.02, -0.06, 0.10)
-    n = stats.decisive_n(seen, margin=0.05, n=100)
+    n = stats.n_required(seen, margin=0.05, n=100)
     assert n == 712  # 100 * (0.08 / 0.03)^2, rounded up
     for items, state in ((n, "kept"), (n - 1, "inconclusive")):
         half = 0.08 * np.sqrt(100 / items)
         assert stats.non_inferiority(stats.Interval(0.02, 0.02 - half, 0.02 + half), 0.05) == state
-    assert stats.decisive_n(seen, margin=0.2, n=100) <= 100
-    assert stats.decisive_n(seen, margin=0.02, n=100) is None
-    assert stats.decisive_n(stats.Interval(np.nan, np.nan, np.nan), margin=0.02, n=100) is None
+    assert stats.n_required(seen, margin=0.2, n=100) <= 100
+    assert stats.n_required(seen, margin=0.02, n=100) is None
+    assert stats.n_required(stats.Interval(np.nan, np.nan, np.nan), margin=0.02, n=100) is None
 
 
 @pytest.mark.slow
@@ -272,12 +275,12 @@ def test_the_interval_of_a_paired_share_equals_newcombes_simple_one():
     """Wilson's limits squared and added (method 10 without its term for correlation), worked out by statsmodels."""
     from statsmodels.stats.proportion import proportion_confint
 
-    fixed, broke, n = 12, 5, 80
-    (up_low, up_high), (down_low, down_high) = (proportion_confint(k, n, method="wilson") for k in (fixed, broke))
-    found = stats.paired_share_interval(fixed, broke, n)
-    assert found.value == pytest.approx((fixed - broke) / n)
-    assert found.high - found.value == pytest.approx(((up_high - fixed / n) ** 2 + (broke / n - down_low) ** 2) ** 0.5)
-    assert found.value - found.low == pytest.approx(((fixed / n - up_low) ** 2 + (down_high - broke / n) ** 2) ** 0.5)
+    fixed, broken, n = 12, 5, 80
+    (up_low, up_high), (down_low, down_high) = (proportion_confint(k, n, method="wilson") for k in (fixed, broken))
+    found = stats.paired_share_interval(fixed, broken, n)
+    assert found.value == pytest.approx((fixed - broken) / n)
+    assert found.high - found.value == pytest.approx(((up_high - fixed / n) ** 2 + (broken / n - down_low) ** 2) ** 0.5)
+    assert found.value - found.low == pytest.approx(((fixed / n - up_low) ** 2 + (down_high - broken / n) ** 2) ** 0.5)
     nothing = stats.paired_share_interval(0, 0, 12)
     assert nothing.low == -nothing.high < -0.2
 

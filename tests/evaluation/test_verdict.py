@@ -9,9 +9,9 @@ from metier.errors import UserError
 from metier.evaluation import retention
 from metier.evaluation.benchmark import Benchmark
 from metier.evaluation.metrics.accuracy import Metric
-from metier.evaluation.predictions import outcomes
-from metier.evaluation.scoring import Answer
-from metier.evaluation.verdict import compare, decide, judge_benchmark, judge_kept
+from metier.evaluation.predictions import as_predictions
+from metier.evaluation.scoring import Prediction
+from metier.evaluation.verdict import compare, decide, judge_benchmark, judge_retention
 from metier.stages.report import meaning
 
 BENCHMARK = Benchmark("triage", path="unused.jsonl", metrics=["accuracy", "macro_f1"])
@@ -20,20 +20,20 @@ BENCHMARK = Benchmark("triage", path="unused.jsonl", metrics=["accuracy", "macro
 def answers(right, n=200, value=None, weight=1.0):
     """n answers of which the given positions are right."""
     return [
-        Answer(
+        Prediction(
             str(i), "p", "h", "a" if i in right else "b", "a", (i in right) * 1.0 if value is None else value[i], weight
         )
         for i in range(n)
     ]
 
 
-def entry(base, tuned, cheap):
-    given = {"base": answers(range(base)), "tuned": answers(range(tuned)), "cheap": answers(range(cheap))}
+def entry(base, tuned, baseline):
+    given = {"base": answers(range(base)), "tuned": answers(range(tuned)), "baseline": answers(range(baseline))}
     return judge_benchmark(BENCHMARK, given, ["a", "b"], "a", seed=0, alpha=0.05)
 
 
-def verdict(*entries, keep=(), quick=False, trainings=1):
-    return decide(list(entries), list(keep), min_gain=0.02, alpha=0.05, quick=quick, trainings=trainings)
+def verdict(*entries, retention=(), quick=False, trainings=1):
+    return decide(list(entries), list(retention), min_gain=0.02, alpha=0.05, quick=quick, trainings=trainings)
 
 
 KEPT = {
@@ -47,29 +47,29 @@ KEPT = {
     "state": "kept",
     "n": 80,
     "clusters": 80,
-    "decisive_n": 900,
+    "n_required": 900,
 }
 
 
 def test_a_clear_gain_over_base_and_cheap_ships():
-    decision, reasons = verdict(entry(60, 160, 110), keep=[KEPT])
+    decision, reasons = verdict(entry(60, 160, 110), retention=[KEPT])
     assert decision == "SHIP"
     assert "0.300 to 0.800" in reasons[0]
 
 
 def test_a_close_test_asks_for_more_trainings_on_both_sides_of_alpha():
-    for cheap, decision in ((140, "SHIP"), (145, "HOLD")):
-        found = entry(60, 160, cheap)
-        found["gain_over_cheap"]["p"] = 0.03 if decision == "SHIP" else 0.08
+    for baseline, decision in ((140, "SHIP"), (145, "HOLD")):
+        found = entry(60, 160, baseline)
+        found["gain_over_baseline"]["p"] = 0.03 if decision == "SHIP" else 0.08
         assert verdict(found)[0] == decision and "--seeds 3" in verdict(found)[1][-1]
     mean_of_three = {**found, "values": [0.7, 0.8, 0.9]}
     assert "0.700 to 0.900 over 3 seeds" in verdict(mean_of_three)[1][0]
     for several in (mean_of_three, found):  # the mean of their figures, or of their weights
         assert "more seeds, or more questions" in verdict(several, trainings=3)[1][-1]
     for p in (0.001, 0.5):
-        found["gain_over_cheap"]["p"] = p
+        found["gain_over_baseline"]["p"] = p
         assert not any("--seeds" in reason for reason in verdict(found)[1])
-    found["gain_over_cheap"] |= {"p": 0.03, "value": -0.02}  # behind: more trainings would not turn that round
+    found["gain_over_baseline"] |= {"p": 0.03, "value": -0.02}  # behind: more trainings would not turn that round
     assert not any("--seeds" in reason for reason in verdict(found)[1])
 
 
@@ -82,30 +82,30 @@ def test_a_gain_below_what_the_recipe_asks_for_is_held():
 
 def test_the_majority_answer_has_a_figure_for_every_metric():
     given = [replace(one, gold="b" if n % 4 == 0 else "a") for n, one in enumerate(answers(range(60)))]
-    found = judge_benchmark(BENCHMARK, dict.fromkeys(("base", "tuned", "cheap"), given), ["a", "b"], "a", 0, 0.05)
+    found = judge_benchmark(BENCHMARK, dict.fromkeys(("base", "tuned", "baseline"), given), ["a", "b"], "a", 0, 0.05)
     accuracy, macro = found["metrics"]
     assert found["majority"] == accuracy["majority"] == 0.75
     assert macro["majority"] == pytest.approx((2 * 0.75 / 1.75) / 2)  # F1 of "a", and 0 of "b"
 
 
 def test_answers_that_nobody_could_judge_are_counted_for_each_model():
-    given = {"base": answers(range(9)), "tuned": answers(range(9)), "cheap": answers(range(9))}
+    given = {"base": answers(range(9)), "tuned": answers(range(9)), "baseline": answers(range(9))}
     for who, count in (("base", 3), ("tuned", 1)):
         given[who][:count] = [replace(one, answer=None, value=None) for one in given[who][:count]]
     found = judge_benchmark(BENCHMARK, given, ["a", "b"], "a", 0, 0.05)
-    assert found["could_not_judge"] == {"base": 3, "tuned": 1, "cheap": 0}
+    assert found["unscored"] == {"base": 3, "tuned": 1, "baseline": 0}
 
 
-def test_a_metric_that_the_cheap_answers_have_no_ground_for_is_told_without_them():
+def test_a_metric_that_the_baseline_answers_have_no_ground_for_is_told_without_them():
     sure = [replace(answer, probabilities=(0.8, 0.2)) for answer in answers(range(60))]
     benchmark = Benchmark("exam", path="unused.jsonl", metrics=["accuracy", "brier"])
-    given = {"base": sure, "tuned": sure, "cheap": answers(range(30))}
+    given = {"base": sure, "tuned": sure, "baseline": answers(range(30))}
     accuracy, brier = judge_benchmark(benchmark, given, ["a", "b"], "a", seed=0, alpha=0.05)["metrics"]
-    assert accuracy["cheap"] and brier["cheap"] is None and brier["tuned"]["value"] > 0
+    assert accuracy["baseline"] and brier["baseline"] is None and brier["tuned"]["value"] > 0
 
 
 def test_not_sure_says_how_many_items_would_decide():
-    _, reasons = verdict(entry(60, 160, 110), keep=[{**KEPT, "state": "inconclusive"}])
+    _, reasons = verdict(entry(60, 160, 110), retention=[{**KEPT, "state": "inconclusive"}])
     assert "about 900 items, not 80" in reasons[-1]
 
 
@@ -115,48 +115,48 @@ def test_a_gain_that_chance_explains_is_held():
     assert "chance" in reasons[0]
 
 
-def test_a_cheap_classifier_that_is_as_good_holds():
+def test_a_baseline_classifier_that_is_as_good_holds():
     decision, reasons = verdict(entry(60, 160, 159))
     assert decision == "HOLD"
-    assert "nothing shows that it beats the cheap baseline" in reasons[0]
+    assert "nothing shows that it beats the baseline" in reasons[0]
 
 
-def test_a_cheap_classifier_that_is_better_is_called_so():
+def test_a_baseline_classifier_that_is_better_is_called_so():
     decision, reasons = verdict(entry(60, 160, 190))
-    assert decision == "HOLD" and "the cheap baseline is better" in reasons[0]
+    assert decision == "HOLD" and "the baseline is better" in reasons[0]
 
 
 @pytest.mark.parametrize("state", ["lost", "inconclusive"])
 def test_what_is_not_surely_kept_holds(state):
-    assert verdict(entry(60, 160, 110), keep=[{**KEPT, "state": state}])[0] == "HOLD"
+    assert verdict(entry(60, 160, 110), retention=[{**KEPT, "state": state}])[0] == "HOLD"
 
 
 def test_what_is_only_watched_ships_and_says_what_was_forgotten():
     school = Benchmark("school", dataset="arc_easy", scorer="choice", metrics=["accuracy"])
     before, few = answers(range(160)), [replace(a, group="one") for a in answers(range(160))]
-    for after, state in ((answers(range(60)), "forgotten"), (answers(range(161)), "watched")):
-        found = judge_kept(school, None, before, after, ["a", "b"], seed=0)
-        assert (found["state"], found["margin"], found["decisive_n"]) == (state, None, None)
-        decision, reasons = verdict(entry(60, 160, 110), keep=[KEPT, found])
+    for after, state in ((answers(range(60)), "forgotten"), (answers(range(161)), "monitored")):
+        found = judge_retention(school, None, before, after, ["a", "b"], seed=0)
+        assert (found["state"], found["margin"], found["n_required"]) == (state, None, None)
+        decision, reasons = verdict(entry(60, 160, 110), retention=[KEPT, found])
         assert decision == "SHIP" and reasons[-1].startswith(f"{state.capitalize()} school: accuracy went from 0.800")
         assert ("worse by 0.500" in reasons[-1]) == (state == "forgotten")
         shipped = {**entry(60, 160, 110), "state": "gain"}
-        said = meaning({"decision": decision, "benchmarks": [shipped], "keep": [KEPT, found]})
+        said = meaning({"decision": decision, "benchmarks": [shipped], "retention": [KEPT, found]})
         assert said.endswith("it is worse than before.") == (state == "forgotten")
         assert "decides nothing" in reasons[-1] and "no margin" in reasons[-1]
     # One cluster shows nothing, however much was lost in it.
     lost = [replace(a, group="one") for a in answers(range(60))]
-    assert judge_kept(school, None, few, lost, ["a", "b"], seed=0)["state"] == "watched"
+    assert judge_retention(school, None, few, lost, ["a", "b"], seed=0)["state"] == "monitored"
 
 
 def test_the_box_on_page_one_says_the_worst_first():
     change = {"value": 0.1, "low": 0.05, "high": 0.15}
     school = {**KEPT, "name": "school", "state": "forgotten", "margin": None, "change": change}
-    assert retention.box([]) == ("not checked", "add keep: to the recipe")
+    assert retention.box([]) == ("not checked", "add retention: to the recipe")
     state, note = retention.box([KEPT, school])
     assert (state, note) == ("forgotten", "general: as before, margin 0.1; school: worse by 0.100, no margin")
     assert retention.box([school, {**KEPT, "state": "lost"}])[0] == "lost"
-    assert retention.box([{**school, "state": "watched"}, KEPT])[0] == "kept", "the check that decides has the word"
+    assert retention.box([{**school, "state": "monitored"}, KEPT])[0] == "kept", "the check that decides has the word"
 
 
 def test_one_benchmark_that_gets_worse_holds_though_another_gains():
@@ -172,7 +172,7 @@ def test_a_smoke_run_never_ships():
 def test_holm_makes_a_thin_gain_among_many_benchmarks_a_hold():
     # 9 fixed and 1 broken: mid-p 0.0117 alone, times eight benchmarks 0.09.
     def thin():
-        given = {"base": answers([0]), "tuned": answers(range(1, 10)), "cheap": answers([])}
+        given = {"base": answers([0]), "tuned": answers(range(1, 10)), "baseline": answers([])}
         return judge_benchmark(BENCHMARK, given, ["a", "b"], "a", seed=0, alpha=0.05)
 
     none = [entry(100, 100, 20) for _ in range(7)]
@@ -180,9 +180,9 @@ def test_holm_makes_a_thin_gain_among_many_benchmarks_a_hold():
     assert verdict(thin(), *none)[0] == "HOLD"
 
 
-def test_one_lucky_win_over_the_cheap_classifier_among_four_benchmarks_is_a_hold():
+def test_one_lucky_win_over_the_baseline_classifier_among_four_benchmarks_is_a_hold():
     def found(p):
-        return {**(made := entry(60, 160, 140)), "gain_over_cheap": {**made["gain_over_cheap"], "p": p}}
+        return {**(made := entry(60, 160, 140)), "gain_over_baseline": {**made["gain_over_baseline"], "p": p}}
 
     assert verdict(found(0.02))[0] == "SHIP"
     several = [found(p) for p in (0.02, 0.3, 0.4, 0.9)]
@@ -191,10 +191,12 @@ def test_one_lucky_win_over_the_cheap_classifier_among_four_benchmarks_is_a_hold
     assert [one["p_ship"] for one in several] == pytest.approx([0.08, 0.9, 0.9, 0.9])
 
 
-def test_without_a_cheap_classifier_the_gain_is_adjusted_with_the_others():
-    alone = {**entry(60, 160, 140), "p": 0.02, "gain_over_cheap": None, "cheap": None}
+def test_without_a_baseline_classifier_the_gain_is_adjusted_with_the_others():
+    alone = {**entry(60, 160, 140), "p": 0.02, "gain_over_baseline": None, "baseline": None}
     assert verdict(dict(alone))[0] == "SHIP"
-    even = [{**(made := entry(60, 160, 140)), "gain_over_cheap": {**made["gain_over_cheap"], "p": 0.6}} for _ in "ab"]
+    even = [
+        {**(made := entry(60, 160, 140)), "gain_over_baseline": {**made["gain_over_baseline"], "p": 0.6}} for _ in "ab"
+    ]
     decision, reasons = verdict(alone, *even)
     assert decision == "HOLD" and alone["state"] == "none"
     assert "no gain beyond chance, over all benchmarks p = 0.060" in reasons[0]
@@ -202,19 +204,19 @@ def test_without_a_cheap_classifier_the_gain_is_adjusted_with_the_others():
 
 def test_a_ship_says_what_it_rests_on_and_what_it_does_not_show():
     good, even, other = (
-        {**entry(60, 160, cheap), "name": name} for name, cheap in (("a", 110), ("b", 159), ("c", 159))
+        {**entry(60, 160, baseline), "name": name} for name, baseline in (("a", 110), ("b", 159), ("c", 159))
     )
     entries = [good, even, other]
     decision, _ = verdict(*entries)
-    said = meaning({"decision": decision, "benchmarks": entries, "keep": []})
+    said = meaning({"decision": decision, "benchmarks": entries, "retention": []})
     assert said.startswith("On a the tuned model is better") and said.endswith("On b and c that is not shown.")
     assert [one["state"] for one in entries] == ["gain", "none", "none"]
-    assert "not shown" not in meaning({"decision": "SHIP", "benchmarks": [good], "keep": [KEPT]})
+    assert "not shown" not in meaning({"decision": "SHIP", "benchmarks": [good], "retention": [KEPT]})
 
 
 def test_counts_and_intervals_are_those_of_the_answers():
     found = entry(60, 160, 110)
-    assert (found["fixed"], found["broke"]) == (100, 0)
+    assert (found["fixed"], found["broken"]) == (100, 0)
     assert found["gain"]["value"] == pytest.approx(0.5)
     assert found["gain"]["low"] < 0.5 < found["gain"]["high"]
     assert found["test"] == "mid-p McNemar"
@@ -222,9 +224,9 @@ def test_counts_and_intervals_are_those_of_the_answers():
 
 def test_clusters_change_the_test():
     def grouped(right):
-        return [Answer(**{**a.to_json(), "group": str(int(a.id) // 20)}) for a in answers(right)]
+        return [Prediction(**{**a.to_json(), "group": str(int(a.id) // 20)}) for a in answers(right)]
 
-    given = {"base": grouped(range(60)), "tuned": grouped(range(160)), "cheap": []}
+    given = {"base": grouped(range(60)), "tuned": grouped(range(160)), "baseline": []}
     found = judge_benchmark(BENCHMARK, given, ["a", "b"], None, seed=0, alpha=0.05)
     assert found["test"] == "paired cluster bootstrap"
     assert found["gain"]["high"] - found["gain"]["low"] > 0.3  # ten clusters, not 200 answers
@@ -236,7 +238,7 @@ def test_forgetting_is_judged_in_the_metrics_own_direction():
     before = answers(range(60), 60, losses, 100)
     for added, state in ((0.01, "kept"), (0.5, "lost")):
         after = answers(range(60), 60, losses + 100 * added, 100)
-        found = judge_kept(general, 0.1, before, after, ["a"], seed=0)
+        found = judge_retention(general, 0.1, before, after, ["a"], seed=0)
         assert found["state"] == state
         assert found["change"]["value"] == pytest.approx(added, abs=1e-9)
 
@@ -248,19 +250,23 @@ def test_a_right_answer_outside_the_label_set_is_the_benchmarks_fault():
 
 def test_a_handful_of_clusters_is_not_tested():
     def grouped(right):
-        return [Answer(**{**a.to_json(), "group": str(int(a.id) // 70)}) for a in answers(right)]
+        return [Prediction(**{**a.to_json(), "group": str(int(a.id) // 70)}) for a in answers(right)]
 
-    given = {"base": grouped(range(60)), "tuned": grouped(range(160)), "cheap": grouped(range(30))}
+    given = {"base": grouped(range(60)), "tuned": grouped(range(160)), "baseline": grouped(range(30))}
     found = judge_benchmark(BENCHMARK, given, ["a", "b"], None, seed=0, alpha=0.05)
     assert found["p"] == 1.0 and "too few groups" in found["test"]
     assert verdict(found)[0] == "HOLD"
     assert "3 groups of questions are too few to test" in verdict(found)[1][0]
-    kept = judge_kept(BENCHMARK, 0.1, given["base"], given["base"], ["a", "b"], seed=0)
-    assert kept["state"] == "inconclusive" and "stand in 3 groups" in retention.said(kept)
+    kept = judge_retention(BENCHMARK, 0.1, given["base"], given["base"], ["a", "b"], seed=0)
+    assert kept["state"] == "inconclusive" and "stand in 3 groups" in retention.sentence(kept)
 
 
 def test_harm_is_not_hidden_by_many_benchmarks():
-    harmed = {"base": answers(range(1, 10)), "tuned": answers([0]), "cheap": answers([])}  # 1 fixed, 9 broken: p 0.012
+    harmed = {
+        "base": answers(range(1, 10)),
+        "tuned": answers([0]),
+        "baseline": answers([]),
+    }  # 1 fixed, 9 broken: p 0.012
     worse = judge_benchmark(BENCHMARK, harmed, ["a", "b"], "a", seed=0, alpha=0.05)
     others = [entry(100, 100, 20) for _ in range(7)]
     decision, reasons = verdict(entry(60, 160, 110), worse, *others)
@@ -273,10 +279,10 @@ EXAM = Benchmark("exam", path="unused.jsonl", scorer="generate", metrics=["exact
 
 def test_a_few_answers_that_did_not_change_do_not_show_that_a_skill_is_kept():
     few, many = (answers(range(n), n) for n in (12, 1000))
-    found = judge_kept(EXAM, 0.02, few, few, [], seed=0)
-    assert found["state"] == "inconclusive" and found["decisive_n"] > 100
+    found = judge_retention(EXAM, 0.02, few, few, [], seed=0)
+    assert found["state"] == "inconclusive" and found["n_required"] > 100
     assert found["change"]["low"] < 0 < found["change"]["high"]
-    assert judge_kept(EXAM, 0.02, many, many, [], seed=0)["state"] == "kept"
+    assert judge_retention(EXAM, 0.02, many, many, [], seed=0)["state"] == "kept"
 
 
 def test_a_loss_as_large_as_the_margin_is_seldom_called_kept():
@@ -285,7 +291,7 @@ def test_a_loss_as_large_as_the_margin_is_seldom_called_kept():
     before = answers(range(50), 50)
     for _ in range(40):
         after = answers(set(np.flatnonzero(generator.random(50) >= 0.02)), 50)
-        kept += judge_kept(EXAM, 0.02, before, after, [], seed=0)["state"] == "kept"
+        kept += judge_retention(EXAM, 0.02, before, after, [], seed=0)["state"] == "kept"
     assert kept <= 2
 
 
@@ -296,10 +302,10 @@ def test_models_that_were_held_against_other_right_answers_are_not_paired():
 
 
 def test_ties_of_draws_are_no_matter_of_rounding():
-    """4 of 150 questions fixed, in 75 pairs: p does not hang on how many others both models have right."""
+    """4 of 150 questions fixed, in 75 pairs: p does not depend on how many others both models have right."""
     found = []
     for right in (60, 90, 120):
-        before = [Answer(str(n), "", "", "", "", float(n >= 150 - right), group=str(n // 2)) for n in range(150)]
+        before = [Prediction(str(n), "", "", "", "", float(n >= 150 - right), group=str(n // 2)) for n in range(150)]
         after = [replace(one, value=1.0) if n in (0, 4, 8, 12) else one for n, one in enumerate(before)]
-        found.append(compare(Metric(), outcomes(before, []), outcomes(after, []), 0, 0.05).p)
+        found.append(compare(Metric(), as_predictions(before, []), as_predictions(after, []), 0, 0.05).p)
     assert found[0] == found[1] == found[2] == pytest.approx(0.071, abs=0.001)

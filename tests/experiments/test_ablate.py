@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from metier.errors import UserError
-from metier.evaluation.predictions import outcomes
-from metier.evaluation.scoring import Answer
-from metier.experiments.ablate import arms, paired, prove
+from metier.evaluation.predictions import as_predictions
+from metier.evaluation.scoring import Prediction
+from metier.experiments.ablate import ablate, arms, paired
 from metier.recipes import plugins
 from metier.recipes.schema import load
 from tests.cli.test_cli import inside
@@ -16,18 +16,20 @@ from tests.tiny import write_triage
 
 
 def test_every_arm_leaves_test_questions_out_and_the_budget_stands_in_two(triage):
-    recipe = load(triage, changes=["steps=[normalise, dedup, {select: {rows: 9, by: random}}, split, decontaminate]"])
+    recipe = load(triage, changes=["steps=[normalize, dedup, {select: {rows: 9, by: random}}, split, decontaminate]"])
     found = {arm.name: [plugins.named(use)[0] for use in arm.steps] for arm in arms(recipe, 20)}
     assert all("decontaminate" in steps for steps in found.values())
     assert list(found) == ["raw", "random@20", "deduplicated", "curated", "selected@20"]
-    assert found["curated"] == ["normalise", "dedup", "split", "decontaminate"]
+    assert found["curated"] == ["normalize", "dedup", "split", "decontaminate"]
     assert arms(recipe, 20)[-1].steps[-1] == {"select": {"rows": 20, "by": "random"}}
 
 
 def answers(right):
     """Outcomes of questions that stand alone."""
-    said = [Answer(str(n), "", "", "a" if is_right else "b", "a", float(is_right)) for n, is_right in enumerate(right)]
-    return outcomes(said, ["a", "b"])
+    said = [
+        Prediction(str(n), "", "", "a" if is_right else "b", "a", float(is_right)) for n, is_right in enumerate(right)
+    ]
+    return as_predictions(said, ["a", "b"])
 
 
 def test_the_gain_is_the_mean_over_seeds_and_equal_arms_have_none():
@@ -56,19 +58,19 @@ def test_proving_ends_with_a_sentence_an_arm_and_goes_on_after_a_kill(tmp_path, 
     monkeypatch.setattr(
         "metier.experiments.ablate.arms", lambda recipe, rows: arms(recipe, rows)[:2]
     )  # 15 take a minute
-    found = prove(recipe, tmp_path / "out", rows=20, tokens=300, seeds=3)
+    found = ablate(recipe, tmp_path / "out", rows=20, tokens=300, seeds=3)
     assert [entry["arm"] for entry in found["arms"]] == ["raw", "random@20"]
     assert all(len(entry["values"]) == 3 for entry in found["arms"])
-    assert json.loads((tmp_path / "out/prove.json").read_text())["sentences"] == found["sentences"]
+    assert json.loads((tmp_path / "out/ablation.json").read_text())["sentences"] == found["sentences"]
     spent = [json.loads(p.read_text())["result"]["tokens"] for p in (tmp_path / "out").glob("*/seed-*/train.done.json")]
     assert len(spent) == 6 and all(300 <= tokens < 300 + 512 for tokens in spent)  # to the end of a batch
     monkeypatch.setattr("metier.engine.training.trainer.train", None)  # nothing is trained twice
-    assert prove(recipe, tmp_path / "out", rows=20, tokens=300, seeds=3) == found
+    assert ablate(recipe, tmp_path / "out", rows=20, tokens=300, seeds=3) == found
 
 
 def test_two_seeds_are_refused(triage):
     with pytest.raises(UserError, match="3 or more"):
-        prove(load(triage), triage.parent / "out", 0, 0, 2)
+        ablate(load(triage), triage.parent / "out", 0, 0, 2)
 
 
 def test_a_recipe_that_check_refuses_is_not_proved(monkeypatch, capsys, tmp_path):

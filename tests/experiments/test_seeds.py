@@ -11,15 +11,15 @@ from safetensors.torch import load_file
 
 from metier.engine.models.model import load
 from metier.errors import UserError
-from metier.evaluation.predictions import outcomes
-from metier.evaluation.scoring import Answer
+from metier.evaluation.predictions import as_predictions
+from metier.evaluation.scoring import Prediction
 from metier.evaluation.verdict import compare
 from metier.experiments.average import SCALES, NoMean, _without, average
 from metier.experiments.seeds import evaluated, opened, paired, seeds
 from metier.export.export import export
 from metier.recipes import checks, plugins
 from metier.recipes import schema as recipes
-from metier.runs.lock import alone
+from metier.runs.lock import run_lock
 from metier.runs.marks import read_hashed
 from metier.runs.progress import Progress
 from metier.runs.run import saved_run
@@ -71,10 +71,10 @@ def test_two_seeds_have_a_spread_a_paired_interval_and_one_base_model(two, monke
 
 
 def test_what_must_not_be_forgotten_is_judged_in_the_mean_over_the_seeds(recipe, tmp_path):
-    found = seeds(recipe.model_copy(update={"keep": {"general": 0.02}}), tmp_path / "out", 2)
-    (row,) = found["keep"]
+    found = seeds(recipe.model_copy(update={"retention": {"general": 0.02}}), tmp_path / "out", 2)
+    (row,) = found["retention"]
     verdicts = [json.loads((tmp_path / "out" / f"seed-{n}" / "verdict.json").read_text()) for n in (0, 1)]
-    alone = [verdict["keep"][0] for verdict in verdicts]
+    alone = [verdict["retention"][0] for verdict in verdicts]
     changes = [one["change"]["value"] for one in alone]
     assert row["change"]["value"] == pytest.approx(sum(changes) / 2) and changes[0] != changes[1]
     assert row["change"]["low"] < min(changes) and row["change"]["high"] > max(changes), "seeds are drawn as well"
@@ -91,9 +91,9 @@ def test_the_page_of_all_seeds_has_the_decision_and_escapes_names(two, tmp_path)
     assert f"<strong>{found['decision']}</strong>" in page and "&lt;b&gt;out" in page and "<b>out" not in page
     assert 'href="seed-0/report.html"' in page and "tuned, seed 1" in page and "over 2 seeds" in found["reasons"][0]
     assert (out / "seed-1" / "report.html").is_file()
-    asks = found["averaged"]["asks"]
-    section = page[page.index("What your trade asks") : page.index("What must not be forgotten")]
-    assert asks and all(row["what"] in section for row in asks) and "the averaged model" in section
+    insights = found["averaged"]["insights"]
+    section = page[page.index("Key figures for your trade") : page.index("What must not be forgotten")]
+    assert insights and all(row["what"] in section for row in insights) and "the averaged model" in section
 
 
 def test_a_handful_of_groups_proves_nothing_over_seeds_either():
@@ -101,8 +101,11 @@ def test_a_handful_of_groups_proves_nothing_over_seeds_either():
     for groups, proves in ((9, False), (60, True)):
         before, after = (
             [
-                outcomes(
-                    [Answer(str(n), "", "", said, "a", float(said == "a"), group=str(n % groups)) for n in range(120)],
+                as_predictions(
+                    [
+                        Prediction(str(n), "", "", said, "a", float(said == "a"), group=str(n % groups))
+                        for n in range(120)
+                    ],
                     ["a", "b"],
                 )
             ]
@@ -138,9 +141,9 @@ def products(folder):
 
 def best_at(scale, monkeypatch):
     """Held-out rows like this scale of the mean best."""
-    monkeypatch.setattr("metier.experiments.average.held_out", lambda lesson, rows: {"desk": [None] * 100})
+    monkeypatch.setattr("metier.experiments.average.held_out", lambda context, rows: {"desk": [None] * 100})
     scored = iter([0.5 + 0.1 * (one == scale) for one in SCALES])
-    monkeypatch.setattr("metier.experiments.average.scores", lambda model, lesson, asked: ({}, next(scored)))
+    monkeypatch.setattr("metier.experiments.average.scores", lambda model, context, asked: ({}, next(scored)))
 
 
 def test_the_averaged_model_adds_the_mean_of_what_the_trainings_add_by_the_best_scale(two, monkeypatch):
@@ -214,13 +217,15 @@ def test_the_averaged_run_has_the_rows_of_all_is_exported_and_is_not_trained(rec
 
 
 def test_without_held_out_rows_the_mean_is_taken_as_it_is(recipe, tmp_path):
-    run = average(both_trained(tmp_path, recipe.model_copy(update={"steps": ["normalise"]})), tmp_path / "averaged")
+    run = average(both_trained(tmp_path, recipe.model_copy(update={"steps": ["normalize"]})), tmp_path / "averaged")
     assert run.locked()["scale"] == 1.0 and list(run.result("train")["held_out"]) == ["1.0"]
 
 
 def test_adapters_of_dora_have_no_mean_and_the_seeds_say_so(two, tmp_path, monkeypatch, capsys):
     recipe, out = two
-    with_dora = trained(tmp_path / "dora", recipe.model_copy(update={"methods": [{"sft": {"lr": 0.01, "dora": True}}]}))
+    with_dora = trained(
+        tmp_path / "use_dora", recipe.model_copy(update={"methods": [{"sft": {"lr": 0.01, "use_dora": True}}]})
+    )
     with pytest.raises(NoMean, match="Adapters of DoRA") as refused:
         average([with_dora, with_dora], tmp_path / "averaged")
     assert not (tmp_path / "averaged").exists()
@@ -269,7 +274,8 @@ def test_a_folder_with_one_run_takes_no_seeds_and_another_recipes_mean_is_refuse
 def test_different_questions_are_not_paired():
     metric = plugins.build("metrics", "accuracy", {})
     first, second = (
-        outcomes([Answer(f"{side}{n}", "", "", "a", "a", 1.0) for n in range(20)], ["a", "b"]) for side in "xy"
+        as_predictions([Prediction(f"{side}{n}", "", "", "a", "a", 1.0) for n in range(20)], ["a", "b"])
+        for side in "xy"
     )
     with pytest.raises(UserError, match="different questions"):
         paired(metric, [first], [second], 0)
@@ -282,7 +288,7 @@ def test_a_row_whose_group_was_learned_does_not_choose_the_scale(recipe, tmp_pat
     (tmp_path / "train.csv").write_text("text,label,patient\n" + "".join(rows))
     changes = {
         "datasets": [{**recipe.datasets[0], "group": "patient"}],
-        "steps": ["normalise", {"split": {"by": "group", "valid": 0.4}}, {"select": {"rows": 20}}],
+        "steps": ["normalize", {"split": {"by": "group", "valid": 0.4}}, {"select": {"rows": 20}}],
     }
     average(both_trained(tmp_path / "out", recipe.model_copy(update=changes)), tmp_path / "out" / "averaged")
     learned, held_out = (
@@ -310,7 +316,7 @@ def test_a_run_that_another_process_works_on_keeps_its_recipe(two, tmp_path):
     recipe, folder = two[0], two[1] / "seed-0"
     (folder / "train").rename(tmp_path / "aside")  # not trained yet: its steps may still be edited
     before = (folder / "recipe.yaml").read_text()
-    edited = recipe.model_copy(update={"steps": ["normalise", "dedup", "split"]})
-    with alone(folder), pytest.raises(UserError, match="Another process"):
+    edited = recipe.model_copy(update={"steps": ["normalize", "dedup", "split"]})
+    with run_lock(folder), pytest.raises(UserError, match="Another process"):
         evaluated(folder, edited, Progress(), None)
     assert (folder / "recipe.yaml").read_text() == before

@@ -9,7 +9,7 @@ import yaml
 from metier.engine.models.model import tokens_only
 from metier.errors import UserError
 from metier.export.export import _Ending, export
-from metier.export.verify_lm_eval import check_lm_eval
+from metier.export.verify_lm_eval import verify_lm_eval
 from metier.recipes.plugins import build
 from metier.runs.progress import Progress
 from metier.runs.run import saved_run
@@ -58,7 +58,7 @@ def test_the_join_says_the_largest_difference_and_the_agreement(run, tmp_path):
     export(run, "lm-eval", tmp_path / "tasks")
     samples(run, tmp_path / "tasks", "base")
     samples(run, tmp_path / "tasks", "tuned", change=0.25)
-    base, tuned = check_lm_eval(run, tmp_path / "tasks")["checks"]
+    base, tuned = verify_lm_eval(run, tmp_path / "tasks")["checks"]
     assert base["largest_difference"] < 1e-6 and tuned["largest_difference"] == pytest.approx(0.25)
     assert base["same_answer"] == tuned["same_answer"] == 1.0
     assert tuned["ours"] == tuned["theirs"]
@@ -73,7 +73,7 @@ def test_an_answer_that_the_harness_sees_otherwise_counts_against_the_agreement(
     other = (best + 1) % len(scores)
     scores[best], scores[other] = scores[other], scores[best]
     path.write_text("".join(json.dumps(line) + "\n" for line in lines))
-    (found,) = check_lm_eval(run, tmp_path / "tasks")["checks"]
+    (found,) = verify_lm_eval(run, tmp_path / "tasks")["checks"]
     gold = lines[0]["doc"]["gold"]
     assert found["same_answer"] == pytest.approx(1 - 1 / len(lines))
     assert found["theirs"] - found["ours"] == pytest.approx(((other == gold) - (best == gold)) / len(lines))
@@ -82,11 +82,11 @@ def test_an_answer_that_the_harness_sees_otherwise_counts_against_the_agreement(
 def test_samples_of_other_questions_are_refused(run, tmp_path):
     export(run, "lm-eval", tmp_path / "tasks")
     with pytest.raises(UserError, match="no samples"):
-        check_lm_eval(run, tmp_path / "tasks")
+        verify_lm_eval(run, tmp_path / "tasks")
     path = samples(run, tmp_path / "tasks", "base")
     path.write_text("".join(line + "\n" for line in path.read_text().splitlines()[:-1]))
     with pytest.raises(UserError, match="other questions"):
-        check_lm_eval(run, tmp_path / "tasks")
+        verify_lm_eval(run, tmp_path / "tasks")
 
 
 def test_merged_weights_give_the_tuned_models_answers(run, tmp_path):
@@ -130,6 +130,6 @@ def test_an_unknown_form_is_refused(run, tmp_path):
 def test_options_of_which_one_begins_another_are_exported_with_the_end_that_is_scored(run):
     model = tokens_only("fake")
     end = model.tokenizer.eos_token
-    ending = _Ending(build("scorers", "choice", {}), model, "plain")
+    ending = _Ending(build("scorers", "choice", {}), model, False)
     assert ending.of(("carbon", "carbon dioxide")) == end and ending.of(("carbon", "neon")) == ""
-    assert _Ending(build("scorers", "preference", {}), model, "plain").of(("carbon", "neon")) == end
+    assert _Ending(build("scorers", "preference", {}), model, False).of(("carbon", "neon")) == end

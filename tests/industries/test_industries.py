@@ -28,20 +28,20 @@ def test_a_pack_has_all_that_its_page_promises(name, mirror):
     pack, recipe = plugins.find("industries", name)(), load(industry=name)
     assert check(recipe) == []
     assert pack.name == name and pack.name in PROFILES and len(pack.benchmarks) >= 3
-    assert 20 <= len(set(pack.glossary)) <= 40 and pack.keep == {"general": 0.02, "arc_easy": "watch"}
-    assert {"licence", "normalise", "redact", "dedup", "decontaminate", "split"} <= {
+    assert 20 <= len(set(pack.glossary)) <= 40 and pack.retention == {"general": 0.02, "arc_easy": "monitor"}
+    assert {"license", "normalize", "redact", "dedup", "decontaminate", "split"} <= {
         plugins.named(step)[0] for step in pack.steps
     }
     further = {dataset: plugins.build("datasets", dataset, {}) for dataset in pack.further}
-    assert any(not dataset.labelled for dataset in further.values()) and not set(further) & {
+    assert any(not dataset.labeled for dataset in further.values()) and not set(further) & {
         plugins.named(dataset)[0] for dataset in pack.datasets
     }
     for dataset, what in pack.further.items():
-        assert ("dapt" in what) == (not further[dataset].labelled and not further[dataset].pairs)
+        assert ("dapt" in what) == (not further[dataset].labeled and not further[dataset].pairs)
         assert ("dpo" in what) == further[dataset].pairs
-    licences = {dataset.name: dataset.licence for dataset in recipe.build_datasets()}
-    for dataset, licence in licences.items():  # what only research may use is named in the limits
-        if "NC" in licence:
+    licenses = {dataset.name: dataset.license for dataset in recipe.build_datasets()}
+    for dataset, license in licenses.items():  # what only research may use is named in the limits
+        if "NC" in license:
             assert dataset in pack.limits and "research only" in pack.limits
 
 

@@ -8,7 +8,7 @@ import pytest
 from metier.data.records import rows_to_table
 from metier.engine.models.model import load
 from metier.engine.training.blocks import blocks
-from metier.engine.training.context import Lesson
+from metier.engine.training.context import TrainingContext
 from metier.errors import UserError
 from metier.methods.dapt import HeldOut, Method
 from metier.runs.progress import Progress
@@ -19,15 +19,15 @@ GENERAL = ["the sun is out today", "we went home by train"]
 
 def table(texts, source="trade"):
     return rows_to_table(
-        {"id": f"{source}{n}", "text": text, "source": source, "licence": "MIT", "origin": "o"}
+        {"id": f"{source}{n}", "text": text, "source": source, "license": "MIT", "origin": "o"}
         for n, text in enumerate(texts)
     )
 
 
-def lesson(folder, train=TRADE, general=GENERAL, valid=TRADE):
+def context(folder, train=TRADE, general=GENERAL, valid=TRADE):
     rows = pa.concat_tables([table(train), table(general, "general")])
     held = pa.concat_tables([table(valid), table(general, "general")])
-    return Lesson(rows, held, {}, "fake", None, folder, 0, Progress())
+    return TrainingContext(rows, held, {}, "fake", None, folder, 0, Progress())
 
 
 def test_each_token_but_the_first_is_learned_once():
@@ -40,24 +40,24 @@ def test_each_token_but_the_first_is_learned_once():
 
 
 def test_replay_is_the_share_that_was_asked_for(tmp_path):
-    method, model = Method(replay=0.25, block=16), load("fake")
-    found = method.examples(model, lesson(tmp_path))
-    own = Method(replay=0.0, block=16).examples(model, lesson(tmp_path))
+    method, model = Method(replay=0.25, block_size=16), load("fake")
+    found = method.examples(model, context(tmp_path))
+    own = Method(replay=0.0, block_size=16).examples(model, context(tmp_path))
     tokens, mine = sum(map(len, found)), sum(map(len, own))
     assert 0.25 <= (tokens - mine) / tokens < 0.35
 
 
 def test_too_little_general_text_is_repeated_four_times_and_that_is_said(tmp_path, capsys):
-    found = Method(replay=0.8, block=64).examples(load("fake"), lesson(tmp_path))
+    found = Method(replay=0.8, block_size=64).examples(load("fake"), context(tmp_path))
     assert len(found) == len(TRADE) + 4 * len(GENERAL)
     assert "4 times over" in capsys.readouterr().err
 
 
 def test_held_out_general_text_is_halved_where_there_is_no_other(tmp_path):
-    given = lesson(tmp_path, general=["a", "b", "c", "d"])
+    given = context(tmp_path, general=["a", "b", "c", "d"])
     given.rows = table(TRADE)
     model = load("fake")
-    method = Method(replay=0.01, block=64)
+    method = Method(replay=0.01, block_size=64)
     replayed = method.examples(model, given)[len(TRADE) :]
     looked = method._look(model, given).blocks["general"]
     texts = {model.tokenizer.decode([*b.prompt, *b.answers[0][:-1]]) for b in replayed}
@@ -65,24 +65,24 @@ def test_held_out_general_text_is_halved_where_there_is_no_other(tmp_path):
 
 
 def test_reading_on_lowers_the_loss_and_the_best_adapter_is_kept(tmp_path):
-    method = Method(lr=2e-2, epochs=12, batch_tokens=64, replay=0.1, look_every=4, general_margin=10.0)
-    cost = method.train(lesson(tmp_path))
-    looks = [json.loads(line) for line in (tmp_path / "looks.jsonl").read_text().splitlines()]
+    method = Method(lr=2e-2, epochs=12, batch_tokens=64, replay=0.1, eval_steps=4, general_margin=10.0)
+    cost = method.train(context(tmp_path))
+    looks = [json.loads(line) for line in (tmp_path / "evaluations.jsonl").read_text().splitlines()]
     assert looks[0]["step"] == 0 and looks[-1]["domain"] < looks[0]["domain"] - 0.15
     assert cost["steps"] > 8 and (tmp_path / "adapter" / "adapter_model.safetensors").is_file()
 
 
 def test_training_ends_where_general_text_leaves_its_margin(tmp_path, capsys):
-    method = Method(lr=5e-2, epochs=50, batch_tokens=64, replay=0.0, look_every=2, general_margin=0.001)
-    given = lesson(tmp_path, general=["zq xj kv 0987"], train=["aaaa aaaa"] * 4, valid=["aaaa aaaa"])
+    method = Method(lr=5e-2, epochs=50, batch_tokens=64, replay=0.0, eval_steps=2, general_margin=0.001)
+    given = context(tmp_path, general=["zq xj kv 0987"], train=["aaaa aaaa"] * 4, valid=["aaaa aaaa"])
     cost = method.train(given)
     assert cost["steps"] < 50 and "more than the margin" in capsys.readouterr().err
-    looks = [json.loads(line) for line in (tmp_path / "looks.jsonl").read_text().splitlines()]
+    looks = [json.loads(line) for line in (tmp_path / "evaluations.jsonl").read_text().splitlines()]
     assert max(looks, key=lambda row: row["score"])["score"] > -1e3
 
 
 def test_settings_of_looks_that_make_no_sense_are_refused():
-    wrong = {"tokens": -1, "look_every": -1, "look_rows": -1, "stall": -0.1, "patience": -1}
+    wrong = {"max_train_tokens": -1, "eval_steps": -1, "eval_blocks": -1, "stall": -0.1, "patience": -1}
     assert [said.split(":")[0] for said in Method(**wrong).problems()] == list(wrong)
 
 
@@ -96,8 +96,8 @@ def test_training_ends_where_the_domain_loss_stalls():
 
 def test_rows_without_raw_text_or_general_text_are_explained(tmp_path):
     with pytest.raises(UserError, match="no raw text"):
-        Method().examples(load("fake"), lesson(tmp_path, train=[]))
-    given = lesson(tmp_path, general=[])
+        Method().examples(load("fake"), context(tmp_path, train=[]))
+    given = context(tmp_path, general=[])
     with pytest.raises(UserError, match="replay: 0"):
         Method().examples(load("fake"), given)
 
@@ -110,7 +110,7 @@ def test_check_shows_a_method_every_source_and_kind_however_rare():
     assert few["source"].to_pylist().count("general") == 1 and SAMPLE <= len(few) <= SAMPLE + 1
 
 
-def test_check_draws_neighbours_since_rows_that_begin_alike_are_read_together():
+def test_check_draws_neighbors_since_rows_that_begin_alike_are_read_together():
     from metier.experiments.dry_run import RUN, SAMPLE, _few
 
     # Four sentences of each beginning, which stand far apart in the file.

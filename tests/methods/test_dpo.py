@@ -11,10 +11,10 @@ import torch
 
 from metier.data.dataset import MIRROR
 from metier.data.records import Question, questions, rows_to_table
-from metier.data.step import Surroundings
+from metier.data.step import StepContext
 from metier.engine.models.model import load
 from metier.engine.training import adapters, answers, trainer
-from metier.engine.training.context import Lesson
+from metier.engine.training.context import TrainingContext
 from metier.errors import Problems, UserError
 from metier.evaluation.benchmark import Benchmark
 from metier.evaluation.scorers.preference import Scorer
@@ -36,13 +36,13 @@ class Heard:
 
 
 def table(rows):
-    base = {"source": "shop", "licence": "mit"}
+    base = {"source": "shop", "license": "mit"}
     return rows_to_table({"id": str(n), "origin": str(n), **base, **row} for n, row in enumerate(rows))
 
 
-def lesson(rows, folder="."):
+def context(rows, folder="."):
     found = table(rows)
-    return Lesson(found, found.slice(0, 0), {"choose": BENCHMARK}, "fake", None, folder, 0, Heard())
+    return TrainingContext(found, found.slice(0, 0), {"choose": BENCHMARK}, "fake", None, folder, 0, Heard())
 
 
 def losses(method, policy, reference, lengths):
@@ -53,9 +53,9 @@ def losses(method, policy, reference, lengths):
 def test_the_loss_is_the_papers_formula():
     policy, reference = [[-12.0, -30.0], [-50.0, -20.0]], [[-14.0, -25.0], [-40.0, -22.0]]
     lengths = [[6, 10], [25, 8]]
-    for normalise in (False, True):
-        for n, found in enumerate(losses(Method(beta=0.3, normalise=normalise), policy, reference, lengths)):
-            c, r = lengths[n] if normalise else (1, 1)
+    for normalize in (False, True):
+        for n, found in enumerate(losses(Method(beta=0.3, length_normalize=normalize), policy, reference, lengths)):
+            c, r = lengths[n] if normalize else (1, 1)
             (won, lost), (won_before, lost_before) = policy[n], reference[n]
             # -log of the probability that Bradley and Terry's model gives the chosen one.
             better, worse = math.exp(0.3 * (won - won_before) / c), math.exp(0.3 * (lost - lost_before) / r)
@@ -69,15 +69,17 @@ def test_ipo_pulls_a_margin_to_half_of_one_over_beta_and_no_further():
 
 
 def test_the_anchor_adds_the_chosen_answers_own_loss_a_token():
-    plain, anchored = (losses(Method(anchor=weight), [[-12.0, -30.0]], [[0.0, 0.0]], [[6, 10]])[0] for weight in (0, 2))
+    plain, anchored = (
+        losses(Method(rpo_alpha=weight), [[-12.0, -30.0]], [[0.0, 0.0]], [[6, 10]])[0] for weight in (0, 2)
+    )
     assert anchored - plain == pytest.approx(2 * 12 / 6)
 
 
 def test_the_objective_takes_each_pair_with_its_own_reference_and_length():
     model = load("fake")
-    examples = Method().examples(model, lesson([PAIR, {**PAIR, "chosen": "No."}, {**PAIR, "rejected": "12 inches"}]))
+    examples = Method().examples(model, context([PAIR, {**PAIR, "chosen": "No."}, {**PAIR, "rejected": "12 inches"}]))
     reference = np.array([[-1.0, -2.0], [-30.0, -4.0], [-5.0, -60.0]])
-    method = Method(normalise=True, beta=2.0)
+    method = Method(length_normalize=True, beta=2.0)
     said = [torch.tensor([-3.0, -9.0]), torch.tensor([-7.0, -8.0])]
     slow = []
     for position, scores in zip([2, 0], said, strict=True):
@@ -88,7 +90,7 @@ def test_the_objective_takes_each_pair_with_its_own_reference_and_length():
 
 def test_a_pair_is_one_prompt_with_the_chosen_answer_first():
     model = load("fake")
-    (example,) = Method().examples(model, lesson([PAIR]))
+    (example,) = Method().examples(model, context([PAIR]))
     read = [model.tokenizer.decode(example.prompt + answer) for answer in example.answers]
     assert read == ["White?\nAnswer: Yes, it is.<end>", "White?\nAnswer: Great!<end>"]
 
@@ -96,17 +98,17 @@ def test_a_pair_is_one_prompt_with_the_chosen_answer_first():
 def test_rows_without_two_different_answers_are_left_out_aloud_and_not_enough_alone():
     model = load("fake")
     rest = [{"text": "raw"}, {**PAIR, "rejected": PAIR["chosen"]}, {**PAIR, "rejected": None}]
-    given = lesson([*rest, PAIR])
+    given = context([*rest, PAIR])
     assert len(Method().examples(model, given)) == 1
     assert given.progress.lines == ["  3 of 4 rows have no two different answers: left out"]
     with pytest.raises(UserError, match="no pairs to learn from"):
-        Method().examples(model, lesson(rest))
+        Method().examples(model, context(rest))
     with pytest.raises(UserError, match="No benchmark says how the pairs of 'shop' are asked"):
-        Method().examples(model, lesson([{**PAIR, "task": None}]))
+        Method().examples(model, context([{**PAIR, "task": None}]))
 
 
 def test_a_long_prompt_loses_its_beginning_aloud_and_both_answers_stay_whole():
-    model, given = load("fake"), lesson([{**PAIR, "text": "x" * 200}])
+    model, given = load("fake"), context([{**PAIR, "text": "x" * 200}])
     (example,) = Method(max_length=40).examples(model, given)
     assert len(example.prompt) + max(map(len, example.answers)) == 40
     assert model.tokenizer.decode(example.answers[0]) == " Yes, it is.<end>"
@@ -122,7 +124,7 @@ def test_the_reference_is_asked_once_for_the_same_pairs(tmp_path, monkeypatch):
             return [scores.double().cpu().numpy() for scores in answers.by_rows(model.network, examples)]
 
     monkeypatch.setattr(trainer, "log_probabilities", log_probabilities, raising=False)
-    method, given = Method(), lesson([PAIR, {**PAIR, "chosen": "No."}], tmp_path)
+    method, given = Method(), context([PAIR, {**PAIR, "chosen": "No."}], tmp_path)
     examples = method.examples(model, given)
     first = np.stack(method.start_scores(model, examples, given))
     assert first.shape == (2, 2) and (first < 0).all()
@@ -144,16 +146,18 @@ def test_all_weights_start_exactly_at_their_reference_where_the_hardware_multipl
         return losses(policy, reference, lengths)
 
     monkeypatch.setattr(method, "losses", noted)
-    method.train(replace(lesson([PAIR, {**PAIR, "chosen": "No."}], tmp_path), progress=Progress()))
+    method.train(replace(context([PAIR, {**PAIR, "chosen": "No."}], tmp_path), progress=Progress()))
     assert margins == [0.0]
 
 
-@pytest.mark.parametrize("settings", [{}, {"reference": "none", "normalise": True, "beta": 5.0}, {"loss": "ipo"}])
+@pytest.mark.parametrize(
+    "settings", [{}, {"reference": "none", "length_normalize": True, "beta": 5.0}, {"loss": "ipo"}]
+)
 def test_what_was_chosen_becomes_the_likelier_answer(settings, tmp_path):
     rows = [{**PAIR, "text": f"Case {n}", "chosen": "good thing", "rejected": "bad"} for n in range(16)]
     method = Method(lr=0.02, r=4, epochs=6, batch_tokens=256, **settings)
     heard = Progress()
-    given = replace(lesson(rows, tmp_path), progress=heard)
+    given = replace(context(rows, tmp_path), progress=heard)
     cost = method.train(given)
     assert cost["pairs"] == 16
     asked = [replace(question, text=f"Case {100 + n}") for n, question in enumerate(questions(given.rows))]
@@ -170,7 +174,8 @@ def test_what_was_chosen_becomes_the_likelier_answer(settings, tmp_path):
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [({"beta": 0}, "beta"), ({"loss": "kto"}, "sigmoid or ipo"), ({"reference": "base"}, "start or none"),
-     ({"anchor": -1}, "anchor"), ({"warmup": -0.1}, "warmup: use a share"), ({"warmup": 1.0}, "warmup: use a share"),
+     ({"rpo_alpha": -1}, "rpo_alpha"), ({"warmup_ratio": -0.1}, "warmup_ratio: use a share"),
+     ({"warmup_ratio": 1.0}, "warmup_ratio: use a share"),
      ({"weight_decay": -1.0}, "weight_decay: use a number from 0")],
 )  # fmt: skip
 def test_settings_that_make_no_sense_are_refused(wrong, said):
@@ -187,10 +192,10 @@ class Weighing:
     def __init__(self, nats):
         self.nats = nats
 
-    def read(self, prompt, template="plain"):
+    def read(self, prompt, chat_template=False):
         return prompt, list(prompt.encode())
 
-    def answer(self, answer, template="plain"):
+    def answer(self, answer, chat_template=False):
         return list(answer.encode())
 
     def options(self, prompts, options):
@@ -231,10 +236,10 @@ def test_the_cheap_answer_is_the_longer_one_or_the_shorter_where_that_was_prefer
     asked = [Question(str(n), "?", *pair) for n, pair in enumerate([("long", ("a", "long")), ("b", ("b", "other")),
                                                                    ("ab", ("ab", "cd"))])]  # fmt: skip
     longer, shorter = [Question("l", "?", "longer", ("longer", "short"))], [Question("s", "?", "x", ("longer", "x"))]
-    name, found = Scorer().cheap(BENCHMARK, asked, longer)
+    name, found = Scorer().baseline(BENCHMARK, asked, longer)
     assert (name, [answer.value for answer in found]) == ("the longer answer", [1.0, 0.0, None])
     assert [answer.answer for answer in found] == ["long", "other", None]
-    name, found = Scorer().cheap(BENCHMARK, asked, shorter)
+    name, found = Scorer().baseline(BENCHMARK, asked, shorter)
     assert (name, [answer.value for answer in found]) == ("the shorter answer", [0.0, 1.0, None])
 
 
@@ -282,24 +287,24 @@ def test_a_test_prompt_is_taken_out_of_the_pairs_whatever_answers_stand_behind_i
     short = {**row, "chosen": "it is " * 40, "rejected": "no"}
     other = {**row, "text": "Is it waterproof?", "fields": [("title", "Lamp")], "chosen": "Yes.", "rejected": "Hm."}
     step = plugins.build("steps", "decontaminate", {})
-    sifted = step.apply(table([short, other]), Surroundings(0, [benchmark]))
+    sifted = step.apply(table([short, other]), StepContext(0, [benchmark]))
     assert sifted.kept["id"].to_pylist() == ["1"] and asked.id in sifted.dropped["reason"][0].as_py()
 
 
-def test_two_pairs_of_one_prompt_are_no_duplicates_and_their_answers_are_mended():
+def test_two_pairs_of_one_prompt_are_no_duplicates_and_their_answers_are_fixed():
     rows = table([PAIR, {**PAIR, "chosen": "Yes,  cafÃ©  white."}, PAIR])
-    around = Surroundings(0, [])
-    mended = plugins.build("steps", "normalise", {}).apply(rows, around).kept
-    assert mended["chosen"].to_pylist()[1] == "Yes, café white."
-    assert plugins.build("steps", "dedup", {}).apply(mended, around).kept["id"].to_pylist() == ["0", "1"]
+    context = StepContext(0, [])
+    fixed = plugins.build("steps", "normalize", {}).apply(rows, context).kept
+    assert fixed["chosen"].to_pylist()[1] == "Yes, café white."
+    assert plugins.build("steps", "dedup", {}).apply(fixed, context).kept["id"].to_pylist() == ["0", "1"]
 
 
-def test_a_licence_that_is_not_named_stops_the_run_until_it_is_allowed():
+def test_a_license_that_is_not_named_stops_the_run_until_it_is_allowed():
     dataset = plugins.find("datasets", "mediqa2019_pairs")
-    rows = table([{**PAIR, "licence": dataset.licence, "source": dataset.name}])
+    rows = table([{**PAIR, "license": dataset.license, "source": dataset.name}])
     with pytest.raises(Problems, match="mediqa2019_pairs"):
-        plugins.build("steps", "licence", {}).apply(rows, Surroundings(0, []))
-    allowed = plugins.build("steps", "licence", {"allow": [dataset.licence]}).apply(rows, Surroundings(0, []))
+        plugins.build("steps", "license", {}).apply(rows, StepContext(0, []))
+    allowed = plugins.build("steps", "license", {"allow": [dataset.license]}).apply(rows, StepContext(0, []))
     assert len(allowed.kept) == 1
 
 
@@ -314,7 +319,7 @@ def test_a_whole_run_is_held_against_the_longer_answer(shop):
 
     write_lines(shop / "recipe.yaml", [{
         "industry": "retail", "model": "fake", "datasets": ["epqa_pairs"], "benchmarks": ["epqa_preference"],
-        "steps": ["licence", "normalise", "dedup", "decontaminate", "split"], "keep": {},
+        "steps": ["license", "normalize", "dedup", "decontaminate", "split"], "retention": {},
         "methods": [{"dpo": {"r": 4, "batch_tokens": 256}}],
     }])  # fmt: skip
     checked = check(recipe(shop / "recipe.yaml"))
@@ -323,10 +328,10 @@ def test_a_whole_run_is_held_against_the_longer_answer(shop):
     for stage in (curate, train, evaluate):
         stage(run)
     (entry,) = report(run)["benchmarks"]
-    assert (entry["cheap_by"], entry["n"]) == ("the longer answer", 8)
+    assert (entry["baseline_name"], entry["n"]) == ("the longer answer", 8)
     lines = (shop / "mirror/retail/epqa_product_qa/pairs_test.jsonl").read_text().splitlines()
     pairs = [json.loads(line) for line in lines]
     longer = sum(len(pair["chosen"]) > len(pair["rejected"]) for pair in pairs) / len(pairs)
-    assert entry["cheap"]["value"] == pytest.approx(longer) and 0 < longer < 1
+    assert entry["baseline"]["value"] == pytest.approx(longer) and 0 < longer < 1
     assert "the longer answer" in (run.folder / "report.html").read_text()
     assert "the longer answer" in (run.folder / "model_card.md").read_text()

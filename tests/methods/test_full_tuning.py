@@ -77,14 +77,14 @@ def test_a_look_asks_the_weights_as_they_will_answer_and_leaves_those_that_are_t
     monkeypatch.setattr(eval_callback, "default_dtype", lambda: torch.bfloat16)
     model, asked = load("fake", dtype=torch.float32), []
 
-    class Look:
+    class Evaluator:
         every = 1
 
         def __call__(self, step, network, before):
             asked.append((step, network.dtype, network.model.rotary_emb.inv_freq.dtype))
-            return eval_callback.Seen(-step, False, {})
+            return eval_callback.EvalResult(-step, False, {})
 
-    trainer.train(model, EXAMPLES, None, {**SETTINGS, "epochs": 1}, tmp_path, Progress(), look=Look())
+    trainer.train(model, EXAMPLES, None, {**SETTINGS, "epochs": 1}, tmp_path, Progress(), evaluator=Evaluator())
     assert asked == [(step, torch.bfloat16, torch.float32) for step in range(len(asked))] and len(asked) > 1
     assert all(weight.dtype == torch.float32 for weight in model.network.parameters())
     kept = load("fake", tmp_path / "adapter", dtype=torch.float32).network
@@ -106,7 +106,7 @@ def test_weights_of_another_model_are_refused(tmp_path):
 
 def test_a_whole_run_tunes_all_weights_and_can_be_exported(tmp_path):
     recipe = write_triage(tmp_path)
-    recipe.write_text(recipe.read_text().replace("{lr: 0.01, r: 4,", "{tune: full, lr: 0.002, look_every: 4,"))
+    recipe.write_text(recipe.read_text().replace("{lr: 0.01, r: 4,", "{tune: full, lr: 0.002, eval_steps: 4,"))
     go(recipe, tmp_path / "run")
     verdict = json.loads((tmp_path / "run" / "verdict.json").read_text())
     adapter = tmp_path / "run" / "train" / "01-sft" / "adapter"
@@ -132,7 +132,7 @@ def test_export_names_the_tuned_model_where_there_is_no_adapter(tmp_path):
     ("method", "said"),
     [
         ({"sft": {"tune": "ful"}}, "use lora, full, qlora, not ful. Did you mean 'full'"),
-        ({"sft": {"tune": "full", "dora": True}}, "`tune: full` has none"),
+        ({"sft": {"tune": "full", "use_dora": True}}, "`tune: full` has none"),
         ({"grpo": {"tune": "full"}}, "grpo trains an adapter"),
     ],
 )

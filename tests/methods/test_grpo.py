@@ -15,7 +15,7 @@ from metier.engine.rl import rollouts
 from metier.engine.rl.rewards import of_benchmarks, of_costs, of_scorer
 from metier.engine.rl.sampling import Sampler, alike
 from metier.engine.training.adapters import tuned
-from metier.engine.training.context import Lesson
+from metier.engine.training.context import TrainingContext
 from metier.engine.trees import attention as tree_attention
 from metier.engine.trees.examples import Example
 from metier.errors import Problems, UserError
@@ -24,9 +24,9 @@ from metier.methods.grpo import Method, common_stops, longest_answer
 from metier.recipes import plugins
 
 LETTERS = {"must": "[A-Za-z].*"}
-FREE = Benchmark("free", path="unused.jsonl", prompt="{text}:", scorer={"pattern": {"max_tokens": 1}})
+FREE = Benchmark("free", path="unused.jsonl", prompt="{text}:", scorer={"pattern": {"max_new_tokens": 1}})
 TRIAGE = Benchmark("triage", path="unused.jsonl", prompt="{text}:", labels=["heart", "skin"])
-QUICK = {"group": 8, "prompts": 4, "lr": 0.01, "r": 4, "alpha": 8, "warmup": 0.0}
+QUICK = {"num_generations": 8, "prompts_per_step": 4, "lr": 0.01, "r": 4, "lora_alpha": 8, "warmup_ratio": 0.0}
 
 
 class Heard:
@@ -49,7 +49,7 @@ def model(tmp_path_factory):
     return str(folder)
 
 
-def lesson(folder, model, benchmark=FREE, label="yes", fields=LETTERS, adapter=None):
+def context(folder, model, benchmark=FREE, label="yes", fields=LETTERS, adapter=None):
     rows = rows_to_table(
         {
             "id": str(n),
@@ -57,13 +57,15 @@ def lesson(folder, model, benchmark=FREE, label="yes", fields=LETTERS, adapter=N
             "label": label,
             "fields": list(fields.items()),
             "source": "s",
-            "licence": "mit",
+            "license": "mit",
             "origin": str(n),
             "task": benchmark.name,
         }
         for n in range(6)
     )
-    return Lesson(rows, rows.slice(0, 0), {benchmark.name: benchmark}, model, adapter, Path(folder), 0, Heard())
+    return TrainingContext(
+        rows, rows.slice(0, 0), {benchmark.name: benchmark}, model, adapter, Path(folder), 0, Heard()
+    )
 
 
 def weights(folder):
@@ -76,8 +78,8 @@ def weights(folder):
 def trained(model, tmp_path_factory):
     """A whole run of 20 steps."""
     home = tmp_path_factory.mktemp("grpo")
-    task = lesson(home / "whole", model)
-    result = Method(steps=20, checkpoint_every=10, **QUICK).train(task)
+    task = context(home / "whole", model)
+    result = Method(steps=20, save_steps=10, **QUICK).train(task)
     return home, result, task.progress.lines
 
 
@@ -92,7 +94,7 @@ def test_a_killed_run_goes_on_to_the_same_weights(trained, model, tmp_path):
     home, result, _ = trained
     (tmp_path / "checkpoints").mkdir()
     shutil.copytree(home / "whole/checkpoints/checkpoint-10", tmp_path / "checkpoints/checkpoint-10")
-    resumed = Method(steps=20, checkpoint_every=10, **QUICK).train(lesson(tmp_path, model))
+    resumed = Method(steps=20, save_steps=10, **QUICK).train(context(tmp_path, model))
     assert resumed["resumed_at_step"] == 10
     assert resumed["reward_first_fifth"] == result["reward_first_fifth"]  # it remembers the steps before the kill
     for name, value in weights(home / "whole").items():
@@ -104,8 +106,8 @@ def trainer_of(model, folder, temperature=1.0, beta=0.0):
     loaded = load(model, dtype=torch.float32)
     settings = {
         **vars(Method(**{**QUICK, "beta": beta, "temperature": temperature})),
-        "max_tokens": 5,
-        "scale": "group",
+        "max_new_tokens": 5,
+        "scale_rewards": "group",
     }
     examples = [Example(loaded.encode(text), ([5, 0],)) for text in ("Case 1:", "Case 22:")]
     sampler = Sampler(loaded, [example.prompt for example in examples], 5, [])
@@ -179,8 +181,8 @@ def test_an_answer_ends_where_a_stop_string_or_the_end_token_does(model):
 
 
 def test_groups_without_a_difference_are_said_aloud_once_and_in_the_result(model, tmp_path):
-    task = lesson(tmp_path, model, fields={"must": ".*"})
-    result = Method(steps=7, max_tokens=1, **QUICK).train(task)
+    task = context(tmp_path, model, fields={"must": ".*"})
+    result = Method(steps=7, max_new_tokens=1, **QUICK).train(task)
     assert result["groups_without_signal"] == 1 and "No step carried a signal" in result["warning"]
     said = [line for line in task.progress.lines if "nothing to learn from" in line]
     assert len(said) == 2 and said[0].startswith("  After 5 steps") and "`sft`" in said[0]
@@ -192,8 +194,8 @@ def test_a_run_with_a_signal_has_no_warning(trained):
 
 
 def test_what_cannot_be_judged_earns_nothing_and_is_counted(model, tmp_path):
-    benchmark = dataclasses.replace(FREE, scorer={"numeric": {"max_tokens": 1}})
-    task = lesson(tmp_path, model, benchmark, label="7")
+    benchmark = dataclasses.replace(FREE, scorer={"numeric": {"max_new_tokens": 1}})
+    task = context(tmp_path, model, benchmark, label="7")
     result = Method(steps=2, **QUICK).train(task)
     assert 0.8 * result["answers"] < result["unjudged_benchmark"] < result["answers"]  # ten digits of 257 bytes
     assert any("could not be judged by 'benchmark' and earned 0" in line for line in task.progress.lines)
@@ -201,13 +203,13 @@ def test_what_cannot_be_judged_earns_nothing_and_is_counted(model, tmp_path):
 
 def test_a_pull_towards_the_model_before_is_resumed_as_well(model, tmp_path):
     """With `beta` TRL keeps a frozen adapter beside ours, which must not end up in the result."""
-    settings = {**QUICK, "beta": 0.5, "steps": 4, "checkpoint_every": 2, "max_tokens": 1}
-    Method(**{**settings, "steps": 2}).train(lesson(tmp_path / "before", model))
+    settings = {**QUICK, "beta": 0.5, "steps": 4, "save_steps": 2, "max_new_tokens": 1}
+    Method(**{**settings, "steps": 2}).train(context(tmp_path / "before", model))
     start = tmp_path / "before" / "adapter"
-    Method(**settings).train(lesson(tmp_path / "whole", model, adapter=start))
+    Method(**settings).train(context(tmp_path / "whole", model, adapter=start))
     (tmp_path / "killed/checkpoints").mkdir(parents=True)
     shutil.copytree(tmp_path / "whole/checkpoints/checkpoint-2", tmp_path / "killed/checkpoints/checkpoint-2")
-    assert Method(**settings).train(lesson(tmp_path / "killed", model, adapter=start))["resumed_at_step"] == 2
+    assert Method(**settings).train(context(tmp_path / "killed", model, adapter=start))["resumed_at_step"] == 2
     whole, killed, before = (weights(tmp_path / name) for name in ("whole", "killed", "before"))
     assert all(torch.equal(whole[name], killed[name]) for name in whole)
     assert any(not torch.equal(whole[name], before[name]) for name in whole)
@@ -215,7 +217,7 @@ def test_a_pull_towards_the_model_before_is_resumed_as_well(model, tmp_path):
 
 
 def test_rewards_are_weighted_and_added(model, tmp_path):
-    task = lesson(tmp_path, model, fields={"must": ".*"})
+    task = context(tmp_path, model, fields={"must": ".*"})
     both = Method(rewards=["pattern", {"generate": {"pattern": "(nothing)"}}], weights=[3.0, 1.0], steps=1, **QUICK)
     result = both.train(task)
     assert result["reward_first_fifth"] == 3 and result["unjudged_generate"] == result["answers"]
@@ -227,65 +229,69 @@ def question(answer, **fields):
 
 def test_a_reward_is_what_the_scorer_says_behind_its_own_stop():
     benchmark = dataclasses.replace(FREE, scorer="numeric")
-    assert of_benchmarks({"free": benchmark}).worth("free", " 12\nor 13", question("12")) == 1
-    assert of_scorer({"numeric": {"stop": []}}).worth("free", " 12\nor 13", question("12")) == 0
-    assert of_scorer("numeric").worth("free", "none", question("12")) is None
+    assert of_benchmarks({"free": benchmark}).score("free", " 12\nor 13", question("12")) == 1
+    assert of_scorer({"numeric": {"stop": []}}).score("free", " 12\nor 13", question("12")) == 0
+    assert of_scorer("numeric").score("free", "none", question("12")) is None
 
 
 def test_a_mistake_earns_minus_its_cost_and_no_label_the_dearest():
     prices = np.array([[0.0, 1.0, 4.0], [20.0, 0.0, 2.0], [1.0, 1.0, 0.0]])
     reward = of_costs({"triage": TRIAGE}, prices, ["heart", "skin", "none"])
     said = {" heart": -20, " skin": 0, "None": -2, " skin and heart": -20, "": -20}
-    assert {text: reward.worth("triage", text, question("skin")) for text in said} == said
+    assert {text: reward.score("triage", text, question("skin")) for text in said} == said
     with pytest.raises(UserError, match="'liver' is none of the labels"):
         reward.checked([("triage", question("liver"))])
 
 
 def test_costs_of_a_recipe_are_the_reward(model, tmp_path):
     pytest.importorskip("metier.evaluation.costs")
-    task = lesson(tmp_path, model, TRIAGE, label="skin")
+    task = context(tmp_path, model, TRIAGE, label="skin")
     result = Method(steps=1, costs={"skin -> heart": 5.0, "heart -> skin": 2.0}, **QUICK).train(task)
     # Random bytes are no label, which costs as much as the dearest mistake with that right label; in shares of all.
-    assert result["reward_first_fifth"] == -1 and not any("scale" in line for line in task.progress.lines)
-    cheap = Method(costs={"skin -> heart": 2.0, "heart -> skin": 8.0})
-    (reward,) = cheap.earned(cheap.asked(task), {"triage": TRIAGE})
-    assert reward.worth("triage", "heart", question("skin")) == -0.25
+    assert result["reward_first_fifth"] == -1 and not any("scale_rewards" in line for line in task.progress.lines)
+    baseline = Method(costs={"skin -> heart": 2.0, "heart -> skin": 8.0})
+    (reward,) = baseline.earned(baseline.asked(task), {"triage": TRIAGE})
+    assert reward.score("triage", "heart", question("skin")) == -0.25
 
 
 def test_advantages_of_prices_are_not_scaled_so_that_dear_mistakes_weigh_more(model, tmp_path, monkeypatch):
     chosen = []
 
     def train(model, examples, rewards, plan, lora, settings, *others):
-        chosen.append(settings["scale"])
+        chosen.append(settings["scale_rewards"])
         raise UserError("seen")
 
     monkeypatch.setattr(rollouts, "train", train)
-    for settings in ({"costs": {"skin -> heart": 5.0}}, {}, {"costs": {"skin -> heart": 5.0}, "scale": "batch"}):
+    for settings in (
+        {"costs": {"skin -> heart": 5.0}},
+        {},
+        {"costs": {"skin -> heart": 5.0}, "scale_rewards": "batch"},
+    ):
         with pytest.raises(UserError, match="seen"):
-            Method(**QUICK, **settings).train(lesson(tmp_path, model, TRIAGE, label="skin"))
+            Method(**QUICK, **settings).train(context(tmp_path, model, TRIAGE, label="skin"))
     assert chosen == ["none", "group", "batch"]
 
 
 def test_a_batch_that_is_less_than_a_step_is_said_aloud(model, tmp_path):
     heard = []
     for tokens in (4096, 64):
-        task = lesson(tmp_path / str(tokens), model)
-        Method(steps=1, scale="batch", batch_tokens=tokens, **QUICK).train(task)
-        heard.append([line for line in task.progress.lines if "scale" in line])
+        task = context(tmp_path / str(tokens), model)
+        Method(steps=1, scale_rewards="batch", batch_tokens=tokens, **QUICK).train(task)
+        heard.append([line for line in task.progress.lines if "scale_rewards" in line])
     assert heard[0] == [] and "`batch` is a pass here, 2 of a step's 4 questions" in heard[1][0]
 
 
 def test_a_reward_that_cannot_judge_the_rows_is_refused_before_training(model, tmp_path):
     with pytest.raises(UserError, match="The reward 'numeric' cannot judge row 0 of free"):
-        Method(rewards=["numeric"]).train(lesson(tmp_path, model))
+        Method(rewards=["numeric"]).train(context(tmp_path, model))
     with pytest.raises(UserError, match="cannot judge row 0 of free: it lacks the column 'must'"):
-        Method().train(lesson(tmp_path, model, fields={}))
+        Method().train(context(tmp_path, model, fields={}))
 
 
 def test_where_answers_can_be_listed_min_risk_is_named(model, tmp_path):
     heard = []
     for settings in ({}, {"rewards": ["label"]}):
-        task = lesson(tmp_path / str(len(heard)), model, TRIAGE, label="skin")
+        task = context(tmp_path / str(len(heard)), model, TRIAGE, label="skin")
         Method(steps=1, **QUICK, **settings).train(task)
         heard.append(any("min_risk computes" in line for line in task.progress.lines))
     assert heard == [True, False]
@@ -294,41 +300,56 @@ def test_where_answers_can_be_listed_min_risk_is_named(model, tmp_path):
 def test_answers_are_sampled_as_long_as_the_scorers_say_or_the_labels_are(model):
     loaded = load(model)
     asked = [("triage", question("skin")), ("triage", question("heart")), ("free", question("yes"))]
-    kinds = {"triage": TRIAGE, "free": dataclasses.replace(FREE, scorer={"numeric": {"max_tokens": 3}})}
+    kinds = {"triage": TRIAGE, "free": dataclasses.replace(FREE, scorer={"numeric": {"max_new_tokens": 3}})}
     assert longest_answer(loaded, asked, kinds) == len(" heart") + 1  # the fake model has a token a byte
     assert longest_answer(loaded, asked[2:], kinds) == 3
     assert common_stops({"free": kinds["free"]}) == ["\n"] and common_stops(kinds) == []
 
 
 def test_the_plan_is_whole_epochs_in_an_order_of_the_seed():
-    plan = Method(steps=5, prompts=4).plan(10, seed=1)
+    plan = Method(steps=5, prompts_per_step=4).plan(10, seed=1)
     assert len(plan) == 20 and sorted(plan[:10]) == sorted(plan[10:]) == list(range(10)) and plan[:10] != plan[10:]
-    assert plan == Method(steps=5, prompts=4).plan(10, seed=1) != Method(steps=5, prompts=4).plan(10, seed=2)
-    assert len(Method(steps=0, epochs=2, prompts=4).plan(10, seed=1)) == 20
+    assert (
+        plan
+        == Method(steps=5, prompts_per_step=4).plan(10, seed=1)
+        != Method(steps=5, prompts_per_step=4).plan(10, seed=2)
+    )
+    assert len(Method(steps=0, epochs=2, prompts_per_step=4).plan(10, seed=1)) == 20
 
 
 @pytest.mark.parametrize(("trees", "tokens", "rows"), [(True, 4096, 4 * 8), (True, 400, 2 * 8), (False, 400, 8)])
 def test_a_pass_holds_whole_groups_and_keeps_to_the_budget(tmp_path, trees, tokens, rows):
-    settings = {**vars(Method(batch_tokens=tokens)), "max_tokens": 10, "scale": "group", "seed": 0}
+    settings = {**vars(Method(batch_tokens=tokens)), "max_new_tokens": 10, "scale_rewards": "group", "seed": 0}
     found = rollouts.config(settings, [1.0], 100, trees, tmp_path, False)
     assert found.per_device_train_batch_size == found.generation_batch_size == rows
     assert rows * found.gradient_accumulation_steps == 4 * 8
 
 
 def test_all_that_is_wrong_with_the_settings_is_said_at_once():
-    wrong = {"group": 1, "temperature": 0.0, "rewards": ["numerc"], "weights": [1.0, 2.0], "scale": "all", "beta": -1.0}
+    wrong = {
+        "num_generations": 1,
+        "temperature": 0.0,
+        "rewards": ["numerc"],
+        "weights": [1.0, 2.0],
+        "scale_rewards": "all",
+        "beta": -1.0,
+    }
     with pytest.raises(Problems) as caught:
         plugins.build("methods", "grpo", wrong)
     said = str(caught.value)
-    assert len(caught.value.problems) == 6 and "Did you mean 'numeric'" in said and "group: use a number from 2" in said
+    assert (
+        len(caught.value.problems) == 6
+        and "Did you mean 'numeric'" in said
+        and "num_generations: use a number from 2" in said
+    )
 
 
 def test_several_processes_are_refused(model, tmp_path, monkeypatch):
     monkeypatch.setattr("metier.runs.distributed.count", lambda: 2)
     with pytest.raises(UserError, match="one process"):
-        Method(**QUICK).train(lesson(tmp_path, model))
+        Method(**QUICK).train(context(tmp_path, model))
 
 
-def test_check_finds_a_misspelt_price(model, tmp_path):
+def test_check_finds_a_misspelled_price(model, tmp_path):
     with pytest.raises(UserError, match="Did you mean 'heart'"):
-        Method(**QUICK, costs={"miss_haert": 3}).seconds(load(model), lesson(tmp_path, model, TRIAGE, "heart"), 2)
+        Method(**QUICK, costs={"miss_haert": 3}).seconds(load(model), context(tmp_path, model, TRIAGE, "heart"), 2)

@@ -6,12 +6,12 @@ import torch
 
 from metier.data.records import rows_to_table
 from metier.engine.models.model import load
-from metier.engine.training.context import Lesson
+from metier.engine.training.context import TrainingContext
 from metier.errors import UserError
 from metier.evaluation import costs
 from metier.evaluation.benchmark import Benchmark
-from metier.evaluation.predictions import outcomes
-from metier.evaluation.scoring import Answer
+from metier.evaluation.predictions import as_predictions
+from metier.evaluation.scoring import Prediction
 from metier.methods.min_risk import Method
 from metier.recipes import plugins
 from metier.runs.progress import Progress
@@ -20,7 +20,7 @@ LABELS = ["fair", "unfair", "very odd"]
 TERMS = ["we may end it", "you may leave", "no liability", "contact us", "odd words"]
 
 
-def lesson(tmp_path, labels, told):
+def context(tmp_path, labels, told):
     benchmark = Benchmark("terms", path="unused.jsonl", prompt="{text}\nIs it:", labels=labels)
     rows = rows_to_table(
         {
@@ -29,12 +29,12 @@ def lesson(tmp_path, labels, told):
             "label": label,
             "task": "terms",
             "source": "s",
-            "licence": "MIT",
+            "license": "MIT",
             "origin": "o",
         }
         for number, (text, label) in enumerate(told)
     )
-    return Lesson(rows, rows, {"terms": benchmark}, "fake", None, tmp_path, 0, Progress())
+    return TrainingContext(rows, rows, {"terms": benchmark}, "fake", None, tmp_path, 0, Progress())
 
 
 def test_the_table_prices_kinds_of_mistakes_and_the_particular_price_counts():
@@ -78,11 +78,11 @@ def test_the_best_threshold_costs_no_more_than_any_other():
 
 def test_expected_cost_is_the_mean_price_and_an_unjudged_answer_is_the_dearest():
     def answer(said, gold):
-        return Answer("x", "p", "h", said, gold, None if said is None else float(said == gold))
+        return Prediction("x", "p", "h", said, gold, None if said is None else float(said == gold))
 
     metric = plugins.build("metrics", "expected_cost", {"costs": {"unfair -> fair": 10}})
     given = [answer("fair", "unfair"), answer("unfair", "fair"), answer("fair", "fair"), answer(None, "unfair")]
-    assert metric.value(metric.statistics(outcomes(given, LABELS)).sum(0)) == (10 + 1 + 0 + 10) / 4
+    assert metric.value(metric.statistics(as_predictions(given, LABELS)).sum(0)) == (10 + 1 + 0 + 10) / 4
 
 
 def test_the_gradient_is_that_of_the_expected_cost_and_the_divergence():
@@ -106,7 +106,7 @@ def test_the_gradient_is_that_of_the_expected_cost_and_the_divergence():
 def test_training_moves_probability_to_the_cheap_mistake(tmp_path):
     # Which of two labels is right cannot be seen, and missing one of them is dear.
     told = [(text, label) for text in TERMS for label in ("fine", "oddy")]
-    given = lesson(tmp_path, ["fine", "oddy"], told)
+    given = context(tmp_path, ["fine", "oddy"], told)
     method = Method(costs={"miss_oddy": 10}, kl=0.0, lr=3e-2, epochs=8, batch_tokens=256)
     model = load("fake")
     examples = method.examples(model, given)
@@ -119,7 +119,7 @@ def test_training_moves_probability_to_the_cheap_mistake(tmp_path):
 
 
 def test_prices_are_shares_of_the_dearest_mistake(tmp_path):
-    given = lesson(tmp_path, ["fair", "unfair"], [("a", "unfair"), ("b", "fair")])
+    given = context(tmp_path, ["fair", "unfair"], [("a", "unfair"), ("b", "fair")])
     assert [list(row) for row in Method(costs={"miss_unfair": 20, "false_unfair": 5}).prices(given)] == [
         [1, 0],
         [0, 0.25],
@@ -127,7 +127,7 @@ def test_prices_are_shares_of_the_dearest_mistake(tmp_path):
 
 
 def test_free_answers_are_sent_to_other_methods(tmp_path):
-    given = lesson(tmp_path, [], [("a", "b")])
+    given = context(tmp_path, [], [("a", "b")])
     given.benchmarks["terms"].scorer = "generate"
     with pytest.raises(UserError, match="grpo"):
         Method().examples(load("fake"), given)
@@ -135,11 +135,11 @@ def test_free_answers_are_sent_to_other_methods(tmp_path):
 
 def test_a_label_that_the_benchmark_does_not_have_is_said_before_anything_slow(tmp_path):
     with pytest.raises(UserError, match="'grey' of terms"):
-        Method().train(lesson(tmp_path, ["fair", "unfair"], [("a", "unfair"), ("b", "grey")]))
+        Method().train(context(tmp_path, ["fair", "unfair"], [("a", "unfair"), ("b", "grey")]))
 
 
-def test_check_finds_a_misspelt_price(tmp_path):
-    given = lesson(tmp_path, ["fair", "unfair"], [("a", "unfair"), ("b", "fair")])
+def test_check_finds_a_misspelled_price(tmp_path):
+    given = context(tmp_path, ["fair", "unfair"], [("a", "unfair"), ("b", "fair")])
     with pytest.raises(UserError, match="Did you mean 'unfair'"):
         Method(costs={"miss_unfiar": 3}).seconds(load("fake"), given, 2)
 

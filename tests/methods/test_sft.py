@@ -8,7 +8,7 @@ import pytest
 
 from metier.data.records import rows_to_table
 from metier.engine.models.model import load
-from metier.engine.training.context import Lesson
+from metier.engine.training.context import TrainingContext
 from metier.engine.training.evaluator import held_out as questions_held_out
 from metier.errors import UserError
 from metier.evaluation.benchmark import Benchmark
@@ -27,11 +27,11 @@ class Heard:
 
 
 def examples(rows, **settings):
-    base = {"source": "s", "licence": "mit", "task": "triage"}
+    base = {"source": "s", "license": "mit", "task": "triage"}
     table = rows_to_table({"id": str(n), "origin": str(n), **base, **row} for n, row in enumerate(rows))
     heard = Heard()
-    lesson = Lesson(table, table.slice(0, 0), {"triage": BENCHMARK}, "fake", None, Path(), 0, heard)
-    return Method(**settings).examples(load("fake"), lesson), heard.lines
+    context = TrainingContext(table, table.slice(0, 0), {"triage": BENCHMARK}, "fake", None, Path(), 0, heard)
+    return Method(**settings).examples(load("fake"), context), heard.lines
 
 
 def text(tokens):
@@ -63,7 +63,7 @@ def test_raw_text_is_learned_whole_in_blocks():
 
 
 def test_rows_without_any_label_are_not_enough():
-    with pytest.raises(UserError, match="no labelled rows"):
+    with pytest.raises(UserError, match="no labeled rows"):
         examples([{"text": "raw"}])
 
 
@@ -85,13 +85,13 @@ def test_rows_of_a_small_source_are_seen_several_times_an_epoch():
     found, _ = examples(rows, repeat={"small": 3})
     assert Counter(text(example.prompt).split("\n")[0] for example in found) == {"itch": 1, "cough": 3}
     found, said = examples(rows, repeat={"smal": 3})
-    assert len(found) == 2 and "no labelled rows come from a dataset 'smal'. Did you mean 'small'" in said[0]
-    assert Method(repeat={"small": 0}).problems() == ["repeat: use 1 to 1,000 times for 'small', not 0."]
+    assert len(found) == 2 and "no labeled rows come from a dataset 'smal'. Did you mean 'small'" in said[0]
+    assert Method(upsample={"small": 0}).problems() == ["upsample: use 1 to 1,000 times for 'small', not 0."]
 
 
 def test_looks_at_less_than_a_row_or_with_less_than_no_patience_are_refused():
-    assert Method(look_rows=0, patience=-1).problems() == [
-        "look_rows: use a number from 1 to 1,000,000,000, not 0.",
+    assert Method(eval_questions=0, patience=-1).problems() == [
+        "eval_questions: use a number from 1 to 1,000,000,000, not 0.",
         "patience: use a number from 0 to 1,000,000,000, not -1.",
     ]
 
@@ -101,15 +101,15 @@ def test_the_adapter_that_answers_held_out_rows_best_is_kept(tmp_path):
     held_out = tmp_path / "test.csv"
     held_out.write_text("text,label\nrash,skin\nwheeze,lung\n")
     benchmark = Benchmark("triage", path=str(held_out), prompt="{text}\nDepartment:", labels=["lung", "skin"])
-    base = {"source": "s", "licence": "mit", "task": "triage"}
+    base = {"source": "s", "license": "mit", "task": "triage"}
     table = rows_to_table(
         {"id": f"{n}{label}", "origin": "o", "text": f"{text} {n}", "label": label, **base}
         for n in range(12)
         for text, label in told
     )
-    lesson = Lesson(table, table, {"triage": benchmark}, "fake", None, tmp_path, 0, Progress())
-    cost = Method(lr=2e-2, epochs=20, batch_tokens=256, look_every=3, patience=2).train(lesson)
-    looks = [json.loads(line) for line in (tmp_path / "looks.jsonl").read_text().splitlines()]
+    context = TrainingContext(table, table, {"triage": benchmark}, "fake", None, tmp_path, 0, Progress())
+    cost = Method(lr=2e-2, epochs=20, batch_tokens=256, eval_steps=3, patience=2).train(context)
+    looks = [json.loads(line) for line in (tmp_path / "evaluations.jsonl").read_text().splitlines()]
     scores = [row["score"] for row in looks]
     assert looks[0]["step"] == 0 and max(scores) > scores[0] and looks[0]["triage"] == scores[0]
     # Two looks in a row without a better one end it.
@@ -120,27 +120,27 @@ def test_the_adapter_that_answers_held_out_rows_best_is_kept(tmp_path):
 def test_held_out_rows_without_the_label_that_counts_are_not_looked_at(tmp_path, capsys):
     held_out = tmp_path / "test.csv"
     held_out.write_text("text,label\nrash,skin\nwheeze,lung\n")
-    base = {"source": "s", "licence": "mit", "task": "triage", "label": "skin"}
+    base = {"source": "s", "license": "mit", "task": "triage", "label": "skin"}
     table = rows_to_table({"id": str(n), "origin": "o", "text": f"itch {n}", **base} for n in range(12))
     for positive, looked in (("lung", False), ("skin", True)):
         settings = {"labels": ["lung", "skin"], "metrics": [{"f1": {"positive": [positive]}}]}
         benchmark = Benchmark("triage", path=str(held_out), prompt="{text}\nDepartment:", **settings)
-        lesson = Lesson(table, table, {"triage": benchmark}, "fake", None, tmp_path, 0, Progress())
-        assert ("triage" in questions_held_out(lesson, 10)) == looked
+        context = TrainingContext(table, table, {"triage": benchmark}, "fake", None, tmp_path, 0, Progress())
+        assert ("triage" in questions_held_out(context, 10)) == looked
         assert ("no held-out row has a label that its metric counts" in capsys.readouterr().err) != looked
 
 
 def test_held_out_rows_of_a_label_that_is_nowhere_else_are_not_looked_at_aloud(tmp_path, capsys):
     path = tmp_path / "test.csv"
     path.write_text("text,label\nrash,skin\nwheeze,lung\n")
-    base = {"source": "s", "licence": "mit", "task": "triage", "origin": "o"}
+    base = {"source": "s", "license": "mit", "task": "triage", "origin": "o"}
     learned, held = (
         rows_to_table({"id": f"{n}", "text": f"itch {n}", "label": label, **base} for n, label in enumerate(labels))
         for labels in (["skin", "lung"], ["skin", "lung", "heart"])
     )
     benchmark = Benchmark("triage", path=str(path), prompt="{text}\nDepartment:")
-    lesson = Lesson(learned, held, {"triage": benchmark}, "fake", None, tmp_path, 0, Progress())
-    assert [question.answer for question in questions_held_out(lesson, 10)["triage"]] == ["skin", "lung"]
+    context = TrainingContext(learned, held, {"triage": benchmark}, "fake", None, tmp_path, 0, Progress())
+    assert [question.answer for question in questions_held_out(context, 10)["triage"]] == ["skin", "lung"]
     assert "1 held-out rows have a label that no row to learn or to test has ('heart')" in capsys.readouterr().err
 
 

@@ -9,10 +9,10 @@ import pytest
 
 from metier.data.dataset import MIRROR
 from metier.data.records import SCHEMA, rows_to_table
-from metier.data.step import Surroundings
+from metier.data.step import StepContext
 from metier.errors import UserError
-from metier.evaluation.predictions import outcomes
-from metier.evaluation.scoring import Answer
+from metier.evaluation.predictions import as_predictions
+from metier.evaluation.scoring import Prediction
 from metier.recipes import plugins
 from tests.datasets.test_datasets import write_mirror
 
@@ -55,12 +55,12 @@ EMBEDDED = ["general", "icd10cm", "instructions"]
 
 
 @pytest.mark.parametrize("name", EMBEDDED)
-def test_every_embedded_source_gives_rows_with_licence_and_origin(name):
+def test_every_embedded_source_gives_rows_with_license_and_origin(name):
     dataset = plugins.build("datasets", name, {})
     rows = dataset.rows()
     assert rows.schema == SCHEMA and len(rows)
-    assert dataset.licence and dataset.citation
-    for column in ("id", "text", "licence", "origin"):
+    assert dataset.license and dataset.citation
+    for column in ("id", "text", "license", "origin"):
         assert all(rows[column].to_pylist()), column
     assert len(set(rows["id"].to_pylist())) == len(rows)
     assert dataset.fingerprint() == plugins.build("datasets", name, {}).fingerprint()
@@ -69,16 +69,16 @@ def test_every_embedded_source_gives_rows_with_licence_and_origin(name):
 @pytest.mark.parametrize("name", of("steps"))
 def test_every_step_accounts_for_every_row(name):
     rows = rows_to_table(
-        {"id": str(n), "text": f"t{n % 7}", "label": "ab"[n % 2], "source": "s", "licence": "mit", "origin": str(n)}
+        {"id": str(n), "text": f"t{n % 7}", "label": "ab"[n % 2], "source": "s", "license": "mit", "origin": str(n)}
         for n in range(40)
     )
-    sifted = plugins.build("steps", name, {}).apply(rows, Surroundings(0, []))
+    sifted = plugins.build("steps", name, {}).apply(rows, StepContext(0, []))
     assert sorted(sifted.kept["id"].to_pylist() + sifted.dropped["id"].to_pylist(), key=int) == [
         str(n) for n in range(40)
     ]
     assert sifted.kept.schema == SCHEMA
     assert all(sifted.dropped["reason"].to_pylist())
-    empty = plugins.build("steps", name, {}).apply(rows.slice(0, 0), Surroundings(0, []))
+    empty = plugins.build("steps", name, {}).apply(rows.slice(0, 0), StepContext(0, []))
     assert len(empty.kept) == len(empty.dropped) == 0
 
 
@@ -91,9 +91,9 @@ def _answered():
     generator = np.random.default_rng(0)
     given = [("a", "b", "c", "what?")[n] for n in generator.integers(4, size=30)]
     parts = {"hits": 1.0, "wanted": 2.0, "given": 3.0, "valid": 1.0, "exact": 0.0, "bytes": 9.0}
-    return outcomes(
+    return as_predictions(
         [
-            Answer(
+            Prediction(
                 id=str(n),
                 prompt="p",
                 prompt_hash="h",
@@ -102,7 +102,7 @@ def _answered():
                 value=float(generator.random()),
                 weight=float(1 + n % 4),
                 probabilities=tuple(generator.dirichlet([1, 1, 1])),
-                said=answer,
+                completion=answer,
                 parts=parts,
             )
             for n, answer in enumerate(given)
@@ -159,7 +159,7 @@ def test_an_unknown_name_gets_the_nearest_one():
 
 
 def test_a_plug_in_may_come_from_a_file(tmp_path):
-    (tmp_path / "mine.py").write_text("class Step:\n    'Mine.'\n    def apply(self, rows, around): ...\n")
+    (tmp_path / "mine.py").write_text("class Step:\n    'Mine.'\n    def apply(self, rows, context): ...\n")
     assert plugins.find("steps", str(tmp_path / "mine.py")).__doc__ == "Mine."
     with pytest.raises(UserError, match="no plug-in file"):
         plugins.find("steps", str(tmp_path / "absent.py"))
@@ -172,7 +172,7 @@ def test_a_plug_in_may_come_from_a_file(tmp_path):
     [
         ("x = (\n", "line 1: the plug-in cannot be loaded (SyntaxError"),
         ("\nimport no_such_thing\n", "line 2: the plug-in cannot be loaded (ModuleNotFoundError"),
-        ("class Industry:\n    name = 'x'\n", "has no 'ship', 'asks', 'costs'"),
+        ("class Industry:\n    name = 'x'\n", "has no 'ship', 'insights', 'costs'"),
     ],
 )
 def test_a_mistake_in_a_plug_in_file_is_said_with_its_line(tmp_path, text, said):
@@ -188,7 +188,7 @@ def test_a_mistake_in_a_plug_in_file_is_said_with_its_line(tmp_path, text, said)
     [
         (
             "class Mine:\n    name = 'x'\nDATASET = Mine()",
-            "DATASET has no 'licence'.*Derive it from metier.datasets.Base",
+            "DATASET has no 'license'.*Derive it from metier.datasets.Base",
         ),
         ("class DATASET:\n    pass", "and no dataset. Define a dataset of that name"),
         ("class Dataset:\n    pass", "it defines no dataset DATASET. Define one there"),

@@ -70,18 +70,18 @@ def test_a_missing_recipe_is_said(tmp_path):
 def test_check_finds_every_problem_at_once(tmp_path):
     text = """
 model: ./absent
-datasets: [{path: absent.jsonl, label: x, licence: mit}, icd11cm]
-steps: [normalize, {select: {rows: -1}}]
+datasets: [{path: absent.jsonl, label: x, license: mit}, icd11cm]
+steps: [normalise, {select: {rows: -1}}]
 methods: [sfd, {sft: {epoch: 2}}]
 benchmarks: [icd10cm_chapter, {name: mine, path: nowhere.jsonl, metrics: [accuracyy]}]
-keep: {generall: 0.1}
+retention: {generall: 0.1}
 """
     problems = "\n".join(check(load(recipe(tmp_path, text))))
     for part in (
         "There is no model './absent'",
         "There is no file",
         "no dataset 'icd11cm'. Did you mean 'icd10cm'",
-        "no step 'normalize'. Did you mean 'normalise'",
+        "no step 'normalise'. It is called 'normalize' now",
         "rows: use a number from 1 to",
         "There is no method 'sfd'. Did you mean 'sft'",
         "has no setting 'epoch'. Did you mean 'epochs'",
@@ -98,23 +98,23 @@ def test_two_bad_keys_are_said_together(tmp_path):
 
 
 def test_what_a_pack_only_watches_comes_with_its_own_benchmarks(tmp_path):
-    assert load(None, "legal").keep == {"general": 0.02, "arc_easy": "watch"}
-    assert [margin for _, margin in load(None, "legal", ["benchmarks=[unfair_tos]"]).build_keep()] == [0.02]
-    with pytest.raises(UserError, match="`keep.general"):
-        load(None, "legal", ["keep.general="])
+    assert load(None, "legal").retention == {"general": 0.02, "arc_easy": "monitor"}
+    assert [margin for _, margin in load(None, "legal", ["benchmarks=[unfair_tos]"]).build_retention()] == [0.02]
+    with pytest.raises(UserError, match="`retention.general"):
+        load(None, "legal", ["retention.general="])
     own = recipe(tmp_path, "industry: legal\nbenchmarks: [unfair_tos]\n")
-    assert load(own).keep == {"general": 0.02}
-    assert load(own, None, ["keep.arc_easy=0.05"]).keep == {"general": 0.02, "arc_easy": 0.05}
-    own.write_text("industry: legal\nbenchmarks: [unfair_tos]\nkeep: {arc_easy: watch}\n")
-    assert load(own).keep == {"arc_easy": "watch"}
+    assert load(own).retention == {"general": 0.02}
+    assert load(own, None, ["retention.arc_easy=0.05"]).retention == {"general": 0.02, "arc_easy": 0.05}
+    own.write_text("industry: legal\nbenchmarks: [unfair_tos]\nkeep: {arc_easy: monitor}\n")
+    assert load(own).retention == {"arc_easy": "monitor"}
     saved = recipe(tmp_path, load(None, "legal").as_yaml())
     assert load(saved) == load(None, "legal")
 
 
 def test_set_changes_the_recipe():
-    found = load(changes=["methods.sft.epochs=3", "ship.min_gain=0.1", "model=fake", "keep={}"])
+    found = load(changes=["methods.sft.epochs=3", "ship.min_gain=0.1", "model=fake", "retention={}"])
     assert found.methods[0]["sft"]["epochs"] == 3
-    assert (found.ship.min_gain, found.model, found.keep) == (0.1, "fake", {})
+    assert (found.ship.min_gain, found.model, found.retention) == (0.1, "fake", {})
 
 
 @pytest.mark.parametrize("change", ["nonsense", "methods.dpo.epochs=1", "datasets.icd10cm=1"])
@@ -157,12 +157,12 @@ def test_a_file_names_its_task_where_several_benchmarks_could_ask_it(tmp_path, t
 
 
 def test_rows_of_another_published_benchmark_are_not_asked_as_the_only_one():
-    def labelled(name):
+    def labeled(name):
         return SimpleNamespace(
-            name=name, dataset_name=name, labelled=True, pairs=False, task=None, prompt_columns=lambda: None
+            name=name, dataset_name=name, labeled=True, pairs=False, task=None, prompt_columns=lambda: None
         )
 
-    clauses, yes_no, own = map(labelled, ("cuad_clause_type", "legalbench_cuad_yesno", "our_clauses"))
+    clauses, yes_no, own = map(labeled, ("cuad_clause_type", "legalbench_cuad_yesno", "our_clauses"))
     (problem,) = task_problems([clauses, yes_no, own], [clauses])
     assert "'legalbench_cuad_yesno'" in problem and "Put legalbench_cuad_yesno under `benchmarks`, or add" in problem
     assert task_problems([clauses, yes_no], [clauses, yes_no]) == []
@@ -184,7 +184,7 @@ def test_a_prompt_that_names_no_column_is_said_and_the_label_is_no_column(triage
         ("metrics: [perplexity]", "perplexity reads losses, which the scorer label does not give"),
         ("metrics: [accuracy, span_f1]", "span_f1 reads fields, which the scorer label does not give"),
         ("scorer: generate, metrics: [exact_match, brier]", "brier reads probabilities, which the scorer generate"),
-        ("scorer: preference, metrics: [nll, accuracy]", "nll decides, and the cheap answers have no probabilities"),
+        ("scorer: preference, metrics: [nll, accuracy]", "nll decides, and the baseline have no probabilities"),
     ],
 )
 def test_a_metric_that_does_not_fit_the_scorer_is_said_before_training(triage, declared, said):
@@ -202,10 +202,10 @@ def test_the_declared_text_is_what_a_prompt_reads_whatever_a_further_column_is_c
 PACK = """
 from dataclasses import dataclass, field
 from typing import Any
-from metier.industries import Pack
+from metier.industries import BaseIndustry
 
 @dataclass
-class Industry(Pack):
+class Industry(BaseIndustry):
     name: str = "mine"
     datasets: list[Any] = field(default_factory=lambda: ["icd10cm"])
     benchmarks: list[Any] = field(default_factory=lambda: ["icd10cm_chapter"])
@@ -215,7 +215,7 @@ class Industry(Pack):
 @pytest.mark.parametrize(
     "line, said",
     [
-        ("asks: list[str] = field(default_factory=lambda: ['certian'])", "asks for 'certian', which there is not"),
+        ("insights: list[str] = field(default_factory=lambda: ['certian'])", "asks for 'certian', which there is not"),
         ("costs: dict = field(default_factory=lambda: {'Eye -> Ear': -5})", "prices 'Eye -> Ear' at -5"),
         ("costs: dict = field(default_factory=lambda: {'Eye -> Ear': 'x'})", "prices 'Eye -> Ear' at 'x'"),
         ("costs: dict = field(default_factory=lambda: {'Eye': 5})", "prices 'Eye', which is no kind of mistake"),
@@ -229,14 +229,14 @@ def test_what_a_pack_says_for_the_report_is_checked_before_training(tmp_path, li
 
 def test_what_a_benchmark_reads_is_missed_in_the_same_go_as_what_a_source_reads(monkeypatch):
     monkeypatch.delenv("METIER_DATA", raising=False)
-    mine = load(None, "finance", ["keep={arc_easy: 0.05}"])
+    mine = load(None, "finance", ["retention={arc_easy: 0.05}"])
     said = "\n".join(check(mine))
     assert "fed_rate_moves is not here" in said and "arc_easy is not here" in said
     assert said.count("The dataset fed_rate_moves is not here") == 1
 
 
 def test_redaction_before_the_test_questions_are_taken_out_is_refused():
-    steps = "[licence, normalise, {redact: {profile: healthcare}}, decontaminate, split]"
+    steps = "[license, normalize, {redact: {profile: healthcare}}, decontaminate, split]"
     (said,) = order_problems(load(None, changes=[f"steps={steps}"]))
     assert "Put `decontaminate` before `redact`" in said
     for pack in ("healthcare", "finance", "legal", "retail"):
@@ -248,7 +248,7 @@ def test_two_files_of_one_name_are_refused_as_two_datasets(tmp_path):
         (tmp_path / year).mkdir()
         write_triage(tmp_path / year)
     text = (tmp_path / "2023/recipe.yaml").read_text().replace("path: train.jsonl", "path: 2023/train.jsonl")
-    twice = text.replace("datasets: [", "datasets: [{path: 2024/train.jsonl, text: note, licence: proprietary}, ")
+    twice = text.replace("datasets: [", "datasets: [{path: 2024/train.jsonl, text: note, license: proprietary}, ")
     (said,) = check(load(recipe(tmp_path, twice.replace("path: test", "path: 2023/test"))))
     assert "2 datasets are called 'train'" in said and "2024/train.jsonl" in said
 
@@ -265,8 +265,8 @@ def test_slices_by_a_column_that_there_is_not_are_said(triage):
 
 
 def test_a_margin_is_a_number(tmp_path):
-    with pytest.raises(Problems, match="`keep.general"):
-        load(recipe(tmp_path, "keep: {general: true}\n"))
+    with pytest.raises(Problems, match="`retention.general"):
+        load(recipe(tmp_path, "retention: {general: true}\n"))
 
 
 @pytest.mark.parametrize(
@@ -290,11 +290,11 @@ def test_questions_that_no_answer_can_be_judged_to_are_said_before_training(tmp_
 
 
 def test_a_change_reaches_ones_own_entries_by_name_and_what_is_kept_stays_without_what_is_watched(triage):
-    changes = ["benchmarks.triage.metrics=[mcc]", "datasets.train.group=ward", "keep.general=0.05"]
-    triage.write_text(triage.read_text().replace("keep: {}", ""))
+    changes = ["benchmarks.triage.metrics=[mcc]", "datasets.train.group=ward", "retention.general=0.05"]
+    triage.write_text(triage.read_text().replace("retention: {}", ""))
     found = load(triage, changes=changes)
     assert found.benchmarks[0]["metrics"] == ["mcc"] and found.datasets[0]["group"] == "ward"
-    assert found.keep == {"general": 0.05}  # and no `arc_easy: watch`, whose data nobody has
+    assert found.retention == {"general": 0.05}  # and no `arc_easy: monitor`, whose data nobody has
     with pytest.raises(UserError, match=r"'--set seed=\['"):
         load(triage, changes=["seed=["])
     both = load(None, "retail", ["industry=finance"])
@@ -318,7 +318,7 @@ def test_a_column_that_is_empty_in_a_row_is_an_empty_text_and_one_that_no_row_ha
     )
     benchmark = build_one("benchmarks", {**own, "prompt": "Ward: {ward}. {text}"})
     assert [benchmark.render(question) for question in benchmark.questions()] == ["Ward: W. a", "Ward: . b"]
-    first, second = benchmark.questions()  # the cheap baseline reads what the model reads
+    first, second = benchmark.questions()  # the baseline reads what the model reads
     assert tfidf([first], [second], benchmark.prompt, ["x"], 0)[0].prompt == "Ward: . b"
     published = build_one("benchmarks", {"icd10cm_chapter": {"prompt": "{floor} {text}"}})
     with pytest.raises(UserError, match="goes by the column 'floor', which none of its questions has"):

@@ -19,14 +19,14 @@ def facts(**changes):
     return {
         "name": "run-1",
         "datasets": [
-            {"name": "one", "licence": "CC-BY-4.0", "citation": "A. Author 2020", "url": "https://x.org/a",
+            {"name": "one", "license": "CC-BY-4.0", "citation": "A. Author 2020", "url": "https://x.org/a",
              "fingerprint": "ab12", "rows": 12},
-            {"name": "mine.jsonl", "licence": "proprietary", "fingerprint": "cd34"},
+            {"name": "mine.jsonl", "license": "proprietary", "fingerprint": "cd34"},
         ],
         "read": 1200, "train": 1000, "valid": 100, "dropped": 100,
-        "licences": {"CC-BY-4.0": 900, "proprietary": 100},
+        "licenses": {"CC-BY-4.0": 900, "proprietary": 100},
         "steps": [
-            {"step": "licence", "settings": {"allow": []}, "rows": 1200, "kept": 1200, "dropped": 0,
+            {"step": "license", "settings": {"allow": []}, "rows": 1200, "kept": 1200, "dropped": 0,
              "obligations": {"name the authors": ["CC-BY-4.0"]}},
             {"step": "dedup", "settings": {"contradictions": "drop"}, "rows": 1200, "kept": 1100, "dropped": 100},
         ],
@@ -65,7 +65,7 @@ def test_the_front_block_is_yaml_whatever_the_name():
 
 def test_nothing_from_data_becomes_markup():
     datasets = [
-        {"name": HOSTILE, "licence": HOSTILE, "citation": HOSTILE, "url": "javascript:y", "fingerprint": HOSTILE}
+        {"name": HOSTILE, "license": HOSTILE, "citation": HOSTILE, "url": "javascript:y", "fingerprint": HOSTILE}
     ]
     steps = [
         {
@@ -79,7 +79,7 @@ def test_nothing_from_data_becomes_markup():
     ]
     plain = facts(datasets=facts()["datasets"][:1], steps=facts()["steps"][:1])
     hostile = facts(
-        name=HOSTILE, datasets=datasets, steps=steps, licences={HOSTILE: 1}, labels={HOSTILE: {HOSTILE: [1, 0]}},
+        name=HOSTILE, datasets=datasets, steps=steps, licenses={HOSTILE: 1}, labels={HOSTILE: {HOSTILE: [1, 0]}},
         command=HOSTILE, limits=HOSTILE, versions={"x": HOSTILE},
     )  # fmt: skip
     # What stands in a code span is shown as it is; nothing in it may end the span.
@@ -133,9 +133,9 @@ def test_many_labels_are_added_up():
     assert cells(card, "7 more") == ["7 more", "14", "7"] and card.count("| label0") == dataset_card.MOST_LABELS
 
 
-def test_a_run_without_the_licence_step_says_so():
-    assert "No step looked at the licences" in dataset_card.dataset_card(facts(steps=facts()["steps"][1:]))
-    assert "No step looked at the licences" not in dataset_card.dataset_card(facts())
+def test_a_run_without_the_license_step_says_so():
+    assert "No step looked at the licenses" in dataset_card.dataset_card(facts(steps=facts()["steps"][1:]))
+    assert "No step looked at the licenses" not in dataset_card.dataset_card(facts())
 
 
 def test_label_counts_by_task_and_side():
@@ -165,7 +165,7 @@ def test_croissant_names_every_file_with_its_hash_and_every_plain_column(tmp_pat
         file_sha256(tmp_path / name) for name in ("train.parquet", "valid.parquet")
     ]
     columns = [field["source"]["extract"]["column"] for field in found["recordSet"][0]["field"]]
-    assert {"id", "text", "label", "licence", "source"} <= set(columns) <= set(SCHEMA.names)
+    assert {"id", "text", "label", "license", "source"} <= set(columns) <= set(SCHEMA.names)
     assert not {"options", "messages", "fields"} & set(columns)
     identifiers = [part["@id"] for kind in ("distribution", "recordSet") for part in found[kind]]
     assert len(set(identifiers)) == len(identifiers) == 4

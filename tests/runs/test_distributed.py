@@ -14,23 +14,23 @@ import yaml
 RECIPE = {
     "model": "fake",
     "datasets": [
-        {"path": "labelled.csv", "text": "text", "label": "label", "licence": "proprietary"},
-        {"path": "raw.csv", "text": "text", "licence": "proprietary"},
+        {"path": "labeled.csv", "text": "text", "label": "label", "license": "proprietary"},
+        {"path": "raw.csv", "text": "text", "license": "proprietary"},
     ],
-    "steps": ["normalise", "split"],
+    "steps": ["normalize", "split"],
     "benchmarks": [{"name": "desk", "path": "test.csv", "text": "text", "label": "label", "prompt": "{text}\nDesk:"}],
-    "keep": {},
+    "retention": {},
 }
 METHODS = {
-    "sft": {"batch_tokens": 300, "checkpoint_every": 4, "lr": 0.002, "epochs": 4},
-    "dapt": {"batch_tokens": 300, "checkpoint_every": 4, "replay": 0, "look_every": 0, "block": 32, "epochs": 4},
+    "sft": {"batch_tokens": 300, "save_steps": 4, "lr": 0.002, "epochs": 4},
+    "dapt": {"batch_tokens": 300, "save_steps": 4, "replay": 0, "eval_steps": 0, "block_size": 32, "epochs": 4},
 }
 
 
 def write(folder, method):
     words = {"skin": "itch rash", "lung": "cough fever"}
     rows = [f"{words[label]} {n},{label}\n" for n in range(60) for label in words]
-    (folder / "labelled.csv").write_text("text,label\n" + "".join(rows))
+    (folder / "labeled.csv").write_text("text,label\n" + "".join(rows))
     (folder / "raw.csv").write_text("text\n" + "".join(f"the patient has an itch since day {n}\n" for n in range(60)))
     asked = [f"{words[label]} {n},{label}\n" for n in range(100, 120) for label in words]
     (folder / "test.csv").write_text("text,label\n" + "".join(asked))

@@ -13,13 +13,13 @@ from metier.engine.training import checkpoints, trainer
 from metier.errors import UserError
 from metier.evaluation.benchmark import Benchmark
 from metier.evaluation.scorers import choice, label
-from metier.evaluation.scoring import Answer
+from metier.evaluation.scoring import Prediction
 from metier.export import export
 from metier.recipes.checks import label_problems
 from metier.recipes.schema import load
 from metier.runs import run as runs
 from metier.runs.files import write_table
-from metier.runs.lock import alone
+from metier.runs.lock import run_lock
 from metier.runs.progress import Progress
 from metier.stages import curate, evaluate, report, train
 from tests.recorded import figures, go
@@ -72,10 +72,10 @@ def whole(recorded_run):
 
 POINTS = {  # where it is killed, and the stage that the run has behind it by then
     "curate, between two tables": (curate, "write_table", 2, None),
-    "train, a few steps behind a checkpoint": (trainer.Journal, "on_step_end", 6, "curated"),
+    "train, a few steps behind a checkpoint": (trainer.LoggingCallback, "on_step_end", 6, "curated"),
     "train, in the middle of writing a checkpoint": (checkpoints, "_hashes", 2, "curated"),
     "train, with the adapter written and not sealed": (train, "file_sha256", 3, "curated"),
-    "evaluate, between two batches": (choice.ChoiceAsking, "answer", 3, "trained"),
+    "evaluate, between two batches": (choice.ChoiceSession, "answer", 3, "trained"),
     "evaluate, before the answers are in place": (evaluate, "_write_answers", 2, "trained"),
     "report, before the page": (report, "write_text", 1, "evaluated"),
 }
@@ -106,7 +106,7 @@ def test_another_seed_trains_another_adapter(whole, triage, tmp_path):
 
 def test_a_finished_run_is_not_done_again(finished_run, whole, monkeypatch):
     recipe, folder = finished_run
-    for owner, name in ((trainer, "train"), (choice.ChoiceAsking, "answer")):
+    for owner, name in ((trainer, "train"), (choice.ChoiceSession, "answer")):
         monkeypatch.setattr(owner, name, die)
     go(recipe, folder)
     assert figures(folder) == whole
@@ -164,12 +164,12 @@ def test_an_answer_given_under_other_conditions_is_asked_again(change, finished,
     (recipe, folder), reused = finished_run, {}
     for who in () if finished else ("base", "tuned"):  # all answered, killed before the answers stood in their place
         place = folder / "evaluate" / who
-        seal, answers = place / "triage.done.json", place / "triage.jsonl"
-        inputs = json.loads(seal.read_text())["inputs"]
-        read = [Answer.from_json(json.loads(line)) for line in answers.read_text().splitlines()]
+        mark_done, answers = place / "triage.done.json", place / "triage.jsonl"
+        inputs = json.loads(mark_done.read_text())["inputs"]
+        read = [Prediction.from_json(json.loads(line)) for line in answers.read_text().splitlines()]
         lines = [evaluate._part_line(inputs, i, 0.1, answer) for i, answer in enumerate(read)]
         (place / "triage.part.jsonl").write_text(inputs + "\n" + "".join(lines))
-        seal.unlink()
+        mark_done.unlink()
     real = evaluate._resume
 
     def resume(part, inputs, asking):
@@ -209,7 +209,7 @@ def test_a_folder_with_other_things_is_refused(tmp_path, triage):
 
 
 def test_two_processes_do_not_work_on_one_run(tmp_path, triage):
-    with alone(tmp_path / "run"), pytest.raises(UserError, match="Another process"), alone(tmp_path / "run"):
+    with run_lock(tmp_path / "run"), pytest.raises(UserError, match="Another process"), run_lock(tmp_path / "run"):
         pass
 
 
@@ -251,7 +251,7 @@ def test_the_run_folder_holds_what_the_design_says(finished_run):
         "train/01-sft/log.jsonl",
         "train/01-sft/adapter/adapter_model.safetensors",
         "evaluate/base/triage.jsonl",
-        "evaluate/cheap/triage.jsonl",
+        "evaluate/baseline/triage.jsonl",
     ):
         assert (folder / name).is_file(), name
     assert not list(folder.rglob("*.part*")) and not list(folder.rglob("checkpoint-*"))
@@ -267,7 +267,7 @@ def test_the_verdict_has_the_promised_keys(finished_run):
         "decision",
         "reasons",
         "benchmarks",
-        "keep",
+        "retention",
         "seconds",
         "peak_memory_mb",
         "seeds",
@@ -279,15 +279,15 @@ def test_the_verdict_has_the_promised_keys(finished_run):
         "metric",
         "n",
         "majority",
-        "cheap",
+        "baseline",
         "base",
         "tuned",
         "gain",
         "p",
         "p_holm",
-        "smallest_visible",
+        "minimum_detectable_effect",
         "fixed",
-        "broke",
+        "broken",
     } <= entry.keys()
     assert entry["gain"].keys() == {"value", "low", "high"}
 
@@ -309,7 +309,7 @@ def test_the_report_needs_no_network_and_escapes_what_comes_from_data(tmp_path, 
 def test_a_killed_training_goes_on_at_its_checkpoint_and_not_from_the_start(curated_run, monkeypatch):
     run = runs.saved_run(curated_run[1], Progress())
     with monkeypatch.context() as patch:
-        die_on_call(trainer.Journal, "on_step_end", 6, patch)
+        die_on_call(trainer.LoggingCallback, "on_step_end", 6, patch)
         killed(lambda: train.train(run))
     result = train.train(run)
     assert result["resumed_at_step"] == 4
@@ -319,13 +319,13 @@ def test_a_killed_training_goes_on_at_its_checkpoint_and_not_from_the_start(cura
 def test_a_killed_evaluation_asks_only_what_is_still_open(trained_run, whole, monkeypatch):
     recipe, folder = trained_run
     with monkeypatch.context() as patch:
-        die_on_call(choice.ChoiceAsking, "answer", 3, patch)
+        die_on_call(choice.ChoiceSession, "answer", 3, patch)
         killed(lambda: go(recipe, folder))
     part = folder / "evaluate/base/triage.part.jsonl"
     lines = part.read_text().split("\n")[:-1]
     part.write_text("\n".join(lines[:-1]) + "\n" + lines[-1][:40])  # the last line torn as well
-    asked, real = [], choice.ChoiceAsking.answer
-    monkeypatch.setattr(choice.ChoiceAsking, "answer", lambda self, batch: asked.extend(batch) or real(self, batch))
+    asked, real = [], choice.ChoiceSession.answer
+    monkeypatch.setattr(choice.ChoiceSession, "answer", lambda self, batch: asked.extend(batch) or real(self, batch))
     go(recipe, folder)
     assert 24 < len(asked) < 48  # all of the tuned model's questions, and the base model's open ones
     assert figures(folder) == whole
@@ -348,7 +348,7 @@ def test_line_separators_in_a_text_do_not_tear_an_answer(triage, tmp_path):
 
 
 def test_other_held_out_rows_may_choose_another_adapter_so_it_is_trained_again(triage, tmp_path):
-    run = runs.open_run(tmp_path / "run", load(triage, changes=["methods.sft.look_every=2"]), Progress())
+    run = runs.open_run(tmp_path / "run", load(triage, changes=["methods.sft.eval_steps=2"]), Progress())
     curate.curate(run)
     train.train(run)
     held_out = run.table("curate", "valid.parquet")
@@ -400,7 +400,7 @@ def test_held_out_rows_of_an_unknown_label_have_no_right_answer_to_choose(curate
         ("{expected_cost: {costs: {miss_dermatology: 1000}}}", False, True),
     ],
 )
-def test_the_cheap_classifier_weighs_rare_labels_where_the_deciding_metric_asks_for_them(
+def test_the_baseline_classifier_weighs_rare_labels_where_the_deciding_metric_asks_for_them(
     triage, tmp_path, monkeypatch, metric, balanced, priced
 ):
     seen, real = [], evaluate.baselines.tfidf
@@ -408,13 +408,13 @@ def test_the_cheap_classifier_weighs_rare_labels_where_the_deciding_metric_asks_
     asked = triage.read_text().replace("cluster: patient", f"cluster: patient, metrics: [{metric}]")
     triage.write_text(asked)
     recipe = load(triage)
-    with alone(tmp_path / "run"):
+    with run_lock(tmp_path / "run"):
         run = runs.open_run(tmp_path / "run", recipe, Progress())
         rows = curate.curate(run) and run.table("curate", "train.parquet")
-        evaluate._cheap(run, recipe.build_benchmarks()[0], rows)
+        evaluate._baseline(run, recipe.build_benchmarks()[0], rows)
     assert [(weighs, decide is not None) for weighs, decide in seen] == [(balanced, priced)]
     if priced:  # a model may have learned the prices, so its rival knows them too
-        assert {answer.answer for answer in evaluate.read_answers(run, "cheap", "triage")} == {"dermatology"}
+        assert {answer.answer for answer in evaluate.read_answers(run, "baseline", "triage")} == {"dermatology"}
 
 
 def test_a_test_file_that_changed_since_curation_is_not_asked_by_evaluate_alone(trained_run):
@@ -441,7 +441,7 @@ def test_an_evaluation_that_was_cut_off_is_not_reported(finished_run, monkeypatc
         report.report(run)
 
 
-def test_a_misspelt_label_of_a_metric_is_said_before_training(tmp_path, triage):
+def test_a_misspelled_label_of_a_metric_is_said_before_training(tmp_path, triage):
     triage.write_text(
         triage.read_text().replace("cluster: patient", "metrics: [accuracy, {f1: {positive: [cardiolgy]}}]")
     )
@@ -451,10 +451,10 @@ def test_a_misspelt_label_of_a_metric_is_said_before_training(tmp_path, triage):
 
 
 def test_examples_of_fixed_and_broken_are_those_that_are_counted():
-    from metier.evaluation.scoring import Answer
+    from metier.evaluation.scoring import Prediction
 
     pairs = [(None, 1), (None, 0), (0.5, 0.7), (1, 0), (0, 1), (1, None), (0, 0)]
-    base, tuned = ([Answer(str(n), "", "", "x", str(n), pair[at]) for n, pair in enumerate(pairs)] for at in (0, 1))
+    base, tuned = ([Prediction(str(n), "", "", "x", str(n), pair[at]) for n, pair in enumerate(pairs)] for at in (0, 1))
     shown = {fixed: {row["gold"] for row in report._examples(base, tuned, 0, fixed)} for fixed in (True, False)}
     assert shown == {True: {"0", "4"}, False: {"3", "5"}}
 

@@ -9,14 +9,14 @@ import pytest
 
 from metier.data import pipeline
 from metier.data.representativeness import assessment
-from metier.data.step import Sifted, Surroundings
-from metier.data.steps import dedup, normalise
+from metier.data.step import StepContext, StepResult
+from metier.data.steps import dedup, normalize
 from metier.errors import UserError
 from metier.evaluation.benchmark import Benchmark
 from metier.recipes.schema import load
 from metier.runs import run as runs
 from metier.runs.files import file_sha256
-from metier.runs.lock import alone
+from metier.runs.lock import run_lock
 from metier.runs.progress import Progress
 from metier.stages.curate import curate
 from tests.data.steps.test_steps import table
@@ -25,16 +25,16 @@ from tests.tiny import write_triage
 
 def curated(recipe_file, folder, *changes):
     recipe = load(recipe_file, changes=list(changes))
-    with alone(folder):
+    with run_lock(folder):
         return curate(runs.open_run(folder, recipe, Progress()))
 
 
-STEPS = "steps=[normalise, dedup, {split: {valid: %s}}, decontaminate]"
+STEPS = "steps=[normalize, dedup, {split: {valid: %s}}, decontaminate]"
 
 
 def test_an_edited_step_is_done_again_with_those_behind_it_and_none_before(triage, tmp_path, monkeypatch):
     curated(triage, tmp_path / "run", STEPS % 0.1)
-    monkeypatch.setattr(normalise.Step, "apply", None)
+    monkeypatch.setattr(normalize.Step, "apply", None)
     monkeypatch.setattr(dedup.Step, "apply", None)
     curated(triage, tmp_path / "run", STEPS % 0.3)
     edited = [(tmp_path / f"run/curate/{side}.parquet").read_bytes() for side in ("train", "valid")]
@@ -70,22 +70,22 @@ def test_the_journal_counts_rows_bytes_and_seconds_and_samples_drops(tmp_path):
 
 
 def test_a_step_that_loses_a_row_is_our_bug_and_stops_the_run(triage, tmp_path, monkeypatch):
-    real = normalise.Step.apply
+    real = normalize.Step.apply
 
-    def forgetful(self, rows, around):
-        sifted = real(self, rows, around)
-        return Sifted(sifted.kept.slice(1), sifted.dropped, sifted.notes)
+    def forgetful(self, rows, context):
+        sifted = real(self, rows, context)
+        return StepResult(sifted.kept.slice(1), sifted.dropped, sifted.notes)
 
-    monkeypatch.setattr(normalise.Step, "apply", forgetful)
+    monkeypatch.setattr(normalize.Step, "apply", forgetful)
     with pytest.raises(RuntimeError, match="no row may be lost"):
         curated(triage, tmp_path / "run", STEPS % 0.1)
 
 
 def test_rows_in_batches_come_out_as_rows_at_once(monkeypatch):
     rows = table([{"text": f"caf\u00c3\u00a9 {n}" if n % 3 else " "} for n in range(50)])
-    whole = list(pipeline.in_batches(normalise.Step(), rows, Surroundings(0, [])))
+    whole = list(pipeline.in_batches(normalize.Step(), rows, StepContext(0, [])))
     monkeypatch.setattr(pipeline, "BATCH_ROWS", 7)
-    parts = list(pipeline.in_batches(normalise.Step(), rows, Surroundings(0, [])))
+    parts = list(pipeline.in_batches(normalize.Step(), rows, StepContext(0, [])))
     notes = {}
     for part in parts:
         notes = pipeline.joined(notes, part.notes)
@@ -147,7 +147,7 @@ def test_written_answers_are_no_labels_that_could_be_missing():
         assert assessment._labels(rows, Benchmark("own", path="t.jsonl", scorer=scorer)) == wanted
 
 
-def test_the_cards_name_sources_licences_and_hashes(triage, tmp_path):
+def test_the_cards_name_sources_licenses_and_hashes(triage, tmp_path):
     curated(triage, tmp_path / "run", STEPS % 0.1)
     card = (tmp_path / "run/curate/card.md").read_text()
     train = tmp_path / "run/curate/train.parquet"
@@ -168,7 +168,7 @@ def test_two_ray_workers_keep_the_same_rows(tmp_path):
     curated(recipe, tmp_path / "here", STEPS % 0.1)
     ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
     try:
-        with alone(tmp_path / "there"):
+        with run_lock(tmp_path / "there"):
             run = runs.open_run(tmp_path / "there", load(recipe, changes=[STEPS % 0.1]), Progress())
             with pytest.MonkeyPatch.context() as patch:
                 patch.setattr(on_ray, "BATCH_ROWS", 100)

@@ -7,7 +7,7 @@ from html import unescape
 import pyarrow as pa
 import pytest
 
-from metier.evaluation.scoring import Answer
+from metier.evaluation.scoring import Prediction
 from metier.recipes.schema import load
 from metier.runs.progress import Progress
 from metier.runs.run import Run, saved_run
@@ -20,7 +20,7 @@ from tests.tiny import remark, write_triage
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
     home = tmp_path_factory.mktemp("report")
-    go(write_triage(home), home / "run", "keep={general: 0.5}")
+    go(write_triage(home), home / "run", "retention={general: 0.5}")
     path = home / "run/evaluate/base/triage.jsonl"  # worse than the tuned model, so that a mix-up shows
     lines = [json.loads(line) for line in path.read_text().splitlines()]
     for line in lines[:20]:
@@ -60,24 +60,24 @@ def test_every_figure_stands_under_its_own_heading(finished):
     assert len(rows) == len(entry["metrics"]) == 2
     for row, metric in zip(rows, entry["metrics"], strict=True):
         assert row[0] == [metric["metric"]] and row[1] == [f"{metric['majority']:.3f}"]
-        assert row[2:5] == [shown(metric[who]) for who in ("cheap", "base", "tuned")]
+        assert row[2:5] == [shown(metric[who]) for who in ("baseline", "base", "tuned")]
         assert row[5][0] == f"{metric['gain']['value']:+.3f}"
     assert entry["base"]["value"] < entry["tuned"]["value"]
     boxes = re.findall(r"<dt>(.*?)</dt><dd>(.*?)<small>(.*?)</small>", page)
     assert [figure for _, figure, _ in boxes[:4]] == [
-        *(f"{100 * entry[who]['value']:.1f} %" for who in ("tuned", "base", "cheap")),
-        f"{entry['fixed']} / {entry['broke']}",
+        *(f"{100 * entry[who]['value']:.1f} %" for who in ("tuned", "base", "baseline")),
+        f"{entry['fixed']} / {entry['broken']}",
     ]
     kept = cells(page, "What must not be forgotten")[1]
-    (general,) = verdict["keep"]
+    (general,) = verdict["retention"]
     assert kept[1:3] == [[f"{general['base']:.3f}"], [f"{general['tuned']:.3f}"]] and kept[-1] == [general["state"]]
 
 
 def test_what_the_trade_asks_has_its_figure_and_its_note(finished):
     verdict, page = json.loads((finished / "verdict.json").read_text()), (finished / "report.html").read_text()
-    rows = [row for row in cells(page, "What your trade asks")[2:] if len(row) == 3]
-    assert len(rows) == len(verdict["asks"])
-    for row, ask in zip(rows, verdict["asks"], strict=True):
+    rows = [row for row in cells(page, "Key figures for your trade")[2:] if len(row) == 3]
+    assert len(rows) == len(verdict["insights"])
+    for row, ask in zip(rows, verdict["insights"], strict=True):
         figure = reporting.by_benchmark([ask])[ask["benchmark"]][0]["shown"]
         assert [" ".join(cell) for cell in row] == [ask["what"], figure, ask["note"]]
 
@@ -90,11 +90,11 @@ def test_the_model_card_has_base_before_tuned(finished):
 
 
 def test_the_boxes_of_a_hold_are_of_what_got_worse():
-    entry = {"unit": "share", "metric": "accuracy", "n": 10, "p_holm": 0.01, "fixed": 1, "broke": 2, "cheap": None}
+    entry = {"unit": "share", "metric": "accuracy", "n": 10, "p_holm": 0.01, "fixed": 1, "broken": 2, "baseline": None}
     entry |= {who: {"value": 0.5} for who in ("base", "tuned")}
     both = [{**entry, "name": "gained", "state": "gain"}, {**entry, "name": "lost", "state": "worse"}]
     for decision, name in (("SHIP", "gained"), ("HOLD", "lost")):
-        boxes = reporting._five({"decision": decision, "benchmarks": both, "keep": []})
+        boxes = reporting._five({"decision": decision, "benchmarks": both, "retention": []})
         assert boxes[0]["note"].endswith(name)
 
 
@@ -123,6 +123,6 @@ def test_dates_of_training_rows_are_those_of_the_benchmarks_own_task(finished, m
 
 def test_an_answer_that_nobody_could_judge_is_no_word_of_the_models():
 
-    right, none = Answer("1", "q", "", "a", "a", 1.0), Answer("1", "q", "", None, "a", None)
+    right, none = Prediction("1", "q", "", "a", "a", 1.0), Prediction("1", "q", "", None, "a", None)
     (row,) = reporting._examples([none], [right], 0, fixed=True)
     assert row == {"text": "q", "gold": "a", "base": "(could not be judged)", "tuned": "a"}

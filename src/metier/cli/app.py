@@ -66,30 +66,32 @@ def curate(
     set_: Changes = None,
     out: Out = None,
     quick: Quick = False,
-    on: Annotated[str, typer.Option("--on", help="local, or ray: row-wise steps over a Ray cluster.")] = "local",
+    executor: Annotated[
+        str, typer.Option("--executor", help="local, or ray: row-wise steps over a Ray cluster.")
+    ] = "local",
     json_: Json = False,
 ) -> None:
     """Read, clean, split; and say whether the rows represent the work."""
     from metier.data import pipeline
 
     mappers = {"local": lambda: pipeline.in_batches, "ray": _ray}
-    if on not in mappers:
-        raise UserError(f"Rows cannot be curated on {shown(on)}. Use local or ray.")
-    say(run_stages(recipe_or_run(target, industry, set_, out, quick), ["curate"], mapper=mappers[on]())[1], json_)
+    if executor not in mappers:
+        raise UserError(f"Rows cannot be curated on {shown(executor)}. Use local or ray.")
+    say(run_stages(recipe_or_run(target, industry, set_, out, quick), ["curate"], mapper=mappers[executor]())[1], json_)
 
 
 @app.command()
-def prove(
+def ablate(
     recipe: Annotated[Path, typer.Argument(help="A recipe (YAML).")],
     set_: Changes = None,
-    out: Annotated[Path, typer.Option("--out", help="The folder for all its runs.")] = Path("runs/prove"),
+    out: Annotated[Path, typer.Option("--out", help="The folder for all its runs.")] = Path("runs/ablate"),
     rows: Annotated[int, typer.Option("--rows", help="Budget of the drawn arms; 0: half the rows.")] = 0,
     tokens: Annotated[int, typer.Option("--tokens", help="Tokens of each training; 0: those of the smallest arm.")] = 0,
     seeds: Annotated[int, typer.Option("--seeds", help="Trainings of each arm; at least 3.")] = 3,
     json_: Json = False,
 ) -> None:
     """Does curation help? Arms of the same tokens, raw to fully curated, by the paired test."""
-    from metier.experiments.ablate import prove as run_arms
+    from metier.experiments.ablate import ablate as run_arms
 
     found = run_arms(checked(load_recipe(recipe, None, set_, False)), out, rows, tokens, seeds)
     tell(found, "\n".join(found["sentences"]), json_)
@@ -148,7 +150,7 @@ def new(
 def list_(
     kind: Annotated[
         str | None,
-        typer.Argument(help="industries, datasets, formats, shapes, steps, methods, benchmarks, scorers, metrics"),
+        typer.Argument(help="industries, datasets, formats, converters, steps, methods, benchmarks, scorers, metrics"),
     ] = None,
     json_: Json = False,
 ) -> None:
@@ -204,10 +206,10 @@ def export(
     say(found, json_)
 
 
-@app.command("check-lm-eval")
-def check_lm_eval(folder: Folder, out: Folder, json_: Json = False) -> None:
+@app.command("verify-lm-eval")
+def verify_lm_eval(folder: Folder, out: Folder, json_: Json = False) -> None:
     """Hold what lm-evaluation-harness found on the exported tasks against our own answers."""
-    from metier.export.verify_lm_eval import check_lm_eval as join
+    from metier.export.verify_lm_eval import verify_lm_eval as join
     from metier.runs.progress import Progress
     from metier.runs.run import saved_run
 
@@ -259,13 +261,13 @@ def _ray() -> Any:
 
 
 def _kind(kind: str) -> str:
-    from metier.errors import nearest
     from metier.recipes import plugins
+    from metier.recipes.renamed import hint
 
     for known in plugins.KINDS:
         if kind in (known, plugins.singular(known)):
             return known
-    raise UserError(f"There is no kind {shown(kind)}.{nearest(kind, plugins.KINDS)}")
+    raise UserError(f"There is no kind {shown(kind)}.{hint('kind', kind, plugins.KINDS)}")
 
 
 def _first_line(text: str) -> str:

@@ -87,9 +87,9 @@ def _of_a_text(error: BaseException) -> str | None:
     """Half of a character (a lone surrogate), which JSON can write as `\\ud800` and no file can hold."""
     for one, _ in _chain(error):
         if isinstance(one, UnicodeEncodeError) and one.reason == "surrogates not allowed":
-            around = one.object[max(0, one.start - 20) : one.end + 20]
+            context = one.object[max(0, one.start - 20) : one.end + 20]
             return (
-                f"A text holds half of a character, a lone surrogate, which no file can hold: {shown(around)}. Fix it."
+                f"A text holds half of a character, a lone surrogate, which no file can hold: {shown(context)}. Fix it."
             )
     return None
 

@@ -53,7 +53,7 @@ def check_text(found: dict[str, Any]) -> str:
     """What `metier check` found, for people."""
     lines = [f"The recipe is good. {found['train']:,} rows to train on, {found['questions']:,} questions to ask."]
     lines += [f"  {name} reads {count:,} rows in all." for name, count in found["rows_read"].items()]
-    lines += [f"  {name}: {_visible(**visible)}" for name, visible in found["smallest_visible"].items()]
+    lines += [f"  {name}: {_visible(**visible)}" for name, visible in found["minimum_detectable_effect"].items()]
     lines += [
         f"  {name}: {count:,} questions are longer than the model's context and will lose their beginning"
         for name, count in found["truncated"].items()

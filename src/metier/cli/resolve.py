@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from metier.errors import Problems, UserError
-from metier.runs.lock import BUSY, alone
+from metier.runs.lock import BUSY, run_lock
 
 
 def load_recipe(path: Path | None, industry: str | None, changes: list[str] | None, quick: bool) -> Any:
@@ -67,7 +67,7 @@ def run_stages(target: tuple[Path, Any], names: list[str], **settings: Any) -> t
     saved = recipe is None
     recipe = checked(recipe or runs.load_saved(folder))
     result: Any = None
-    with alone(folder):
+    with run_lock(folder):
         run_ = runs.saved_run(folder, Progress()) if saved else runs.open_run(folder, recipe, Progress())
         if (of := run_.locked().get("averaged")) and set(names) & {"curate", "train"}:
             raise UserError(

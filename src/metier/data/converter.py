@@ -3,13 +3,13 @@
 from typing import Any, Protocol
 
 
-class Wrong(ValueError):
+class ConversionError(ValueError):
     """A row that does not have the shape; the text says what is missing."""
 
 
-class Shape(Protocol):
+class Converter(Protocol):
     """A dataclass with this shape."""
 
     def columns(self, row: dict[str, Any]) -> dict[str, Any]:
-        """`text`, and `label`, `messages`, `chosen`, `rejected` where the shape has them. Raises `Wrong`."""
+        """`text`, and `label`, `messages`, `chosen`, `rejected` where the shape has them. Raises `ConversionError`."""
         ...

@@ -37,19 +37,19 @@ class DatasetLike(Protocol):
     @property
     def place(self) -> str: ...
     @property
-    def licence(self) -> str: ...
+    def license(self) -> str: ...
     @property
     def citation(self) -> str: ...
     @property
     def url(self) -> str: ...
     @property
-    def labelled(self) -> bool: ...
+    def labeled(self) -> bool: ...
     @property
     def pairs(self) -> bool: ...
     @property
     def task(self) -> str | None: ...
     @property
-    def set_aside(self) -> list[dict[str, str]]: ...
+    def rejected_rows(self) -> list[dict[str, str]]: ...
 
     def rows(self) -> pa.Table: ...
     def batches(self) -> Iterator[pa.Table]: ...
@@ -64,12 +64,12 @@ class BaseDataset:
 
     name: str
     """The name of its file."""
-    licence: str = ""
+    license: str = ""
     """SPDX identifier, or the terms in words."""
     citation: str = ""
     url: str = ""
     """Where it is published."""
-    labelled: bool = True
+    labeled: bool = True
     """Whether its rows are questions with an answer; raw text is not."""
     pairs: bool = False
     """Whether its rows are prompts with a chosen and a rejected answer."""
@@ -82,8 +82,8 @@ class BaseDataset:
         return self.name
 
     @property
-    def set_aside(self) -> list[dict[str, str]]:
-        """No row is set aside: one that cannot be read stops the reading."""
+    def rejected_rows(self) -> list[dict[str, str]]:
+        """No row is rejected: one that cannot be read stops the reading."""
         return []
 
     def rows(self) -> pa.Table:
@@ -114,10 +114,10 @@ class PackagedDataset(BaseDataset):
     file: str = ""
     """Its file in `metier/data/`."""
     to_row: Callable[[int, Record], Row] = field(default=lambda number, record: record, metadata=NO_SETTING)
-    """Number of the line and their row -> ours, without source, licence and origin."""
+    """Number of the line and their row -> ours, without source, license and origin."""
 
     def rows(self) -> pa.Table:
-        shared = {"source": self.name, "licence": self.licence}
+        shared = {"source": self.name, "license": self.license}
         return rows_to_table(
             {**shared, "origin": f"{self.file}:{number}", **self.to_row(number, json.loads(line))}
             for number, line in enumerate(self._text().splitlines(), start=1)
@@ -161,7 +161,7 @@ class Dataset(BaseDataset):
     """The mirror's column -> the hub's, where they differ."""
 
     def row(self, record: Record) -> Row | None:
-        """One row of theirs as one of ours, without source, origin and split; None leaves it out. Its `licence` is the
+        """One row of theirs as one of ours, without source, origin and split; None leaves it out. Its `license` is the
         dataset's where it names none of its own."""
         row = self._by_columns(record)
         return self.to_row(record, row) if self.to_row else row
@@ -199,7 +199,7 @@ class Dataset(BaseDataset):
                     "look for the version that is published."
                 ) from error
             if row is not None:
-                shared = {"source": self.name, "licence": self.licence, "origin": origin, "split": split}
+                shared = {"source": self.name, "license": self.license, "origin": origin, "split": split}
                 row["id"] = row.get("id") or origin
                 if row.get("text") is None:
                     raise UserError(f"{origin}: the row has no '{self.columns.get('text', 'text')}'. Mend the dataset.")
@@ -210,7 +210,7 @@ class Dataset(BaseDataset):
     def fingerprint(self) -> str:
         """Of each file that is read; of the hub, what `datasets` makes of the commit that `revision` stood for."""
         if paths := self._read_files():
-            return " ".join(FileSource(str(path), licence=self.licence).fingerprint() for path in paths)
+            return " ".join(FileSource(str(path), license=self.license).fingerprint() for path in paths)
         parts = (f"{name}={part._fingerprint}" for name, part in self._loaded.items())
         return " ".join([f"{self.hub}@{self.revision} {self.hub_config}", *parts])
 
@@ -267,7 +267,7 @@ class Dataset(BaseDataset):
         """(our split, where it stands, their row)."""
         paths = self._files()
         for split, path in paths:
-            for origin, record in FileSource(str(path), licence=self.licence).lines():
+            for origin, record in FileSource(str(path), license=self.license).lines():
                 yield split, origin, record
         if not paths:
             yield from self._from_hub()

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any, cast
 
-from metier.data.format import Broken
+from metier.data.format import RejectedRow
 
 MB = 1 << 20
 MOST_MB = 65_536
@@ -14,15 +14,15 @@ DEEPEST = 200
 """Lists and objects within each other in a row. The JSON parser takes one frame of Python's 1,000 for each, and what
 walks through the row later up to two: a row could pass the parser and still be too deep for what follows."""
 HOLDS = (dict, list, tuple)
-TOO_DEEP = Broken(f"nests lists and objects more than {DEEPEST} deep. Flatten it, or remove it.")
+TOO_DEEP = RejectedRow(f"nests lists and objects more than {DEEPEST} deep. Flatten it, or remove it.")
 
 
 def opened(file: Path) -> IO[bytes]:
     return cast(IO[bytes], gzip.open(file, "rb")) if file.suffix.lower() == ".gz" else open(file, "rb")
 
 
-def lines(stream: IO[bytes], most_mb: int) -> Iterator[tuple[int, bytes | Broken]]:
-    """(line number, line with its end). A line over the limit is `Broken`, and its rest is skipped unseen."""
+def lines(stream: IO[bytes], most_mb: int) -> Iterator[tuple[int, bytes | RejectedRow]]:
+    """(line number, line with its end). A line over the limit is `RejectedRow`, and its rest is skipped unseen."""
     number, most = 0, most_mb * MB
     while line := stream.readline(most + 1):
         number += 1
@@ -31,30 +31,30 @@ def lines(stream: IO[bytes], most_mb: int) -> Iterator[tuple[int, bytes | Broken
             continue
         while (rest := stream.readline(MB)) and not rest.endswith(b"\n"):
             pass
-        yield number, Broken(f"is longer than {most_mb} MB. Split the line, or raise `most_mb`.", beginning(line))
+        yield number, RejectedRow(f"is longer than {most_mb} MB. Split the line, or raise `most_mb`.", beginning(line))
 
 
-def decoded(raw: bytes) -> str | Broken:
+def decoded(raw: bytes) -> str | RejectedRow:
     """The text of a line or a file; nothing is guessed where it is no UTF-8."""
     try:
         text = raw.decode("utf-8").removeprefix("\ufeff")
     except UnicodeDecodeError as error:
-        return Broken(f"is not UTF-8 (byte {error.start}). Convert the file to UTF-8.", beginning(raw))
+        return RejectedRow(f"is not UTF-8 (byte {error.start}). Convert the file to UTF-8.", beginning(raw))
     # UTF-16 without its mark is valid UTF-8 with a NUL beside each letter.
     if "\0" in text:
-        return Broken("holds NUL bytes, so it is no UTF-8 text. Convert the file to UTF-8.", beginning(raw))
+        return RejectedRow("holds NUL bytes, so it is no UTF-8 text. Convert the file to UTF-8.", beginning(raw))
     return text
 
 
-def whole(file: Path, most_mb: int) -> bytes | Broken:
+def whole(file: Path, most_mb: int) -> bytes | RejectedRow:
     size = file.stat().st_size
     if size > most_mb * MB:
-        return Broken(f"is larger than {most_mb} MB ({size / MB:,.0f} MB). Split the file, or raise `most_mb`.")
+        return RejectedRow(f"is larger than {most_mb} MB ({size / MB:,.0f} MB). Split the file, or raise `most_mb`.")
     return file.read_bytes()
 
 
 def beginning(raw: bytes | str) -> str:
-    """What `Broken` shows of a piece."""
+    """What `RejectedRow` shows of a piece."""
     return raw[:200] if isinstance(raw, str) else raw[:200].decode("utf-8", "replace")
 
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, NoReturn
 import xxhash
 
 from metier.data.decoding import TOO_DEEP, too_deep, without_halves
-from metier.data.format import Broken, Pieces
+from metier.data.format import Pieces, RejectedRow
 from metier.errors import UserError, shown
 from metier.recipes import plugins
 
@@ -83,20 +83,20 @@ def _stop(error: OSError) -> NoReturn:
 
 
 def pieces(path: str, use: Any = None) -> Pieces:
-    """(file:place, row or `Broken`) of all files. `use`: the format and its settings; None: by suffix.
+    """(file:place, row or `RejectedRow`) of all files. `use`: the format and its settings; None: by suffix.
 
     Raises `UserError` where a file cannot be read to its end: what is missing behind a tear, nobody knows.
     """
     chosen = plugins.build("formats", *plugins.named(use)) if use is not None else None
     suffixes = {} if chosen else _by_suffix(tuple(plugins.names("formats")))
     for name, file, wrong in found(path):
-        how = Broken(wrong) if wrong else chosen or _format(file, suffixes)
-        if isinstance(how, Broken):
+        how = RejectedRow(wrong) if wrong else chosen or _format(file, suffixes)
+        if isinstance(how, RejectedRow):
             yield name, how
             continue
         try:
             for place, piece in how.read(file):
-                deep = not isinstance(piece, Broken) and too_deep(piece)
+                deep = not isinstance(piece, RejectedRow) and too_deep(piece)
                 yield f"{name}:{place}" if place else name, TOO_DEEP if deep else piece
         except (OSError, EOFError, zlib.error) as error:
             raise UserError(f"{file} cannot be read: {error}. Mend the file or its permissions.") from error
@@ -128,12 +128,14 @@ def _by_suffix(formats: tuple[str, ...]) -> dict[str, list[str]]:
     return names
 
 
-def _format(file: Path, suffixes: dict[str, list[str]]) -> Any | Broken:
+def _format(file: Path, suffixes: dict[str, list[str]]) -> Any | RejectedRow:
     fitting = [suffix for suffix in suffixes if file.name.lower().endswith(suffix)]
     if not fitting:
         known = ", ".join(sorted(suffixes))
-        return Broken(f"ends in nothing that a format reads ({known}). Name one with `format`, or take the file away.")
+        return RejectedRow(
+            f"ends in nothing that a format reads ({known}). Name one with `format`, or take the file away."
+        )
     names = suffixes[max(fitting, key=len)]
     if len(names) > 1:
-        return Broken(f"can be read as {' and as '.join(names)}. Name one of them with `format`.")
+        return RejectedRow(f"can be read as {' and as '.join(names)}. Name one of them with `format`.")
     return plugins.build("formats", names[0], {})

@@ -1,4 +1,4 @@
-"""File formats: one file each, a path in, rows as plain dictionaries out. What cannot be read comes out as `Broken`."""
+"""File formats: one file each, a path in, rows as plain dictionaries out. What cannot be read is a `RejectedRow`."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,8 +7,8 @@ from typing import Any, ClassVar, Protocol
 
 
 @dataclass(frozen=True)
-class Broken:
-    """A piece of a file that gives no row. It is set aside with its place, never dropped in silence."""
+class RejectedRow:
+    """A piece of a file that gives no row. It is rejected with its place, never dropped in silence."""
 
     reason: str
     """What is wrong and what to do, going on behind the place ("is not UTF-8 (byte 3). Convert it.")."""
@@ -18,7 +18,7 @@ class Broken:
     """Nothing is wrong with it: the format does not read this kind. It is told, and is no broken row."""
 
 
-Pieces = Iterator[tuple[str, "dict[str, Any] | Broken"]]
+Pieces = Iterator[tuple[str, "dict[str, Any] | RejectedRow"]]
 """(place in the file, row): the line number, `page 3`, `Patient/17`. Places are unique within a file."""
 
 

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from metier.data.records import SCHEMA
-from metier.data.step import Sifted, Surroundings
+from metier.data.step import StepContext, StepResult
 from metier.recipes.plugins import own_code
 from metier.runs.files import fingerprint, write
 from metier.runs.run import Run
@@ -26,13 +26,13 @@ LISTED = 200
 """Entries of a list in the notes, when the batches' lists are put together."""
 DROPPED = SCHEMA.append(pa.field("reason", pa.string()))
 
-Mapper = Callable[[Any, pa.Table, Surroundings], Iterator[Sifted]]
+Mapper = Callable[[Any, pa.Table, StepContext], Iterator[StepResult]]
 """How a row-wise step is taken over all rows: `in_batches` here, or over a cluster (`metier.data.ray`)."""
 
 
-def in_batches(step: Any, rows: pa.Table, around: Surroundings) -> Iterator[Sifted]:
+def in_batches(step: Any, rows: pa.Table, context: StepContext) -> Iterator[StepResult]:
     for begin in range(0, max(len(rows), 1), BATCH_ROWS):
-        yield step.apply(rows.slice(begin, BATCH_ROWS), around)
+        yield step.apply(rows.slice(begin, BATCH_ROWS), context)
 
 
 def store(path: Path, batches: Iterable[pa.Table], schema: pa.Schema) -> int:
@@ -56,21 +56,21 @@ def stored(path: Path) -> pa.Table:
     return pa.ipc.open_file(pa.memory_map(str(path))).read_all()
 
 
-def sift_through(
-    run: Run, rows: pa.Table, steps: list[tuple[str, Any]], around: Surroundings, made_from: str, mapper: Mapper
+def run_steps(
+    run: Run, rows: pa.Table, steps: list[tuple[str, Any]], context: StepContext, made_from: str, mapper: Mapper
 ) -> tuple[pa.Table, pa.Table, list[dict[str, Any]]]:
     """(kept rows, dropped rows with `reason` and `step`, one journal entry a step)."""
     journal, drops = [], []
     for number, (name, step) in enumerate(steps, start=1):
-        asked = around.benchmarks_print if getattr(step, "reads_benchmarks", False) else ""
-        made_from = fingerprint(VERSION, made_from, step_print(name, step), around.seed, asked)
+        asked = context.benchmarks_print if getattr(step, "uses_benchmarks", False) else ""
+        made_from = fingerprint(VERSION, made_from, step_print(name, step), context.seed, asked)
         stage = f"curate/steps/{number:02}-{name}"
         files = [f"{stage}.{side}.arrow" for side in ("kept", "dropped")]
         entry = run.done(stage, made_from)
         before = "" if entry is None else ", as before"
         if entry is None:
-            entry = _take(run, name, step, rows, around, mapper, *files)
-            run.seal(stage, made_from, entry, *files)
+            entry = _take(run, name, step, rows, context, mapper, *files)
+            run.mark_done(stage, made_from, entry, *files)
         rows, dropped = (stored(run.folder / file) for file in files)
         drops.append(dropped.append_column("step", pa.array([name] * len(dropped), pa.string())))
         journal.append({key: value for key, value in entry.items() if key != "peak_memory_mb"})
@@ -89,12 +89,12 @@ def step_print(name: str, step: Any) -> str:
 
 
 def _take(
-    run: Run, name: str, step: Any, rows: pa.Table, around: Surroundings, mapper: Mapper, kept: str, dropped: str
+    run: Run, name: str, step: Any, rows: pa.Table, context: StepContext, mapper: Mapper, kept: str, dropped: str
 ) -> dict[str, Any]:
     """One step over all rows, into its two files; returns its journal entry."""
     started = time.monotonic()
     rowwise = getattr(step, "rowwise", False)
-    parts = mapper(step, rows, around) if rowwise else iter([step.apply(rows, around)])
+    parts = mapper(step, rows, context) if rowwise else iter([step.apply(rows, context)])
     notes: dict[str, Any] = {}
     gone: list[pa.Table] = []
     read = 0
@@ -120,7 +120,7 @@ def _take(
     return entry | {
         "seconds": round(time.monotonic() - started, 2),
         **notes,
-        "sampled_drops": _sample(away, around.seed),
+        "sampled_drops": _sample(away, context.seed),
     }
 
 

@@ -1,4 +1,4 @@
-"""Files of a team's own -> rows. What gives no row is set aside with file and place; nothing is dropped or guessed."""
+"""Files of a team's own -> rows. What gives no row is rejected with file and place; nothing is dropped or guessed."""
 
 import json
 from collections.abc import Iterator
@@ -10,10 +10,10 @@ from typing import Any, ClassVar
 
 import pyarrow as pa
 
-from metier.data.converter import Wrong
+from metier.data.converter import ConversionError
 from metier.data.decoding import half_pair, without_halves
 from metier.data.files import fingerprint, pieces
-from metier.data.format import Broken
+from metier.data.format import RejectedRow
 from metier.data.records import rows_to_table
 from metier.errors import Problems, UserError, nearest
 from metier.recipes import plugins
@@ -38,7 +38,7 @@ class FileSource:
     """The column that holds the text."""
     label: str | None = None
     """The column that holds the label, if there is one."""
-    licence: str = ""
+    license: str = ""
     """SPDX identifier or `proprietary`: under what terms you hold this text."""
     group: str | None = None
     """The column of what must stay on one side of a split: patient, contract, customer."""
@@ -52,16 +52,16 @@ class FileSource:
     """The benchmark whose prompt asks these rows; needed where several benchmarks could."""
     format: Any = None
     """How every file is read: a name, or {name: {setting: value}}; left out: by its suffix."""
-    shape: str | None = None
+    converter: str | None = None
     """What tool wrote the rows (alpaca, messages, sharegpt ...); it gives text, label and turns in place of columns."""
     id: str | None = None
     """The column with the row's own id; left out: file and line."""
-    most_broken: float = 0.01
-    """Share of rows that may be set aside before reading stops."""
+    max_error_rate: float = 0.01
+    """Share of rows that may be rejected before reading stops."""
 
     citation: ClassVar[str] = ""
     url: ClassVar[str] = ""
-    set_aside: list[dict[str, str]] = field(default_factory=list, init=False, repr=False, compare=False)
+    rejected_rows: list[dict[str, str]] = field(default_factory=list, init=False, repr=False, compare=False)
     """What gave no row when the rows were last read: origin, reason, raw."""
 
     @property
@@ -74,21 +74,21 @@ class FileSource:
         return self.path
 
     @property
-    def labelled(self) -> bool:
-        return self.label is not None or (self.shape is not None and "label" in self._first()[1])
+    def labeled(self) -> bool:
+        return self.label is not None or (self.converter is not None and "label" in self._first()[1])
 
     @property
     def pairs(self) -> bool:
-        return self.shape is not None and "chosen" in self._first()[1]
+        return self.converter is not None and "chosen" in self._first()[1]
 
     def problems(self) -> list[str]:
         """What can be said without reading everything: missing files, and columns that the first row lacks."""
-        if not self.licence:
-            return [f"The dataset {self.path} has no licence. Add `licence: proprietary` or an SPDX identifier."]
-        if not 0 <= self.most_broken <= 1:
-            return [f"`most_broken` is a share between 0 and 1, not {self.most_broken}."]
-        if self.shape and (self.label or self.text != "text"):
-            return ["A `shape` says where text and label stand. Leave `text` and `label` out, or the shape."]
+        if not self.license:
+            return [f"The dataset {self.path} has no license. Add `license: proprietary` or an SPDX identifier."]
+        if not 0 <= self.max_error_rate <= 1:
+            return [f"`max_error_rate` is a share between 0 and 1, not {self.max_error_rate}."]
+        if self.converter and (self.label or self.text != "text"):
+            return ["A `converter` says where text and label stand. Leave `text` and `label` out, or the shape."]
         try:
             origin, row = self._first()
         except Problems as error:
@@ -104,7 +104,7 @@ class FileSource:
     def prompt_columns(self) -> set[str]:
         """What a prompt may name, by the first row; not the label, which would give the answer away, nor the group."""
         _, row = self._first()
-        return {"text"} | (row.keys() - set(self._mapped()) - set(OURS if self.shape else ()))
+        return {"text"} | (row.keys() - set(self._mapped()) - set(OURS if self.converter else ()))
 
     def _mapped(self) -> list[str | None]:
         return [self.text, self.label, self.group, self.time, self.split, self.options, self.id]
@@ -113,8 +113,8 @@ class FileSource:
         """The first row that is not broken."""
         broken: list[str] = []
         for origin, piece in islice(self.pieces(), LOOKED_AT):
-            row = self._shaped(piece)
-            if not isinstance(row, Broken):
+            row = self._converted(piece)
+            if not isinstance(row, RejectedRow):
                 return origin, row
             broken.append(f"{origin} {row.reason}")
         raise UserError(broken[0] if broken else f"{self.path} is empty. Give a file with at least one row.")
@@ -125,15 +125,15 @@ class FileSource:
 
     def batches(self) -> Iterator[pa.Table]:
         """All rows, some thousand at a time. Raises `Problems`, up to ten, where too many are broken."""
-        self.set_aside = []
+        self.rejected_rows = []
         places: dict[str, str] = {}
         gathered: list[dict[str, Any]] = []
         faults: list[str] = []
         read = characters = 0
         for origin, piece in self.pieces():
             row = self._row(origin, piece, places)
-            if isinstance(row, Broken):
-                self.set_aside.append(
+            if isinstance(row, RejectedRow):
+                self.rejected_rows.append(
                     {"origin": origin, "reason": without_halves(row.reason), "raw": without_halves(row.raw)}
                 )
                 faults += [] if row.by_design else [f"{origin} {without_halves(row.reason)}"]
@@ -148,7 +148,7 @@ class FileSource:
             yield rows_to_table(gathered)
 
     def _stop_if_broken(self, read: int, faults: list[str]) -> None:
-        if len(faults) > self.most_broken * (read + len(faults)):
+        if len(faults) > self.max_error_rate * (read + len(faults)):
             more = len(faults) - MOST_SHOWN
             raise Problems(faults[:MOST_SHOWN] + ([f"and {more:,} more of this kind."] if more > 0 else []))
         if not read:
@@ -157,48 +157,50 @@ class FileSource:
     def fingerprint(self) -> str:
         return fingerprint(self.path)
 
-    def pieces(self) -> Iterator[tuple[str, dict[str, Any] | Broken]]:
+    def pieces(self) -> Iterator[tuple[str, dict[str, Any] | RejectedRow]]:
         """(file:place, row as the file has it)."""
         return pieces(self.path, self.format)
 
     def lines(self) -> Iterator[tuple[str, dict[str, Any]]]:
         """(file:place, row as the file has it). Raises `UserError` at the first that is broken."""
         for origin, piece in self.pieces():
-            if isinstance(piece, Broken):
+            if isinstance(piece, RejectedRow):
                 raise UserError(f"{origin} {piece.reason}")
             yield origin, piece
 
-    def _row(self, origin: str, piece: dict[str, Any] | Broken, places: dict[str, str]) -> dict[str, Any] | Broken:
+    def _row(
+        self, origin: str, piece: dict[str, Any] | RejectedRow, places: dict[str, str]
+    ) -> dict[str, Any] | RejectedRow:
         """The row in our columns. `places`: id -> where it was first seen."""
-        row = self._shaped(piece)
-        if isinstance(row, Broken):
+        row = self._converted(piece)
+        if isinstance(row, RejectedRow):
             return row
         if wrong := self._wrong(row):
-            return Broken(wrong, _raw(row))
+            return RejectedRow(wrong, _raw(row))
         ours = self._to_row(origin, row)
         if self.id and (first := places.setdefault(ours["id"], origin)) != origin:
-            return Broken(f"has the id '{ours['id']}', which {first} has already. Give each its own.", _raw(row))
+            return RejectedRow(f"has the id '{ours['id']}', which {first} has already. Give each its own.", _raw(row))
         return ours
 
     @cached_property
-    def _shape(self) -> Any:
-        return plugins.build("shapes", str(self.shape), {})
+    def _converter(self) -> Any:
+        return plugins.build("converters", str(self.converter), {})
 
-    def _shaped(self, piece: dict[str, Any] | Broken) -> dict[str, Any] | Broken:
-        if isinstance(piece, Broken) or not self.shape:
+    def _converted(self, piece: dict[str, Any] | RejectedRow) -> dict[str, Any] | RejectedRow:
+        if isinstance(piece, RejectedRow) or not self.converter:
             return piece
         try:
-            shaped = self._shape.columns(piece)
-        except Wrong as wrong:
-            return Broken(str(wrong), _raw(piece))
+            converted = self._converter.columns(piece)
+        except ConversionError as wrong:
+            return RejectedRow(str(wrong), _raw(piece))
         # A column that the shape made text or label of would give the answer away, so it is no further column.
-        known = [*shaped.values()]
+        known = [*converted.values()]
         further = {
             key: value
             for key, value in piece.items()
             if key in self._mapped()[2:] or not (key in OURS or isinstance(value, list | dict) or value in known)
         }
-        return {**further, **shaped}
+        return {**further, **converted}
 
     def _wrong(self, row: dict[str, Any]) -> str | None:
         text = row.get(self.text)
@@ -230,11 +232,11 @@ class FileSource:
             value = row.get(name) if name else None
             return None if _absent(value) else str(value)
 
-        named = {*self._mapped(), *(OURS if self.shape else ())}
+        named = {*self._mapped(), *(OURS if self.converter else ())}
         further = {key: str(row[key]) for key in row if key not in named and (row[key] == "" or not _absent(row[key]))}
-        shaped = {key: row.get(key) for key in OURS[1:]} if self.shape else {"label": column(self.label)}
+        converted = {key: row.get(key) for key in OURS[1:]} if self.converter else {"label": column(self.label)}
         return {
-            **shaped,
+            **converted,
             "id": column(self.id) or origin,
             "text": row[self.text],
             "group": column(self.group),
@@ -243,7 +245,7 @@ class FileSource:
             "options": [str(option) for option in row[self.options]] if self.options else None,
             "fields": list(further.items()),
             "source": self.name,
-            "licence": self.licence,
+            "license": self.license,
             "origin": origin,
         }
 

@@ -20,7 +20,7 @@ SCHEMA = pa.schema(
         ("rejected", pa.string()),
         ("fields", pa.map_(pa.string(), pa.string())),  # further columns that a prompt names
         pa.field("source", pa.string(), nullable=False),
-        pa.field("licence", pa.string(), nullable=False),
+        pa.field("license", pa.string(), nullable=False),
         ("group", pa.string()),  # patient, contract, customer: what must not be on both sides of a split
         ("time", pa.string()),
         pa.field("origin", pa.string(), nullable=False),  # file:line, or the code in a package
@@ -74,8 +74,8 @@ def documents(table: pa.Table) -> list[Document]:
     return [Document(row["id"], row["text"]) for row in table.select(["id", "text"]).to_pylist()]
 
 
-def questions(table: pa.Table, unlabelled: bool = False) -> list[Question]:
-    """The rows that have an answer, as questions: their label, or the chosen one of a pair. With `unlabelled` all rows,
+def questions(table: pa.Table, unlabeled: bool = False) -> list[Question]:
+    """The rows that have an answer, as questions: their label, or the chosen one of a pair. With `unlabeled` all rows,
     those without an answer with an empty one."""
     columns = ["id", "text", "label", "options", "group", "fields", "chosen", "rejected"]
     return [
@@ -88,7 +88,7 @@ def questions(table: pa.Table, unlabelled: bool = False) -> list[Question]:
             dict(row["fields"] or ()),
         )
         for row in table.select(columns).to_pylist()
-        if unlabelled or row["label"] is not None or _pair(row)
+        if unlabeled or row["label"] is not None or _pair(row)
     ]
 
 

@@ -3,7 +3,7 @@
 A step is a dataclass `Step` whose fields are its settings, with `apply(rows, around) -> Sifted` and, where settings can
 be wrong, `problems() -> list[str]`. Class attributes say how it may be run: `rowwise = True` where each row is judged
 by itself, so that rows may come in batches of any size; `version`, to be raised when the same rows would come out
-differently; `reads_benchmarks = True` where the outcome hangs on the recipe's test questions.
+differently; `uses_benchmarks = True` where the outcome depends on the recipe's test questions.
 """
 
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ from metier.data import arrow_store
 
 
 @dataclass
-class Sifted:
+class StepResult:
     """What a step kept and what it dropped; `dropped` has the further column `reason`."""
 
     kept: pa.Table
@@ -24,7 +24,7 @@ class Sifted:
 
 
 @dataclass
-class Surroundings:
+class StepContext:
     """What a step may need besides the rows."""
 
     seed: int
@@ -35,14 +35,14 @@ class Surroundings:
     """What a step makes once and uses for every batch of rows."""
 
 
-def sift(rows: pa.Table, reasons: list[str | None], **notes: Any) -> Sifted:
+def filter_rows(rows: pa.Table, reasons: list[str | None], **notes: Any) -> StepResult:
     """Keep the rows whose reason is None. One reason a row, in order."""
     if all(reason is None for reason in reasons):
         empty = rows.slice(0, 0).append_column("reason", pa.array([], pa.string()))
-        return Sifted(rows, empty, notes)
+        return StepResult(rows, empty, notes)
     keep = pa.array([reason is None for reason in reasons], pa.bool_())
     drop = pa.array([reason is not None for reason in reasons], pa.bool_())
     why = pa.array([reason for reason in reasons if reason is not None], pa.string())
-    return Sifted(
+    return StepResult(
         arrow_store.filtered(rows, keep), arrow_store.filtered(rows, drop).append_column("reason", why), notes
     )

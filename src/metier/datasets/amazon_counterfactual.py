@@ -5,7 +5,7 @@ from metier.datasets import Benchmark, Dataset, tfidf
 DATASET = Dataset(
     "amazon_counterfactual",
     folder="retail/amazon_counterfactual",
-    licence="CC-BY-SA-4.0",
+    license="CC-BY-SA-4.0",
     citation="O'Neill et al. 2021, I Wish I Would Have Loved This One, But I Didn't, EMNLP",
     url="https://github.com/amazon-science/amazon-multilingual-counterfactual-dataset",
     columns={"id": "id", "text": "sentence", "label": "label"},

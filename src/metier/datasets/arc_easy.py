@@ -11,7 +11,7 @@ def to_row(record: Record, row: Row) -> Row:
 DATASET = Dataset(
     "arc_easy",
     folder="general/arc_easy",
-    licence="CC-BY-SA-4.0",
+    license="CC-BY-SA-4.0",
     citation="Clark et al. 2018, Think you have Solved Question Answering? Try ARC",
     url="https://allenai.org/data/arc",
     columns={"id": "id", "text": "question"},

@@ -5,7 +5,7 @@ from metier.datasets import Benchmark, Dataset, Reference, tfidf
 DATASET = Dataset(
     "banking77",
     folder="finance/banking77",
-    licence="CC-BY-4.0",
+    license="CC-BY-4.0",
     citation="Casanueva et al. 2020, Efficient Intent Detection with Dual Sentence Encoders, NLP4ConvAI",
     url="https://github.com/PolyAI-LDN/task-specific-datasets",
     hub="PolyAI/banking77",

@@ -12,7 +12,7 @@ def to_row(record: Record, row: Row) -> Row | None:
 DATASET = Dataset(
     "contract_nli",
     folder="legal/contract_nli",
-    licence="CC-BY-4.0",
+    license="CC-BY-4.0",
     citation="Koreeda and Manning 2021, ContractNLI, Findings of EMNLP",
     url="https://stanfordnlp.github.io/contract-nli/",
     columns={"id": "id", "text": "hypothesis", "label": "label", "group": "doc_id"},

@@ -5,7 +5,7 @@ from metier.datasets import Benchmark, Dataset, tfidf
 DATASET = Dataset(
     "cuad_clause_type",
     folder="legal/cuad_clause_type",
-    licence="CC-BY-4.0",
+    license="CC-BY-4.0",
     citation="Hendrycks et al. 2021, CUAD: An Expert-Annotated NLP Dataset for Legal Contract Review, NeurIPS Datasets",
     url="https://www.atticusprojectai.org/cuad",
 )

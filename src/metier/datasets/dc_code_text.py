@@ -5,10 +5,10 @@ from metier.datasets import Dataset, text_loss
 DATASET = Dataset(
     "dc_code_text",
     folder="legal/dc_code_text",
-    licence="public-domain",
+    license="public-domain",
     citation="Council of the District of Columbia",
     url="https://github.com/DCCouncil/law-xml",
-    labelled=False,
+    labeled=False,
     tested="dev",
     columns={"id": "id", "text": "text"},
 )

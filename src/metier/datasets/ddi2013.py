@@ -43,7 +43,7 @@ def _mention(marked: str, number: int, drug: str) -> str:
 DATASET = DrugPairs(
     "ddi2013",
     folder="healthcare/ddi2013",
-    licence="CC-BY-NC-4.0",
+    license="CC-BY-NC-4.0",
     citation="Herrero-Zazo et al. 2013, The DDI corpus, J. Biomed. Inform. 46",
     url="https://github.com/isegura/DDICorpus",
     # bigbio/ddi_corpus on the hub is a loading script, which `datasets` refuses to run, and so do we.

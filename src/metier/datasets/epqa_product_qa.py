@@ -5,7 +5,7 @@ from metier.datasets import Benchmark, Dataset, tfidf
 DATASET = Dataset(
     "epqa_product_qa",
     folder="retail/epqa_product_qa",
-    licence="CDLA-Sharing-1.0",
+    license="CDLA-Sharing-1.0",
     citation="Shen et al. 2022, semiPQA; Amazon contextual product QA",
     url="https://github.com/amazon-science/contextual-product-qa",
     columns={"id": "qa_pair_id", "text": "question", "label": "label", "group": "asin"},

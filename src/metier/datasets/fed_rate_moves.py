@@ -24,7 +24,7 @@ class RateMoves(Dataset):
 DATASET = RateMoves(
     "fed_rate_moves",
     folder="finance/fed_rate_moves",
-    licence="CC-BY-NC-4.0",
+    license="CC-BY-NC-4.0",
     citation=(
         "Texts: Federal Reserve; yields: US Treasury; paired for this dataset, collection of Shah et al. 2023, ACL"
     ),

@@ -5,10 +5,10 @@ from metier.datasets import Dataset, text_loss
 DATASET = Dataset(
     "fed_text",
     folder="finance/fed_text",
-    licence="CC-BY-NC-4.0",
+    license="CC-BY-NC-4.0",
     citation="Federal Reserve; collection of Shah et al. 2023, ACL",
     url="https://github.com/gtfintechlab/fomc-hawkish-dovish",
-    labelled=False,
+    labeled=False,
     tested="dev",
     columns={"id": "id", "text": "text"},
 )

@@ -7,7 +7,7 @@ LABELS = ["dovish", "hawkish", "neutral"]
 DATASET = Dataset(
     "fomc_stance",
     folder="finance/fomc_stance",
-    licence="CC-BY-NC-4.0",
+    license="CC-BY-NC-4.0",
     citation="Shah et al. 2023, Trillion Dollar Words, ACL",
     url="https://github.com/gtfintechlab/fomc-hawkish-dovish",
     columns={"id": "id", "text": "sentence", "label": "label", "time": "year"},

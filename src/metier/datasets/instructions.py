@@ -14,9 +14,9 @@ def to_row(number: int, record: Record) -> Row:
 
 DATASET = PackagedDataset(
     "instructions",
-    licence="Apache-2.0",
+    license="Apache-2.0",
     citation="Metier's own text, after the verifiable instructions of IFEval (Zhou et al. 2023)",
-    labelled=False,
+    labeled=False,
     file="instructions.jsonl",
     to_row=to_row,
 )
@@ -28,7 +28,7 @@ BENCHMARKS = [
             "Share of 61 short instructions that are followed, asked in the model's chat template: a forgetting check."
         ),
         prompt="{text}",
-        template="chat",
+        chat_template=True,
         scorer="pattern",
         metrics=["accuracy"],
     )

@@ -10,7 +10,7 @@ def to_row(record: Record, row: Row) -> Row:
 DATASET = Dataset(
     "legalbench_cuad_yesno",
     folder="legal/legalbench_cuad_yesno",
-    licence="CC-BY-4.0",
+    license="CC-BY-4.0",
     citation="Guha et al. 2023, LegalBench, NeurIPS Datasets",
     url="https://github.com/HazyResearch/legalbench",
     to_row=to_row,

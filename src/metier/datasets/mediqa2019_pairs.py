@@ -1,6 +1,6 @@
 """MEDIQA 2019: of two answers to a patient's question, the one that experts graded higher.
 
-Its licence is not named, so the step `licence` stops at it until the recipe allows it by these very words.
+Its license is not named, so the step `license` stops at it until the recipe allows it by these very words.
 """
 
 from metier.datasets import Benchmark, Dataset, Reference
@@ -9,10 +9,10 @@ DATASET = Dataset(
     "mediqa2019_pairs",
     folder="healthcare/mediqa2019_qa_preferences",
     prefix="pairs_",
-    licence="not named",
+    license="not named",
     citation="Ben Abacha et al. 2019, BioNLP (W19-5039)",
     url="https://github.com/abachaa/MEDIQA2019",
-    labelled=False,
+    labeled=False,
     pairs=True,
     columns={"text": "prompt", "chosen": "chosen", "rejected": "rejected", "group": "qid"},
 )

@@ -12,7 +12,7 @@ def to_row(record: Record, row: Row) -> Row:
 DATASET = Dataset(
     "medqa_usmle",
     folder="healthcare/medqa_usmle",
-    licence="MIT",
+    license="MIT",
     citation="Jin et al. 2021, What Disease Does This Patient Have?, Applied Sciences 11",
     url="https://github.com/jind11/MedQA",
     columns={"id": "id", "text": "question"},

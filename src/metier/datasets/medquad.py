@@ -5,10 +5,10 @@ from metier.datasets import Dataset, text_loss
 DATASET = Dataset(
     "medquad",
     folder="healthcare/medquad",
-    licence="CC-BY-4.0",
+    license="CC-BY-4.0",
     citation="Ben Abacha and Demner-Fushman 2019, BMC Bioinformatics 20",
     url="https://github.com/abachaa/MedQuAD",
-    labelled=False,
+    labeled=False,
     columns={"text": "answer"},  # not their `id`: four questions of the test file stand there twice under one
 )
 BENCHMARKS = [

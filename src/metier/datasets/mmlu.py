@@ -11,7 +11,7 @@ def to_row(record: Record, row: Row) -> Row:
 DATASET = Dataset(
     "mmlu",
     folder="general/mmlu",
-    licence="MIT",
+    license="MIT",
     citation="Hendrycks et al. 2021, Measuring Massive Multitask Language Understanding, ICLR",
     url="https://github.com/hendrycks/test",
     columns={"id": "id", "text": "question"},
@@ -27,7 +27,7 @@ BENCHMARKS = [
         scorer="choice",
         metrics=["accuracy"],
         slices=["industry"],
-        rows=2000,
+        limit=2000,
         references=[
             Reference("guessing", "accuracy", 0.25, "Hendrycks et al. 2021"),
             Reference("GPT-3 175B, five-shot", "accuracy", 0.439, "Hendrycks et al. 2021"),

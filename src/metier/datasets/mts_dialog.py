@@ -28,7 +28,7 @@ HEADERS = {
 DATASET = Dataset(
     "mts_dialog",
     folder="healthcare/mts_dialog",
-    licence="CC-BY-4.0",
+    license="CC-BY-4.0",
     citation=(
         "Ben Abacha et al. 2023, An Empirical Study of Clinical Note Generation from Doctor-Patient Encounters, EACL"
     ),

@@ -11,7 +11,7 @@ def to_row(record: Record, row: Row) -> Row:
 DATASET = Dataset(
     "openbookqa",
     folder="general/openbookqa",
-    licence="Apache-2.0",
+    license="Apache-2.0",
     citation="Mihaylov et al. 2018, Can a Suit of Armor Conduct Electricity?, EMNLP",
     url="https://allenai.org/data/open-book-qa",
     columns={"id": "id", "text": "question"},

@@ -14,8 +14,8 @@ def to_row(record: Record, row: Row) -> Row:
 DATASET = Dataset(
     "product_matching",
     folder="retail/product_matching",
-    licence="Apache-2.0",
-    citation="Mudgal et al. 2018, Deep Learning for Entity Matching, SIGMOD; serialised by Li et al. 2020, Ditto, VLDB",
+    license="Apache-2.0",
+    citation="Mudgal et al. 2018, Deep Learning for Entity Matching, SIGMOD; serialized by Li et al. 2020, Ditto, VLDB",
     url="https://github.com/megagonlabs/ditto",
     columns={"id": "id", "label": "label"},
     to_row=to_row,

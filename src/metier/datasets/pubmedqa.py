@@ -10,10 +10,10 @@ def to_row(record: Record, row: Row) -> Row:
 DATASET = Dataset(
     "pubmedqa",
     folder="healthcare/pubmedqa",
-    licence="MIT",
+    license="MIT",
     citation="Jin et al. 2019, PubMedQA: A Dataset for Biomedical Research Question Answering, EMNLP",
     url="https://github.com/pubmedqa/pubmedqa",
-    # qiaojin/PubMedQA on the hub has the 1,000 labelled questions as one part, without the authors' test half.
+    # qiaojin/PubMedQA on the hub has the 1,000 labeled questions as one part, without the authors' test half.
     columns={"id": "pmid", "text": "question", "label": "final_decision"},
     to_row=to_row,
 )

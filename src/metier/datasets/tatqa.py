@@ -31,7 +31,7 @@ class Reports(Dataset):
         home = self.home()
         if home is None or not (home / "docs.jsonl").is_file():
             raise UserError(self._absent("the reports (docs.jsonl) are missing"))
-        return FileSource(str(home / "docs.jsonl"), licence=self.licence)
+        return FileSource(str(home / "docs.jsonl"), license=self.license)
 
     @cached_property
     def _reports(self) -> dict[str, Record]:
@@ -41,7 +41,7 @@ class Reports(Dataset):
 DATASET = Reports(
     "tatqa",
     folder="finance/tatqa",
-    licence="CC-BY-4.0",
+    license="CC-BY-4.0",
     citation="Zhu et al. 2021, TAT-QA, ACL",
     url="https://github.com/NExTplusplus/TAT-QA",
     columns={"id": "id", "text": "question", "group": "doc_id"},
@@ -54,7 +54,7 @@ BENCHMARKS = [
             "One number over a table of a financial report and its text; `metier show scorer numeric` has the rules."
         ),
         prompt="{table}\n{paragraphs}\nQuestion: {text}\nAnswer:",
-        scorer={"numeric": {"max_tokens": 24}},
+        scorer={"numeric": {"max_new_tokens": 24}},
         metrics=["exact_match"],
         slices=["answer_type"],
         references=[Reference("TagOp, all kinds of answers", "exact_match", 0.501, "Zhu et al. 2021")],

@@ -7,7 +7,7 @@ from metier.datasets import Benchmark, Dataset, tfidf
 DATASET = Dataset(
     "unfair_tos",
     folder="legal/unfair_tos",
-    licence="CC-BY-4.0",
+    license="CC-BY-4.0",
     citation="Lippi et al. 2019, CLAUDETTE, Artificial Intelligence and Law 27",
     url="https://github.com/nlp-unibo/Multilingual-Unfair-Clause-Detection",
 )

@@ -5,10 +5,10 @@ from metier.datasets import Benchmark, Dataset
 DATASET = Dataset(
     "wikitext2",
     folder="general/wikitext2",
-    licence="CC-BY-SA-3.0",
+    license="CC-BY-SA-3.0",
     citation="Merity et al. 2016, Pointer Sentinel Mixture Models",
     url="https://huggingface.co/datasets/Salesforce/wikitext",
-    labelled=False,
+    labeled=False,
     columns={"id": "id", "text": "text"},
 )
 BENCHMARKS = [

@@ -61,14 +61,14 @@ class Benchmark:
     """Columns by whose values results are also shown, as exploratory figures."""
     prompt: str = "{text}\nAnswer:"
     """What the model reads; {text} and further columns of the row in braces are filled in."""
-    template: str = "plain"
-    """`plain`: the prompt as it stands; `chat`: as a user's turn in the model's own chat template."""
+    chat_template: bool = False
+    """Whether the prompt is a user's turn in the model's own chat template; otherwise it is read as it stands."""
     too_long: str = "refuse"
     """What happens to questions longer than the model's context: `refuse` stops before training, `truncate` cuts the
     beginning of the prompt, and the report says of how many."""
-    shots: int = 0
+    num_fewshot: int = 0
     """So many solved training examples stand before each question (0: none)."""
-    shots_by: str | None = None
+    fewshot_by: str | None = None
     """The column whose value the examples must share with the question (a task's name)."""
     scorer: Any = "label"
     """How an answer is found and judged: a name, or {name: {setting: value}}."""
@@ -76,9 +76,9 @@ class Benchmark:
     """The first one decides, the others are reported: names, or {name: {setting: value}}."""
     labels: list[str] = field(default_factory=list)
     """All answers there are; left out: those that occur in the test and training rows."""
-    rows: int = 0
+    limit: int = 0
     """At most so many questions, a seeded draw stratified by label (0: all)."""
-    licence: str = ""
+    license: str = ""
     """Left out: that of the dataset."""
     citation: str = ""
     """Left out: that of the dataset."""
@@ -100,7 +100,7 @@ class Benchmark:
     def data(self) -> DatasetLike:
         """The dataset that holds the questions."""
         if self.path:
-            # The test file is the user's own and is never trained on or passed on, so no licence is asked for.
+            # The test file is the user's own and is never trained on or passed on, so no license is asked for.
             return FileSource(
                 self.path,
                 self.text,
@@ -109,7 +109,7 @@ class Benchmark:
                 group=self.cluster,
                 time=self.time,
                 options=self.options,
-                most_broken=0.0,  # a question that is set aside would be one that nobody misses
+                max_error_rate=0.0,  # a question that is rejected would be one that nobody misses
             )
         dataset: DatasetLike = plugins.build("datasets", *plugins.named(self.dataset))
         return dataset
@@ -138,14 +138,14 @@ class Benchmark:
 
     def questions(self, most: int = 0) -> list[Question]:
         """The test questions, at most `most` of them (0: as many as the benchmark declares)."""
-        return draw(self.all_questions(), min(filter(None, (most, self.rows)), default=0), self.name)
+        return draw(self.all_questions(), min(filter(None, (most, self.limit)), default=0), self.name)
 
     def all_questions(self) -> list[Question]:
         """Every test question, those that the draw leaves out included: none of them may be trained on."""
         table = self.data().rows()
         if self.dataset:
             table = table.filter(pc.equal(table["split"], "test"))
-        found = questions(table, unlabelled=not self._labelled())
+        found = questions(table, unlabeled=not self._labeled())
         if not found:
             where = (
                 f"The dataset '{self.dataset_name}' holds no test rows; in a mirror, their file is missing from its "
@@ -178,8 +178,8 @@ class Benchmark:
             seen |= {label for label in mine["label"].to_pylist() if label is not None}
         return sorted(seen)
 
-    def _labelled(self) -> bool:
-        return self.data().labelled
+    def _labeled(self) -> bool:
+        return self.data().labeled
 
     def _placed(self, question: Question) -> Question:
         """The question with its kind, and with what it belongs to where the benchmark says that of a dataset's rows."""
@@ -189,9 +189,9 @@ class Benchmark:
         return replace(question, slices=found)
 
     def _examples(self, question: Question) -> str:
-        if not self.shots:
+        if not self.num_fewshot:
             return ""
-        kind = question.fields.get(self.shots_by, "") if self.shots_by else ""
+        kind = question.fields.get(self.fewshot_by, "") if self.fewshot_by else ""
         solved = [f"{example.render(self.prompt)} {example.answer}\n\n" for example in self._solved.get(kind, [])]
         return "".join(solved)
 
@@ -202,8 +202,8 @@ class Benchmark:
         rows = questions(table.filter(pc.equal(pc.fill_null(table["split"], "train"), "train")))
         kinds: dict[str, list[Question]] = defaultdict(list)
         for row in rows:
-            kinds[row.fields.get(self.shots_by, "") if self.shots_by else ""].append(row)
-        return {kind: draw(found, self.shots, f"{self.name}:shots") for kind, found in kinds.items()}
+            kinds[row.fields.get(self.fewshot_by, "") if self.fewshot_by else ""].append(row)
+        return {kind: draw(found, self.num_fewshot, f"{self.name}:shots") for kind, found in kinds.items()}
 
 
 def text_loss(name: str, dataset: str, description: str) -> Benchmark:
@@ -229,15 +229,13 @@ class Inspection:
             found.append(str(error))
         if bool(it.dataset) == bool(it.path):
             found.append(f"The benchmark '{it.name}' needs either `dataset` or `path`, and not both.")
-        if it.template not in ("plain", "chat"):
-            found.append(f"The benchmark '{it.name}' has the template '{it.template}'. Use plain or chat.")
         if it.too_long not in ("refuse", "truncate"):
             found.append(f"The benchmark '{it.name}' has too_long {it.too_long!r}. Use refuse or truncate.")
         if not it.metrics:
             found.append(f"The benchmark '{it.name}' names no metric. Add `metrics: [accuracy]`.")
-        if it.shots and it.path:
+        if it.num_fewshot and it.path:
             found.append(f"The benchmark '{it.name}' has `shots` but a test file only. Solved examples need a dataset.")
-        found += outside(it, shots=(0, 1_000), rows=(0, MOST))
+        found += outside(it, num_fewshot=(0, 1_000), limit=(0, MOST))
         if twice := sorted(label for label, count in Counter(it.labels).items() if count > 1):
             found.append(f"The benchmark '{it.name}' names the label {shown(twice[0])} twice. Leave one of them out.")
         if blank := [label for label in it.labels if not label.strip()]:
@@ -290,8 +288,8 @@ class Inspection:
                 found.append(f"{title} reads {reads}, which the scorer {name} does not give")
             elif "losses" in given and reads != "losses":
                 found.append(f"{title} counts right answers, and a loss is neither right nor wrong")
-            elif reads == "probabilities" and number == 0 and hasattr(scorer, "cheap"):
-                found.append(f"{title} decides, and the cheap answers have no probabilities to be held against")
+            elif reads == "probabilities" and number == 0 and hasattr(scorer, "baseline"):
+                found.append(f"{title} decides, and the baseline have no probabilities to be held against")
         return [f"The benchmark '{it.name}': {why}. Name other `metrics`; see `metier list metrics`." for why in found]
 
 

@@ -1,4 +1,4 @@
-"""What the people of a trade ask first: one file a question, each a function `rows` that a pack names in `asks`."""
+"""What the people of a trade ask first: one file a question, each a function `rows` that a pack names in `insights`."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -11,7 +11,7 @@ import numpy as np
 from metier.errors import UserError, nearest
 from metier.evaluation import stats
 from metier.evaluation.costs import fits
-from metier.evaluation.predictions import MetricLike, Outcomes, outcomes
+from metier.evaluation.predictions import MetricLike, Predictions, as_predictions
 from metier.evaluation.slices import FEWEST
 from metier.evaluation.stats import Interval
 from metier.recipes import plugins
@@ -20,8 +20,8 @@ NO_LABELS = "This benchmark has no label set, so its mistakes are of no kinds."
 
 
 @dataclass(frozen=True)
-class Highlight:
-    """One row of the section 'What your trade asks'."""
+class Insight:
+    """One row of the section 'Key figures for your trade'."""
 
     what: str
     value: float | None
@@ -43,25 +43,25 @@ class Highlight:
 
 
 @dataclass(frozen=True)
-class Asked:
+class InsightContext:
     """The answers to one benchmark, as evaluate wrote them, and what the run knows beside them."""
 
     benchmark: Any
-    base: Outcomes
-    tuned: Outcomes
+    base: Predictions
+    tuned: Predictions
     costs: Mapping[str, float] = field(default_factory=dict)
     """The pack's prices, those of other benchmarks included; `priced` has the ones that fit."""
     machine_hour: float = 0.0
     """The pack's price of an hour of the machine; 0: nobody said."""
     seed: int = 0
-    asking: Mapping[str, float] | None = None
+    timing: Mapping[str, float] | None = None
     """`seconds` that the tuned model took for all answers, `batches`, and `p95_s`: the wait of 95 in 100 questions."""
-    alone: Mapping[str, float] | None = None
+    latency: Mapping[str, float] | None = None
     """The waits of `n` questions that the tuned model was asked one at a time, `p50_s` and `p95_s`; given to files of
-    rows that say `TIMES_ALONE = True`."""
-    held_out: Outcomes | None = None
+    rows that say `NEEDS_LATENCY = True`."""
+    held_out: Predictions | None = None
     """The tuned model's answers to held-out training rows, on which a threshold may be chosen; given to files of rows
-    that say `READS_HELD_OUT = True`."""
+    that say `NEEDS_HELD_OUT = True`."""
     seeds: Sequence[float] = ()
     """The deciding metric of each training run, where the recipe was run with several seeds."""
     times: Callable[[], Mapping[str, str]] = dict
@@ -88,12 +88,12 @@ class Asked:
         """The pack's prices of mistakes between this benchmark's labels."""
         return {mistake: cost for mistake, cost in self.costs.items() if fits(mistake, self.labels)}
 
-    def only(self, positions: Sequence[int]) -> Outcomes:
+    def only(self, positions: Sequence[int]) -> Predictions:
         """Some of the tuned model's answers."""
-        return outcomes([self.tuned.answers[position] for position in positions], self.labels)
+        return as_predictions([self.tuned.answers[position] for position in positions], self.labels)
 
 
-def find(name: str) -> Callable[[Asked], list[Highlight]]:
+def find(name: str) -> Callable[[InsightContext], list[Insight]]:
     """The function `rows` of a name, or of a path to a Python file.
 
     Raises `UserError` where there is none.
@@ -101,13 +101,13 @@ def find(name: str) -> Callable[[Asked], list[Highlight]]:
     module = _module(name)
     if not hasattr(module, "rows"):
         raise UserError(f"An industry asks for '{name}', which has no function `rows`.")
-    rows: Callable[[Asked], list[Highlight]] = module.rows
+    rows: Callable[[InsightContext], list[Insight]] = module.rows
     return rows
 
 
 def needs(name: str, need: str) -> bool:
-    """Whether these rows say that they need what evaluate does for few: `READS_HELD_OUT = True`, answers to held-out
-    training rows, or `TIMES_ALONE = True`, questions asked one at a time. Raises `UserError` where there are no such
+    """Whether these rows say that they need what evaluate does for few: `NEEDS_HELD_OUT = True`, answers to held-out
+    training rows, or `NEEDS_LATENCY = True`, questions asked one at a time. Raises `UserError` where there are no such
     rows."""
     return bool(getattr(_module(name), need, False))
 
@@ -115,12 +115,12 @@ def needs(name: str, need: str) -> bool:
 def _module(name: str) -> Any:
     if name.endswith(".py"):
         return plugins._from_file(Path(name))
-    if name in (known := plugins.names("highlights")):
+    if name in (known := plugins.names("insights")):
         return import_module(f"metier.evaluation.insights.{name}")
     raise UserError(f"An industry asks for '{name}', which there is not.{nearest(name, known)}")
 
 
-def measured(metric: MetricLike, table: Outcomes, seed: int, level: float = 0.95) -> Interval:
+def measured(metric: MetricLike, table: Predictions, seed: int, level: float = 0.95) -> Interval:
     """A figure of some answers with its interval: Wilson's for a share of single answers, else of whole clusters."""
     value = float(metric.value(metric.statistics(table).sum(0)))
     if metric.share_of_right and len(set(table.groups)) == len(table.groups):
@@ -147,4 +147,4 @@ def within(interval: Interval, unit: str = "", times: float = 1.0) -> str:
     return f"95 % interval {number(times * interval.low, unit)} to {number(times * interval.high, unit)}"
 
 
-__all__ = ["FEWEST", "NO_LABELS", "Asked", "Highlight", "find", "measured", "needs", "number", "within"]
+__all__ = ["FEWEST", "NO_LABELS", "InsightContext", "Insight", "find", "measured", "needs", "number", "within"]

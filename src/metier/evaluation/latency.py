@@ -18,7 +18,7 @@ QUICK = 10
 """Of a smoke run, whose figures count for nothing: 50 took 2.5 minutes a benchmark on one slow core."""
 
 
-def time_alone(
+def measure_latency(
     run: Run,
     benchmark: Any,
     asked: Sequence[Question],
@@ -29,14 +29,14 @@ def time_alone(
     """Ask at most 50 questions (10 in a smoke run), drawn by their ids, one after the other; returns the seconds that
     took.
 
-    Sealed as `evaluate/alone/BENCHMARK`: `n`, `p50_s` and `p95_s`. The answers are thrown away: a question is judged
+    Sealed as `evaluate/latency/BENCHMARK`: `n`, `p50_s` and `p95_s`. The answers are thrown away: a question is judged
     by the answer that it got in its batch.
     """
-    scorer, stage = benchmark.build_scorer(), f"evaluate/alone/{benchmark.name}"
+    scorer, stage = benchmark.build_scorer(), f"evaluate/latency/{benchmark.name}"
     some = draw(list(asked), QUICK if run.recipe.quick else QUESTIONS, f"{benchmark.name}:alone")
     shown = [(question.id, benchmark.render(question), question.options) for question in some]
     inputs = fingerprint(
-        VERSION, scorer.version, *made_by, benchmark.scorer, benchmark.template, vars(scorer), labels, shown
+        VERSION, scorer.version, *made_by, benchmark.scorer, benchmark.chat_template, vars(scorer), labels, shown
     )
     done = run.done(stage, inputs)
     if done is None:
@@ -49,14 +49,14 @@ def time_alone(
         run.progress.end()
         middle, late = np.quantile(waits, [0.5, 0.95], method="higher")
         result = {"n": len(waits), "p50_s": round(float(middle), 4), "p95_s": round(float(late), 4)}
-        done = run.seal(stage, inputs, result | {"seconds": round(sum(waits), 1)})
+        done = run.mark_done(stage, inputs, result | {"seconds": round(sum(waits), 1)})
     return float(done["seconds"])
 
 
 def _ask(scorer: Any, model: Any, benchmark: Any, question: Question, labels: list[str]) -> float:
-    # Not timed, as it is not in batches: here the prompt is tokenised and the engine checks itself.
-    asking = scorer.ask(model, benchmark, [question], labels)
+    # Not timed, as it is not in batches: here the prompt is tokenized and the engine checks itself.
+    session = scorer.ask(model, benchmark, [question], labels)
     began = time.monotonic()
-    for batch in asking.batches:
-        asking.answer(batch)
+    for batch in session.batches:
+        session.answer(batch)
     return time.monotonic() - began

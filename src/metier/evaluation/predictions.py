@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 
 from metier.data.records import Question
 from metier.errors import UserError, nearest
-from metier.evaluation.scoring import Answer, plain
+from metier.evaluation.scoring import Prediction, plain
 
 Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Outcomes:
+class Predictions:
     """The answers to one benchmark as arrays, in the order of its questions."""
 
     gold: NDArray[np.int64]
@@ -34,7 +34,7 @@ class Outcomes:
     labels: tuple[str, ...]
     groups: tuple[str, ...]
     """(n,) the cluster of each answer; its own id where the benchmark has no clusters."""
-    answers: tuple[Answer, ...]
+    answers: tuple[Prediction, ...]
     """(n,) the answers themselves, for metrics that read their words, parts or probabilities."""
 
     @property
@@ -66,14 +66,14 @@ class MetricLike(Protocol):
     # `reads = "labels"` where it is worked out of more than right and wrong, which not all scorers give: labels,
     # probabilities, fields or losses (`gives` of a scorer).
 
-    def statistics(self, outcomes: Outcomes) -> Floats:
+    def statistics(self, predictions: Predictions) -> Floats:
         """(n, k): the vector of each answer."""
 
     def value(self, sums: Floats) -> Floats:
         """(..., k) sums -> (...) values; NaN where a draw leaves nothing to work it out from."""
 
 
-def outcomes(answers: Sequence[Answer], labels: Sequence[str]) -> Outcomes:
+def as_predictions(answers: Sequence[Prediction], labels: Sequence[str]) -> Predictions:
     """Answers as arrays. An answer outside the label set counts as one that could not be judged.
 
     Raises `UserError` where a right answer is outside it: then the benchmark is wrong, not the model.
@@ -83,7 +83,7 @@ def outcomes(answers: Sequence[Answer], labels: Sequence[str]) -> Outcomes:
         raise UserError(
             f"The right answer '{strange[0]}' is not among the benchmark's labels.{nearest(strange[0], labels)}"
         )
-    return Outcomes(
+    return Predictions(
         gold=np.array([index.get(answer.gold, -1) for answer in answers]),
         predicted=np.array(_said([answer.answer for answer in answers], index)),
         value=np.array([np.nan if answer.value is None else answer.value for answer in answers], dtype=float),
@@ -102,18 +102,18 @@ def _said(answers: Sequence[str | None], index: Mapping[str, int]) -> list[int]:
     return [-1 if said is None else index.get(said, loosely.get(plain(said), -1)) for said in answers]
 
 
-def perfect(asked: Sequence[Question], labels: Sequence[str]) -> Outcomes:
+def perfect(asked: Sequence[Question], labels: Sequence[str]) -> Predictions:
     """The right answers to some questions that have labels, all of them sure."""
-    return outcomes(
+    return as_predictions(
         [
-            Answer(q.id, "", "", q.answer, q.answer, 1.0, probabilities=tuple(float(q.answer == x) for x in labels))
+            Prediction(q.id, "", "", q.answer, q.answer, 1.0, probabilities=tuple(float(q.answer == x) for x in labels))
             for q in asked
         ],
         labels,
     )
 
 
-def unfit(metrics: Mapping[str, MetricLike], table: Outcomes) -> list[str]:
+def unfit(metrics: Mapping[str, MetricLike], table: Predictions) -> list[str]:
     """Why some metrics cannot be worked out of perfect answers: a label that there is not, or that nobody asks for."""
     found = []
     for title, metric in metrics.items():
@@ -128,14 +128,14 @@ def unfit(metrics: Mapping[str, MetricLike], table: Outcomes) -> list[str]:
     return found
 
 
-def label_counts(outcomes: Outcomes) -> Floats:
+def label_counts(predictions: Predictions) -> Floats:
     """(n, 3L): one-hot right answers, right labels and chosen labels of each answer; what class-wise metrics need."""
-    n, size = len(outcomes.gold), len(outcomes.labels)
+    n, size = len(predictions.gold), len(predictions.labels)
     counts = np.zeros((n, 3, size))
     rows = np.arange(n)
-    answered = outcomes.predicted >= 0
-    hit = answered & (outcomes.predicted == outcomes.gold)
-    counts[rows[hit], 0, outcomes.gold[hit]] = 1
-    counts[rows, 1, outcomes.gold] = 1
-    counts[rows[answered], 2, outcomes.predicted[answered]] = 1
+    answered = predictions.predicted >= 0
+    hit = answered & (predictions.predicted == predictions.gold)
+    counts[rows[hit], 0, predictions.gold[hit]] = 1
+    counts[rows, 1, predictions.gold] = 1
+    counts[rows[answered], 2, predictions.predicted[answered]] = 1
     return counts.reshape(n, 3 * size)

@@ -7,20 +7,20 @@ from typing import Any
 import numpy as np
 
 from metier.evaluation import stats
-from metier.evaluation.predictions import MetricLike, Outcomes
+from metier.evaluation.predictions import MetricLike, Predictions
 from metier.evaluation.stats import Interval
 
-WATCHED, FORGOTTEN = "watched", "forgotten"
+MONITORED, FORGOTTEN = "monitored", "forgotten"
 """The states of what has no margin: told on page one, and decides nothing. `forgotten`: surely worse than before."""
-HARMLESS = ("kept", WATCHED, FORGOTTEN)
+HARMLESS = ("kept", MONITORED, FORGOTTEN)
 """With these a model may ship."""
-WORST_FIRST = ("lost", "inconclusive", FORGOTTEN, "kept", WATCHED)
+WORST_FIRST = ("lost", "inconclusive", FORGOTTEN, "kept", MONITORED)
 
 
-def kept(
+def retention_entry(
     benchmark: Any, margin: float | None, base: float, tuned: float, gain: Interval, groups: Sequence[str]
 ) -> dict[str, Any]:
-    """Whether a gain that should not be a loss stays inside the margin: an entry of verdict.json's `keep`.
+    """Whether a gain that should not be a loss stays inside the margin: an entry of verdict.json's `retention`.
 
     `groups`: the cluster of each item. Without a margin the entry decides nothing.
     """
@@ -28,10 +28,10 @@ def kept(
     worse = Interval(-gain.value, -gain.high, -gain.low)
     enough = len(set(groups)) >= stats.FEWEST_CLUSTERS
     if margin is None:
-        state, needed = FORGOTTEN if enough and worse.low > 0 else WATCHED, None
+        state, needed = FORGOTTEN if enough and worse.low > 0 else MONITORED, None
     else:
         state = stats.non_inferiority(worse, margin) if enough else "inconclusive"
-        needed = stats.decisive_n(worse, margin, len(groups))
+        needed = stats.n_required(worse, margin, len(groups))
     return {
         "name": benchmark.name,
         "metric": title,
@@ -43,11 +43,11 @@ def kept(
         "change": asdict(worse),
         "margin": margin,
         "state": state,
-        "decisive_n": needed,
+        "n_required": needed,
     }
 
 
-def not_too_sure(metric: MetricLike, gain: Interval, pairs: Sequence[tuple[Outcomes, Outcomes]]) -> Interval:
+def not_too_sure(metric: MetricLike, gain: Interval, pairs: Sequence[tuple[Predictions, Predictions]]) -> Interval:
     """The interval of a gain in a share, no narrower than Newcombe's of the answers that changed (the mean over `pairs`
     of before and after).
 
@@ -59,8 +59,8 @@ def not_too_sure(metric: MetricLike, gain: Interval, pairs: Sequence[tuple[Outco
     cluster = np.unique(np.asarray(pairs[0][0].groups), return_inverse=True)[1]
     clusters = stats.effective_clusters(cluster)
     changed = np.array([after.right.astype(int) - before.right for before, after in pairs])
-    fixed, broke = ((changed == way).mean() * clusters for way in (1, -1))
-    least = stats.paired_share_interval(fixed, broke, clusters)
+    fixed, broken = ((changed == way).mean() * clusters for way in (1, -1))
+    least = stats.paired_share_interval(fixed, broken, clusters)
     return Interval(
         gain.value,
         min(gain.low, gain.value - (least.value - least.low)),
@@ -68,8 +68,8 @@ def not_too_sure(metric: MetricLike, gain: Interval, pairs: Sequence[tuple[Outco
     )
 
 
-def said(entry: dict[str, Any]) -> str:
-    """An entry of verdict.json's `keep` in a sentence."""
+def sentence(entry: dict[str, Any]) -> str:
+    """An entry of verdict.json's `retention` in a sentence."""
     change, unit = entry["change"], "" if entry["unit"] == "share" else f" {entry['unit']}"
     margin = "no margin" if entry["margin"] is None else f"margin {entry['margin']:g}"
     seen = (
@@ -77,7 +77,7 @@ def said(entry: dict[str, Any]) -> str:
         f"({_worse(change['value'])}, 95 % interval of the worsening {change['low']:+.3f} to {change['high']:+.3f}, "
         f"{margin})"
     )
-    needed = f"about {entry['decisive_n']:,} items, not {entry['n']:,}" if entry["decisive_n"] else "other text"
+    needed = f"about {entry['n_required']:,} items, not {entry['n']:,}" if entry["n_required"] else "other text"
     open_yet = f"the interval holds the margin, and it would take {needed} to show that it is kept"
     if entry["clusters"] < stats.FEWEST_CLUSTERS:
         open_yet = f"its items stand in {entry['clusters']} groups, and fewer than {stats.FEWEST_CLUSTERS} show nothing"
@@ -85,17 +85,17 @@ def said(entry: dict[str, Any]) -> str:
         "kept": f"Kept {seen}.",
         "lost": f"Lost {seen}: the model forgot more than the recipe tolerates.",
         "inconclusive": f"Not sure about {seen}: {open_yet}.",
-        WATCHED: f"Watched {seen}: it decides nothing.",
+        MONITORED: f"Monitored {seen}: it decides nothing.",
         FORGOTTEN: f"Forgotten {seen}: it decides nothing here, but use this model for what it was tuned for, no more.",
     }[entry["state"]]
 
 
-def box(keep: Sequence[dict[str, Any]]) -> tuple[str, str]:
+def box(retention: Sequence[dict[str, Any]]) -> tuple[str, str]:
     """(the worst state, a note on each entry) for page one."""
-    if not keep:
-        return "not checked", "add keep: to the recipe"
-    worst = min(keep, key=lambda entry: WORST_FIRST.index(entry["state"]))
-    return worst["state"], "; ".join(_shortly(entry) for entry in keep)
+    if not retention:
+        return "not checked", "add retention: to the recipe"
+    worst = min(retention, key=lambda entry: WORST_FIRST.index(entry["state"]))
+    return worst["state"], "; ".join(_shortly(entry) for entry in retention)
 
 
 def _shortly(entry: dict[str, Any]) -> str:

@@ -15,7 +15,7 @@ from metier.evaluation.patterns import TooSlow
 
 
 @dataclass(frozen=True)
-class Judgement:
+class Score:
     """What an answer is worth."""
 
     value: float | None
@@ -26,11 +26,11 @@ class Judgement:
     """Counts that a metric adds up over all answers (hits, wanted, given)."""
 
 
-UNJUDGED = Judgement(None, None)
+UNJUDGED = Score(None, None)
 
 
 @dataclass(frozen=True)
-class Answer:
+class Prediction:
     """What a model answered to one question: a line of evaluate/*/BENCHMARK.jsonl."""
 
     id: str
@@ -48,7 +48,7 @@ class Answer:
     log_likelihoods: tuple[float, ...] | None = None
     """One a label (or option), in the same order: what the probabilities were made of, in nats."""
     group: str | None = None
-    said: str | None = None
+    completion: str | None = None
     """The words of a free answer, before anything was read out of them."""
     options: tuple[str, ...] | None = None
     """What could be chosen, where it differs from question to question."""
@@ -62,14 +62,14 @@ class Answer:
         return {key: value for key, value in asdict(self).items() if value is not None or key in always}
 
     @classmethod
-    def from_json(cls, row: dict[str, Any]) -> "Answer":
+    def from_json(cls, row: dict[str, Any]) -> "Prediction":
         tuples = {
             key: tuple(row[key]) for key in ("probabilities", "log_likelihoods", "options") if row.get(key) is not None
         }
         return cls(**{**row, **tuples})
 
 
-class Asking(Protocol):
+class ScoringSession(Protocol):
     """A scorer at work: the batches are fixed before the first answer, so that a killed run goes on identically."""
 
     batches: list[list[int]]
@@ -77,7 +77,7 @@ class Asking(Protocol):
     truncated: int
     """How many prompts lost their beginning, because they are longer than the model's context."""
 
-    def answer(self, batch: list[int]) -> list[Answer]:
+    def answer(self, batch: list[int]) -> list[Prediction]:
         """The answers of one batch, in its order."""
 
 
@@ -87,30 +87,30 @@ class ScorerLike(Protocol):
     version: int
     """Raised when answers would come out differently, so that no stale answer is used."""
     chooses: bool
-    """Whether the answer is one of a label set, so that a cheap classifier can be held against it."""
+    """Whether the answer is one of a label set, so that a baseline can be held against it."""
     # `gives = ("probabilities",)` where its answers have more than a value, for metrics that read it: probabilities,
     # fields (the counts of `fields`) or losses. `misfit(question)` says why a question cannot be judged, where some
     # cannot.
 
-    def ask(self, model: Any, benchmark: Any, questions: Sequence[Question], labels: Sequence[str]) -> Asking:
+    def ask(self, model: Any, benchmark: Any, questions: Sequence[Question], labels: Sequence[str]) -> ScoringSession:
         """Get ready to ask all questions."""
 
-    def judge(self, said: str, question: Question) -> Judgement:
+    def judge(self, completion: str, question: Question) -> Score:
         """What an answer in words is worth."""
 
 
-def answered(question: Question, prompt: str, judgement: Judgement, **more: Any) -> Answer:
+def answered(question: Question, prompt: str, score: Score, **more: Any) -> Prediction:
     """The line of one question."""
-    return Answer(
+    return Prediction(
         id=question.id,
         prompt=prompt,
         prompt_hash=prompt_hash(prompt),
         gold=question.answer,
         group=question.group,
         slices=question.slices or None,
-        answer=judgement.answer,
-        value=judgement.value,
-        parts=judgement.parts,
+        answer=score.answer,
+        value=score.value,
+        parts=score.parts,
         **more,
     )
 
@@ -120,22 +120,22 @@ def plain(text: str) -> str:
     return " ".join(text.split()).casefold()
 
 
-def same(said: str, gold: str) -> Judgement:
+def same(completion: str, gold: str) -> Score:
     """Right where the words are the same, white space and case aside."""
-    return Judgement(float(plain(said) == plain(gold)), " ".join(said.split()) or None)
+    return Score(float(plain(completion) == plain(gold)), " ".join(completion.split()) or None)
 
 
-def judged(scorer: Any, said: str, question: Question) -> Judgement:
+def judged(scorer: Any, completion: str, question: Question) -> Score:
     """What an answer in words is worth; what comes behind the scorer's first stop string is not heard."""
-    cuts = [said.find(stop) for stop in getattr(scorer, "stop", None) or () if stop in said]
-    judgement: Judgement = scorer.judge(said[: min(cuts)] if cuts else said, question)
-    return judgement
+    cuts = [completion.find(stop) for stop in getattr(scorer, "stop", None) or () if stop in completion]
+    score: Score = scorer.judge(completion[: min(cuts)] if cuts else completion, question)
+    return score
 
 
-def scored(scorer: Any, said: str, question: Question) -> Judgement:
+def scored(scorer: Any, completion: str, question: Question) -> Score:
     """As `judged`; what a scorer's pattern takes too long on could not be judged."""
     try:
-        return judged(scorer, said, question)
+        return judged(scorer, completion, question)
     except TooSlow:
         return UNJUDGED
 
@@ -147,7 +147,7 @@ def misfit(scorer: Any, question: Question) -> str | None:
 
 
 def failing(judge: Callable[[], object]) -> str | None:
-    """Why a judgement cannot be made; None where it can."""
+    """Why a judgment cannot be made; None where it can."""
     try:
         judge()
     except KeyError as error:

@@ -7,15 +7,15 @@ from typing import Any
 import numpy as np
 
 from metier.evaluation import stats
-from metier.evaluation.predictions import MetricLike, outcomes
-from metier.evaluation.scoring import Answer
+from metier.evaluation.predictions import MetricLike, as_predictions
+from metier.evaluation.scoring import Prediction
 
 FEWEST = 20
 """Questions below which a slice is counted and not judged; so it is with fewer clusters than a test takes."""
 
 
 def slices(
-    metric: MetricLike, answers: Mapping[str, Sequence[Answer]], labels: Sequence[str], seed: int
+    metric: MetricLike, answers: Mapping[str, Sequence[Prediction]], labels: Sequence[str], seed: int
 ) -> list[dict[str, Any]]:
     """One entry for each value of each declared column: n, base, tuned and gain with a 95 % interval.
 
@@ -31,7 +31,7 @@ def slices(
             entry = {"column": column, "value": value, "n": len(chosen), "exploratory": True}
             clusters = {tuned[position].group or tuned[position].id for position in chosen}
             if len(chosen) >= FEWEST and len(clusters) >= stats.FEWEST_CLUSTERS:
-                tables = [outcomes([side[position] for position in chosen], labels) for side in (base, tuned)]
+                tables = [as_predictions([side[position] for position in chosen], labels) for side in (base, tuned)]
                 entry |= _figures(metric, tables, seed)  # nothing where it has no label that the metric counts
             found.append(entry)
     return found

@@ -39,27 +39,27 @@ def wilson(right: float, n: float, level: float = 0.95) -> Interval:
     return Interval(share, max(0.0, float(middle - half)), min(1.0, float(middle + half)))
 
 
-def paired_share_interval(fixed: float, broke: float, n: float, level: float = 0.95) -> Interval:
+def paired_share_interval(fixed: float, broken: float, n: float, level: float = 0.95) -> Interval:
     """Interval of a gain in accuracy, (fixed - broke) / n, from Wilson's intervals of the two shares (Newcombe 1998,
     Statistics in Medicine 17:2635). Unlike a bootstrap it has a width where no answer changed, or all one way."""
-    up, down = wilson(fixed, n, level), wilson(broke, n, level)
+    up, down = wilson(fixed, n, level), wilson(broken, n, level)
     gain = up.value - down.value
     low = gain - np.hypot(up.value - up.low, down.high - down.value)
     high = gain + np.hypot(up.high - up.value, down.value - down.low)
     return Interval(gain, float(low), float(high))
 
 
-def mcnemar_mid_p(fixed: int, broke: int) -> float:
+def mcnemar_mid_p(fixed: int, broken: int) -> float:
     """Two-sided mid-p McNemar test of two models on the same questions (Fagerland et al. 2013, BMC MRM 13:91).
 
     `fixed`: wrong before and right after; `broke`: right before and wrong after.
     """
-    n = fixed + broke
+    n = fixed + broken
     if n == 0:
         return 1.0
-    fewer = min(fixed, broke)
+    fewer = min(fixed, broken)
     seen = distributions.binom.pmf(fewer, n, 0.5)
-    if fixed == broke:  # both tails meet in the middle, which must not count twice
+    if fixed == broken:  # both tails meet in the middle, which must not count twice
         return float(1 - seen / 2)
     return float(2 * distributions.binom.cdf(fewer, n, 0.5) - seen)
 
@@ -142,7 +142,7 @@ def _too_narrow(clusters: float) -> float:
 
 
 def bootstrap_p(difference: float, draws: Floats, clusters: float | None = None) -> float:
-    """Two-sided p of no difference: how often the draws, centred on zero, lie as far out as what was seen.
+    """Two-sided p of no difference: how often the draws, centered on zero, lie as far out as what was seen.
 
     With `clusters` corrected as `percentile_interval` is. 1 where the difference could not be worked out.
     """
@@ -227,7 +227,7 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return adjusted
 
 
-def smallest_visible_share(n: int, discordant: float, alpha: float = 0.05, power: float = POWER) -> float:
+def minimum_detectable_share(n: int, discordant: float, alpha: float = 0.05, power: float = POWER) -> float:
     """The smallest true gain in accuracy that McNemar's test on n questions shows with this power.
 
     `discordant` is the share of questions on which the two models differ (Connor 1987, Biometrics 43).
@@ -240,7 +240,7 @@ def smallest_visible_share(n: int, discordant: float, alpha: float = 0.05, power
     return float(min(gain, 1.0))
 
 
-def smallest_visible(
+def minimum_detectable_effect(
     standard_error: float, alpha: float = 0.05, power: float = POWER, clusters: float | None = None
 ) -> float:
     """The same for any metric, from the standard error of the paired difference.
@@ -261,7 +261,7 @@ def non_inferiority(worsening: Interval, margin: float) -> str:
     return "lost" if worsening.low > margin else "inconclusive"
 
 
-def decisive_n(worsening: Interval, margin: float, n: int) -> int | None:
+def n_required(worsening: Interval, margin: float, n: int) -> int | None:
     """How many items would have ended in `kept` at the change and spread that were seen; at most n where n did.
 
     The part of the interval above the change shrinks with the square root of the number of items; the answer is the

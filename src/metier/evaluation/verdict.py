@@ -9,9 +9,9 @@ import numpy as np
 from metier.errors import UserError
 from metier.evaluation import stats
 from metier.evaluation.baselines.tfidf import TFIDF
-from metier.evaluation.predictions import MetricLike, Outcomes, outcomes
-from metier.evaluation.retention import HARMLESS, kept, not_too_sure, said
-from metier.evaluation.scoring import Answer
+from metier.evaluation.predictions import MetricLike, Predictions, as_predictions
+from metier.evaluation.retention import HARMLESS, not_too_sure, retention_entry, sentence
+from metier.evaluation.scoring import Prediction
 from metier.evaluation.slices import slices
 from metier.evaluation.stats import Interval
 
@@ -25,10 +25,10 @@ class Paired:
     gain: Interval
     p: float
     test: str
-    smallest_visible: float
+    minimum_detectable_effect: float
 
 
-def compare(metric: MetricLike, before: Outcomes, after: Outcomes, seed: int, alpha: float) -> Paired:
+def compare(metric: MetricLike, before: Predictions, after: Predictions, seed: int, alpha: float) -> Paired:
     """What `after` gains over `before` in a metric; positive is better whatever the metric.
 
     Both are weighted by the same bootstrap draws of whole clusters, so that a hard draw is hard for both.
@@ -52,15 +52,15 @@ def compare(metric: MetricLike, before: Outcomes, after: Outcomes, seed: int, al
         for value, drawn in zip(values, draws, strict=True)
     ]
     test, p = "paired bootstrap", stats.bootstrap_p(difference, difference_draws, clusters)
-    smallest = stats.smallest_visible(stats.standard_error(difference_draws), alpha, clusters=clusters)
+    smallest = stats.minimum_detectable_effect(stats.standard_error(difference_draws), alpha, clusters=clusters)
     single = len(set(before.groups)) == len(before.groups)
     if metric.share_of_right:
-        fixed, broke = fixed_and_broke(before, after)
+        fixed, broken = fixed_and_broken(before, after)
         if single:
             n = len(before.gold)
             intervals = [stats.wilson(round(value * n), n) for value in values]
-            test, p = "mid-p McNemar", stats.mcnemar_mid_p(fixed, broke)
-            smallest = stats.smallest_visible_share(n, (fixed + broke) / n, alpha)
+            test, p = "mid-p McNemar", stats.mcnemar_mid_p(fixed, broken)
+            smallest = stats.minimum_detectable_share(n, (fixed + broken) / n, alpha)
     if not single:
         test = "paired cluster bootstrap"
     if few:
@@ -70,7 +70,7 @@ def compare(metric: MetricLike, before: Outcomes, after: Outcomes, seed: int, al
     return Paired(intervals[0], intervals[1], gain, p, test, smallest)
 
 
-def same_questions(before: Outcomes, after: Outcomes) -> None:
+def same_questions(before: Predictions, after: Predictions) -> None:
     """Raises `UserError` where two models answered different questions, in another order or with other right answers:
     a paired test of them would mean nothing."""
     asked = [[(answer.id, answer.gold) for answer in table.answers] for table in (before, after)]
@@ -81,31 +81,31 @@ def same_questions(before: Outcomes, after: Outcomes) -> None:
         )
 
 
-def fixed_and_broke(before: Outcomes, after: Outcomes) -> tuple[int, int]:
+def fixed_and_broken(before: Predictions, after: Predictions) -> tuple[int, int]:
     """Questions that were wrong and are right now, and the other way round."""
     return int((~before.right & after.right).sum()), int((before.right & ~after.right).sum())
 
 
 def judge_benchmark(
     benchmark: Any,
-    answers: Mapping[str, Sequence[Answer]],
+    answers: Mapping[str, Sequence[Prediction]],
     labels: Sequence[str],
     majority: str | None,
     seed: int,
     alpha: float,
-    cheap_by: str = TFIDF,
+    baseline_name: str = TFIDF,
 ) -> dict[str, Any]:
-    """One entry of verdict.json's `benchmarks`; `answers` holds base, tuned and, where there is one, cheap.
+    """One entry of verdict.json's `benchmarks`; `answers` holds base, tuned and, where there is one, the baseline.
 
-    `majority`: the commonest training label, where there is a label set. `cheap_by`: who gave the cheap answers.
+    `majority`: the commonest training label, where there is a label set. `baseline_name`: who gave the baseline.
     """
-    table = {who: outcomes(given, labels) for who, given in answers.items() if given}
-    always = outcomes([_always(majority, answer) for answer in answers["base"]], labels) if majority else None
+    table = {who: as_predictions(given, labels) for who, given in answers.items() if given}
+    always = as_predictions([_always(majority, answer) for answer in answers["base"]], labels) if majority else None
     metrics = benchmark.build_metrics()
     title, deciding = next(iter(metrics.items()))
     paired = compare(deciding, table["base"], table["tuned"], seed, alpha)
-    over_cheap = compare(deciding, table["cheap"], table["tuned"], seed, alpha) if "cheap" in table else None
-    fixed, broke = fixed_and_broke(table["base"], table["tuned"])
+    over_baseline = compare(deciding, table["baseline"], table["tuned"], seed, alpha) if "baseline" in table else None
+    fixed, broken = fixed_and_broken(table["base"], table["tuned"])
     entry: dict[str, Any] = {
         "name": benchmark.name,
         "metric": title,
@@ -113,19 +113,19 @@ def judge_benchmark(
         "n": len(answers["base"]),
         "clusters": len(set(table["base"].groups)),
         "majority": _plain_value(deciding, always),
-        "cheap": asdict(over_cheap.before) if over_cheap else None,
-        "cheap_by": cheap_by if over_cheap else None,
+        "baseline": asdict(over_baseline.before) if over_baseline else None,
+        "baseline_name": baseline_name if over_baseline else None,
         "base": asdict(paired.before),
         "tuned": asdict(paired.after),
         "gain": asdict(paired.gain),
         "test": paired.test,
         "p": paired.p,
         "p_holm": paired.p,
-        "smallest_visible": paired.smallest_visible,
+        "minimum_detectable_effect": paired.minimum_detectable_effect,
         "fixed": fixed,
-        "broke": broke,
-        "gain_over_cheap": {**asdict(over_cheap.gain), "p": over_cheap.p} if over_cheap else None,
-        "could_not_judge": {who: int((~given.judged).sum()) for who, given in table.items()},
+        "broken": broken,
+        "gain_over_baseline": {**asdict(over_baseline.gain), "p": over_baseline.p} if over_baseline else None,
+        "unscored": {who: int((~given.judged).sum()) for who, given in table.items()},
     }
     if deciding.share_of_right:
         entry |= _other_tests(table["base"], table["tuned"], seed)
@@ -137,21 +137,21 @@ def judge_benchmark(
     return entry
 
 
-def _other_tests(base: Outcomes, tuned: Outcomes, seed: int) -> dict[str, float]:
+def _other_tests(base: Predictions, tuned: Predictions, seed: int) -> dict[str, float]:
     """Two more tests of a gain in accuracy, told beside the one that decides."""
     changes = tuned.right.astype(float) - base.right
     return {
-        "p_mcnemar": stats.mcnemar_mid_p(*fixed_and_broke(base, tuned)),
+        "p_mcnemar": stats.mcnemar_mid_p(*fixed_and_broken(base, tuned)),
         "p_sign_flip": stats.sign_flip_p(changes, base.groups, seed),
     }
 
 
-def _always(label: str, answer: Answer) -> Answer:
+def _always(label: str, answer: Prediction) -> Prediction:
     """The same question answered with one label, without looking."""
     return replace(answer, answer=label, value=float(answer.gold == label), probabilities=None)
 
 
-def _plain_value(metric: MetricLike, table: Outcomes | None) -> float | None:
+def _plain_value(metric: MetricLike, table: Predictions | None) -> float | None:
     """A figure without an interval; None where there is nothing to work it out from (a metric of probabilities)."""
     if table is None:
         return None
@@ -159,25 +159,25 @@ def _plain_value(metric: MetricLike, table: Outcomes | None) -> float | None:
     return value if np.isfinite(value) else None
 
 
-def judge_kept(
+def judge_retention(
     benchmark: Any,
     margin: float | None,
-    before: Sequence[Answer],
-    after: Sequence[Answer],
+    before: Sequence[Prediction],
+    after: Sequence[Prediction],
     labels: Sequence[str],
     seed: int,
 ) -> dict[str, Any]:
-    """One entry of verdict.json's `keep`: a change above zero is a loss, in the unit of the benchmark's metric."""
+    """One entry of verdict.json's `retention`: a change above zero is a loss, in the unit of the benchmark's metric."""
     _, metric = next(iter(benchmark.build_metrics().items()))
-    tables = outcomes(before, labels), outcomes(after, labels)
+    tables = as_predictions(before, labels), as_predictions(after, labels)
     paired = compare(metric, *tables, seed, 0.05)
     gain = not_too_sure(metric, paired.gain, [tables])
-    return kept(benchmark, margin, paired.before.value, paired.after.value, gain, tables[0].groups)
+    return retention_entry(benchmark, margin, paired.before.value, paired.after.value, gain, tables[0].groups)
 
 
 def decide(
     benchmarks: list[dict[str, Any]],
-    keep: list[dict[str, Any]],
+    retention: list[dict[str, Any]],
     min_gain: float,
     alpha: float,
     quick: bool,
@@ -185,12 +185,12 @@ def decide(
 ) -> tuple[str, list[str]]:
     """The decision and its reasons, in sentences. Fills in `p_holm`, `p_ship` and `state` (gain | none | worse).
 
-    SHIP: at least one benchmark gains (interval above zero, at least `min_gain`) and beats the cheap classifier, none
+    SHIP: at least one benchmark gains (interval above zero, at least `min_gain`) and beats the baseline, none
     gets worse, and everything with a margin is kept. A gain counts only where both comparisons show it, so the larger
     of their two p's is the one to test (an intersection-union test, Berger 1982, Technometrics), adjusted over all
     benchmarks: `p_ship`. `trainings`: over how many the entries, or the weights behind them, are a mean.
     """
-    both = [max(entry["p"], (entry["gain_over_cheap"] or entry)["p"]) for entry in benchmarks]
+    both = [max(entry["p"], (entry["gain_over_baseline"] or entry)["p"]) for entry in benchmarks]
     ps = stats.holm([entry["p"] for entry in benchmarks]), stats.holm(both)
     for entry, gained, shipped in zip(benchmarks, *ps, strict=True):
         entry |= {"p_holm": gained, "p_ship": shipped}
@@ -198,7 +198,7 @@ def decide(
     states = [state for state, _ in judged]
     for entry, state in zip(benchmarks, states, strict=True):
         entry["state"] = state
-    reasons = [reason for _, reason in judged] + [said(entry) for entry in keep]
+    reasons = [reason for _, reason in judged] + [sentence(entry) for entry in retention]
     if close := [entry["name"] for entry in benchmarks if _close(entry, alpha)]:
         what = (
             "more seeds, or more questions, would settle it."
@@ -206,7 +206,7 @@ def decide(
             else "another seed may end on the other side, and --seeds 3 tests the mean of three."
         )
         reasons.append(f"The test of {', '.join(close)} is close: {what}")
-    good = "gain" in states and "worse" not in states and all(entry["state"] in HARMLESS for entry in keep)
+    good = "gain" in states and "worse" not in states and all(entry["state"] in HARMLESS for entry in retention)
     if quick:
         return "SMOKE", [
             "This was a smoke run on few rows and few questions: it shows that the path works, no more.",
@@ -227,53 +227,53 @@ def _judge(entry: dict[str, Any], min_gain: float, alpha: float) -> tuple[str, s
     if entry["p"] < alpha and gain["value"] < 0:  # unadjusted: more benchmarks must not make a harm harder to see
         return "worse", f"{seen}: worse than before."
     if not entry["p_holm"] < alpha:
-        visible = entry["smallest_visible"]
+        visible = entry["minimum_detectable_effect"]
         could = f"the test could have shown {visible:.3f}" if visible else "no draw of questions tells the two apart"
         if entry["clusters"] < stats.FEWEST_CLUSTERS:
             could = f"{entry['clusters']} groups of questions are too few to test (fewer than {stats.FEWEST_CLUSTERS})"
         return "none", f"{seen}: no gain beyond chance; {could}."
     if not (gain["value"] >= min_gain and gain["low"] > 0):
         return "none", f"{seen}: less than the {min_gain:g} that the recipe asks for."
-    cheap = entry["gain_over_cheap"]
+    baseline = entry["gain_over_baseline"]
     together = f"over all benchmarks {say_p(entry['p_ship'])}"
-    if cheap is None and entry["p_ship"] < alpha:
-        return "gain", f"{seen}. There is no cheap baseline for it."
-    if cheap is None:
+    if baseline is None and entry["p_ship"] < alpha:
+        return "gain", f"{seen}. There is no baseline for it."
+    if baseline is None:
         return "none", f"{seen}: among all comparisons made here no gain beyond chance, {together}."
-    adjusted = f", {together}" if entry["p_ship"] > max(cheap["p"], 0.001) else ""
+    adjusted = f", {together}" if entry["p_ship"] > max(baseline["p"], 0.001) else ""
     against = (
-        f"over {entry['cheap_by']} ({entry['cheap']['value']:.3f}) {cheap['value']:+.3f}, "
-        f"95 % interval {cheap['low']:+.3f} to {cheap['high']:+.3f}, {say_p(cheap['p'])}{adjusted}"
+        f"over {entry['baseline_name']} ({entry['baseline']['value']:.3f}) {baseline['value']:+.3f}, "
+        f"95 % interval {baseline['low']:+.3f} to {baseline['high']:+.3f}, {say_p(baseline['p'])}{adjusted}"
     )
-    if entry["p_ship"] < alpha and cheap["value"] > 0:
+    if entry["p_ship"] < alpha and baseline["value"] > 0:
         return "gain", f"{seen}; {against}."
-    better = cheap["p"] < alpha and cheap["value"] < 0
-    rival = "the cheap baseline is better" if better else "nothing shows that it beats the cheap baseline"
+    better = baseline["p"] < alpha and baseline["value"] < 0
+    rival = "the baseline is better" if better else "nothing shows that it beats the baseline"
     return "none", f"{seen}, but {rival}: {against}."
 
 
 def _close(entry: dict[str, Any], alpha: float) -> bool:
     """Whether the p that decides is so near to alpha that luck in training may have decided, and the
     model ahead. Four trainings of the
-    default, of other rows or another order of batches, had .037, .066, .075 and .135 over the cheap baseline."""
-    ahead = entry["gain"]["value"] > 0 and (entry["gain_over_cheap"] or entry["gain"])["value"] > 0
+    default, of other rows or another order of batches, had .037, .066, .075 and .135 over the baseline."""
+    ahead = entry["gain"]["value"] > 0 and (entry["gain_over_baseline"] or entry["gain"])["value"] > 0
     return ahead and bool(alpha / 5 < entry["p_ship"] < 3 * alpha)
 
 
-def _row(title: str, metric: MetricLike, table: dict[str, Outcomes], seed: int, alpha: float) -> dict[str, Any]:
+def _row(title: str, metric: MetricLike, table: dict[str, Predictions], seed: int, alpha: float) -> dict[str, Any]:
     """All models under one metric."""
     paired = compare(metric, table["base"], table["tuned"], seed, alpha)
-    # Some cheap answers have no probabilities, which a metric may read.
-    has_cheap = _plain_value(metric, table.get("cheap")) is not None
-    cheap = compare(metric, table["cheap"], table["tuned"], seed, alpha).before if has_cheap else None
+    # Some baseline answers have no probabilities, which a metric may read.
+    has_baseline = _plain_value(metric, table.get("baseline")) is not None
+    baseline = compare(metric, table["baseline"], table["tuned"], seed, alpha).before if has_baseline else None
     return {
         "metric": title,
         "unit": metric.unit,
-        "cheap": asdict(cheap) if cheap else None,
+        "baseline": asdict(baseline) if baseline else None,
         **{key: asdict(getattr(paired, at)) for key, at in (("base", "before"), ("tuned", "after"), ("gain", "gain"))},
         "test": paired.test,
         "p": paired.p,
-        "smallest_visible": paired.smallest_visible,
+        "minimum_detectable_effect": paired.minimum_detectable_effect,
     }
 
 
@@ -281,9 +281,9 @@ def say_p(p: float) -> str:
     return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
 
 
-def confusion(answers: Sequence[Answer], labels: Sequence[str]) -> np.ndarray:
+def confusion(answers: Sequence[Prediction], labels: Sequence[str]) -> np.ndarray:
     """(labels, labels) counts: rows are the right labels, columns the given ones."""
-    table = outcomes(answers, labels)
+    table = as_predictions(answers, labels)
     counts = np.zeros((len(labels), len(labels)), dtype=int)
     judged = table.predicted >= 0
     np.add.at(counts, (table.gold[judged], table.predicted[judged]), 1)

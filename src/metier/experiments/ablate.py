@@ -13,7 +13,7 @@ from metier.experiments.seeds import evaluated, opened, paired, tuned
 from metier.recipes import plugins
 from metier.recipes.schema import Recipe
 from metier.runs.files import write_json
-from metier.runs.lock import alone
+from metier.runs.lock import run_lock
 from metier.runs.progress import Progress
 from metier.runs.run import Run
 from metier.stages.curate import curate
@@ -49,17 +49,17 @@ def arms(recipe: Recipe, rows: int) -> list[Arm]:
     ]
 
 
-def prove(recipe: Recipe, out: Path, rows: int, tokens: int, seeds: int) -> dict[str, Any]:
+def ablate(recipe: Recipe, out: Path, rows: int, tokens: int, seeds: int) -> dict[str, Any]:
     """Train and ask every arm with every seed (each a run in `out`, so a killed call goes on), then compare."""
     _check(recipe, rows, tokens, seeds)
     progress = Progress()
-    with alone(out / "all"):
+    with run_lock(out / "all"):
         available = curate(opened(out / "all", recipe, progress))["train"]
     rows = rows or available // 2
     every = arms(recipe, rows)
     curated = {arm.name: _curated(recipe, out, arm, progress) for arm in every}
     tokens = tokens or min(_tokens(run) for run in curated.values())
-    progress.say(f"prove: {len(every)} arms x {seeds} seeds, {tokens:,} tokens each")
+    progress.say(f"ablate: {len(every)} arms x {seeds} seeds, {tokens:,} tokens each")
     done: dict[str, list[Run]] = {}
     base: Path | None = None
     for arm in every:
@@ -68,8 +68,8 @@ def prove(recipe: Recipe, out: Path, rows: int, tokens: int, seeds: int) -> dict
             run = _trained(recipe, out, arm, recipe.seed + seed, tokens, progress, base)
             base = base or run.folder / "evaluate" / "base"
             done[arm.name].append(run)
-    result = {"rows": rows, "tokens": tokens, "seeds": seeds, **_compared(recipe, every, done)}
-    write_json(out / "prove.json", result)
+    result = {"rows": rows, "max_train_tokens": tokens, "seeds": seeds, **_compared(recipe, every, done)}
+    write_json(out / "ablation.json", result)
     return result
 
 
@@ -80,19 +80,19 @@ def _check(recipe: Recipe, rows: int, tokens: int, seeds: int) -> None:
         raise UserError("--rows and --tokens are numbers above 0; leave them out to have them chosen.")
     names = [plugins.named(use)[0] for use in recipe.methods]
     if names != ["sft"]:
-        raise UserError(f"`prove` compares rows, so the recipe must have the one method sft, not {', '.join(names)}.")
+        raise UserError(f"`ablate` compares rows, so the recipe must have the one method sft, not {', '.join(names)}.")
 
 
 def _variant(recipe: Recipe, arm: Arm, seed: int, tokens: int) -> Recipe:
-    settings = {**plugins.named(recipe.methods[0])[1], "tokens": tokens}
-    changed = {"steps": arm.steps, "seed": seed, "keep": {}, "methods": [{"sft": settings}]}
+    settings = {**plugins.named(recipe.methods[0])[1], "max_train_tokens": tokens}
+    changed = {"steps": arm.steps, "seed": seed, "retention": {}, "methods": [{"sft": settings}]}
     return recipe.model_copy(update=changed)
 
 
 def _curated(recipe: Recipe, out: Path, arm: Arm, progress: Progress) -> Run:
-    progress.say(f"prove: rows of the arm {arm.name}")
+    progress.say(f"ablate: rows of the arm {arm.name}")
     folder = out / "rows" / arm.name
-    with alone(folder):
+    with run_lock(folder):
         run = opened(folder, _variant(recipe, arm, recipe.seed, 0), progress)
         curate(run)
     return run
@@ -101,19 +101,19 @@ def _curated(recipe: Recipe, out: Path, arm: Arm, progress: Progress) -> Run:
 def _tokens(run: Run) -> int:
     """Tokens that one pass of the arm's rows has."""
     from metier.engine.models.model import load
-    from metier.engine.training.context import Lesson
+    from metier.engine.training.context import TrainingContext
 
     benchmarks = {benchmark.name: benchmark for benchmark in run.recipe.build_benchmarks()}
     (_, method), model = run.recipe.build_methods()[0], load(run.recipe.model, warn=run.progress.say)
     rows = run.table("curate", "train.parquet")
-    lesson = Lesson(
+    context = TrainingContext(
         rows, rows.slice(0, 0), benchmarks, run.recipe.model, None, run.folder, run.recipe.seed, run.progress
     )
-    return sum(map(len, method.examples(model, lesson))) * method.epochs
+    return sum(map(len, method.examples(model, context))) * method.epochs
 
 
 def _trained(recipe: Recipe, out: Path, arm: Arm, seed: int, tokens: int, progress: Progress, base: Path | None) -> Run:
-    progress.say(f"prove: {arm.name}, seed {seed}")
+    progress.say(f"ablate: {arm.name}, seed {seed}")
     return evaluated(out / arm.name / f"seed-{seed}", _variant(recipe, arm, seed, tokens), progress, base)
 
 

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from metier.data.records import Question, identities
 from metier.engine.models import weights
-from metier.engine.training.context import Lesson
+from metier.engine.training.context import TrainingContext
 from metier.engine.training.evaluator import held_out, scores
 from metier.errors import UserError
 from metier.runs import run as runs
@@ -35,7 +35,7 @@ class NoMean(UserError):
 def average(done: list[Run], folder: Path) -> Run:
     """A run whose model is the mean of the weights that the runs `done` trained, ready to be asked and reported.
 
-    Its rows are all that any of them learned, so the cheap baseline has them too; held out is what none of them
+    Its rows are all that any of them learned, so the baseline has them too; held out is what none of them
     learned. Raises `NoMean` where their adapters have none, and leaves no folder behind then.
     """
     first, trained = done[0], [one.result("train") for one in done]
@@ -57,7 +57,7 @@ def average(done: list[Run], folder: Path) -> Run:
     if run.done("train", inputs) is None:
         run.progress.say(f"average: one model of {len(done)} trainings")
         by_scale = _weights(run, folders, adapter)
-        run.seal(
+        run.mark_done(
             "train",
             inputs,
             {
@@ -97,8 +97,8 @@ def _weights(run: Run, trained: Sequence[Path], adapter: Path) -> dict[float, fl
 
     model, benchmarks = run.recipe.model, {benchmark.name: benchmark for benchmark in run.recipe.build_benchmarks()}
     rows, valid = (run.table("curate", f"{name}.parquet") for name in ("train", "valid"))
-    lesson = Lesson(rows, valid, benchmarks, model, None, adapter.parent, run.recipe.seed, run.progress)
-    asked = held_out(lesson, HELD_OUT_ROWS)
+    context = TrainingContext(rows, valid, benchmarks, model, None, adapter.parent, run.recipe.seed, run.progress)
+    asked = held_out(context, HELD_OUT_ROWS)
     scratch = run.path("train", ".adapter.part")
     shutil.rmtree(scratch, ignore_errors=True)
     shutil.rmtree(adapter, ignore_errors=True)
@@ -110,7 +110,7 @@ def _weights(run: Run, trained: Sequence[Path], adapter: Path) -> dict[float, fl
         folder = scratch / str(scale)
         folder.mkdir(parents=True)
         mean_of(model, trained, folder, scale)
-        by_scale[scale] = _score(run, load(model, folder), lesson, asked, scale) if asked else None
+        by_scale[scale] = _score(run, load(model, folder), context, asked, scale) if asked else None
     best = max(by_scale, key=lambda scale: by_scale[scale] or 0.0)
     run.lock(scale=best)
     (scratch / str(best)).replace(adapter)
@@ -118,8 +118,8 @@ def _weights(run: Run, trained: Sequence[Path], adapter: Path) -> dict[float, fl
     return by_scale
 
 
-def _score(run: Run, model: Any, lesson: Lesson, asked: dict[str, list[Question]], scale: float) -> float:
-    figures, score = scores(model, lesson, asked)
+def _score(run: Run, model: Any, context: TrainingContext, asked: dict[str, list[Question]], scale: float) -> float:
+    figures, score = scores(model, context, asked)
     said = ", ".join(f"{name} {value:.3f}" for name, value in figures.items())
     run.progress.say(f"  {scale} times the mean of the changes, held-out rows: {said}")
     return score
@@ -143,11 +143,11 @@ def _rows(run: Run, done: list[Run], inputs: str) -> None:
     for name in ("steps.json", "representation.json"):
         shutil.copy(first.output("curate", f"curate/{name}"), run.path("curate", name))
     counts = {name: len(rows) for name, rows in files.items()}
-    licences = dict(Counter(learned["licence"].to_pylist()))
+    licenses = dict(Counter(learned["license"].to_pylist()))
     seconds = round(sum(one.result("curate")["seconds"] for one in done), 1)
-    result = {**first.result("curate"), **counts, "licences": licences, "seconds": seconds}
+    result = {**first.result("curate"), **counts, "licenses": licenses, "seconds": seconds}
     copied = ("steps.json", "representation.json")
-    run.seal("curate", inputs, result, *(f"curate/{name}" for name in (*(f"{n}.parquet" for n in files), *copied)))
+    run.mark_done("curate", inputs, result, *(f"curate/{name}" for name in (*(f"{n}.parquet" for n in files), *copied)))
 
 
 def _without(rows: pa.Table, others: pa.Table, column: str = "id") -> pa.Table:

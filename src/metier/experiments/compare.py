@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from metier.errors import UserError
-from metier.evaluation.predictions import outcomes
+from metier.evaluation.predictions import as_predictions
 from metier.evaluation.verdict import compare as paired
-from metier.evaluation.verdict import fixed_and_broke, say_p
+from metier.evaluation.verdict import fixed_and_broken, say_p
 from metier.runs.progress import Progress
 from metier.runs.run import saved_run
 from metier.stages.evaluate import read_answers
@@ -25,7 +25,9 @@ def compare(first: Path, second: Path) -> dict[str, Any]:
     rows = []
     for name in common:
         mine, theirs = (known[name] for known in declared)
-        worded_alike = all(getattr(mine, key) == getattr(theirs, key) for key in ("prompt", "template", "shots"))
+        worded_alike = all(
+            getattr(mine, key) == getattr(theirs, key) for key in ("prompt", "chat_template", "num_fewshot")
+        )
         before, after = (read_answers(run, "tuned", name) for run in runs)
         asked = [
             [(a.id, a.gold, a.options, a.prompt_hash if worded_alike else "") for a in answers]
@@ -36,12 +38,12 @@ def compare(first: Path, second: Path) -> dict[str, Any]:
                 f"The two runs were asked different questions of '{name}'. Run both from the same benchmark."
             )
         first_table, second_table = [
-            outcomes(given, run.result(f"evaluate/tuned/{name}")["labels"])
+            as_predictions(given, run.result(f"evaluate/tuned/{name}")["labels"])
             for run, given in zip(runs, (before, after), strict=True)
         ]
         title, metric = next(iter(mine.build_metrics().items()))
         found = paired(metric, first_table, second_table, runs[0].recipe.seed, runs[0].recipe.ship.alpha)
-        fixed, broke = fixed_and_broke(first_table, second_table)
+        fixed, broken = fixed_and_broken(first_table, second_table)
         sentence = (
             f"{name}: {title} {found.before.value:.3f} in {first}, {found.after.value:.3f} in {second}; "
             f"gain {found.gain.value:+.3f} (95 % interval {found.gain.low:+.3f} to {found.gain.high:+.3f}, "
@@ -53,7 +55,7 @@ def compare(first: Path, second: Path) -> dict[str, Any]:
                 "metric": title,
                 **asdict(found),
                 "fixed": fixed,
-                "broke": broke,
+                "broken": broken,
                 "sentence": sentence,
             }
         )

@@ -13,10 +13,10 @@ import pyarrow.compute as pc
 
 from metier.data.records import Question, questions
 from metier.data.steps.select import Step as Select
-from metier.engine.training.context import Lesson
+from metier.engine.training.context import TrainingContext
 from metier.errors import Problems, UserError
 from metier.evaluation.context_check import check_context
-from metier.evaluation.stats import FEWEST_CLUSTERS, effective_clusters, smallest_visible_share
+from metier.evaluation.stats import FEWEST_CLUSTERS, effective_clusters, minimum_detectable_share
 from metier.methods import of_datasets
 from metier.methods._tuning import Tuning
 from metier.recipes.checks import check as problems_of
@@ -31,7 +31,7 @@ SAMPLE = 200
 RUN = 20
 """So many of them stand side by side."""
 SORTED = 50_000
-"""Rows up to which neighbours are found by what the model reads; in larger datasets by their place in the file."""
+"""Rows up to which neighbors are found by what the model reads; in larger datasets by their place in the file."""
 LIKELY_CHANGED = 0.3
 """Share of answers that a tune changes from right to wrong or back, assumed for the smallest visible gain."""
 
@@ -72,14 +72,14 @@ def check(recipe: Recipe) -> dict[str, Any]:
         if isinstance(method, Tuning):  # before anything of it is made
             made[name] = method.check_rows(mine)
         few = _few(mine, by_name, recipe.seed)
-        lesson = Lesson(few, few, by_name, recipe.model, None, Path(), recipe.seed, Progress())
-        training += method.seconds(model, lesson, round(train * len(mine) / len(rows)))
+        context = TrainingContext(few, few, by_name, recipe.model, None, Path(), recipe.seed, Progress())
+        training += method.seconds(model, context, round(train * len(mine) / len(rows)))
     examples = _examples(model, rows, by_name, recipe.seed)
     return {
         "train": train,
         "rows_read": made,
         "questions": sum(len(found) for _, found in asked),
-        "smallest_visible": {
+        "minimum_detectable_effect": {
             benchmark.name: _visible(found, recipe.ship.alpha)
             for benchmark, found in asked
             if benchmark.name in by_name and next(iter(benchmark.build_metrics().values())).unit == "share"
@@ -97,7 +97,7 @@ def check(recipe: Recipe) -> dict[str, Any]:
 def _asked(recipe: Recipe, benchmarks: list[Any], rows: pa.Table) -> list[tuple[Any, list[Question]]]:
     """Each benchmark, what must be kept included, with its questions. Raises `Problems` where some cannot be judged, or
     a label could not be learned."""
-    judging = [*benchmarks, *(benchmark for benchmark, _ in recipe.build_keep())]
+    judging = [*benchmarks, *(benchmark for benchmark, _ in recipe.build_retention())]
     asked = [(benchmark, benchmark.questions(QUICK_QUESTIONS if recipe.quick else 0)) for benchmark in judging]
     problems = [said for one, found in asked for said in question_problems(one, found, one.label_set(rows))]
     if problems := label_problems(rows, benchmarks) + problems:
@@ -111,19 +111,19 @@ def _visible(asked: list[Question], alpha: float) -> dict[str, Any]:
     cluster = np.unique([question.group or question.id for question in asked], return_inverse=True)[1]
     groups = int(cluster.max()) + 1
     gain, alike = (
-        round(smallest_visible_share(n, LIKELY_CHANGED, alpha), 3) if groups >= FEWEST_CLUSTERS else None
+        round(minimum_detectable_share(n, LIKELY_CHANGED, alpha), 3) if groups >= FEWEST_CLUSTERS else None
         for n in (len(asked), round(effective_clusters(cluster)))
     )
     return {"groups": groups, "gain": gain, "alike": alike}
 
 
 def _few(rows: pa.Table, benchmarks: dict[str, Any], seed: int) -> pa.Table:
-    """`SAMPLE` rows in runs of neighbours by what the model reads, since rows that begin alike are trained on together
+    """`SAMPLE` rows in runs of neighbors by what the model reads, since rows that begin alike are trained on together
     and cost less; and one of each dataset and kind that the draw missed: a method may need all of them."""
     draw = random.Random(seed)
     order = list(range(len(rows)))
     if len(rows) <= SORTED:
-        tasks, asked = rows["task"].to_pylist(), questions(rows, unlabelled=True)
+        tasks, asked = rows["task"].to_pylist(), questions(rows, unlabeled=True)
         read = [benchmarks[task].render(row) if task else row.text for task, row in zip(tasks, asked, strict=True)]
         order.sort(key=read.__getitem__)
     starts = range(0, len(rows), RUN)
@@ -136,14 +136,14 @@ def _few(rows: pa.Table, benchmarks: dict[str, Any], seed: int) -> pa.Table:
 
 
 def _examples(model: Any, rows: pa.Table, benchmarks: dict[str, Any], seed: int) -> list[dict[str, Any]]:
-    """A few labelled rows or pairs as the model reads them, and what is learned of them (of a pair, the chosen one)."""
+    """A few labeled rows or pairs as the model reads them, and what is learned of them (of a pair, the chosen one)."""
     pair = pc.and_(rows["chosen"].is_valid(), rows["rejected"].is_valid())
-    labelled = rows.filter(pc.and_(pc.or_(rows["label"].is_valid(), pair), rows["task"].is_valid()))
-    at = sorted(random.Random(seed).sample(range(len(labelled)), min(3, len(labelled))))
+    labeled = rows.filter(pc.and_(pc.or_(rows["label"].is_valid(), pair), rows["task"].is_valid()))
+    at = sorted(random.Random(seed).sample(range(len(labeled)), min(3, len(labeled))))
     found = []
-    for task, row in zip(labelled["task"].take(at).to_pylist(), questions(labelled.take(at)), strict=True):
+    for task, row in zip(labeled["task"].take(at).to_pylist(), questions(labeled.take(at)), strict=True):
         benchmark = benchmarks[task]
-        target = [*model.answer(row.answer, benchmark.template), model.end_token]
-        read = model.read(benchmark.render(row), benchmark.template)[0]
+        target = [*model.answer(row.answer, benchmark.chat_template), model.end_token]
+        read = model.read(benchmark.render(row), benchmark.chat_template)[0]
         found.append({"task": task, "prompt": read, "target": model.tokenizer.decode(target)})
     return found

@@ -9,8 +9,8 @@ import numpy as np
 
 from metier.errors import UserError
 from metier.evaluation import stats
-from metier.evaluation.predictions import Outcomes, outcomes
-from metier.evaluation.retention import kept, not_too_sure
+from metier.evaluation.predictions import Predictions, as_predictions
+from metier.evaluation.retention import not_too_sure, retention_entry
 from metier.evaluation.stats import Interval
 from metier.evaluation.verdict import decide, same_questions, say_p
 from metier.experiments.average import NoMean, average
@@ -41,7 +41,7 @@ def seeds(recipe: Recipe, out: Path, count: int) -> dict[str, Any]:
         raise UserError(f"{out} holds one run, and --seeds makes several. Give them a folder: `--out {out}-seeds`.")
     progress = Progress()
     if (out / "averaged" / "recipe.yaml").is_file():  # of another recipe? It is said now, not after hours
-        with lock.alone(out / "averaged"):
+        with lock.run_lock(out / "averaged"):
             opened(out / "averaged", recipe, progress)
     done: list[Run] = []
     for seed in range(recipe.seed, recipe.seed + count):
@@ -67,15 +67,15 @@ def together(done: list[Run], recipe: Recipe, out: Path) -> dict[str, Any]:
 def decided(done: list[Run], recipe: Recipe) -> dict[str, Any]:
     """SHIP or HOLD by the mean over the seeds, with its reasons and what it goes by."""
     found = [judged(benchmark, done, recipe) for benchmark in recipe.build_benchmarks()]
-    keep = [_kept(benchmark, margin, done) for benchmark, margin in recipe.build_keep()]
-    decision, reasons = decide(found, keep, recipe.ship.min_gain, recipe.ship.alpha, recipe.quick, len(done))
+    retention = [_kept(benchmark, margin, done) for benchmark, margin in recipe.build_retention()]
+    decision, reasons = decide(found, retention, recipe.ship.min_gain, recipe.ship.alpha, recipe.quick, len(done))
     numbers = [run.recipe.seed for run in done]
-    return {"decision": decision, "reasons": reasons, "seeds": numbers, "benchmarks": found, "keep": keep}
+    return {"decision": decision, "reasons": reasons, "seeds": numbers, "benchmarks": found, "retention": retention}
 
 
 def averaged(done: list[Run], folder: Path) -> dict[str, Any] | None:
     """The verdict on the mean of several trainings as one model, a run in `folder`; None where they have none."""
-    with lock.alone(folder):
+    with lock.run_lock(folder):
         try:
             run = average(done, folder)
         except NoMean as error:
@@ -86,7 +86,7 @@ def averaged(done: list[Run], folder: Path) -> dict[str, Any] | None:
 
 
 def _report(run: Run) -> dict[str, Any]:
-    with lock.alone(run.folder):
+    with lock.run_lock(run.folder):
         return report(run)
 
 
@@ -98,7 +98,7 @@ def _page(out: Path, recipe: Recipe, result: dict[str, Any], verdicts: list[dict
     pictured = []
     for at, entry in enumerate(result["benchmarks"]):
         alone = [verdict["benchmarks"][at] for verdict in verdicts]
-        rows = [(entry["cheap_by"] or "cheap", alone[0]["cheap"]), ("base", alone[0]["base"])]
+        rows = [(entry["baseline_name"] or "baseline", alone[0]["baseline"]), ("base", alone[0]["base"])]
         rows += [(f"tuned, seed {seed}", one["tuned"]) for seed, one in zip(result["seeds"], alone, strict=True)]
         if result["averaged"]:
             rows.append(("tuned, averaged", result["averaged"]["benchmarks"][at]["tuned"]))
@@ -106,7 +106,7 @@ def _page(out: Path, recipe: Recipe, result: dict[str, Any], verdicts: list[dict
         pictured.append((entry, Markup(figures.intervals(rows, title, entry["unit"] == "share"))))
     pack = plugins.find("industries", recipe.industry)()
     known = {"name": out.resolve().name, "folder": out, "recipe": recipe, "pack": pack, "meaning": meaning(result)}
-    known["asks"] = by_benchmark((result["averaged"] or verdicts[0])["asks"])
+    known["insights"] = by_benchmark((result["averaged"] or verdicts[0])["insights"])
     page: str = template("seeds.html").render(**known, pictured=pictured, say_p=say_p, **result)
     return page
 
@@ -119,7 +119,7 @@ def opened(folder: Path, recipe: Recipe, progress: Progress) -> Run:
 
 def evaluated(folder: Path, recipe: Recipe, progress: Progress, base: Path | None) -> Run:
     """A run up to its answers; `base` are the base model's answers of another run, which are the same everywhere."""
-    with lock.alone(folder):
+    with lock.run_lock(folder):
         run = opened(folder, recipe, progress)
         curate(run)
         train(run)
@@ -137,13 +137,13 @@ def _ask(run: Run, base: Path | None) -> None:
     evaluate(run)
 
 
-def tuned(run: Run, name: str, who: str = "tuned") -> Outcomes:
+def tuned(run: Run, name: str, who: str = "tuned") -> Predictions:
     """The answers to a benchmark, of the tuned model or of another."""
-    return outcomes(read_answers(run, who, name), run.result(f"evaluate/tuned/{name}")["labels"])
+    return as_predictions(read_answers(run, who, name), run.result(f"evaluate/tuned/{name}")["labels"])
 
 
 def paired(
-    metric: Any, before: list[Outcomes], after: list[Outcomes], seed: int, alpha: float = 0.05
+    metric: Any, before: list[Predictions], after: list[Predictions], seed: int, alpha: float = 0.05
 ) -> dict[str, Any]:
     """Gain of the mean over seeds, its 95 % interval and p, by chance in the questions and in the trainings.
 
@@ -166,8 +166,8 @@ def paired(
     else:
         interval = stats.percentile_interval(float(gains[0]), differences, clusters=clusters)
         p = stats.bootstrap_p(float(gains[0]), differences, clusters)
-        smallest = stats.smallest_visible(stats.standard_error(differences), alpha, clusters=clusters)
-    return {"gain": asdict(interval), "p": 1.0 if few else p, "smallest_visible": smallest}
+        smallest = stats.minimum_detectable_effect(stats.standard_error(differences), alpha, clusters=clusters)
+    return {"gain": asdict(interval), "p": 1.0 if few else p, "minimum_detectable_effect": smallest}
 
 
 def judged(benchmark: Any, done: list[Run], recipe: Recipe) -> dict[str, Any]:
@@ -187,14 +187,14 @@ def judged(benchmark: Any, done: list[Run], recipe: Recipe) -> dict[str, Any]:
         "values": values,
         "spread": float(np.std(values, ddof=1)) if len(values) > 1 else None,
         **paired(metric, before, after, recipe.seed, recipe.ship.alpha),
-        **dict.fromkeys(("cheap", "cheap_by", "gain_over_cheap")),
+        **dict.fromkeys(("baseline", "baseline_name", "gain_over_baseline")),
     }
-    if (done[0].folder / "evaluate" / "cheap" / f"{benchmark.name}.jsonl").is_file():
-        cheap = [tuned(run, benchmark.name, "cheap") for run in done]
-        over = paired(metric, cheap, after, recipe.seed, recipe.ship.alpha)
-        entry["cheap"] = {"value": float(np.mean(_values(metric, cheap)))}
-        entry["cheap_by"] = done[0].result(f"evaluate/cheap/{benchmark.name}")["by"]
-        entry["gain_over_cheap"] = {**over["gain"], "p": over["p"]}
+    if (done[0].folder / "evaluate" / "baseline" / f"{benchmark.name}.jsonl").is_file():
+        baseline = [tuned(run, benchmark.name, "baseline") for run in done]
+        over = paired(metric, baseline, after, recipe.seed, recipe.ship.alpha)
+        entry["baseline"] = {"value": float(np.mean(_values(metric, baseline)))}
+        entry["baseline_name"] = done[0].result(f"evaluate/baseline/{benchmark.name}")["by"]
+        entry["gain_over_baseline"] = {**over["gain"], "p": over["p"]}
     return entry
 
 
@@ -205,8 +205,8 @@ def _kept(benchmark: Any, margin: float | None, done: list[Run]) -> dict[str, An
     base, changed = (float(np.mean(_values(metric, tables))) for tables in (before, after))
     gain = Interval(**paired(metric, before, after, done[0].recipe.seed)["gain"])
     gain = not_too_sure(metric, gain, list(zip(before, after, strict=True)))
-    return kept(benchmark, margin, base, changed, gain, before[0].groups)
+    return retention_entry(benchmark, margin, base, changed, gain, before[0].groups)
 
 
-def _values(metric: Any, tables: list[Outcomes]) -> list[float]:
+def _values(metric: Any, tables: list[Predictions]) -> list[float]:
     return [float(metric.value(metric.statistics(table).sum(0))) for table in tables]

@@ -63,8 +63,8 @@ def _tasks(run: Run, adapter: Path, out: Path) -> dict[str, Any]:
         if (setting := scorer.length) != "none":
             run.progress.say(f"  {benchmark.name}: the harness compares sums; ours are made up for length ({setting})")
         labels = run.result(f"evaluate/tuned/{benchmark.name}")["labels"]
-        lead = " " if benchmark.template == "plain" else ""
-        rows, ending = [], _Ending(scorer, model, benchmark.template)
+        lead = "" if benchmark.chat_template else " "
+        rows, ending = [], _Ending(scorer, model, benchmark.chat_template)
         for answer in answers:
             offered = list(answer.options or labels)
             choices = [f"{lead}{option}{ending.of(tuple(offered))}" for option in offered]
@@ -84,13 +84,13 @@ def _tasks(run: Run, adapter: Path, out: Path) -> dict[str, Any]:
 class _Ending:
     """The end token as text, behind options of which our scoring takes it for a part."""
 
-    def __init__(self, scorer: Any, model: Any, template: str) -> None:
-        self.scorer, self.model, self.template = scorer, model, template
+    def __init__(self, scorer: Any, model: Any, chat_template: bool) -> None:
+        self.scorer, self.model, self.chat_template = scorer, model, chat_template
         self.known: dict[tuple[str, ...], str] = {}
 
     def of(self, offered: tuple[str, ...]) -> str:
         if offered not in self.known:
-            ends = self.scorer.ends([self.model.answer(option, self.template) for option in offered])
+            ends = self.scorer.ends([self.model.answer(option, self.chat_template) for option in offered])
             self.known[offered] = str(self.model.tokenizer.eos_token) if ends else ""
         return self.known[offered]
 

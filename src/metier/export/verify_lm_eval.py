@@ -13,7 +13,7 @@ from metier.runs.run import Run
 from metier.stages.evaluate import read_answers
 
 
-def check_lm_eval(run: Run, out: Path) -> dict[str, Any]:
+def verify_lm_eval(run: Run, out: Path) -> dict[str, Any]:
     """For base and tuned, each exported task: items, largest log-likelihood difference, agreement, both accuracies.
 
     Raises `UserError` where there are no samples, or they are of other questions.

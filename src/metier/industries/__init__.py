@@ -5,18 +5,18 @@ from typing import Any
 
 
 @dataclass
-class Pack:
+class BaseIndustry:
     """What a recipe of this industry says where the user says nothing."""
 
     name: str = ""
     datasets: list[Any] = field(default_factory=list)
     further: dict[str, str] = field(default_factory=dict)
     """Datasets of the trade that the pack's methods do not read -> what they are good for."""
-    steps: list[Any] = field(default_factory=lambda: ["normalise", "dedup", "decontaminate", "split", "select"])
+    steps: list[Any] = field(default_factory=lambda: ["normalize", "dedup", "decontaminate", "split", "select"])
     methods: list[Any] = field(default_factory=lambda: ["sft"])
     benchmarks: list[Any] = field(default_factory=list)
-    keep: dict[str, Any] = field(default_factory=dict)
-    """Benchmark -> how much worse it may become, in the unit of its first metric; `watch`: told, decides nothing."""
+    retention: dict[str, Any] = field(default_factory=dict)
+    """Benchmark -> how much worse it may become, in the unit of its first metric; `monitor`: told, decides nothing."""
     ship: dict[str, float] = field(default_factory=dict)
     intended_use: str = ""
     limits: str = ""
@@ -26,5 +26,5 @@ class Pack:
     """`right -> said`: what that mistake costs against an ordinary one, which costs 1."""
     machine_hour: float = 0.0
     """What an hour of the machine that answers costs, in the currency of the business; 0: nobody said."""
-    asks: list[str] = field(default_factory=list)
+    insights: list[str] = field(default_factory=list)
     """Rows of the report's first page, by name (`highlights/`), or as the path of a file with a function `rows`."""

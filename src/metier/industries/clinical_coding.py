@@ -3,11 +3,11 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from metier.industries import Pack
+from metier.industries import BaseIndustry
 
 
 @dataclass
-class Industry(Pack):
+class Industry(BaseIndustry):
     """Clinical terminology: from a clinician's words to the chapter of ICD-10-CM."""
 
     name: str = "clinical_coding"
@@ -15,8 +15,8 @@ class Industry(Pack):
     # Exact copies only: terms that differ in one word ("left", "initial encounter") are different terms.
     steps: list[Any] = field(
         default_factory=lambda: [
-            "licence",
-            "normalise",
+            "license",
+            "normalize",
             {"dedup": {"threshold": 1}},
             "decontaminate",
             "split",
@@ -26,11 +26,11 @@ class Industry(Pack):
     # Chosen on dev rows; docs/log.md has what else was tried and what it gave.
     methods: list[Any] = field(
         default_factory=lambda: [
-            {"sft": {"lr": 1.5e-3, "batch_tokens": 1024, "targets": "q_proj,v_proj,o_proj,down_proj"}}
+            {"sft": {"lr": 1.5e-3, "batch_tokens": 1024, "target_modules": "q_proj,v_proj,o_proj,down_proj"}}
         ]
     )
     benchmarks: list[Any] = field(default_factory=lambda: ["icd10cm_chapter"])
-    keep: dict[str, Any] = field(default_factory=lambda: {"general": 0.02})
+    retention: dict[str, Any] = field(default_factory=lambda: {"general": 0.02})
     intended_use: str = (
         "Suggesting the ICD-10-CM chapter of a clinical term to a trained coder, who decides. Not for diagnosis, "
         "treatment, billing without review, or any use on patients."
@@ -38,7 +38,7 @@ class Industry(Pack):
     limits: str = (
         "English only. Terms come from the official list, which is tidier than what clinicians type: abbreviations, "
         "spelling mistakes and whole notes were not tested. A chapter is not a code. "
-        "The text that checks for forgetting is by the same hand as the replay text and looks too kind "
+        "The text that checks for forgetting is by the same author as the replay text and looks too kind "
         "(docs/evaluation.md)."
     )
     glossary: list[str] = field(
@@ -50,4 +50,4 @@ class Industry(Pack):
             *("screening", "renal", "cardiac"),
         ]
     )
-    asks: list[str] = field(default_factory=lambda: ["certain", "worst_group"])
+    insights: list[str] = field(default_factory=lambda: ["certain", "worst_group"])

@@ -3,11 +3,11 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from metier.industries import Pack
+from metier.industries import BaseIndustry
 
 
 @dataclass
-class Industry(Pack):
+class Industry(BaseIndustry):
     """Retail banking and monetary policy: intents of messages, stance of sentences, and rate moves as a control."""
 
     name: str = "finance"
@@ -21,8 +21,8 @@ class Industry(Pack):
     # The labels are class names ("age limit"): nothing in them belongs to a person.
     steps: list[Any] = field(
         default_factory=lambda: [
-            "licence",
-            "normalise",
+            "license",
+            "normalize",
             "decontaminate",  # before redaction: names and dates must read as in the test
             {"redact": {"profile": "finance", "labels": "keep"}},
             "dedup",
@@ -38,14 +38,14 @@ class Industry(Pack):
                 "sft": {
                     "lr": 1.5e-3,
                     "batch_tokens": 1024,
-                    "targets": "q_proj,v_proj,o_proj,down_proj",
-                    "repeat": {"banking77": 2, "fomc_stance": 2},
+                    "target_modules": "q_proj,v_proj,o_proj,down_proj",
+                    "upsample": {"banking77": 2, "fomc_stance": 2},
                 }
             }
         ]
     )
     benchmarks: list[Any] = field(default_factory=lambda: ["banking77", "fomc_stance", "fed_rate_moves"])
-    keep: dict[str, Any] = field(default_factory=lambda: {"general": 0.02, "arc_easy": "watch"})
+    retention: dict[str, Any] = field(default_factory=lambda: {"general": 0.02, "arc_easy": "monitor"})
     ship: dict[str, float] = field(default_factory=lambda: {"min_gain": 0.02, "alpha": 0.05})
     intended_use: str = (
         "Routing customers' messages of an online bank to a person or a page, and marking sentences of the Federal "
@@ -59,7 +59,7 @@ class Industry(Pack):
         "Reserve alone, 1996 to 2022, and training and test come from the same years: later years, other central "
         "banks and companies were not tested. Figures in reports (benchmark tatqa) are not part of this pack's "
         "training. fomc_stance and fed_rate_moves are CC-BY-NC-4.0: research only. For a commercial model take both "
-        "out of `datasets` and set {licence: {intended_use: commercial}}. The text that checks for forgetting is by "
+        "out of `datasets` and set {license: {intended_use: commercial}}. The text that checks for forgetting is by "
         "the same hand as the replay text and looks too kind (docs/evaluation.md)."
     )
     glossary: list[str] = field(
@@ -80,4 +80,4 @@ class Industry(Pack):
             "dovish -> hawkish": 5,
         }
     )
-    asks: list[str] = field(default_factory=lambda: ["balanced", "out_of_time", "training_runs", "cost"])
+    insights: list[str] = field(default_factory=lambda: ["balanced", "out_of_time", "training_runs", "cost"])

@@ -3,11 +3,11 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from metier.industries import Pack
+from metier.industries import BaseIndustry
 
 
 @dataclass
-class Industry(Pack):
+class Industry(BaseIndustry):
     """Records and literature: clinical terms, drug interactions, and sections of a patient's note."""
 
     name: str = "healthcare"
@@ -17,7 +17,7 @@ class Industry(Pack):
     further: dict[str, str] = field(
         default_factory=lambda: {
             "medquad": "answers of health sites, raw text for `dapt`",
-            "mediqa2019_pairs": "answers by preference, for `dpo`; their licence is not named",
+            "mediqa2019_pairs": "answers by preference, for `dpo`; their license is not named",
             "pubmedqa": "research questions, for `sft` or `grpo`",
             "medqa_usmle": "exam questions, for `sft` or `grpo`",
         }
@@ -25,8 +25,8 @@ class Industry(Pack):
     # Exact copies only: terms that differ in one word ("left", "initial encounter") are different terms.
     steps: list[Any] = field(
         default_factory=lambda: [
-            "licence",
-            "normalise",
+            "license",
+            "normalize",
             "decontaminate",  # before redaction: names and dates must read as in the test
             {"redact": {"profile": "healthcare", "labels": "keep"}},
             {"dedup": {"threshold": 1}},
@@ -40,14 +40,14 @@ class Industry(Pack):
                 "sft": {
                     "lr": 1.5e-3,
                     "batch_tokens": 1024,
-                    "targets": "q_proj,v_proj,o_proj,down_proj",
-                    "repeat": {"mts_dialog": 2},
+                    "target_modules": "q_proj,v_proj,o_proj,down_proj",
+                    "upsample": {"mts_dialog": 2},
                 }
             }
         ]
     )
     benchmarks: list[Any] = field(default_factory=lambda: ["icd10cm_chapter", "ddi2013_types", "mts_dialog"])
-    keep: dict[str, Any] = field(default_factory=lambda: {"general": 0.02, "arc_easy": "watch"})
+    retention: dict[str, Any] = field(default_factory=lambda: {"general": 0.02, "arc_easy": "monitor"})
     ship: dict[str, float] = field(default_factory=lambda: {"min_gain": 0.02, "alpha": 0.05})
     intended_use: str = (
         "Suggesting the ICD-10-CM chapter of a term to a trained coder, the kind of an interaction that a sentence "
@@ -61,7 +61,7 @@ class Industry(Pack):
         "research and short: recordings, several speakers and whole visits were not tested. Research questions "
         "(pubmedqa) and exam questions (medqa_usmle) are benchmarks of their own: a model of this size learns no "
         "knowledge from their few rows. ddi2013 is CC-BY-NC-4.0: research only. For a commercial model take it out "
-        "of `datasets` and set {licence: {intended_use: commercial}}. The text that checks for forgetting is by the "
+        "of `datasets` and set {license: {intended_use: commercial}}. The text that checks for forgetting is by the "
         "same hand as the replay text and looks too kind (docs/evaluation.md)."
     )
     glossary: list[str] = field(
@@ -82,4 +82,4 @@ class Industry(Pack):
             "Allergy -> Medications": 10,
         }
     )
-    asks: list[str] = field(default_factory=lambda: ["certain", "worst_group", "cost"])
+    insights: list[str] = field(default_factory=lambda: ["certain", "worst_group", "cost"])

@@ -3,13 +3,13 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from metier.industries import Pack
+from metier.industries import BaseIndustry
 
 CORPORA = ["cuad_clause_type", "legalbench_cuad_yesno", "unfair_tos", "contract_nli"]
 
 
 @dataclass
-class Industry(Pack):
+class Industry(BaseIndustry):
     """Contract review: types of clauses, clauses by category, unfair terms, and entailment in NDAs."""
 
     name: str = "legal"
@@ -24,8 +24,8 @@ class Industry(Pack):
     # Your own contracts are another matter: `--set steps.redact.parties=true`.
     steps: list[Any] = field(
         default_factory=lambda: [
-            "licence",
-            "normalise",
+            "license",
+            "normalize",
             "decontaminate",  # before redaction: names and dates must read as in the test
             {"redact": {"profile": "legal", "parties": False, "labels": "keep"}},
             "dedup",
@@ -40,15 +40,15 @@ class Industry(Pack):
                 "sft": {
                     "lr": 1.5e-3,
                     "batch_tokens": 1024,
-                    "targets": "q_proj,v_proj,o_proj,down_proj",
-                    "balance": 0.3,
-                    "repeat": {"cuad_clause_type": 4, "legalbench_cuad_yesno": 2, "contract_nli": 2},
+                    "target_modules": "q_proj,v_proj,o_proj,down_proj",
+                    "class_balance": 0.3,
+                    "upsample": {"cuad_clause_type": 4, "legalbench_cuad_yesno": 2, "contract_nli": 2},
                 }
             }
         ]
     )
     benchmarks: list[Any] = field(default_factory=lambda: list(CORPORA))
-    keep: dict[str, Any] = field(default_factory=lambda: {"general": 0.02, "arc_easy": "watch"})
+    retention: dict[str, Any] = field(default_factory=lambda: {"general": 0.02, "arc_easy": "monitor"})
     ship: dict[str, float] = field(default_factory=lambda: {"min_gain": 0.02, "alpha": 0.05})
     intended_use: str = (
         "A first reading of contracts for a lawyer who reads them too: marking the type of a clause, clauses that "
@@ -62,7 +62,7 @@ class Industry(Pack):
         "are missing. Entailment was tested with the evidence given, which is the easier half of the task. Applying "
         "rules to facts (benchmark legalbench_rules) has too few rows to train on. All four corpora are CC-BY-4.0: "
         "name their authors. Texts of one contract may stand in training and test of different corpora: "
-        "`decontaminate` takes out what repeats a question. The text that checks for forgetting is by the same hand "
+        "`decontaminate` takes out what repeats a question. The text that checks for forgetting is by the same author "
         "as the replay text and looks too kind (docs/evaluation.md)."
     )
     glossary: list[str] = field(
@@ -83,4 +83,4 @@ class Industry(Pack):
             "Entailment -> Contradiction": 3,
         }
     )
-    asks: list[str] = field(default_factory=lambda: ["missed", "contracts", "cost"])
+    insights: list[str] = field(default_factory=lambda: ["missed", "contracts", "cost"])

@@ -3,12 +3,12 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from metier.industries import Pack
+from metier.industries import BaseIndustry
 
 
 @dataclass
-class Industry(Pack):
-    """Catalogue and reviews: matching offers, answers to shoppers' questions, counterfactual sentences."""
+class Industry(BaseIndustry):
+    """Catalog and reviews: matching offers, answers to shoppers' questions, counterfactual sentences."""
 
     name: str = "retail"
     datasets: list[Any] = field(
@@ -23,8 +23,8 @@ class Industry(Pack):
     )
     steps: list[Any] = field(
         default_factory=lambda: [
-            "licence",
-            "normalise",
+            "license",
+            "normalize",
             "decontaminate",  # before redaction: names and dates must read as in the test
             {"redact": {"profile": "retail", "labels": "keep"}},
             "dedup",
@@ -39,8 +39,8 @@ class Industry(Pack):
                 "sft": {
                     "lr": 1.5e-3,
                     "batch_tokens": 512,
-                    "targets": "q_proj,v_proj,o_proj,down_proj",
-                    "balance": 0.3,
+                    "target_modules": "q_proj,v_proj,o_proj,down_proj",
+                    "class_balance": 0.3,
                 }
             }
         ]
@@ -48,20 +48,20 @@ class Industry(Pack):
     benchmarks: list[Any] = field(
         default_factory=lambda: ["product_matching", "epqa_product_qa", "amazon_counterfactual"]
     )
-    keep: dict[str, Any] = field(default_factory=lambda: {"general": 0.02, "arc_easy": "watch"})
+    retention: dict[str, Any] = field(default_factory=lambda: {"general": 0.02, "arc_easy": "monitor"})
     ship: dict[str, float] = field(default_factory=lambda: {"min_gain": 0.02, "alpha": 0.05})
     intended_use: str = (
-        "Proposing matches between two shops' offers to a catalogue team, choosing the snippet that answers a "
+        "Proposing matches between two shops' offers to a catalog team, choosing the snippet that answers a "
         "shopper's question, and leaving out review sentences about what did not happen. Not for prices, safety or "
         "allergy information, and not for answers that no source on the page stands behind."
     )
     limits: str = (
         "English only, and the goods of a few US shops: electronics, software, household. Clothing sizes, food, "
         "pictures and offers in other languages were not tested. Pairs of offers were found by a search that leaves "
-        "one match in ten: in a whole catalogue matches are far rarer, so precision will be lower. An offer may stand "
+        "one match in ten: in a whole catalog matches are far rarer, so precision will be lower. An offer may stand "
         "in several pairs, in training and in test alike. Writing an answer (dataset hetpqa_answers) is not part of "
         "this pack. epqa_product_qa is CDLA-Sharing-1.0 and amazon_counterfactual CC-BY-SA-4.0: data derived from "
-        "them are passed on under the same terms. The text that checks for forgetting is by the same hand as the "
+        "them are passed on under the same terms. The text that checks for forgetting is by the same author as the "
         "replay text and looks too kind (docs/evaluation.md)."
     )
     glossary: list[str] = field(
@@ -81,4 +81,4 @@ class Industry(Pack):
             "counterfactual -> not-counterfactual": 2,
         }
     )
-    asks: list[str] = field(default_factory=lambda: ["confusions", "cost", "speed"])
+    insights: list[str] = field(default_factory=lambda: ["confusions", "cost", "speed"])

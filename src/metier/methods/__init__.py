@@ -5,13 +5,13 @@ from typing import Any, Protocol
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from metier.engine.training.context import Lesson
+from metier.engine.training.context import TrainingContext
 
 
 class MethodLike(Protocol):
     """What the file of a method defines as `Method`."""
 
-    def train(self, lesson: Lesson) -> dict[str, Any]:
+    def train(self, context: TrainingContext) -> dict[str, Any]:
         """Write `lesson.folder`/adapter and return what the training cost."""
 
 

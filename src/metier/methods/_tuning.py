@@ -17,17 +17,17 @@ from metier.runs import distributed
 TUNES = ("lora", "full", "qlora")
 TRACKERS = ("mlflow", "tensorboard", "trackio", "wandb")
 NO_LABELS = (
-    "There are no labelled rows to learn from. Name a dataset with a `label` column; where there is one, "
+    "There are no labeled rows to learn from. Name a dataset with a `label` column; where there is one, "
     "curate/dropped.parquet in the run says why its rows went."
 )
 ABOVE_ZERO = {
     "epochs": 1_000,
     "lr": 10,
     "r": 65_536,
-    "alpha": 1_000_000,
+    "lora_alpha": 1_000_000,
     "batch_tokens": MOST,
     "max_length": MOST,
-    "checkpoint_every": MOST,
+    "save_steps": MOST,
     "max_grad_norm": 1_000_000,
 }
 """Setting -> the largest value that has a meaning."""
@@ -37,7 +37,7 @@ MOST_SEEN = 100_000_000
 
 @dataclass
 class Tuning:
-    """Settings of the adapter and of its optimiser."""
+    """Settings of the adapter and of its optimizer."""
 
     LENGTH: ClassVar[str] = "max_length"
     """The setting that bounds the tokens of one row."""
@@ -54,27 +54,28 @@ class Tuning:
     bitsandbytes."""
     r: int = 16
     """Rank of the adapter. Higher can learn more, and costs memory and time."""
-    alpha: int = 32
-    """Scale of the adapter: what it adds is multiplied by alpha / r."""
-    targets: str = "all-linear"
+    lora_alpha: int = 32
+    """Scale of the adapter: what it adds is multiplied by lora_alpha / r."""
+    target_modules: str = "all-linear"
     """Which layers get an adapter: `all-linear`, or names divided by commas (q_proj,v_proj)."""
-    dora: bool = False
+    use_dora: bool = False
     """Learn each weight's length beside its direction (DoRA, Liu et al. 2024, ICML): slower, sometimes better."""
     batch_tokens: int = 512
     """Tokens a step. Rows of like length share a step; what they begin with together counts once."""
-    warmup: float = 0.1
+    warmup_ratio: float = 0.1
     """Share of the steps in which the learning rate rises, below 1."""
-    schedule: str = "linear"
+    lr_scheduler: str = "linear"
     """How the learning rate falls: linear, cosine or constant_with_warmup."""
     weight_decay: float = 0.0
     """Pull of the adapter's weights towards zero."""
     max_grad_norm: float = 1.0
     """Gradients longer than this are shortened."""
     max_length: int = 1024
-    """Most tokens of one row, prompt and answer. Longer prompts lose their beginning, aloud; an answer is never cut."""
-    checkpoint_every: int = 100
+    """Most tokens of one row, prompt and answer. Longer prompts are truncated on the left, with a warning; an answer is
+    never cut."""
+    save_steps: int = 100
     """Steps between checkpoints, at which a killed run goes on."""
-    track: str = ""
+    report_to: str = ""
     """A tracker that transformers knows and that is installed (mlflow, trackio, tensorboard, wandb); left out: none."""
 
     @property
@@ -82,7 +83,7 @@ class Tuning:
         """Names of all datasets whose rows the method wants; none: all."""
         return self.datasets
 
-    def load(self, lesson: Any) -> Any:
+    def load(self, context: Any) -> Any:
         """The model that training starts from. All weights are trained in float32: in bfloat16, with three digits, most
         of AdamW's small steps would be rounded away."""
         import torch
@@ -90,7 +91,7 @@ class Tuning:
         from metier.engine.models.model import load
 
         dtype = torch.float32 if self.tune == "full" else None
-        return load(lesson.model, warn=lesson.progress.say, dtype=dtype, in_4_bit=self.tune == "qlora")
+        return load(context.model, warn=context.progress.say, dtype=dtype, in_4_bit=self.tune == "qlora")
 
     def lora(self) -> Any:
         """peft's configuration of the adapter; None where all weights are trained."""
@@ -98,13 +99,13 @@ class Tuning:
 
         if self.tune == "full":
             return None
-        names = [name.strip() for name in self.targets.split(",")]
-        targets = self.targets if self.targets == "all-linear" else names
+        names = [name.strip() for name in self.target_modules.split(",")]
+        targets = self.target_modules if self.target_modules == "all-linear" else names
         return LoraConfig(
-            r=self.r, lora_alpha=self.alpha, use_dora=self.dora, target_modules=targets, task_type="CAUSAL_LM"
+            r=self.r, lora_alpha=self.lora_alpha, use_dora=self.use_dora, target_modules=targets, task_type="CAUSAL_LM"
         )
 
-    def start_scores(self, model: Any, examples: Sequence[Any], lesson: Any) -> list[NDArray[np.float64]]:
+    def start_scores(self, model: Any, examples: Sequence[Any], context: Any) -> list[NDArray[np.float64]]:
         """For each example (answers,) log-probabilities, in nats, under the model that training starts from.
 
         Worked out once: a run that goes on reads them from `lesson.folder`/start.json.
@@ -114,14 +115,14 @@ class Tuning:
         from metier.runs.files import file_sha256, fingerprint, write_json
         from metier.runs.marks import hashed, read_hashed
 
-        start, whole = lesson.adapter and file_sha256(adapter_file(lesson.adapter)), self.tune == "full"
+        start, whole = context.adapter and file_sha256(adapter_file(context.adapter)), self.tune == "full"
         asked = [(example.prompt, example.answers) for example in examples]
-        key = fingerprint(lesson.model, str(model.network.dtype), start, asked, whole)
-        path = lesson.folder / "start.json"
+        key = fingerprint(context.model, str(model.network.dtype), start, asked, whole)
+        path = context.folder / "start.json"
         if path.is_file() and (known := read_hashed(path, "Remove it, and it is worked out again."))["key"] == key:
             return [np.array(scores) for scores in known["scores"]]
         found = trainer.log_probabilities(
-            model, examples, lesson.adapter, self.batch_tokens, lesson.progress, whole=whole
+            model, examples, context.adapter, self.batch_tokens, context.progress, whole=whole
         )
         if distributed.first():
             write_json(path, hashed({"key": key, "scores": [scores.tolist() for scores in found]}))
@@ -131,14 +132,14 @@ class Tuning:
         """Most tokens of one row that is learned."""
         return self.max_length
 
-    def seconds(self, model: Any, lesson: Any, rows: int) -> float:
+    def seconds(self, model: Any, context: Any, rows: int) -> float:
         """Estimated time of training on `rows` rows like those of the lesson."""
         from metier.engine.training.estimate import training_seconds
 
-        model = model if self.tune == "lora" else self.load(lesson)
-        return training_seconds(model, self.examples(model, lesson), self.lora(), self, rows / len(lesson.rows))
+        model = model if self.tune == "lora" else self.load(context)
+        return training_seconds(model, self.examples(model, context), self.lora(), self, rows / len(context.rows))
 
-    def examples(self, model: Any, lesson: Any) -> list[Any]:
+    def examples(self, model: Any, context: Any) -> list[Any]:
         """The lesson's rows as `Example`s."""
         raise NotImplementedError
 
@@ -151,7 +152,7 @@ class Tuning:
         if (seen := self.rows_seen(rows)) > MOST_SEEN:
             raise UserError(
                 f"The method's settings make {seen:,} rows to read of {len(rows):,}; at most {MOST_SEEN:,} stand in "
-                "memory. Lower `epochs`, `repeat` or `balance`."
+                "memory. Lower `epochs`, `upsample` or `class_balance`."
             )
         return seen
 
@@ -162,20 +163,23 @@ class Tuning:
             if not 0 < getattr(self, name) <= most
         ]
         found += outside(self, weight_decay=(0, 10))
-        if not 0 <= self.warmup < 1:
-            found.append(f"warmup: use a share of the steps from 0 to below 1, not {self.warmup}.")
+        if not 0 <= self.warmup_ratio < 1:
+            found.append(f"warmup_ratio: use a share of the steps from 0 to below 1, not {self.warmup_ratio}.")
         if self.tune not in TUNES:
             found.append(f"tune: use {', '.join(TUNES)}, not {self.tune}.{nearest(self.tune, TUNES)}")
-        if self.tune == "full" and self.dora:
-            found.append("dora: it shapes an adapter, and `tune: full` has none. Leave one of them out.")
+        if self.tune == "full" and self.use_dora:
+            found.append("use_dora: it shapes an adapter, and `tune: full` has none. Leave one of them out.")
         if self.tune == "qlora" and (missing := _missing_for_4_bit()):
             found.append(f"tune: qlora needs {missing}. Use lora: here the weights stay as they are.")
-        if self.schedule not in ("linear", "cosine", "constant_with_warmup"):
-            found.append(f"schedule: use linear, cosine or constant_with_warmup, not {self.schedule}.")
-        if self.track and self.track not in TRACKERS:
-            found.append(f"track: there is no tracker '{self.track}'.{nearest(self.track, TRACKERS)}")
-        elif self.track and not find_spec(self.track):
-            found.append(f"track: {self.track} is not installed. Try pip install {self.track}, or leave `track` out.")
+        if self.lr_scheduler not in ("linear", "cosine", "constant_with_warmup"):
+            found.append(f"lr_scheduler: use linear, cosine or constant_with_warmup, not {self.lr_scheduler}.")
+        if self.report_to and self.report_to not in TRACKERS:
+            found.append(f"report_to: there is no tracker '{self.report_to}'.{nearest(self.report_to, TRACKERS)}")
+        elif self.report_to and not find_spec(self.report_to):
+            found.append(
+                f"report_to: {self.report_to} is not installed. Try pip install {self.report_to}, or leave `report_to` "
+                "out."
+            )
         return found
 
     def fitted(self, model: Any, question: Question, benchmark: Any, answers: list[str]) -> tuple[Any, bool]:
@@ -185,8 +189,8 @@ class Tuning:
         """
         from metier.engine.trees.examples import Example
 
-        _, asked = model.read(benchmark.render(question), benchmark.template)
-        learned = tuple([*model.answer(answer, benchmark.template), model.end_token] for answer in answers)
+        _, asked = model.read(benchmark.render(question), benchmark.chat_template)
+        learned = tuple([*model.answer(answer, benchmark.chat_template), model.end_token] for answer in answers)
         longest = max(map(len, learned))
         room = self.max_length - longest
         if room < 1:

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from metier.data.records import documents
-from metier.engine.training.context import Lesson
+from metier.engine.training.context import TrainingContext
 from metier.errors import UserError
 from metier.methods._tuning import Tuning
 from metier.recipes.settings import MOST, outside
@@ -31,17 +31,17 @@ class Method(Tuning):
     """Highest learning rate; reached after the warm-up, then down to zero in a straight line."""
     batch_tokens: int = 2048
     """Tokens a step. Rows of like length share a step."""
-    tokens: int = 0
+    max_train_tokens: int = 0
     """Stop after so many tokens, replay included (0: after one pass over the text, or `epochs`)."""
-    block: int = 512
+    block_size: int = 512
     """Most tokens that are read in one piece."""
     replay: float = 0.1
     """Share of the tokens that are general text."""
     replay_datasets: list[str] = field(default_factory=lambda: ["general"])
     """Where general text comes from. Of a dataset without training rows half of the held-out rows are replayed."""
-    look_every: int = 50
+    eval_steps: int = 50
     """Steps between two looks at held-out text (0: never, the last adapter is kept)."""
-    look_rows: int = 48
+    eval_blocks: int = 48
     """At most so many held-out blocks of each kind are looked at."""
     stall: float = 0.002
     """Nats a token by which a look must be better than the best before it."""
@@ -55,48 +55,48 @@ class Method(Tuning):
         """Names of all datasets whose rows it wants; none: all."""
         return [*self.datasets, *self.replay_datasets] if self.datasets else []
 
-    def train(self, lesson: Lesson) -> dict[str, Any]:
+    def train(self, context: TrainingContext) -> dict[str, Any]:
         from metier.engine.training import trainer
 
-        model = self.load(lesson)
-        examples = self.examples(model, lesson)
-        settings = {**vars(self), "seed": lesson.seed}
+        model = self.load(context)
+        examples = self.examples(model, context)
+        settings = {**vars(self), "seed": context.seed}
         # Replay stands among the examples already: a budget of tokens cuts both alike.
         return trainer.train(
             model,
             examples,
             self.lora(),
             settings,
-            lesson.folder,
-            lesson.progress,
-            lesson.adapter,
-            look=self._look(model, lesson),
+            context.folder,
+            context.progress,
+            context.adapter,
+            evaluator=self._look(model, context),
         )
 
-    def examples(self, model: Any, lesson: Lesson) -> list[Any]:
+    def examples(self, model: Any, context: TrainingContext) -> list[Any]:
         """Blocks of the trade's text, and as many of general text as `replay` asks for, drawn with the lesson's seed.
 
         Raises `UserError` where there is no raw text.
         """
-        general, domain = self._parted(lesson.rows)
+        general, domain = self._parted(context.rows)
         if not len(domain):
             raise UserError("There is no raw text to read. Name a dataset without labels, or leave `label` out of one.")
         mine = self._blocks(model, domain)
         if not self.replay:
             return mine
-        held_general, _ = self._parted(lesson.valid)
+        held_general, _ = self._parted(context.valid)
         replayed = self._blocks(model, general if len(general) else _half(held_general, 0))
         if not replayed:
             raise UserError(
                 f"There is no general text to replay: no row comes from {', '.join(self.replay_datasets)}. Add such a "
                 "dataset to the recipe, or set `replay: 0`."
             )
-        return mine + self._drawn(mine, replayed, lesson)
+        return mine + self._drawn(mine, replayed, context)
 
-    def _drawn(self, mine: list[Any], general: list[Any], lesson: Lesson) -> list[Any]:
+    def _drawn(self, mine: list[Any], general: list[Any], context: TrainingContext) -> list[Any]:
         """General blocks in random order, again from the start where they do not do, but not more than four times."""
         wanted = self.replay / (1 - self.replay) * sum(map(len, mine))
-        order = random.Random(f"replay:{lesson.seed}")
+        order = random.Random(f"replay:{context.seed}")
         found: list[Any] = []
         drawn = 0
         for _ in range(MOST_REPEATS):
@@ -106,33 +106,33 @@ class Method(Tuning):
                 found.append(block)
                 drawn += len(block)
         share = drawn / (sum(map(len, mine)) + drawn)
-        lesson.progress.say(
+        context.progress.say(
             f"  replay: general text, {MOST_REPEATS} times over, is {share:.1%} of all tokens, not {self.replay:.0%}"
         )
         return found
 
-    def _look(self, model: Any, lesson: Lesson) -> Any:
+    def _look(self, model: Any, context: TrainingContext) -> Any:
         """Looks at held-out blocks, or None where they are not asked for or there is no held-out text."""
-        if not self.look_every:
+        if not self.eval_steps:
             return None
-        general, domain = self._parted(lesson.valid)
-        train_general, _ = self._parted(lesson.rows)
+        general, domain = self._parted(context.valid)
+        train_general, _ = self._parted(context.rows)
         kept = general if len(train_general) else _half(general, 1)
         held = {"domain": self._some(model, domain), "general": self._some(model, kept)}
         if not held["domain"]:
-            lesson.progress.say("  no held-out text of the trade to look at: the last adapter is kept")
+            context.progress.say("  no held-out text of the trade to look at: the last adapter is kept")
             return None
         if not held["general"]:
-            lesson.progress.say("  no held-out general text to look at: what is forgotten is seen in the end only")
-        return HeldOut(self, held, lesson.progress.say)
+            context.progress.say("  no held-out general text to look at: what is forgotten is seen in the end only")
+        return HeldOut(self, held, context.progress.say)
 
     def _some(self, model: Any, rows: pa.Table) -> list[list[int]]:
         blocks = self._blocks(model, rows)
-        chosen = random.Random("looks").sample(blocks, min(self.look_rows, len(blocks)))
+        chosen = random.Random("looks").sample(blocks, min(self.eval_blocks, len(blocks)))
         return [[*block.prompt, *block.answers[0]] for block in chosen]
 
     def longest_row(self) -> int:
-        return self.block
+        return self.block_size
 
     def _blocks(self, model: Any, rows: pa.Table) -> list[Any]:
         from metier.engine.training.blocks import blocks
@@ -140,11 +140,11 @@ class Method(Tuning):
         return [
             block
             for document in documents(rows)
-            for block in blocks(model.encode(document.text), self.block, model.end_token)
+            for block in blocks(model.encode(document.text), self.block_size, model.end_token)
         ]
 
     def _parted(self, rows: pa.Table) -> tuple[pa.Table, pa.Table]:
-        """(general text, the trade's raw text) of some rows; labelled rows and pairs are not read here."""
+        """(general text, the trade's raw text) of some rows; labeled rows and pairs are not read here."""
         raw = rows.filter(pc.and_(rows["label"].is_null(), rows["chosen"].is_null()))
         is_general = pc.is_in(raw["source"], pa.array(self.replay_datasets, pa.string()))
         return raw.filter(is_general), raw.filter(pc.invert(is_general))
@@ -153,7 +153,9 @@ class Method(Tuning):
         found = super().problems()
         if not 0 <= self.replay < 1:
             found.append(f"replay: use a share from 0 to below 1, not {self.replay}.")
-        found += outside(self, tokens=(0, MOST_TOKENS), block=(16, MOST), look_every=(0, MOST), look_rows=(1, MOST))
+        found += outside(
+            self, max_train_tokens=(0, MOST_TOKENS), block_size=(16, MOST), eval_steps=(0, MOST), eval_blocks=(1, MOST)
+        )
         return found + outside(self, stall=(0, 1_000), patience=(0, MOST), general_margin=(0, 1_000))
 
 
@@ -167,10 +169,10 @@ class HeldOut:
 
     @property
     def every(self) -> int:
-        return self.method.look_every
+        return self.method.eval_steps
 
     def __call__(self, step: int, network: Any, before: list[dict[str, Any]]) -> Any:
-        from metier.engine.training.eval_callback import Seen
+        from metier.engine.training.eval_callback import EvalResult
 
         losses = {kind: _loss(network, blocks) for kind, blocks in self.blocks.items() if blocks}
         risen = losses["general"] - before[0]["general"] if before and "general" in losses else 0.0
@@ -182,7 +184,7 @@ class HeldOut:
         )
         # What is outside the margin is worse than anything inside it.
         score = -losses["domain"] if allowed else -1e3 - risen
-        return Seen(score, not allowed or self._stalls(score, before), losses)
+        return EvalResult(score, not allowed or self._stalls(score, before), losses)
 
     def _stalls(self, score: float, before: list[dict[str, Any]]) -> bool:
         scores = [row["score"] for row in before] + [score]

@@ -1,4 +1,4 @@
-"""Direct preference optimisation of a LoRA adapter: of two answers to a prompt, make the better one likelier."""
+"""Direct preference optimization of a LoRA adapter: of two answers to a prompt, make the better one likelier."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from metier.data.records import questions
-from metier.engine.training.context import Lesson
+from metier.engine.training.context import TrainingContext
 from metier.errors import UserError, shown
 from metier.methods._tuning import Tuning
 from metier.recipes.settings import outside
@@ -20,7 +20,7 @@ class Method(Tuning):
     """Learns from rows with a chosen and a rejected answer; their prompt is read once for both.
 
     `sigmoid` is DPO (Rafailov et al. 2023, NeurIPS), `ipo` its squared form that stops at a margin (Azar et al. 2024,
-    AISTATS). Without a reference and with `normalise` the first is SimPO without its margin (Meng et al. 2024,
+    AISTATS). Without a reference and with `length_normalize` the first is SimPO without its margin (Meng et al. 2024,
     NeurIPS). DPO stays near the reference and may leave the wrong answer the likelier one (Chen et al. 2024, NeurIPS);
     where answers will be ranked by their likelihood, as the scorer `preference` does, leave the reference out.
     """
@@ -34,58 +34,62 @@ class Method(Tuning):
     reference: str = "start"
     """What log-probabilities are compared with: `start`, the model before this method, or `none`."""
     # Off: the ratio to the reference takes a sum's liking for short answers out, and recipes of others mean sums.
-    normalise: bool = False
-    """Log-probabilities per token, the end token counted. Needed without a reference: a sum favours short answers."""
-    anchor: float = 0.0
+    length_normalize: bool = False
+    """Log-probabilities per token, the end token counted. Needed without a reference: a sum favors short answers."""
+    rpo_alpha: float = 0.0
     """Weight of the chosen answer's own loss per token beside the pair's: keeps it from becoming unlikely too (RPO,
     Pang et al. 2024)."""
 
-    def train(self, lesson: Lesson) -> dict[str, Any]:
+    def train(self, context: TrainingContext) -> dict[str, Any]:
         from metier.engine.training import trainer
 
-        model = self.load(lesson)
-        examples = self.examples(model, lesson)
-        before = self.start_scores(model, examples, lesson) if self.reference == "start" else None
+        model = self.load(context)
+        examples = self.examples(model, context)
+        before = self.start_scores(model, examples, context) if self.reference == "start" else None
         objective = self.objective(examples, before)
-        settings = {**vars(self), "seed": lesson.seed}
+        settings = {**vars(self), "seed": context.seed}
         cost: dict[str, Any] = trainer.train(
-            model, examples, self.lora(), settings, lesson.folder, lesson.progress, lesson.adapter, objective
+            model, examples, self.lora(), settings, context.folder, context.progress, context.adapter, objective
         )
         return {**cost, "pairs": len(examples)}
 
-    def seconds(self, model: Any, lesson: Lesson, rows: int) -> float:
+    def seconds(self, model: Any, context: TrainingContext, rows: int) -> float:
         """Estimated time of training on `rows` rows like those of the lesson, the reference included."""
-        found = super().seconds(model, lesson, rows)
+        found = super().seconds(model, context, rows)
         # The reference reads every pair once, and a forward pass is a third of a step.
         return found * (1 + 1 / (3 * self.epochs)) if self.reference == "start" else found
 
-    def examples(self, model: Any, lesson: Lesson) -> list[Any]:
+    def examples(self, model: Any, context: TrainingContext) -> list[Any]:
         """The pairs as token lists, the chosen answer first, in the rows' order.
 
         Raises `UserError` where no row has two different answers, where no benchmark asks a row, and where an answer
         alone is too long.
         """
-        pairs = _pairs(lesson.rows)
-        if left_out := len(lesson.rows) - len(pairs):
-            lesson.progress.say(f"  {left_out:,} of {len(lesson.rows):,} rows have no two different answers: left out")
+        pairs = _pairs(context.rows)
+        if left_out := len(context.rows) - len(pairs):
+            context.progress.say(
+                f"  {left_out:,} of {len(context.rows):,} rows have no two different answers: left out"
+            )
         if not len(pairs):
             raise UserError(
                 "There are no pairs to learn from. Name a dataset whose rows have a `chosen` and a `rejected` answer, "
-                "or write `shape: preference` at one of your own."
+                "or write `converter: preference` at one of your own."
             )
         columns = [pairs[name].to_pylist() for name in ("task", "source", "chosen", "rejected")]
         found, cut = [], 0
-        for question, task, dataset, chosen, rejected in zip(questions(pairs, unlabelled=True), *columns, strict=True):
-            if task not in lesson.benchmarks:
+        for question, task, dataset, chosen, rejected in zip(questions(pairs, unlabeled=True), *columns, strict=True):
+            if task not in context.benchmarks:
                 raise UserError(
                     f"No benchmark says how the pairs of '{dataset}' are asked. Add `task:` to the dataset with one "
-                    f"of: {', '.join(lesson.benchmarks)}."
+                    f"of: {', '.join(context.benchmarks)}."
                 )
-            example, was_cut = self.fitted(model, question, lesson.benchmarks[task], [chosen, rejected])
+            example, was_cut = self.fitted(model, question, context.benchmarks[task], [chosen, rejected])
             found.append(example)
             cut += was_cut
         if cut:
-            lesson.progress.say(f"  {cut:,} of {len(found):,} prompts lost their beginning at {self.max_length} tokens")
+            context.progress.say(
+                f"  {cut:,} of {len(found):,} prompts lost their beginning at {self.max_length} tokens"
+            )
         return found
 
     def objective(
@@ -108,16 +112,16 @@ class Method(Tuning):
         """(pairs,) the loss of each pair, of (pairs, 2) summed log-probabilities in nats and tokens, chosen first."""
         from torch.nn.functional import logsigmoid
 
-        ratio = (policy - reference) / lengths if self.normalise else policy - reference
+        ratio = (policy - reference) / lengths if self.length_normalize else policy - reference
         margin = ratio[:, 0] - ratio[:, 1]
         found = -logsigmoid(self.beta * margin) if self.loss == "sigmoid" else (margin - 1 / (2 * self.beta)) ** 2
-        return found - self.anchor * policy[:, 0] / lengths[:, 0]
+        return found - self.rpo_alpha * policy[:, 0] / lengths[:, 0]
 
     def problems(self) -> list[str]:
         found = super().problems()
         if not 0 < self.beta <= 1_000:
             found.append(f"beta: use a number above 0 up to 1,000, not {shown(self.beta)}.")
-        found += outside(self, anchor=(0, 1_000))
+        found += outside(self, rpo_alpha=(0, 1_000))
         for name, known in (("loss", ("sigmoid", "ipo")), ("reference", ("start", "none"))):
             if getattr(self, name) not in known:
                 found.append(f"{name}: use {' or '.join(known)}, not {getattr(self, name)}.")

@@ -7,7 +7,7 @@ from typing import Any
 
 from metier.data.records import Question, questions
 from metier.engine.rl.rewards import Reward, of_benchmarks, of_costs, of_scorer
-from metier.engine.training.context import Lesson
+from metier.engine.training.context import TrainingContext
 from metier.errors import Problems, UserError, shown
 from metier.evaluation.costs import cost_problems
 from metier.evaluation.scorers.choice import Scorer as Choice
@@ -25,10 +25,10 @@ class Method(Tuning):
     """
 
     steps: int = 100
-    """Steps of `prompts` questions each; 0: as many as `epochs` takes."""
-    prompts: int = 4
+    """Steps of `prompts_per_step` questions each; 0: as many as `epochs` takes."""
+    prompts_per_step: int = 4
     """Questions a step."""
-    group: int = 8
+    num_generations: int = 8
     """Answers sampled to each question; at least 2, since an answer is judged beside the others."""
     rewards: list[Any] = field(default_factory=list)
     """Scorers that reward an answer: names, or {name: {setting: value}}. Left out: that of the row's benchmark."""
@@ -37,49 +37,49 @@ class Method(Tuning):
     costs: dict[str, float] = field(default_factory=dict)
     """What mistakes cost, in your own units: `right -> said: 5` or `miss_LABEL: 20`. The reward is minus the cost, as a
     share of the dearest mistake's."""
-    scale: str = ""
+    scale_rewards: str = ""
     """Advantages are divided by the deviation of rewards in the `group`, in the `batch` (the questions of one pass) or
     by `none`; left out: group, and with `costs` none, so that dear mistakes weigh more than cheap ones."""
     temperature: float = 1.0
     """Of sampling. Higher tries more different answers."""
     beta: float = 0.0
     """Pull towards the model before this method (KL divergence). Above 0 it forgets less, and takes longer."""
-    max_tokens: int = 0
+    max_new_tokens: int = 0
     """Longest answer, in tokens; 0: as the benchmark's scorer says, or as the longest right answer needs."""
     lr: float = 5e-5
     """Highest learning rate; reached after the warm-up, then down to zero in a straight line."""
     batch_tokens: int = 4096
     """Tokens that are learned from at a time; a step takes several such passes where its questions are long."""
-    checkpoint_every: int = 20
+    save_steps: int = 20
     """Steps between checkpoints, at which a killed run goes on."""
 
-    def train(self, lesson: Lesson) -> dict[str, Any]:
+    def train(self, context: TrainingContext) -> dict[str, Any]:
         from metier.engine.rl import rollouts
 
         if distributed.count() > 1:
             raise UserError("grpo trains in one process: call `metier train` without torchrun for this recipe.")
-        model = self.load(lesson)
-        asked = self.asked(lesson)
-        kinds = {task: lesson.benchmarks[task] for task, _ in asked}
-        self._advise(kinds, lesson)
+        model = self.load(context)
+        asked = self.asked(context)
+        kinds = {task: context.benchmarks[task] for task, _ in asked}
+        self._advise(kinds, context)
         earned = self.earned(asked, kinds)
-        examples = self.examples(model, lesson)
-        longest = self.max_tokens or longest_answer(model, asked, kinds)
-        chosen = {"scale": self.scale or ("none" if self.costs else "group"), "max_tokens": longest}
-        settings = {**vars(self), **chosen, "stop": common_stops(kinds), "seed": lesson.seed}
-        worth = [(reward.name, reward.weight, _of_position(reward, asked)) for reward in earned]
-        plan = self.plan(len(asked), lesson.seed)
+        examples = self.examples(model, context)
+        longest = self.max_new_tokens or longest_answer(model, asked, kinds)
+        chosen = {"scale_rewards": self.scale_rewards or ("none" if self.costs else "group"), "max_new_tokens": longest}
+        settings = {**vars(self), **chosen, "stop": common_stops(kinds), "seed": context.seed}
+        score = [(reward.name, reward.weight, _of_position(reward, asked)) for reward in earned]
+        plan = self.plan(len(asked), context.seed)
         cost, log = rollouts.train(
-            model, examples, worth, plan, self.lora(), settings, lesson.folder, lesson.progress, lesson.adapter
+            model, examples, score, plan, self.lora(), settings, context.folder, context.progress, context.adapter
         )
-        return cost | self.summary(log, [reward.name for reward in earned], lesson)
+        return cost | self.summary(log, [reward.name for reward in earned], context)
 
-    def asked(self, lesson: Lesson) -> list[tuple[str, Question]]:
-        """(task, question) of each labelled row. Raises `UserError` where there is none."""
-        labelled = lesson.rows.filter(lesson.rows["label"].is_valid())
-        if not len(labelled):
-            raise UserError("There are no labelled rows to ask about. Name a dataset with a `label` column.")
-        return list(zip(labelled["task"].to_pylist(), questions(labelled), strict=True))
+    def asked(self, context: TrainingContext) -> list[tuple[str, Question]]:
+        """(task, question) of each labeled row. Raises `UserError` where there is none."""
+        labeled = context.rows.filter(context.rows["label"].is_valid())
+        if not len(labeled):
+            raise UserError("There are no labeled rows to ask about. Name a dataset with a `label` column.")
+        return list(zip(labeled["task"].to_pylist(), questions(labeled), strict=True))
 
     def earned(self, asked: Sequence[tuple[str, Question]], kinds: Mapping[str, Any]) -> list[Reward]:
         """What is rewarded. Raises `UserError` where a reward cannot judge a row's right answer."""
@@ -102,50 +102,53 @@ class Method(Tuning):
         prices = costs.matrix(labels, self.costs)
         return of_costs(kinds, prices / max(prices.max(), 1e-12), labels)  # shares, as in min_risk: any currency is one
 
-    def examples(self, model: Any, lesson: Lesson) -> list[Any]:
-        """The labelled rows with their right answer, in the rows' order. Raises `UserError` where there is no room."""
+    def examples(self, model: Any, context: TrainingContext) -> list[Any]:
+        """The labeled rows with their right answer, in the rows' order. Raises `UserError` where there is no room."""
         from metier.engine.trees.examples import Example
 
-        asked = self.asked(lesson)
-        room = self.max_length - (self.max_tokens or longest_answer(model, asked, lesson.benchmarks))
+        asked = self.asked(context)
+        room = self.max_length - (self.max_new_tokens or longest_answer(model, asked, context.benchmarks))
         if room < 1:
             raise UserError(f"Sampled answers leave no room for a prompt in max_length {self.max_length}. Raise it.")
         found, cut = [], 0
         for task, question in asked:
-            benchmark = lesson.benchmarks[task]
-            _, prompt = model.read(benchmark.render(question), benchmark.template)
-            right = [*model.answer(question.answer, benchmark.template), model.end_token]
+            benchmark = context.benchmarks[task]
+            _, prompt = model.read(benchmark.render(question), benchmark.chat_template)
+            right = [*model.answer(question.answer, benchmark.chat_template), model.end_token]
             found.append(Example(prompt[-room:], (right,)))
             cut += len(prompt) > room
         if cut:
-            lesson.progress.say(f"  {cut:,} of {len(found):,} prompts lost their beginning at {room} tokens")
+            context.progress.say(f"  {cut:,} of {len(found):,} prompts lost their beginning at {room} tokens")
         return found
 
-    def seconds(self, model: Any, lesson: Lesson, rows: int) -> float:
+    def seconds(self, model: Any, context: TrainingContext, rows: int) -> float:
         """Estimated time of all steps, sampling and learning, from a few measured ones."""
         from metier.engine.rl.sampling import sampling_seconds
         from metier.engine.training.estimate import training_seconds
         from metier.engine.trees.examples import Example
 
-        examples, asked = self.examples(model, lesson), self.asked(lesson)
-        kinds = {task: lesson.benchmarks[task] for task, _ in asked}
+        examples, asked = self.examples(model, context), self.asked(context)
+        kinds = {task: context.benchmarks[task] for task, _ in asked}
         if not self.costs or all(benchmark.labels for benchmark in kinds.values()):
             self.earned(asked, kinds)  # raises what is wrong with them
-        longest = self.max_tokens or longest_answer(model, asked, lesson.benchmarks)
+        longest = self.max_new_tokens or longest_answer(model, asked, context.benchmarks)
         draw = random.Random(0)
-        answers = [tuple([draw.randrange(3, 200) for _ in range(longest)] for _ in range(self.group)) for _ in examples]
+        answers = [
+            tuple([draw.randrange(3, 200) for _ in range(longest)] for _ in range(self.num_generations))
+            for _ in examples
+        ]
         groups = [Example(example.prompt, own) for example, own in zip(examples, answers, strict=True)]
         questions_asked = len(self.plan(rows, 0))
-        sampling = sampling_seconds(model, [example.prompt for example in examples], self.group, longest)
+        sampling = sampling_seconds(model, [example.prompt for example in examples], self.num_generations, longest)
         share = questions_asked / len(groups) / self.epochs
         return questions_asked * sampling + training_seconds(model, groups, self.lora(), self, share)
 
-    def summary(self, log: list[dict[str, Any]], names: Sequence[str], lesson: Lesson) -> dict[str, Any]:
+    def summary(self, log: list[dict[str, Any]], names: Sequence[str], context: TrainingContext) -> dict[str, Any]:
         """What a finished training earned, from the trainer's own log; says aloud what the user should know."""
         from metier.engine.rl.rollouts import NO_SIGNAL, SILENT, UNJUDGED, history
 
         mean, silent, lengths = (history(log, name) for name in ("reward", SILENT, "completions/mean_length"))
-        part, said = max(1, len(mean) // 5), len(mean) * self.prompts * self.group
+        part, said = max(1, len(mean) // 5), len(mean) * self.prompts_per_step * self.num_generations
         result: dict[str, Any] = {
             "reward_first_fifth": round(sum(mean[:part]) / part, 4),
             "reward_last_fifth": round(sum(mean[-part:]) / part, 4),
@@ -158,26 +161,26 @@ class Method(Tuning):
             shares = history(log, f"{UNJUDGED}/{name}")
             result[f"{UNJUDGED}_{name}"] = count = round(said * sum(shares) / len(shares))
             if count:
-                lesson.progress.say(f"  {count:,} of {said:,} answers could not be judged by '{name}' and earned 0")
+                context.progress.say(f"  {count:,} of {said:,} answers could not be judged by '{name}' and earned 0")
         if min(silent) == 1:
             result["warning"] = f"No step carried a signal: {NO_SIGNAL}"
-            lesson.progress.say(f"  {result['warning']}")
+            context.progress.say(f"  {result['warning']}")
         return result
 
     def plan(self, rows: int, seed: int) -> list[int]:
         """Positions of the rows of all steps: epoch after epoch, each shuffled by the seed."""
-        steps = self.steps or max(1, self.epochs * rows // self.prompts)
+        steps = self.steps or max(1, self.epochs * rows // self.prompts_per_step)
         found: list[int] = []
-        while len(found) < steps * self.prompts:
+        while len(found) < steps * self.prompts_per_step:
             order = list(range(rows))
             random.Random(f"grpo:{seed}:{len(found)}").shuffle(order)
             found += order
-        return found[: steps * self.prompts]
+        return found[: steps * self.prompts_per_step]
 
-    def _advise(self, kinds: Mapping[str, Any], lesson: Lesson) -> None:
+    def _advise(self, kinds: Mapping[str, Any], context: TrainingContext) -> None:
         listed = [task for task, benchmark in kinds.items() if isinstance(benchmark.build_scorer(), Choice)]
         if listed and not self.rewards:
-            lesson.progress.say(
+            context.progress.say(
                 f"  All answers of {', '.join(sorted(listed))} can be listed: the method min_risk computes the "
                 "expected reward or cost over all of them, where grpo only samples it."
             )
@@ -186,15 +189,21 @@ class Method(Tuning):
         found = super().problems()
         if self.tune == "full":
             found.append("tune: grpo trains an adapter, not all weights. Use lora or qlora.")
-        found += outside(self, prompts=(1, 10_000), group=(2, 1_000), steps=(0, 1_000_000), max_tokens=(0, 100_000))
+        found += outside(
+            self,
+            prompts_per_step=(1, 10_000),
+            num_generations=(2, 1_000),
+            steps=(0, 1_000_000),
+            max_new_tokens=(0, 100_000),
+        )
         found += outside(self, beta=(0, 1_000))
         if not 0 < self.temperature <= 100:
             why = f"use a number above 0 up to 100, not {shown(self.temperature)}: answers must differ"
             found.append(f"temperature: {why}.")
         found += cost_problems(self.costs)
         found += [f"weights: {shown(w)} is out of range." for w in self.weights if abs(w) > 1_000_000]
-        if self.scale not in ("", "group", "batch", "none"):
-            found.append(f"scale: use group, batch or none, not {self.scale}.")
+        if self.scale_rewards not in ("", "group", "batch", "none"):
+            found.append(f"scale_rewards: use group, batch or none, not {self.scale_rewards}.")
         if self.weights and len(self.weights) != len(self.rewards):
             found.append(f"weights: there are {len(self.weights)} for {len(self.rewards)} rewards.")
         for use in self.rewards:
@@ -210,9 +219,9 @@ class Method(Tuning):
 def longest_answer(model: Any, asked: Sequence[tuple[str, Question]], kinds: Mapping[str, Any]) -> int:
     """Tokens to sample: as many as a scorer of these tasks allows, or the longest right answer and its end."""
     scorers = {task: kinds[task].build_scorer() for task in {task for task, _ in asked}}
-    said = [scorer.max_tokens for scorer in scorers.values() if hasattr(scorer, "max_tokens")]
-    right = {(task, q.answer) for task, q in asked if not hasattr(scorers[task], "max_tokens")}
-    return max(said + [len(model.answer(answer, kinds[task].template)) + 1 for task, answer in right])
+    said = [scorer.max_new_tokens for scorer in scorers.values() if hasattr(scorer, "max_new_tokens")]
+    right = {(task, q.answer) for task, q in asked if not hasattr(scorers[task], "max_new_tokens")}
+    return max(said + [len(model.answer(answer, kinds[task].chat_template)) + 1 for task, answer in right])
 
 
 def common_stops(kinds: Mapping[str, Any]) -> list[str]:
@@ -222,8 +231,8 @@ def common_stops(kinds: Mapping[str, Any]) -> list[str]:
 
 
 def _of_position(reward: Reward, asked: Sequence[tuple[str, Question]]) -> Callable[[int, str], float | None]:
-    def worth(position: int, said: str) -> float | None:
+    def score(position: int, said: str) -> float | None:
         task, question = asked[position]
-        return reward.worth(task, said, question)
+        return reward.score(task, said, question)
 
-    return worth
+    return score

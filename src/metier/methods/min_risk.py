@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from metier.data.records import questions
-from metier.engine.training.context import Lesson
+from metier.engine.training.context import TrainingContext
 from metier.errors import UserError, shown
 from metier.evaluation.costs import cost_problems
 from metier.methods._tuning import NO_LABELS, Tuning
@@ -31,56 +31,58 @@ class Method(Tuning):
     sharpness: float = 1.0
     """What log-probabilities are multiplied by before they share out the cost; below 1 unlikely labels count more."""
 
-    def train(self, lesson: Lesson) -> dict[str, Any]:
+    def train(self, context: TrainingContext) -> dict[str, Any]:
         from metier.engine.training import trainer
 
-        if lesson.adapter is None:
-            lesson.progress.say("  min_risk starts from the bare model; it learns faster behind sft")
-        prices = self.prices(lesson)  # a mistake in them is said before anything slow
-        model = self.load(lesson)
-        examples = self.examples(model, lesson)
-        before = self.start_scores(model, examples, lesson) if self.kl else None
+        if context.adapter is None:
+            context.progress.say("  min_risk starts from the bare model; it learns faster behind sft")
+        prices = self.prices(context)  # a mistake in them is said before anything slow
+        model = self.load(context)
+        examples = self.examples(model, context)
+        before = self.start_scores(model, examples, context) if self.kl else None
         objective = self.objective(prices, before)
-        settings = {**vars(self), "seed": lesson.seed}
+        settings = {**vars(self), "seed": context.seed}
         return trainer.train(
-            model, examples, self.lora(), settings, lesson.folder, lesson.progress, lesson.adapter, objective
+            model, examples, self.lora(), settings, context.folder, context.progress, context.adapter, objective
         )
 
-    def examples(self, model: Any, lesson: Lesson) -> list[Any]:
-        """The labelled rows, each with all labels of its benchmark behind it, in the order of the label set.
+    def examples(self, model: Any, context: TrainingContext) -> list[Any]:
+        """The labeled rows, each with all labels of its benchmark behind it, in the order of the label set.
 
-        Raises `UserError` where a benchmark has no label set, and where there are no labelled rows.
+        Raises `UserError` where a benchmark has no label set, and where there are no labeled rows.
         """
-        labelled = lesson.rows.filter(lesson.rows["label"].is_valid())
-        if not len(labelled):
+        labeled = context.rows.filter(context.rows["label"].is_valid())
+        if not len(labeled):
             raise UserError(NO_LABELS)
-        sets = {task: self._labels(lesson, task) for task in set(labelled["task"].to_pylist())}
+        sets = {task: self._labels(context, task) for task in set(labeled["task"].to_pylist())}
         found, cut = [], 0
-        for task, question in zip(labelled["task"].to_pylist(), questions(labelled), strict=True):
-            example, was_cut = self.fitted(model, question, lesson.benchmarks[task], sets[task])
+        for task, question in zip(labeled["task"].to_pylist(), questions(labeled), strict=True):
+            example, was_cut = self.fitted(model, question, context.benchmarks[task], sets[task])
             found.append(example)
             cut += was_cut
         if cut:
-            lesson.progress.say(f"  {cut:,} of {len(found):,} prompts lost their beginning at {self.max_length} tokens")
+            context.progress.say(
+                f"  {cut:,} of {len(found):,} prompts lost their beginning at {self.max_length} tokens"
+            )
         return found
 
-    def seconds(self, model: Any, lesson: Lesson, rows: int) -> float:
-        if all(benchmark.labels for benchmark in lesson.benchmarks.values()):  # else a few rows do not have them all
-            self.prices(lesson)
-        return super().seconds(model, lesson, rows)
+    def seconds(self, model: Any, context: TrainingContext, rows: int) -> float:
+        if all(benchmark.labels for benchmark in context.benchmarks.values()):  # else a few rows do not have them all
+            self.prices(context)
+        return super().seconds(model, context, rows)
 
-    def prices(self, lesson: Lesson) -> list[np.ndarray]:
+    def prices(self, context: TrainingContext) -> list[np.ndarray]:
         """For each row (labels,) what each label costs there, as a share of the dearest mistake: the learning rate
         then means the same in any currency. Raises `UserError` on a label that the benchmark does not have."""
         from metier.evaluation import costs
 
-        labelled = lesson.rows.filter(lesson.rows["label"].is_valid())
+        labeled = context.rows.filter(context.rows["label"].is_valid())
         tables = {}
-        for task in set(labelled["task"].to_pylist()):
-            labels = self._labels(lesson, task)
+        for task in set(labeled["task"].to_pylist()):
+            labels = self._labels(context, task)
             table = costs.matrix(labels, self.costs)
             tables[task] = ({label: number for number, label in enumerate(labels)}, table / max(table.max(), 1e-12))
-        pairs = list(zip(labelled["task"].to_pylist(), labelled["label"].to_pylist(), strict=True))
+        pairs = list(zip(labeled["task"].to_pylist(), labeled["label"].to_pylist(), strict=True))
         if odd := sorted({f"'{label}' of {task}" for task, label in pairs if label not in tables[task][0]}):
             raise UserError(f"Training rows have labels that their benchmark does not: {', '.join(odd)}.")
         return [tables[task][1][tables[task][0][label]] for task, label in pairs]
@@ -112,8 +114,8 @@ class Method(Tuning):
             found.append(f"sharpness: use a number above 0 up to 1,000, not {shown(self.sharpness)}.")
         return found + cost_problems(self.costs)
 
-    def _labels(self, lesson: Lesson, task: str) -> list[str]:
-        labels: list[str] = lesson.benchmarks[task].label_set(lesson.rows)
+    def _labels(self, context: TrainingContext, task: str) -> list[str]:
+        labels: list[str] = context.benchmarks[task].label_set(context.rows)
         if not labels:
             raise UserError(
                 f"The answers to '{task}' cannot be counted out: it has no label set. Use sft, or grpo, which samples."

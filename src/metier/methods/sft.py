@@ -10,8 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from metier.data.records import Document, documents, questions
-from metier.engine.training.context import Lesson
-from metier.engine.training.evaluator import DevSet
+from metier.engine.training.context import TrainingContext
+from metier.engine.training.evaluator import HeldOutEvaluator
 from metier.errors import UserError, nearest, shown
 from metier.methods._tuning import NO_LABELS, Tuning
 from metier.recipes.settings import MOST, outside
@@ -26,72 +26,87 @@ class Method(Tuning):
     Rows without a label are raw text and learned whole: a few beside the questions are replay, against forgetting.
     """
 
-    tokens: int = 0
+    max_train_tokens: int = 0
     """Stop after so many tokens, prompts included, however many epochs that takes (0: `epochs` decides)."""
-    balance: float = 0.0
+    class_balance: float = 0.0
     """Repeat rows of rare labels: 0 leaves each label its share, 1 makes all as frequent as their task's commonest."""
-    repeat: dict[str, int] = field(default_factory=dict)
+    upsample: dict[str, int] = field(default_factory=dict)
     """Dataset -> how often an epoch sees its rows: a small task beside a large one needs several times."""
-    look_every: int = 0
+    eval_steps: int = 0
     """Steps between two looks at held-out rows, of which the best adapter is kept (0: none, the last is kept)."""
-    look_rows: int = 200
+    eval_questions: int = 200
     """At most so many held-out questions of each benchmark are asked in a look."""
     patience: int = 0
     """Looks in a row without a better one after which training ends (0: it does not end early)."""
 
-    def train(self, lesson: Lesson) -> dict[str, Any]:
+    def train(self, context: TrainingContext) -> dict[str, Any]:
         from metier.engine.training import trainer
 
-        model = self.load(lesson)
-        examples = self.examples(model, lesson)
-        settings = {**vars(self), "seed": lesson.seed}
-        look = DevSet.of(model, lesson, self.look_every, self.patience, self.look_rows) if self.look_every else None
+        model = self.load(context)
+        examples = self.examples(model, context)
+        settings = {**vars(self), "seed": context.seed}
+        evaluator = (
+            HeldOutEvaluator.of(model, context, self.eval_steps, self.patience, self.eval_questions)
+            if self.eval_steps
+            else None
+        )
         return trainer.train(
-            model, examples, self.lora(), settings, lesson.folder, lesson.progress, lesson.adapter, look=look
+            model,
+            examples,
+            self.lora(),
+            settings,
+            context.folder,
+            context.progress,
+            context.adapter,
+            evaluator=evaluator,
         )
 
-    def examples(self, model: Any, lesson: Lesson) -> list[Any]:
+    def examples(self, model: Any, context: TrainingContext) -> list[Any]:
         """The rows as token lists, in the rows' order: questions with their answer, then raw text, learned whole.
 
         Raises `UserError` where an answer alone is too long.
         """
-        labelled = lesson.rows.filter(lesson.rows["label"].is_valid())
-        raw = lesson.rows.filter(pc.and_(lesson.rows["label"].is_null(), lesson.rows["chosen"].is_null()))
-        if pairs := len(lesson.rows) - len(labelled) - len(raw):
-            lesson.progress.say(f"  {pairs:,} preference pairs have no label and are not read here: they are for dpo")
+        labeled = context.rows.filter(context.rows["label"].is_valid())
+        raw = context.rows.filter(pc.and_(context.rows["label"].is_null(), context.rows["chosen"].is_null()))
+        if pairs := len(context.rows) - len(labeled) - len(raw):
+            context.progress.say(f"  {pairs:,} preference pairs have no label and are not read here: they are for dpo")
         found, cut = [], 0
-        for task, question in zip(labelled["task"].to_pylist(), questions(labelled), strict=True):
-            example, was_cut = self.fitted(model, question, lesson.benchmarks[task], [question.answer])
+        for task, question in zip(labeled["task"].to_pylist(), questions(labeled), strict=True):
+            example, was_cut = self.fitted(model, question, context.benchmarks[task], [question.answer])
             found.append(example)
             cut += was_cut
         if cut:
-            lesson.progress.say(f"  {cut:,} of {len(found):,} prompts lost their beginning at {self.max_length} tokens")
+            context.progress.say(
+                f"  {cut:,} of {len(found):,} prompts lost their beginning at {self.max_length} tokens"
+            )
         if not found:
             raise UserError(NO_LABELS)
-        found = [found[at] for at in self._order(labelled, lesson)]
+        found = [found[at] for at in self._order(labeled, context)]
         return found + [block for document in documents(raw) for block in self._read(model, document)]
 
-    def _order(self, labelled: Any, lesson: Lesson) -> list[int]:
-        """Positions of the labelled rows, some of them again."""
-        self.check_rows(lesson.rows)
-        datasets, tasks = labelled["source"].to_pylist(), labelled["task"].to_pylist()
+    def _order(self, labeled: Any, context: TrainingContext) -> list[int]:
+        """Positions of the labeled rows, some of them again."""
+        self.check_rows(context.rows)
+        datasets, tasks = labeled["source"].to_pylist(), labeled["task"].to_pylist()
         known = set(datasets)
-        for name in sorted(set(self.repeat) - known):  # no error: a pack's method may meet the user's own datasets
-            lesson.progress.say(f"  repeat: no labelled rows come from a dataset '{name}'.{nearest(name, known)}")
-        labels = list(zip(tasks, labelled["label"].to_pylist(), strict=True))
-        order = balanced(labels, self.balance, lesson.seed)
-        return [at for at in order for _ in range(self.repeat.get(datasets[at], 1))]
+        for name in sorted(set(self.upsample) - known):  # no error: a pack's method may meet the user's own datasets
+            context.progress.say(f"  upsample: no labeled rows come from a dataset '{name}'.{nearest(name, known)}")
+        labels = list(zip(tasks, labeled["label"].to_pylist(), strict=True))
+        order = balanced(labels, self.class_balance, context.seed)
+        return [at for at in order for _ in range(self.upsample.get(datasets[at], 1))]
 
     def rows_seen(self, rows: pa.Table) -> int:
-        """As `_order` makes them, on average over the draw of `balance`, without making them."""
-        labelled = rows.filter(rows["label"].is_valid())
-        kinds = Counter(zip(*(labelled[name].to_pylist() for name in ("task", "label", "source")), strict=True))
+        """As `_order` makes them, on average over the draw of `class_balance`, without making them."""
+        labeled = rows.filter(rows["label"].is_valid())
+        kinds = Counter(zip(*(labeled[name].to_pylist() for name in ("task", "label", "source")), strict=True))
         labels: Counter[tuple[str, str]] = Counter()
         for (task, label, _), count in kinds.items():
             labels[task, label] += count
-        times = repeats(labels, self.balance)
-        made = sum(times[task, label] * n * self.repeat.get(dataset, 1) for (task, label, dataset), n in kinds.items())
-        return (round(made) + len(rows) - len(labelled)) * self.epochs
+        times = repeats(labels, self.class_balance)
+        made = sum(
+            times[task, label] * n * self.upsample.get(dataset, 1) for (task, label, dataset), n in kinds.items()
+        )
+        return (round(made) + len(rows) - len(labeled)) * self.epochs
 
     def _read(self, model: Any, document: Document) -> list[Any]:
         """Raw text in blocks of `max_length`; the first token of a block is only read."""
@@ -103,19 +118,21 @@ class Method(Tuning):
 
     def problems(self) -> list[str]:
         found = super().problems()
-        if not 0 <= self.balance <= 1:
-            found.append(f"balance: use a number from 0 to 1, not {self.balance}.")
+        if not 0 <= self.class_balance <= 1:
+            found.append(f"class_balance: use a number from 0 to 1, not {self.class_balance}.")
         found += [
-            f"repeat: use 1 to {MOST_REPEATS:,} times for {shown(name)}, not {shown(n)}."
-            for name, n in self.repeat.items()
+            f"upsample: use 1 to {MOST_REPEATS:,} times for {shown(name)}, not {shown(n)}."
+            for name, n in self.upsample.items()
             if not 1 <= n <= MOST_REPEATS
         ]
-        found += outside(self, tokens=(0, MOST_TOKENS), look_every=(0, MOST), look_rows=(1, MOST), patience=(0, MOST))
+        found += outside(
+            self, max_train_tokens=(0, MOST_TOKENS), eval_steps=(0, MOST), eval_questions=(1, MOST), patience=(0, MOST)
+        )
         return found
 
 
 def balanced(labels: Sequence[tuple[str, str]], balance: float, seed: int) -> list[int]:
-    """Positions of all rows, those of a rare label again: (most / its own number) to the power `balance` times.
+    """Positions of all rows, those of a rare label again: (most / its own number) to the power `class_balance` times.
 
     `labels`: (task, label) of each row; `most` is counted within the task. The part of a time is drawn with the seed.
     At 1 all labels of a task stand equally often; a half is the square root that long-tailed classification commonly

@@ -38,7 +38,7 @@ def check(recipe: Recipe) -> list[str]:
             ("datasets", recipe.datasets),
             ("steps", recipe.steps),
             ("methods", recipe.methods),
-            ("benchmarks", [*recipe.benchmarks, *recipe.keep]),
+            ("benchmarks", [*recipe.benchmarks, *recipe.retention]),
         ]
     }
     problems += _plug_in_name_problems(recipe)
@@ -104,7 +104,7 @@ def _pack_problems(industry: str) -> list[str]:
     from metier.evaluation import insight
 
     pack, found = plugins.find("industries", industry)(), []
-    for ask in pack.asks:
+    for ask in pack.insights:
         try:
             insight.find(ask)
         except UserError as error:
@@ -227,20 +227,20 @@ def task_problems(datasets: list[DatasetLike], benchmarks: list[Benchmark]) -> l
     found = []
     for dataset in datasets:
         asked_by = task_of(dataset, benchmarks)
-        if asked_by is not None and dataset.labelled and (columns := dataset.prompt_columns()) is not None:
+        if asked_by is not None and dataset.labeled and (columns := dataset.prompt_columns()) is not None:
             found += [
                 f"The prompt of benchmark '{asked_by.name}' names '{name}', which no column of {dataset.name} holds."
                 f"{nearest(name, columns)}"
                 for name in sorted(asked_by.prompt_columns() - columns)
             ]
-        if not (dataset.labelled or dataset.pairs) or asked_by is not None:
+        if not (dataset.labeled or dataset.pairs) or asked_by is not None:
             continue
         if dataset.task:
             found.append(f"The dataset '{dataset.name}' names the task '{dataset.task}'.{nearest(dataset.task, names)}")
         else:
-            mend = f"Put {dataset.name} under `benchmarks`, or add" if has_benchmark(dataset) else "Add"
+            fix = f"Put {dataset.name} under `benchmarks`, or add" if has_benchmark(dataset) else "Add"
             found.append(
-                f"No benchmark says how the rows of '{dataset.name}' are asked. {mend} `task:` with one of: "
+                f"No benchmark says how the rows of '{dataset.name}' are asked. {fix} `task:` with one of: "
                 f"{', '.join(names)}."
             )
     return found
@@ -254,7 +254,7 @@ def chain_problems(methods: list[tuple[str, Any]]) -> list[str]:
         first_name, first = methods[0]
         other = [
             f"{key}: {getattr(method, key)!r} (there {getattr(first, key)!r})"
-            for key in ("tune", "r", "alpha", "targets", "dora")
+            for key in ("tune", "r", "lora_alpha", "target_modules", "use_dora")
             if getattr(method, key) != getattr(first, key)
             # What is trained must be said again: weights in full precision at an adapter's rate would be ruined.
             and (key == "tune" or getattr(method, key) != type(method).__dataclass_fields__[key].default)

@@ -23,14 +23,15 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, get_type_hints
 
-from metier.errors import Problems, UserError, nearest, shortened, shown
+from metier.errors import Problems, UserError, shortened, shown
+from metier.recipes.renamed import hint
 
 # Kind -> what a file of this kind defines.
 KINDS = {
     "industries": "Industry",
     "datasets": "DATASET",
     "formats": "Format",
-    "shapes": "Shape",
+    "converters": "Converter",
     "steps": "Step",
     "methods": "Method",
     "benchmarks": "BENCHMARKS",
@@ -41,22 +42,22 @@ KINDS = {
 PACKAGES = {
     "industries": "metier.industries",
     "formats": "metier.data.formats",
-    "shapes": "metier.data.converters",
+    "converters": "metier.data.converters",
     "steps": "metier.data.steps",
     "methods": "metier.methods",
     "scorers": "metier.evaluation.scorers",
     "metrics": "metier.evaluation.metrics",
-    "highlights": "metier.evaluation.insights",
+    "insights": "metier.evaluation.insights",
     "datasets": "metier.datasets",
 }
 MADE = ("datasets", "benchmarks")
 """Kinds whose files define instances."""
 # What the engine asks of a plug-in before anything is built, and where to look for it.
 PARTS = {
-    "industries": ("name", "ship", "asks", "costs", "machine_hour", "intended_use", "limits"),
-    "datasets": ("name", "licence", "labelled", "pairs", "task", "rows", "batches", "fingerprint", "problems"),
+    "industries": ("name", "ship", "insights", "costs", "machine_hour", "intended_use", "limits"),
+    "datasets": ("name", "license", "labeled", "pairs", "task", "rows", "batches", "fingerprint", "problems"),
     "formats": ("suffixes", "read"),
-    "shapes": ("columns",),
+    "converters": ("columns",),
     "steps": ("apply",),
     "methods": ("reads", "seconds", "train"),
     "benchmarks": ("name", "questions", "render", "label_set", "build_scorer", "build_metrics"),
@@ -64,7 +65,7 @@ PARTS = {
     "metrics": ("unit", "higher_is_better", "share_of_right", "statistics", "value"),
 }
 BASES = {
-    "industries": "metier.industries.Pack",
+    "industries": "metier.industries.BaseIndustry",
     "datasets": "metier.datasets.BaseDataset",
     "benchmarks": "metier.datasets.Benchmark",
 }
@@ -164,7 +165,7 @@ def _module(kind: str, name: str) -> ModuleType:
         return _from_registry(kind, name)
     dataset = our_benchmarks().get(name) or _joined_benchmarks().get(name)
     if not dataset:
-        raise UserError(f"There is no benchmark {shown(name)}.{nearest(name, names(kind))}")
+        raise UserError(f"There is no benchmark {shown(name)}.{hint(singular(kind), name, names(kind))}")
     return _from_registry("datasets", dataset)
 
 
@@ -201,7 +202,7 @@ def _from_registry(kind: str, name: str) -> ModuleType:
         loaded: ModuleType = _loaded(f"The plug-in '{name}' ({point.value})", None, point.load)
         return loaded
     if name not in names(kind):
-        raise UserError(f"There is no {singular(kind)} {shown(name)}.{nearest(name, names(kind))}")
+        raise UserError(f"There is no {singular(kind)} {shown(name)}.{hint(singular(kind), name, names(kind))}")
     return importlib.import_module(f"{PACKAGES[kind]}.{name}")
 
 
@@ -281,7 +282,9 @@ def construct(found: Any, where: str, settings: dict[str, Any]) -> Any:
     of = found if isinstance(found, type) else type(found)
     known = {field.name for field in _settings(of)}
     problems = [
-        f"The {where} has no setting {shown(key)}.{nearest(str(key), known)}" for key in settings if key not in known
+        f"The {where} has no setting {shown(key)}.{hint(where.split(' ')[0], str(key), known)}"
+        for key in settings
+        if key not in known
     ]
     values, hints = {}, _hints(of, where)
     for key in sorted(known & settings.keys()):

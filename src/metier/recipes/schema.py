@@ -10,14 +10,14 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from metier.data.dataset import DatasetLike
 from metier.data.reading import FileSource
-from metier.errors import Problems, UserError, nearest, shown
+from metier.errors import Problems, UserError, shown
 from metier.evaluation.benchmark import Benchmark
 from metier.recipes import plugins, strict_yaml
 from metier.recipes.names import file_name
+from metier.recipes.renamed import RENAMED, hint
 from metier.recipes.settings import unusable
 
 DEFAULT_INDUSTRY = "clinical_coding"
-RENAMED = {"sources": "datasets"}
 """Keys of a recipe that had another name once."""
 QUICK_ROWS, QUICK_QUESTIONS = 512, 150
 LARGEST_MARGIN = 1_000
@@ -49,20 +49,20 @@ class Recipe(BaseModel):
     model: Text = "smollm2-135m"
     """Alias, hub id or folder."""
     datasets: list[Any] = []
-    """What the model learns from: names, or {path: ..., text: ..., label: ..., licence: ...}."""
+    """What the model learns from: names, or {path: ..., text: ..., label: ..., license: ...}."""
     steps: list[Any] = []
     """What cleans it, in order."""
     methods: list[Any] = []
     """What trains on it, in order; each goes on with the adapter of the one before."""
     benchmarks: list[Any] = []
     """What judges the model: names, or {name: ..., path: ..., text: ..., label: ..., prompt: ...}."""
-    keep: dict[Text, Annotated[Number, Field(ge=0, le=LARGEST_MARGIN)] | Literal["watch"]] = {}
-    """What must not be forgotten: benchmark -> how much worse it may become, in its own unit; `watch`: it is told on
+    retention: dict[Text, Annotated[Number, Field(ge=0, le=LARGEST_MARGIN)] | Literal["monitor"]] = {}
+    """What must not be forgotten: benchmark -> how much worse it may become, in its own unit; `monitor`: it is told on
     page one and decides nothing."""
     ship: Ship = Ship()
     """When the verdict is SHIP."""
     embedding: Text | None = None
-    """Folder of static embeddings (model2vec) that find neighbours for the representativeness report; left out:
+    """Folder of static embeddings (model2vec) that find neighbors for the representativeness report; left out:
     TF-IDF and a truncated SVD."""
     seed: int = Field(default=0, strict=True, ge=0, le=HIGHEST_SEED)
     """Where all randomness comes from: a whole number from 0 to 4,294,967,295."""
@@ -90,10 +90,11 @@ class Recipe(BaseModel):
     def build_benchmarks(self) -> list[Benchmark]:
         return [build_one("benchmarks", use) for use in self.benchmarks]
 
-    def build_keep(self) -> list[tuple[Benchmark, float | None]]:
+    def build_retention(self) -> list[tuple[Benchmark, float | None]]:
         """Benchmark and margin; None where it is only watched."""
         return [
-            (build_one("benchmarks", name), None if margin == "watch" else margin) for name, margin in self.keep.items()
+            (build_one("benchmarks", name), None if margin == "monitor" else margin)
+            for name, margin in self.retention.items()
         ]
 
     def as_yaml(self) -> str:
@@ -105,25 +106,25 @@ def load(path: Path | None = None, industry: str | None = None, changes: Sequenc
 
     Raises `Problems` with all that is wrong with its keys and their types; `check` looks into the plug-ins.
     """
-    said = _read(path) if path else {}
+    given = _read(path) if path else {}
     for change in [*changes, *([f"industry={industry}"] if industry else [])]:
         if change.startswith("industry="):
-            said["industry"] = change.removeprefix("industry=")
+            given["industry"] = change.removeprefix("industry=")
     problems = [
-        _renamed(key) or f"A recipe has no key {shown(key)}.{nearest(str(key), Recipe.model_fields)}"
-        for key in said
+        _renamed(key) or f"A recipe has no key {shown(key)}.{hint('recipe', str(key), Recipe.model_fields)}"
+        for key in given
         if key not in Recipe.model_fields
     ]
     try:
-        filled = _with_defaults({key: value for key, value in said.items() if key in Recipe.model_fields})
+        filled = _with_defaults({key: value for key, value in given.items() if key in Recipe.model_fields})
         # `keep` last: what of the pack's is left of it goes by the benchmarks, and changes go on from there.
-        of_keep = [change for change in changes if change.startswith(("keep.", "keep="))]
+        of_retention = [change for change in changes if change.startswith(("retention.", "retention="))]
         for change in changes:
-            if change not in of_keep and not change.startswith("industry="):  # which is said above
+            if change not in of_retention and not change.startswith("industry="):  # which is said above
                 _apply(filled, change)
-        if "keep" not in said:
-            filled["keep"] = _kept_with(filled["benchmarks"], str(filled["industry"]))
-        for change in of_keep:
+        if "retention" not in given:
+            filled["retention"] = _retention_of(filled["benchmarks"], str(filled["industry"]))
+        for change in of_retention:
             _apply(filled, change)
     except UserError as error:
         raise Problems([*problems, str(error)]) from error
@@ -153,7 +154,8 @@ def has_benchmark(dataset: DatasetLike) -> bool:
 
 
 def _renamed(key: object) -> str | None:
-    return f"A recipe's `{key}` is now called `{RENAMED[str(key)]}`." if key in RENAMED else None
+    new = RENAMED["recipe"].get(str(key))
+    return f"A recipe's `{key}` is now called `{new}`." if new else None
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -166,15 +168,15 @@ def _read(path: Path) -> dict[str, Any]:
         raise UserError(f"{path} is not UTF-8 (byte {error.start}). Save it as UTF-8.") from error
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror}.") from error
-    said = strict_yaml.load(text, str(path))
-    if said is None:
+    given = strict_yaml.load(text, str(path))
+    if given is None:
         return {}
-    if not isinstance(said, dict):
+    if not isinstance(given, dict):
         raise UserError(f"{path} is no recipe: it must be a mapping such as `industry: finance`.")
-    return said
+    return given
 
 
-def _apply(said: dict[str, Any], change: str) -> None:
+def _apply(given: dict[str, Any], change: str) -> None:
     """`--set a.b=c`: keys go down into mappings, and names into lists: of plug-ins (methods.sft.epochs=2), and of one's
     own benchmarks by their `name` and datasets by their file's (datasets.tickets.text=note)."""
     key, equals, value = change.partition("=")
@@ -185,7 +187,7 @@ def _apply(said: dict[str, Any], change: str) -> None:
         raise UserError(f"{_set(change)} names {len(path) + 1:,} keys within each other; a recipe has about five.")
     if why := _renamed(key.split(".")[0]):
         raise UserError(f"{_set(change)}: {why}")
-    at: Any = said
+    at: Any = given
     for part in path:
         at = (
             _item(at, part, change)
@@ -217,24 +219,26 @@ def _item(uses: list[Any], name: str, change: str) -> dict[str, Any]:
     raise UserError(f"{_set(change)}: the recipe's list has no {shown(name)}.")
 
 
-def _with_defaults(said: dict[str, Any]) -> dict[str, Any]:
+def _with_defaults(given: dict[str, Any]) -> dict[str, Any]:
     """What the industry says, where the user says nothing; `ship` is merged key by key."""
-    pack = plugins.find("industries", str(said.get("industry", DEFAULT_INDUSTRY)))()
-    filled = {key: copy.deepcopy(getattr(pack, key)) for key in ("datasets", "steps", "methods", "benchmarks", "keep")}
-    ship = said.get("ship", {})
+    pack = plugins.find("industries", str(given.get("industry", DEFAULT_INDUSTRY)))()
+    filled = {
+        key: copy.deepcopy(getattr(pack, key)) for key in ("datasets", "steps", "methods", "benchmarks", "retention")
+    }
+    ship = given.get("ship", {})
     return {
         "industry": DEFAULT_INDUSTRY,
         **filled,
-        **said,
+        **given,
         "ship": {**pack.ship, **ship} if isinstance(ship, dict) else ship,
     }
 
 
-def _kept_with(benchmarks: list[Any], industry: str) -> dict[str, Any]:
+def _retention_of(benchmarks: list[Any], industry: str) -> dict[str, Any]:
     """The pack's `keep`; what it only watches comes with its own benchmarks, for others must not need its data."""
     pack = plugins.find("industries", industry)()
     own = benchmarks == pack.benchmarks
-    return {name: margin for name, margin in pack.keep.items() if own or margin != "watch"}
+    return {name: margin for name, margin in pack.retention.items() if own or margin != "monitor"}
 
 
 def _validated(filled: dict[str, Any], problems: list[str]) -> Recipe:
@@ -247,7 +251,8 @@ def _validated(filled: dict[str, Any], problems: list[str]) -> Recipe:
                 Ship.model_fields if e["loc"][0] == "ship" else Recipe.model_fields,
             )
             if e["type"] == "extra_forbidden":
-                problems.append(f"A recipe has no key {shown(where)}.{nearest(str(e['loc'][-1]), known)}")
+                place = "recipe" if len(e["loc"]) == 1 else str(e["loc"][0])
+                problems.append(f"A recipe has no key {shown(where)}.{hint(place, str(e['loc'][-1]), known)}")
             else:
                 problems.append(f"The recipe's `{where}` cannot be {shown(e['input'])}. {_why(e)}.{_quotes(e)}")
     if problems:

@@ -32,7 +32,7 @@ def write_cards(
         "datasets": [
             {
                 "name": dataset.name,
-                "licence": dataset.licence,
+                "license": dataset.license,
                 "fingerprint": dataset.fingerprint(),
                 "citation": dataset.citation,
                 "url": dataset.url,
@@ -44,7 +44,7 @@ def write_cards(
         "train": len(train),
         "valid": len(valid),
         "dropped": dropped,
-        "licences": dict(Counter(train["licence"].to_pylist())),
+        "licenses": dict(Counter(train["license"].to_pylist())),
         "steps": journal,
         "labels": label_counts(train, valid),
         "files": {name: {"sha256": file_sha256(file), "bytes": file.stat().st_size} for name, file in files.items()},

@@ -17,7 +17,7 @@ CONFORMS_TO = "http://mlcommons.org/croissant/1.0"
 
 class DatasetFacts(TypedDict):
     name: str
-    licence: str
+    license: str
     fingerprint: str
     citation: NotRequired[str]
     url: NotRequired[str]
@@ -39,10 +39,10 @@ class Facts(TypedDict):
     train: int
     valid: int
     dropped: int
-    licences: Mapping[str, int]
-    """Licence -> training rows."""
+    licenses: Mapping[str, int]
+    """License -> training rows."""
     steps: Sequence[Mapping[str, Any]]
-    """steps.json: step, settings, rows, kept, dropped and notes; the step `licence` notes `obligations`."""
+    """steps.json: step, settings, rows, kept, dropped and notes; the step `license` notes `obligations`."""
     labels: Mapping[str, Mapping[str, Sequence[int]]]
     """Task -> label -> (training rows, held-out rows): `label_counts` makes it."""
     files: Mapping[str, FileFacts]
@@ -75,8 +75,8 @@ def dataset_card(facts: Facts) -> str:
         f"{facts['dropped']:,} were dropped, each with its reason in `dropped.parquet`.",
         "## Datasets",
         _datasets(facts["datasets"]),
-        "## Licences",
-        _licences(facts),
+        "## Licenses",
+        _licenses(facts),
         "## Steps",
         _steps(facts["steps"]),
         "## Labels",
@@ -123,24 +123,24 @@ def _datasets(datasets: Sequence[DatasetFacts]) -> str:
     rows = []
     for dataset in datasets:
         url = dataset.get("url", "")
-        # Only a plain address becomes a link: `javascript:` and the like stay text.
+        # Only a plain address becomes a link: `javascript:` and similar stay text.
         where = f"<{url}>" if re.fullmatch(r"https?://[\w./?=&%#~+:@-]+", url) else escaped(url)
-        said = [dataset["name"], dataset["licence"], dataset.get("citation", "")]
+        said = [dataset["name"], dataset["license"], dataset.get("citation", "")]
         count = dataset.get("rows")
         read = "" if count is None else f"{count:,}"
         rows.append([*map(escaped, said), where, read, f"`{code(dataset['fingerprint'][:60])}`"])
-    return _table(["source", "licence", "citation", "where", "rows read", "fingerprint"], rows)
+    return _table(["source", "license", "citation", "where", "rows read", "fingerprint"], rows)
 
 
-def _licences(facts: Facts) -> str:
-    table = _table(["licence", "training rows"], [[escaped(n), f"{c:,}"] for n, c in facts["licences"].items()])
+def _licenses(facts: Facts) -> str:
+    table = _table(["license", "training rows"], [[escaped(n), f"{c:,}"] for n, c in facts["licenses"].items()])
     owed: dict[str, list[str]] = {}
     for step in facts["steps"]:
-        for obligation, licences in step.get("obligations", {}).items():
-            owed.setdefault(obligation, []).extend(licences)
+        for obligation, licenses in step.get("obligations", {}).items():
+            owed.setdefault(obligation, []).extend(licenses)
     lines = [f"- {escaped(obligation)}: {escaped(', '.join(names))}" for obligation, names in owed.items()]
-    unlooked = "No step looked at the licences: add `licence` to the recipe's steps."
-    looked = any(step.get("step") == "licence" for step in facts["steps"])
+    unlooked = "No step looked at the licenses: add `license` to the recipe's steps."
+    looked = any(step.get("step") == "license" for step in facts["steps"])
     return "\n\n".join([table, "\n".join(lines)] if lines else [table] if looked else [table, unlooked])
 
 
@@ -185,7 +185,7 @@ def croissant(facts: Facts, schema: pa.Schema) -> dict[str, Any]:
         "description": f"{facts['train']:,} training rows and {facts['valid']:,} held out, curated by metier.",
         "version": "1.0.0",
         "datePublished": facts["date"],
-        "license": sorted(facts["licences"]) or ["none: no rows"],
+        "license": sorted(facts["licenses"]) or ["none: no rows"],
         "url": next((dataset["url"] for dataset in facts["datasets"] if dataset.get("url")), "https://localhost/"),
         "citeAs": "; ".join(dataset["citation"] for dataset in facts["datasets"] if dataset.get("citation")),
         "isLiveDataset": False,

@@ -37,9 +37,9 @@ def intervals(rows: Sequence[tuple[str, dict[str, float] | None]], title: str, s
     with plt.rc_context(STYLE):
         figure, axes = plt.subplots(figsize=(7, 0.5 + 0.5 * len(shown)))
         for place, (name, interval) in enumerate(reversed(shown)):
-            colour = AFTER if name.startswith("tuned") else BEFORE
-            axes.plot([interval["low"], interval["high"]], [place, place], color=colour, lw=3, solid_capstyle="round")
-            axes.plot([interval["value"]], [place], "o", color=colour, ms=9)
+            color = AFTER if name.startswith("tuned") else BEFORE
+            axes.plot([interval["low"], interval["high"]], [place, place], color=color, lw=3, solid_capstyle="round")
+            axes.plot([interval["value"]], [place], "o", color=color, ms=9)
             axes.annotate(
                 f"{interval['value']:.3f}", (interval["value"], place), (0, 9), textcoords="offset points", ha="center"
             )

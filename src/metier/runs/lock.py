@@ -12,7 +12,7 @@ BUSY = ".busy"
 
 
 @contextmanager
-def alone(folder: Path) -> Iterator[None]:
+def run_lock(folder: Path) -> Iterator[None]:
     """Hold the folder against a second process at the same run. Freed by the system even after a kill -9."""
     folder.mkdir(parents=True, exist_ok=True)
     if not distributed.first():  # the first of those that train together holds it for all

@@ -28,11 +28,11 @@ class Mark:
     """Path in the run's folder -> SHA-256, of every file that it wrote for others to read."""
 
 
-def read_mark(path: Path, mend: str) -> Mark | None:
+def read_mark(path: Path, fix: str) -> Mark | None:
     """The mark in a file; None where there is no such file. Raises as `read_hashed`."""
     if not path.is_file():
         return None
-    found = read_hashed(path, mend)
+    found = read_hashed(path, fix)
     return Mark(found["inputs"], found["result"], found["files"])
 
 
@@ -42,14 +42,14 @@ def hashed(content: Mapping[str, Any]) -> dict[str, Any]:
     return {**plain, ITSELF: _sha256(plain)}
 
 
-def read_hashed(path: Path, mend: str) -> dict[str, Any]:
-    """What `hashed` made, without the hash. Raises `UserError`, ending with `mend`, where the file was changed."""
+def read_hashed(path: Path, fix: str) -> dict[str, Any]:
+    """What `hashed` made, without the hash. Raises `UserError`, ending with `fix`, where the file was changed."""
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
-        raise UserError(f"{path} is damaged: it is not valid JSON. {mend}") from error
+        raise UserError(f"{path} is damaged: it is not valid JSON. {fix}") from error
     if not isinstance(found, dict) or found.pop(ITSELF, None) != _sha256(found):
-        raise UserError(f"{path} was changed after Metier wrote it: its hash does not match its content. {mend}")
+        raise UserError(f"{path} was changed after Metier wrote it: its hash does not match its content. {fix}")
     return found
 
 

@@ -83,23 +83,23 @@ class Run:
                 return None
         return mark.result
 
-    def seal(self, stage: str, inputs: str, result: dict[str, Any], *files: str) -> dict[str, Any]:
+    def mark_done(self, stage: str, inputs: str, result: dict[str, Any], *files: str) -> dict[str, Any]:
         """Say that a stage is finished; the last thing that it writes. `files`: what it wrote for others to read, by
         their paths in the run's folder."""
         result = {"peak_memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024), **result}
         if distributed.first():
             hashes = {file: file_sha256(self.folder / file) for file in files}
-            write_json(self._seal_of(stage), hashed({"inputs": inputs, "result": result, "files": hashes}))
+            write_json(self._mark_of(stage), hashed({"inputs": inputs, "result": result, "files": hashes}))
         return result
 
-    def unseal(self, stage: str) -> None:
+    def clear(self, stage: str) -> None:
         """Say that a stage is begun again: what it left half done must not pass for its result."""
         if distributed.first():
-            self._seal_of(stage).unlink(missing_ok=True)
+            self._mark_of(stage).unlink(missing_ok=True)
 
-    def sealed(self, stage: str) -> bool:
+    def is_done(self, stage: str) -> bool:
         """Whether a stage finished, whatever it was made from."""
-        return self._seal_of(stage).is_file()
+        return self._mark_of(stage).is_file()
 
     def result(self, stage: str) -> dict[str, Any]:
         """The result of a finished stage, whatever it was made from. Raises `UserError` where it did not finish."""
@@ -112,15 +112,15 @@ class Run:
     def _finished(self, stage: str) -> Mark:
         if (mark := self._mark(stage)) is None:
             raise UserError(
-                f"{self._seal_of(stage)} is missing: run `metier {stage.split('/')[0]} {self.folder}` first."
+                f"{self._mark_of(stage)} is missing: run `metier {stage.split('/')[0]} {self.folder}` first."
             )
         return mark
 
     def _mark(self, stage: str) -> Mark | None:
         verb = stage.split("/")[0]
-        return read_mark(self._seal_of(stage), f"Remove it and run `metier {verb} {self.folder}` to do that again.")
+        return read_mark(self._mark_of(stage), f"Remove it and run `metier {verb} {self.folder}` to do that again.")
 
-    def _seal_of(self, stage: str) -> Path:
+    def _mark_of(self, stage: str) -> Path:
         return self.folder / f"{stage}.done.json"
 
     def lock(self, **entries: Any) -> None:

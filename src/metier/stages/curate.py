@@ -10,10 +10,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from metier.data.dataset import DatasetLike
-from metier.data.pipeline import Mapper, in_batches, sift_through, step_print, store, stored
+from metier.data.pipeline import Mapper, in_batches, run_steps, step_print, store, stored
 from metier.data.records import SCHEMA
 from metier.data.representativeness.assessment import represent
-from metier.data.step import Surroundings
+from metier.data.step import StepContext
 from metier.data.steps.decontaminate import overlap
 from metier.data.steps.select import Step as Select
 from metier.errors import Problems, UserError, nearest
@@ -32,7 +32,7 @@ WRITTEN = (
     "train.parquet",
     "valid.parquet",
     "dropped.parquet",
-    "set_aside.jsonl",
+    "rejected.jsonl",
     "steps.json",
     "representation.json",
 )
@@ -43,10 +43,10 @@ def curate(run: Run, mapper: Mapper = in_batches) -> dict[str, Any]:
     """Read, clean and split the rows; returns counts. Done once for the same datasets, steps and benchmarks."""
     recipe = run.recipe
     datasets, benchmarks = recipe.build_datasets(), recipe.build_benchmarks()
-    judging = [*benchmarks, *(benchmark for benchmark, _ in recipe.build_keep())]
+    judging = [*benchmarks, *(benchmark for benchmark, _ in recipe.build_retention())]
     prints = [{"name": dataset.name, "fingerprint": dataset.fingerprint()} for dataset in datasets]
     asked = [benchmark.data().fingerprint() for benchmark in judging]
-    said = recipe.model_dump(include={"datasets", "steps", "benchmarks", "keep", "seed", "quick"})
+    said = recipe.model_dump(include={"datasets", "steps", "benchmarks", "retention", "seed", "quick"})
     cleaning = [step_print(name, step) for name, step in recipe.build_steps()]
     inputs = fingerprint(VERSION, said, cleaning, prints, asked)
     if result := run.done("curate", inputs):
@@ -56,11 +56,11 @@ def curate(run: Run, mapper: Mapper = in_batches) -> dict[str, Any]:
         raise Problems(problems)
     started = time.monotonic()
     made_from = fingerprint(VERSION, recipe.datasets, recipe.benchmarks, prints)
-    rows, set_aside = _read(run, datasets, benchmarks, made_from)
+    rows, rejected_rows = _read(run, datasets, benchmarks, made_from)
     _check_rows(run, rows, benchmarks, judging)
     steps = [*recipe.build_steps(), *([("quick", Select(QUICK_ROWS))] if recipe.quick else [])]
-    around = Surroundings(recipe.seed, judging, fingerprint(asked))
-    kept, dropped, journal = sift_through(run, rows, steps, around, made_from, mapper)
+    context = StepContext(recipe.seed, judging, fingerprint(asked))
+    kept, dropped, journal = run_steps(run, rows, steps, context, made_from, mapper)
     train = kept.filter(pc.not_equal(pc.fill_null(kept["split"], "train"), "valid"))
     valid = kept.filter(pc.equal(pc.fill_null(kept["split"], "train"), "valid"))
     _check_result(train, valid, judging)
@@ -73,16 +73,16 @@ def curate(run: Run, mapper: Mapper = in_batches) -> dict[str, Any]:
     represents = represent(run, train, valid, dropped)
     result = {
         "read": len(rows),
-        "set_aside": set_aside,
+        "rejected": rejected_rows,
         "train": len(train),
         "valid": len(valid),
         "dropped": len(dropped),
-        "licences": dict(Counter(train["licence"].to_pylist())),
+        "licenses": dict(Counter(train["license"].to_pylist())),
         "represents": represents,
         "asked": dict(zip([benchmark.name for benchmark in judging], asked, strict=True)),
         "seconds": round(time.monotonic() - started, 1),
     }
-    result = run.seal("curate", inputs, result, *(f"curate/{name}" for name in WRITTEN))
+    result = run.mark_done("curate", inputs, result, *(f"curate/{name}" for name in WRITTEN))
     if not (run.folder / "verdict.json").is_file():
         write_text(run.path("report.html"), curation_page(run))
     run.progress.say(f"curate: {len(rows):,} rows read, {len(train):,} to train on, {len(valid):,} held out")
@@ -91,21 +91,21 @@ def curate(run: Run, mapper: Mapper = in_batches) -> dict[str, Any]:
 
 
 def _read(run: Run, datasets: list[DatasetLike], benchmarks: list[Benchmark], made_from: str) -> tuple[pa.Table, int]:
-    """(all rows that may be learned from, how many pieces of files gave no row: they stand in set_aside.jsonl)."""
+    """(all rows that may be learned from, how many pieces of files gave no row: they stand in rejected.jsonl)."""
     stage, file, aside = (
         "curate/steps/00-read",
         "curate/steps/00-read.kept.arrow",
-        run.path("curate", "set_aside.jsonl"),
+        run.path("curate", "rejected.jsonl"),
     )
     if (done := run.done(stage, made_from)) is None:
         run.progress.say("curate: reading " + ", ".join(dataset.name for dataset in datasets))
         store(run.path(file), for_learning(datasets, benchmarks), SCHEMA)
-        pieces = [piece for dataset in datasets for piece in dataset.set_aside]
+        pieces = [piece for dataset in datasets for piece in dataset.rejected_rows]
         write_text(aside, "".join(json.dumps(piece, ensure_ascii=False) + "\n" for piece in pieces))
-        done = run.seal(stage, made_from, {"set_aside": len(pieces)}, file, "curate/set_aside.jsonl")
-    if done["set_aside"]:
-        run.progress.say(f"curate: {done['set_aside']:,} broken pieces set aside, see {aside}")
-    return stored(run.folder / file), done["set_aside"]
+        done = run.mark_done(stage, made_from, {"rejected": len(pieces)}, file, "curate/rejected.jsonl")
+    if done["rejected"]:
+        run.progress.say(f"curate: {done['rejected_rows']:,} broken pieces rejected, see {aside}")
+    return stored(run.folder / file), done["rejected"]
 
 
 def for_learning(datasets: list[DatasetLike], benchmarks: list[Benchmark]) -> Iterator[pa.Table]:
@@ -134,7 +134,7 @@ def _check_rows(run: Run, rows: pa.Table, benchmarks: list[Any], judging: list[A
 
 
 def _say_costs(run: Run, sets: list[list[str]]) -> None:
-    """Prices that fit no benchmark: a pack's own are said aloud, for a misspelt one would count as an ordinary mistake;
+    """Prices that fit no benchmark: a pack's own give a warning, for a misspelled one would be an ordinary mistake;
     beside other benchmarks than the pack's they are none."""
     pack = plugins.find("industries", run.recipe.industry)()
     if run.recipe.benchmarks != pack.benchmarks:

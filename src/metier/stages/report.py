@@ -12,10 +12,10 @@ from metier.engine.models import weights
 from metier.errors import UserError
 from metier.evaluation import insight, retention
 from metier.evaluation.baselines.tfidf import TFIDF
-from metier.evaluation.insight import Asked, Highlight
-from metier.evaluation.predictions import outcomes
-from metier.evaluation.scoring import Answer
-from metier.evaluation.verdict import confusion, decide, judge_benchmark, judge_kept, say_p
+from metier.evaluation.insight import Insight, InsightContext
+from metier.evaluation.predictions import as_predictions
+from metier.evaluation.scoring import Prediction
+from metier.evaluation.verdict import confusion, decide, judge_benchmark, judge_retention, say_p
 from metier.recipes import plugins
 from metier.reporting.pages import section_page, template
 from metier.runs.files import write_json, write_text
@@ -57,16 +57,16 @@ def judge(run: Run) -> dict[str, Any]:
         run.verify(stage)
     for benchmark in recipe.build_benchmarks():
         labels = run.result(f"evaluate/tuned/{benchmark.name}")["labels"]
-        answers = {who: read_answers(run, who, benchmark.name) for who in ("base", "tuned", "cheap")}
+        answers = {who: read_answers(run, who, benchmark.name) for who in ("base", "tuned", "baseline")}
         nobody = {"majority": None, "by": TFIDF}
-        cheap: dict[str, Any] = run.result(f"evaluate/cheap/{benchmark.name}") if answers["cheap"] else nobody
-        majority, alpha = cheap["majority"], recipe.ship.alpha
-        entry = judge_benchmark(benchmark, answers, labels, majority, recipe.seed, alpha, cheap["by"])
+        baseline: dict[str, Any] = run.result(f"evaluate/baseline/{benchmark.name}") if answers["baseline"] else nobody
+        majority, alpha = baseline["majority"], recipe.ship.alpha
+        entry = judge_benchmark(benchmark, answers, labels, majority, recipe.seed, alpha, baseline["by"])
         entries.append({**entry, "truncated": run.result(f"evaluate/tuned/{benchmark.name}")["truncated"]})
-    for benchmark, margin in recipe.build_keep():
+    for benchmark, margin in recipe.build_retention():
         before, after = (read_answers(run, who, benchmark.name) for who in ("base", "tuned"))
         labels = run.result(f"evaluate/tuned/{benchmark.name}")["labels"]
-        entry = judge_kept(benchmark, margin, before, after, labels, recipe.seed)
+        entry = judge_retention(benchmark, margin, before, after, labels, recipe.seed)
         kept.append({**entry, "truncated": run.result(f"evaluate/tuned/{benchmark.name}")["truncated"]})
     stages = {stage: run.result(stage) for stage in ("curate", "train", "evaluate")}
     seeds, ship = run.locked()["seeds"], recipe.ship
@@ -75,8 +75,8 @@ def judge(run: Run) -> dict[str, Any]:
         "decision": decision,
         "reasons": reasons,
         "benchmarks": entries,
-        "keep": kept,
-        "asks": [row for benchmark in recipe.build_benchmarks() for row in _asks(run, benchmark)],
+        "retention": kept,
+        "insights": [row for benchmark in recipe.build_benchmarks() for row in _insights(run, benchmark)],
         "seconds": {stage: found["seconds"] for stage, found in stages.items()},
         "seconds_a_question": {entry["name"]: _speed(run, entry["name"], entry["n"]) for entry in entries},
         "peak_memory_mb": max(found["peak_memory_mb"] for found in stages.values()),
@@ -88,20 +88,20 @@ def judge(run: Run) -> dict[str, Any]:
 def _speed(run: Run, name: str, n: int) -> dict[str, float | None]:
     """Mean seconds a question, asked in batches on this machine, without loading the model; null where a version that
     took no times asked."""
-    waits = {who: run.result(f"evaluate/{who}/{name}").get("asking") for who in ("base", "tuned")}
+    waits = {who: run.result(f"evaluate/{who}/{name}").get("timing") for who in ("base", "tuned")}
     return {who: round(wait["seconds"] / n, 4) if wait else None for who, wait in waits.items()}
 
 
-def _asks(run: Run, benchmark: Any) -> list[dict[str, Any]]:
+def _insights(run: Run, benchmark: Any) -> list[dict[str, Any]]:
     """What the recipe's trade asks of one benchmark: `benchmark`, `what`, `value`, `unit`, `note`."""
     pack, name = _pack(run), benchmark.name
-    asks = [insight.find(ask) for ask in pack.asks]
-    if not asks:
+    insights = [insight.find(ask) for ask in pack.insights]
+    if not insights:
         return []
-    sealed = run.result(f"evaluate/tuned/{name}")
+    is_done = run.result(f"evaluate/tuned/{name}")
     read = {who: read_answers(run, who, name) for who in ("base", "tuned", HELD_OUT)}
-    base, tuned, held_out = (outcomes(answers, sealed["labels"]) for answers in read.values())
-    asked = Asked(
+    base, tuned, held_out = (as_predictions(answers, is_done["labels"]) for answers in read.values())
+    asked = InsightContext(
         benchmark,
         base,
         tuned,
@@ -109,13 +109,13 @@ def _asks(run: Run, benchmark: Any) -> list[dict[str, Any]]:
         costs=pack.costs,
         machine_hour=pack.machine_hour,
         seed=run.recipe.seed,
-        asking=sealed.get("asking"),
-        alone=run.result(alone) if run.sealed(alone := f"evaluate/alone/{name}") else None,
+        timing=is_done.get("timing"),
+        latency=run.result(alone) if run.is_done(alone := f"evaluate/latency/{name}") else None,
         seeds=_seeds(run, name),
         times=lambda: _times(benchmark),
         learned_times=lambda: _learned_times(run, name),
     )
-    return [{"benchmark": name, **row.to_json()} for rows in asks for row in rows(asked)]
+    return [{"benchmark": name, **row.to_json()} for rows in insights for row in rows(asked)]
 
 
 def _times(benchmark: Any) -> dict[str, str]:
@@ -145,12 +145,12 @@ def _seeds(run: Run, name: str) -> list[float]:
     return next((entry["values"] for entry in found["benchmarks"] if entry["name"] == name), [])
 
 
-def by_benchmark(asks: Sequence[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+def by_benchmark(insights: Sequence[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
     """Benchmark -> its rows, with the figure as it is shown."""
     found: dict[str, list[dict[str, Any]]] = {}
-    for row in asks:
+    for row in insights:
         own = {key: value for key, value in row.items() if key != "benchmark"}
-        found.setdefault(row["benchmark"], []).append({**own, "shown": Highlight(**own).shown})
+        found.setdefault(row["benchmark"], []).append({**own, "shown": Insight(**own).shown})
     return found
 
 
@@ -174,7 +174,7 @@ def _content(run: Run, verdict: dict[str, Any]) -> dict[str, Any]:
         "meaning": meaning(verdict),
         "recipe": run.recipe,
         "pack": _pack(run),
-        "asks": by_benchmark(verdict["asks"]),
+        "insights": by_benchmark(verdict["insights"]),
         "lock": run.locked(),
         "whole": weights.is_whole(run.folder / run.result("train")["adapter"]),
         "steps": json.loads(run.output("curate", "curate/steps.json").read_text(encoding="utf-8")),
@@ -198,7 +198,7 @@ def meaning(verdict: dict[str, Any]) -> str:
         "baseline where there is one; what had to be kept is kept."
     )
     said += f" On {listed(others)} that is not shown." if others else ""
-    forgotten = [entry["name"] for entry in verdict["keep"] if entry["state"] == retention.FORGOTTEN]
+    forgotten = [entry["name"] for entry in verdict["retention"] if entry["state"] == retention.FORGOTTEN]
     return said + (f" On {listed(forgotten)}, where no margin is set, it is worse than before." if forgotten else "")
 
 
@@ -225,17 +225,17 @@ def _five(verdict: dict[str, Any]) -> list[dict[str, str]]:
         },
         {"label": "before tuning", "figure": show(first["base"]["value"]), "note": "same questions, same scoring"},
         {
-            "label": "cheap baseline",
-            "figure": show(first["cheap"]["value"]) if first["cheap"] else "–",
-            "note": f"{first['cheap_by']}, same rows" if first["cheap"] else "none for this scorer",
+            "label": "baseline",
+            "figure": show(first["baseline"]["value"]) if first["baseline"] else "–",
+            "note": f"{first['baseline_name']}, same rows" if first["baseline"] else "none for this scorer",
         },
         {
-            "label": "fixed / broke",
-            "figure": f"{first['fixed']} / {first['broke']}",
+            "label": "fixed / broken",
+            "figure": f"{first['fixed']} / {first['broken']}",
             "note": f"{say_p(first['p_holm'])}",
         },
     ]
-    state, note = retention.box(verdict["keep"])
+    state, note = retention.box(verdict["retention"])
     return [*boxes, {"label": "what it knew before", "figure": state, "note": note}]
 
 
@@ -252,7 +252,7 @@ def _benchmark(run: Run, entry: dict[str, Any]) -> dict[str, Any]:
             "majority",
             {"value": majority, "low": majority, "high": majority} if majority is not None else None,
         ),
-        (entry["cheap_by"] or "cheap", entry["cheap"]),
+        (entry["baseline_name"] or "baseline", entry["baseline"]),
         ("base", entry["base"]),
         ("tuned", entry["tuned"]),
     ]
@@ -269,15 +269,15 @@ def _benchmark(run: Run, entry: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _right(answer: Answer) -> bool:
+def _right(answer: Prediction) -> bool:
     return answer.value is not None and answer.value >= 1
 
 
-def _said(answer: Answer) -> str:
+def _said(answer: Prediction) -> str:
     return "(could not be judged)" if answer.answer is None else answer.answer
 
 
-def _examples(base: Sequence[Answer], tuned: Sequence[Answer], seed: int, fixed: bool) -> list[dict[str, str]]:
+def _examples(base: Sequence[Prediction], tuned: Sequence[Prediction], seed: int, fixed: bool) -> list[dict[str, str]]:
     """A seeded draw, not the prettiest ones."""
     changed = [
         {"text": after.prompt, "gold": after.gold, "base": _said(before), "tuned": _said(after)}

@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from metier.engine.models import weights
-from metier.engine.training.context import Lesson
+from metier.engine.training.context import TrainingContext
 from metier.errors import UserError
 from metier.evaluation.context_check import check_context
 from metier.methods import of_datasets
@@ -27,7 +27,10 @@ def train(run: Run) -> dict[str, Any]:
     # Held-out rows are no training rows, but looks at them choose the adapter that is kept.
     rows_sha256, valid_sha256 = (file_sha256(run.folder / "curate" / f"{side}.parquet") for side in ("train", "valid"))
     benchmarks = {benchmark.name: benchmark for benchmark in run.recipe.build_benchmarks()}
-    asking = {name: [benchmark.prompt, benchmark.template, benchmark.shots] for name, benchmark in benchmarks.items()}
+    session = {
+        name: [benchmark.prompt, benchmark.chat_template, benchmark.num_fewshot]
+        for name, benchmark in benchmarks.items()
+    }
     if distributed.first():  # what is downloaded is there before the others look
         weights.folder(run.recipe.model, run.progress.say)
     distributed.wait()
@@ -40,7 +43,7 @@ def train(run: Run) -> dict[str, Any]:
     for number, (name, method) in enumerate(run.recipe.build_methods(), start=1):
         stage = f"train/{number:02d}-{name}"
         earlier = result.get("adapter_sha256")
-        parts = [vars(method), run.recipe.seed, rows_sha256, valid_sha256, asking, model_sha256, earlier]
+        parts = [vars(method), run.recipe.seed, rows_sha256, valid_sha256, session, model_sha256, earlier]
         inputs = fingerprint(VERSION, parts)
         folder = run.path(stage)
         if done := run.done(stage, inputs):
@@ -57,13 +60,15 @@ def train(run: Run) -> dict[str, Any]:
                 )
             run.progress.say(f"train: {name} on {len(mine):,} rows")
             cost = method.train(
-                Lesson(mine, held_out, benchmarks, run.recipe.model, adapter, folder, run.recipe.seed, run.progress)
+                TrainingContext(
+                    mine, held_out, benchmarks, run.recipe.model, adapter, folder, run.recipe.seed, run.progress
+                )
             )
             distributed.wait()
             sha256 = file_sha256(weights.adapter_file(folder / "adapter"))
             took = cost.get("seconds_before", 0.0) + time.monotonic() - started
             done = {**cost, "adapter_sha256": sha256, "seconds": round(took, 1)}
-            run.seal(stage, inputs, done, *_files(run, folder), *_files(run, folder / "adapter"))
+            run.mark_done(stage, inputs, done, *_files(run, folder), *_files(run, folder / "adapter"))
         # Only now: a kill between the seal and here leaves checkpoints behind, and the next call removes them.
         if distributed.first():
             shutil.rmtree(folder / "checkpoints", ignore_errors=True)
@@ -72,7 +77,7 @@ def train(run: Run) -> dict[str, Any]:
         adapter, result = folder / "adapter", {**done, "adapter": f"{stage}/adapter", "seconds": seconds}
     assert adapter is not None, "a recipe without methods is refused before"
     result["rows_sha256"] = rows_sha256
-    return run.seal("train", str(result["adapter_sha256"]), result, *_files(run, adapter))
+    return run.mark_done("train", str(result["adapter_sha256"]), result, *_files(run, adapter))
 
 
 def _check_context(run: Run, rows: pa.Table) -> None:
@@ -80,7 +85,7 @@ def _check_context(run: Run, rows: pa.Table) -> None:
     from metier.engine.models.model import tokens_only
 
     most = QUICK_QUESTIONS if run.recipe.quick else 0
-    judging = [*run.recipe.build_benchmarks(), *(benchmark for benchmark, _ in run.recipe.build_keep())]
+    judging = [*run.recipe.build_benchmarks(), *(benchmark for benchmark, _ in run.recipe.build_retention())]
     asked = [(benchmark, benchmark.questions(most), benchmark.label_set(rows)) for benchmark in judging]
     check_context(tokens_only(run.recipe.model, run.progress.say), run.recipe.build_methods(), asked)
 

@@ -2,12 +2,12 @@
 
 import pytest
 
-from metier.data.converter import Wrong
+from metier.data.converter import ConversionError
 from metier.recipes import plugins
 
 
 def columns(name, row):
-    return plugins.build("shapes", name, {}).columns(row)
+    return plugins.build("converters", name, {}).columns(row)
 
 
 def turn(role, content):
@@ -48,7 +48,7 @@ def test_what_stands_before_the_last_answer_is_the_text():
     ],
 )
 def test_messages_that_do_not_fit_say_why(messages, why):
-    with pytest.raises(Wrong, match=why):
+    with pytest.raises(ConversionError, match=why):
         columns("messages", {"messages": messages})
 
 
@@ -71,7 +71,7 @@ def test_prompt_and_completion_come_as_texts_or_as_turns():
     ],
 )
 def test_prompts_without_a_completion_say_why(row, why):
-    with pytest.raises(Wrong, match=why):
+    with pytest.raises(ConversionError, match=why):
         columns("prompt_completion", row)
 
 
@@ -87,7 +87,7 @@ def test_the_input_of_alpaca_stands_below_the_instruction():
     [({"output": ""}, "'output'"), ({"instruction": 7}, "'instruction'"), ({"input": ["x"]}, "than text in 'input'")],
 )
 def test_alpaca_rows_that_do_not_fit_say_why(change, why):
-    with pytest.raises(Wrong, match=why):
+    with pytest.raises(ConversionError, match=why):
         columns("alpaca", {"instruction": "Sum up.", "output": "Short", **change})
 
 
@@ -113,7 +113,7 @@ def test_sharegpt_becomes_messages():
     ],
 )
 def test_sharegpt_rows_that_do_not_fit_say_why(conversations, why):
-    with pytest.raises(Wrong, match=why):
+    with pytest.raises(ConversionError, match=why):
         columns("sharegpt", {"conversations": conversations})
 
 
@@ -147,5 +147,5 @@ def test_preferences_come_in_four_ways(row):
     ],
 )
 def test_preferences_that_do_not_fit_say_why(row, why):
-    with pytest.raises(Wrong, match=why):
+    with pytest.raises(ConversionError, match=why):
         columns("preference", row)

@@ -17,7 +17,7 @@ import pypdfium2
 import pytest
 
 from metier.data.decoding import MB
-from metier.data.format import Broken
+from metier.data.format import RejectedRow
 from metier.errors import UserError
 from metier.recipes import plugins
 
@@ -30,9 +30,9 @@ def read(name, file, content=None, **settings):
         file.write_bytes(content.encode() if isinstance(content, str) else content)
     pieces = list(plugins.build("formats", name, settings).read(file))
     assert len({place for place, _ in pieces}) == len(pieces), "places are unique"
-    assert all(len(piece.raw) <= 200 for _, piece in pieces if isinstance(piece, Broken))
-    rows = {place: piece for place, piece in pieces if not isinstance(piece, Broken)}
-    return rows, {place: piece.reason for place, piece in pieces if isinstance(piece, Broken)}
+    assert all(len(piece.raw) <= 200 for _, piece in pieces if isinstance(piece, RejectedRow))
+    rows = {place: piece for place, piece in pieces if not isinstance(piece, RejectedRow)}
+    return rows, {place: piece.reason for place, piece in pieces if isinstance(piece, RejectedRow)}
 
 
 @pytest.mark.parametrize("name", GENERAL)
@@ -68,7 +68,7 @@ def test_a_library_that_is_not_installed_is_named_with_its_remedy(tmp_path, monk
         (b'{"a": ' + b"1" * 5000 + b"}", "is no valid JSON"),
     ],
 )
-def test_a_broken_line_of_json_is_set_aside_and_the_next_is_read(tmp_path, line, reason):
+def test_a_broken_line_of_json_is_rejected_rows_and_the_next_is_read(tmp_path, line, reason):
     rows, broken = read("jsonl", tmp_path / "a.jsonl", b'{"a": 1}\n\n' + line + b'\n{"a": 2}')
     assert rows == {"1": {"a": 1}, "4": {"a": 2}}
     assert list(broken) == ["3"] and reason in broken["3"]
@@ -81,7 +81,7 @@ def test_a_byte_order_mark_is_no_part_of_the_first_row(tmp_path):
 
 
 @pytest.mark.parametrize("ending", ["jsonl", "jsonl.gz"])
-def test_a_line_over_the_limit_is_set_aside_without_standing_in_memory(tmp_path, ending):
+def test_a_line_over_the_limit_is_rejected_rows_without_standing_in_memory(tmp_path, ending):
     opened = gzip.open if ending.endswith("gz") else open
     with opened(tmp_path / f"a.{ending}", "wb") as stream:
         stream.write(b'{"a": "')
@@ -134,7 +134,7 @@ def test_a_cell_may_hold_line_ends_and_tabs_part_tsv(tmp_path):
         (b"1," + b"x" * (MB - 1), "is longer than 1 MB"),
     ],
 )
-def test_a_broken_record_is_set_aside_and_swallows_no_other(tmp_path, line, reason):
+def test_a_broken_record_is_rejected_rows_and_swallows_no_other(tmp_path, line, reason):
     rows, broken = read("csv", tmp_path / "a.csv", b"a,b\n0,0\n" + line + b"\n8,8\n9,9\n", most_mb=1)
     assert [row["a"] for row in rows.values()] == ["0", "8", "9"]
     assert list(broken) == ["3"] and reason in broken["3"]
@@ -145,7 +145,7 @@ def test_the_lines_of_a_note_in_a_broken_record_are_no_rows(tmp_path):
     assert rows == {"5": {"a": "8", "b": "8"}} and "has 3 cells" in broken["2"]
 
 
-def test_a_cell_over_the_limit_is_set_aside_and_the_limit_of_others_stays(tmp_path):
+def test_a_cell_over_the_limit_is_rejected_rows_and_the_limit_of_others_stays(tmp_path):
     before = csv.field_size_limit()
     rows, broken = read("csv", tmp_path / "a.csv", 'a\n"' + ("x" * 1000 + "\n") * 1100 + '"\n', most_mb=1)
     assert "field larger than field limit" in broken["2"] and csv.field_size_limit() == before
@@ -203,7 +203,7 @@ def test_a_tear_between_the_rows_of_a_table_stops_the_reading(tmp_path, monkeypa
 
 
 @pytest.mark.parametrize("content", [b"", b"not parquet at all"])
-def test_a_file_that_is_no_table_is_set_aside(tmp_path, content):
+def test_a_file_that_is_no_table_is_rejected_rows(tmp_path, content):
     rows, broken = read("parquet", tmp_path / "a.parquet", content)
     assert not rows and "is no valid Parquet file" in broken[""]
 
@@ -225,12 +225,12 @@ def test_text_comes_by_file_paragraph_or_line(tmp_path):
     [(b"a\xe9", "is not UTF-8 (byte 1)"), ("word".encode("utf-16-le"), "NUL bytes"), (b"x" * (MB + 1), "than 1 MB")],
 )
 @pytest.mark.parametrize("by", ["file", "paragraph", "line"])
-def test_text_that_cannot_be_read_is_set_aside(tmp_path, content, reason, by):
+def test_text_that_cannot_be_read_is_rejected_rows(tmp_path, content, reason, by):
     rows, broken = read("text", tmp_path / "a.txt", content, by=by, most_mb=1)
     assert not rows and reason in "".join(broken.values())
 
 
-def test_a_paragraph_over_the_limit_is_set_aside_and_the_next_is_read(tmp_path):
+def test_a_paragraph_over_the_limit_is_rejected_rows_and_the_next_is_read(tmp_path):
     rows, broken = read("text", tmp_path / "a.txt", ("x" * 1000 + "\n") * 1100 + "\nnext\n", by="paragraph", most_mb=1)
     assert rows == {"1102": {"text": "next"}} and list(broken) == ["1"]
 
@@ -313,7 +313,7 @@ def test_all_words_of_a_page_can_be_asked_for(tmp_path):
         (b"<p>" + b"x" * MB, "larger than 1 MB"),
     ],
 )
-def test_a_page_that_cannot_be_read_is_set_aside(tmp_path, part, content, reason):
+def test_a_page_that_cannot_be_read_is_rejected_rows(tmp_path, part, content, reason):
     rows, broken = read("html", tmp_path / "a.html", content, part=part, most_mb=1)
     assert not rows and reason in broken[""]
 
@@ -390,7 +390,7 @@ def test_a_pdf_of_pictures_asks_for_ocr(tmp_path, page):
 ENCRYPTED = b" /Encrypt << /Filter /Standard /V 1 /R 2 /O <" + b"41" * 32 + b"> /U <" + b"42" * 32 + b"> /P -4 >>"
 
 
-def test_an_encrypted_pdf_and_one_that_is_none_are_set_aside(tmp_path):
+def test_an_encrypted_pdf_and_one_that_is_none_are_rejected_rows(tmp_path):
     file = write_pdf(tmp_path / "a.pdf", drawn("secret"))
     encrypted = file.read_bytes().replace(b"/Root 1 0 R", b"/Root 1 0 R /ID [<41> <41>]" + ENCRYPTED)
     assert read("pdf", file, encrypted)[1] == {"": "is encrypted. Save it without a password."}
@@ -490,7 +490,7 @@ def test_entities_of_a_document_are_not_filled_in(tmp_path):
     assert "hidden" not in json.dumps(rows)
 
 
-def test_what_is_no_document_is_set_aside(tmp_path):
+def test_what_is_no_document_is_rejected_rows(tmp_path):
     assert "is no .docx" in read("docx", tmp_path / "a.docx", b"\xd0\xcf\x11\xe0" + b"\0" * 600)[1][""]
     with zipfile.ZipFile(tmp_path / "b.docx", "w") as archive:
         archive.writestr("x.txt", "words")

@@ -1,4 +1,4 @@
-"""Records, articles, filings, calls, opinions and catalogues: rows come out, and what is broken says where and why."""
+"""Records, articles, filings, calls, opinions and catalogs: rows come out, and what is broken says where and why."""
 
 import base64
 import gzip
@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from metier.data.format import Broken
+from metier.data.format import RejectedRow
 from metier.errors import UserError
 from metier.recipes import plugins
 from tests.tiny import write_lines
@@ -20,8 +20,8 @@ def read(name, path, content, **settings):
     path.write_bytes(content)
     pieces = list(plugins.build("formats", name, settings).read(path))
     assert len({place for place, _ in pieces}) == len(pieces), "places are unique"
-    rows = {place: piece for place, piece in pieces if not isinstance(piece, Broken)}
-    return rows, {place: piece.reason for place, piece in pieces if isinstance(piece, Broken)}
+    rows = {place: piece for place, piece in pieces if not isinstance(piece, RejectedRow)}
+    return rows, {place: piece.reason for place, piece in pieces if isinstance(piece, RejectedRow)}
 
 
 # FHIR
@@ -143,7 +143,7 @@ def test_every_mapped_type_becomes_a_line(tmp_path):
             dosageInstruction=[
                 {
                     "doseAndRate": [{"doseQuantity": {"value": 500, "unit": "mg"}}],
-                    "timing": {"repeat": {"frequency": 2, "period": 1, "periodUnit": "d"}},
+                    "timing": {"upsample": {"frequency": 2, "period": 1, "periodUnit": "d"}},
                 }
             ],
         ),
@@ -210,13 +210,13 @@ def test_types_that_are_not_mapped_are_counted_in_one_line(tmp_path):
         ),
     ],
 )
-def test_a_broken_resource_is_set_aside_with_its_id(tmp_path, resource, why):
+def test_a_broken_resource_is_rejected_rows_with_its_id(tmp_path, resource, why):
     rows, broken = fhir(tmp_path, PATIENT, resource)
     place = f"{resource['resourceType']}/{resource['id']} (line 1, entry 2)"
     assert list(rows) == ["Patient/17"] and list(broken) == [place] and why in broken[place]
 
 
-def test_lines_that_are_no_resources_are_set_aside(tmp_path):
+def test_lines_that_are_no_resources_are_rejected_rows(tmp_path):
     path = write_lines(tmp_path / "a.ndjson", [PATIENT, {"a": 1}, ["x"]])
     rows, broken = read("fhir", path, path.read_bytes() + b'{"resourceType": \n{"x": "\xff"}\n' + b"[" * 100_000)
     assert list(rows) == ["Patient/17"]
@@ -304,7 +304,7 @@ LAUGHS = "".join(f'<!ENTITY l{n} "{f"&l{n - 1};" * 10}">' for n in range(1, 10))
     ],
     ids=["laughs", "laughs in an attribute", "external", "parameter", "cut off", "empty", "other", "deep"],
 )
-def test_xml_that_is_hostile_or_broken_is_set_aside(tmp_path, content, why):
+def test_xml_that_is_hostile_or_broken_is_rejected_rows(tmp_path, content, why):
     (tmp_path / "secret").write_text("the secret")
     rows, broken = read("jats", tmp_path / "a.nxml", content.replace("SECRET", (tmp_path / "secret").as_uri()))
     assert not rows and len(broken) == 1
@@ -380,7 +380,7 @@ def test_exhibits_of_a_complete_submission_are_not_read(tmp_path):
 
 
 @pytest.mark.parametrize("content", [b"", b"<p>A letter</p>", b"\x00\x01\xff", b"<div>" * 5_000 + b"x"])
-def test_a_page_without_items_is_set_aside(tmp_path, content):
+def test_a_page_without_items_is_rejected_rows(tmp_path, content):
     rows, broken = read("sec", tmp_path / "a.htm", content)
     assert not rows and "no heading such as 'Item 1A. Risk Factors'" in broken["item"]
 
@@ -478,7 +478,7 @@ def test_speakers_with_a_colon_are_found(tmp_path):
         ("Operator\nWelcome.\n", "pair", "no part with questions"),
     ],
 )
-def test_a_text_that_is_no_call_is_set_aside(tmp_path, content, by, why):
+def test_a_text_that_is_no_call_is_rejected_rows(tmp_path, content, by, why):
     rows, broken = read("transcript", tmp_path / "a.txt", content, by=by)
     assert not rows and why in broken["line 1"]
 
@@ -532,12 +532,12 @@ def test_the_lines_of_a_first_page_are_not_lost(tmp_path):
     assert rows["line 11"]["heading"] == "JUDGMENT"
 
 
-def test_an_opinion_that_cannot_be_read_is_set_aside(tmp_path):
+def test_an_opinion_that_cannot_be_read_is_rejected_rows(tmp_path):
     assert read("court", tmp_path / "a.txt", " \n") == ({}, {"line 1": "is empty."})
     assert "not UTF-8 (byte 2)" in read("court", tmp_path / "a.txt", b"ab\xe9")[1]["line 1"]
 
 
-# Catalogues
+# Catalogs
 
 LAMP = {"title": "Lamp", "brand": "Lux", "price": 5, "description": "It shines!", "bullets": ["bright", "small"]}
 AS_TEXT = "Lamp. Brand: Lux. Price: 5. It shines! bright. small."
@@ -547,25 +547,25 @@ AS_TEXT = "Lamp. Brand: Lux. Price: 5. It shines! bright. small."
     "content", [[LAMP, LAMP], json.dumps([LAMP, LAMP], indent=1), "[\n" + json.dumps(LAMP) + "\n]"]
 )
 def test_a_json_list_gives_a_row_for_each_product(tmp_path, content):
-    rows, broken = read("catalogue", tmp_path / "a.json", content)
+    rows, broken = read("catalog", tmp_path / "a.json", content)
     assert not broken
     assert rows["product 1"] == {**LAMP, "text": AS_TEXT}
 
 
 def test_json_lines_and_csv_give_the_same_text(tmp_path):
-    rows, _ = read("catalogue", tmp_path / "a.jsonl", json.dumps(LAMP) + "\n")
+    rows, _ = read("catalog", tmp_path / "a.jsonl", json.dumps(LAMP) + "\n")
     assert rows["line 1"]["text"] == AS_TEXT
     table = 'title,brand,price,description,bullets\nLamp,Lux,5,It shines!,"bright\nsmall"\n'
-    rows, _ = read("catalogue", tmp_path / "a.csv", table)
+    rows, _ = read("catalog", tmp_path / "a.csv", table)
     assert [row["text"] for row in rows.values()] == [AS_TEXT]
-    rows, _ = read("catalogue", tmp_path / "a.tsv", "title\tbrand\nLamp\tLux")
+    rows, _ = read("catalog", tmp_path / "a.tsv", "title\tbrand\nLamp\tLux")
     assert rows["line 2"] == {"title": "Lamp", "brand": "Lux", "text": "Lamp. Brand: Lux."}
 
 
 def test_settings_name_the_columns_and_prices_stay_as_written(tmp_path):
     names = {"title": "name", "brand": "maker", "price": "cost"}
     content = '[{"name": "Lamp", "maker": null, "cost": {"value": 5.00, "currency": "EUR"}}]'
-    rows, _ = read("catalogue", tmp_path / "a.json", content, **names)
+    rows, _ = read("catalog", tmp_path / "a.json", content, **names)
     assert rows["product 1"]["text"] == "Lamp. Price: 5.00 EUR."
 
 
@@ -586,15 +586,15 @@ def test_settings_name_the_columns_and_prices_stay_as_written(tmp_path):
         ("a.json", '[{"title": "x", "more": ' + "[" * 900 + "]" * 900 + "}]", "product 1", "nests lists and objects"),
     ],
 )
-def test_products_that_cannot_be_read_are_set_aside(tmp_path, name, content, place, why):
-    _, broken = read("catalogue", tmp_path / name, content)
+def test_products_that_cannot_be_read_are_rejected_rows(tmp_path, name, content, place, why):
+    _, broken = read("catalog", tmp_path / name, content)
     assert why in broken[place]
 
 
 @pytest.mark.parametrize("bad", [b"Caf\xe9,1", b'Sofa 6" wide,"1', b'"6" lamp,1'])
-def test_a_broken_record_of_a_catalogue_costs_that_product_alone(tmp_path, bad):
+def test_a_broken_record_of_a_catalog_costs_that_product_alone(tmp_path, bad):
     lines = [b"title,price", *(b"Lamp %d,5" % n for n in range(2499)), bad, *(b"Sofa %d,9" % n for n in range(2500))]
-    rows, broken = read("catalogue", tmp_path / "a.csv", b"\n".join(lines))
+    rows, broken = read("catalog", tmp_path / "a.csv", b"\n".join(lines))
     assert len(rows) == 4999 and list(broken) == ["line 2501"]
 
 
@@ -617,7 +617,7 @@ def test_a_judgment_may_have_more_than_999_paragraphs(tmp_path):
     assert len(rows) == 1005
 
 
-def test_a_packed_catalogue_is_read(tmp_path):
+def test_a_packed_catalog_is_read(tmp_path):
     lines = b'{"title": "Pan", "description": "Iron."}\n{"title": "Pot", "description": "Steel."}\n'
-    rows, broken = read("catalogue", tmp_path / "a.jsonl.gz", gzip.compress(lines))
+    rows, broken = read("catalog", tmp_path / "a.jsonl.gz", gzip.compress(lines))
     assert len(rows) == 2 and not broken

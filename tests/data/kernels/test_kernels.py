@@ -54,7 +54,7 @@ def test_rows_have_one_sequence_hash_where_their_canonical_words_are_the_same():
 @pytest.mark.parametrize(
     "text", ["e\u0301tude", "\u1112\u1161\u11ab", "\U0001d400 bold", "\u00bd cup", "\ufdfa", "a\u00a0b"]
 )
-def test_letters_that_hang_on_their_neighbours_are_folded_as_canonical_does(text):
+def test_letters_that_hang_on_their_neighbors_are_folded_as_canonical_does(text):
     assert folded(["plain", text, text.upper()])[1].as_py().split() == canonical(text).split()
 
 
@@ -103,15 +103,15 @@ def test_near_duplicates_are_those_of_brute_force():
         for j in range(i + 1, len(texts))
         if len(sets[i] & sets[j]) >= 0.85 * len(sets[i] | sets[j])
     ]
-    gone = stars.centre >= 0
+    gone = stars.center >= 0
     assert len(pairs) > 100 and np.mean([gone[i] or gone[j] for i, j in pairs]) >= 0.98
     for row in np.flatnonzero(gone):
-        one, other = sets[row], sets[stars.centre[row]]
+        one, other = sets[row], sets[stars.center[row]]
         assert (
             stars.similarity[row] == pytest.approx(len(one & other) / len(one | other))
             and stars.similarity[row] >= 0.85
         )
-        assert stars.centre[stars.centre[row]] == -1  # for the sake of a row that stays
+        assert stars.center[stars.center[row]] == -1  # for the sake of a row that stays
 
 
 def test_what_is_verified_does_not_hang_on_how_much_is_remembered(monkeypatch):
@@ -123,17 +123,17 @@ def test_what_is_verified_does_not_hang_on_how_much_is_remembered(monkeypatch):
 
 def test_rows_that_are_kept_apart_are_never_joined_and_the_order_says_who_stays():
     text = "one two three four five six seven"
-    assert near([text, text], apart=[0, 1]).centre.tolist() == [-1, -1]
-    assert near([text, text, text], order=np.array([2, 0, 1])).centre.tolist() == [2, 2, -1]
+    assert near([text, text], apart=[0, 1]).center.tolist() == [-1, -1]
+    assert near([text, text, text], order=np.array([2, 0, 1])).center.tolist() == [2, 2, -1]
 
 
 def test_a_chain_of_small_steps_does_not_swallow_its_far_end():
     words = [f"w{n}" for n in range(100)]
     chain = [" ".join([f"x{k}" for k in range(5 * step)] + words[5 * step :]) for step in range(5)]
-    centre = near(chain, threshold=0.8).centre
+    center = near(chain, threshold=0.8).center
     sets = [shingles(text) for text in chain]
-    assert all(len(sets[i] & sets[c]) >= 0.8 * len(sets[i] | sets[c]) for i, c in enumerate(centre) if c >= 0)
-    assert (centre == -1).sum() > 1
+    assert all(len(sets[i] & sets[c]) >= 0.8 * len(sets[i] | sets[c]) for i, c in enumerate(center) if c >= 0)
+    assert (center == -1).sum() > 1
 
 
 def test_runs_of_words_are_found_where_they_stand():

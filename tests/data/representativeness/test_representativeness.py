@@ -72,7 +72,7 @@ def with_a_gap(target, reference):
 def test_the_targets_own_language_is_go(own):
     decision = decide(own)
     assert decision.state == "GO", decision.reasons
-    assert not own.gaps and own.measures["neighbours"].candidate > 0.9
+    assert not own.gaps and own.measures["neighbors"].candidate > 0.9
     assert own.measures["auc"].candidate < 0.6 < own.measures["auc"].baseline
     assert own.measures["terms"].candidate > 0.9 > own.measures["terms"].baseline
 
@@ -234,7 +234,7 @@ def test_the_page_escapes_what_comes_from_data_and_shows_every_part(target, refe
     nasty = [f"{text} <script>alert(1)</script>" for text in target]
     steps = [{"step": "dedup", "settings": {}, "rows": 10, "kept": 8, "dropped": 2, "seconds": 0.1}]
     found = compare(
-        mixed(["loans", "cards"], 750, 200), nasty, reference, steps=steps, licences={"CC-BY <4.0>": 8}, seed=1
+        mixed(["loans", "cards"], 750, 200), nasty, reference, steps=steps, licenses={"CC-BY <4.0>": 8}, seed=1
     )
     page = (files("metier") / "pages" / "representation.html").read_text(encoding="utf-8")
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)

@@ -10,7 +10,7 @@ from tokenizers.models import WordLevel
 from tokenizers.normalizers import Lowercase
 from tokenizers.pre_tokenizers import Whitespace
 
-from metier.data.representativeness import neighbours
+from metier.data.representativeness import neighbors
 from metier.data.representativeness.passages import side
 from metier.data.representativeness.static_embeddings import vectors
 from metier.errors import UserError
@@ -74,7 +74,7 @@ def test_vectors_are_those_of_model2vec(tmp_path, reduced):
     assert vectors(TEXTS, tmp_path) == pytest.approx(theirs, abs=1e-6)
 
 
-def test_neighbours_see_what_is_said_in_other_words_only_with_an_embedding(tmp_path):
+def test_neighbors_see_what_is_said_in_other_words_only_with_an_embedding(tmp_path):
     saved(tmp_path)
     generator = np.random.default_rng(1)
 
@@ -83,11 +83,11 @@ def test_neighbours_see_what_is_said_in_other_words_only_with_an_embedding(tmp_p
 
     target, same = texts(["heart", "pain", "fever"], 90), texts(["cardiac", "ache", "pyrexia"], 90)
     other = texts(["loan", "bank", "rate"], 90)
-    plain = neighbours.embed(target, same, other, 0)
-    embedded = neighbours.embed(target, same, other, 0, str(tmp_path))
+    plain = neighbors.embed(target, same, other, 0)
+    embedded = neighbors.embed(target, same, other, 0, str(tmp_path))
     assert (plain.candidate - plain.baseline).mean() < 0.2
     assert (embedded.candidate - embedded.baseline).mean() > 0.5
-    named = {term for topic in neighbours.topics(target, embedded, 0) for term in topic.terms}
+    named = {term for topic in neighbors.topics(target, embedded, 0) for term in topic.terms}
     assert named & {"heart", "pain", "fever"}  # by words, whatever the vectors
 
 

@@ -1,23 +1,23 @@
-"""The step `licence`: what may be trained on, what stops the run, and what is owed."""
+"""The step `license`: what may be trained on, what stops the run, and what is owed."""
 
 import pytest
 
-from metier.data.step import Surroundings
-from metier.data.steps import licence
+from metier.data.step import StepContext
+from metier.data.steps import license
 from metier.errors import Problems
 from metier.recipes import plugins
 from tests.data.steps.test_steps import table
 
-AROUND = Surroundings(seed=0, benchmarks=[])
+CONTEXT = StepContext(seed=0, benchmarks=[])
 
 
-def sifted(*licences, **settings):
-    rows = table({"text": "x", "licence": name, "source": f"s{n}"} for n, name in enumerate(licences))
-    return licence.Step(**settings).apply(rows, AROUND)
+def sifted(*licenses, **settings):
+    rows = table({"text": "x", "license": name, "source": f"s{n}"} for n, name in enumerate(licenses))
+    return license.Step(**settings).apply(rows, CONTEXT)
 
 
 def refused(name, intended_use="research"):
-    return licence.judge(name, intended_use).refused
+    return license.judge(name, intended_use).refused
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,7 @@ def test_what_permits_training_passes_for_any_use(name):
     "name",
     [
         *("", "unknown", "other", "not named; published for research", "GPL-3.0", "MITRE", "not MIT", "CC"),
-        # Spellings behind which a restriction stands must not pass for the licence they begin with.
+        # Spellings behind which a restriction stands must not pass for the license they begin with.
         *("CC BY 4.0 (non-commercial use only)", "CC-BY-4.0-NC", "MIT for the code, texts on request"),
         *("CC-BY-NC-ND-4.0", "CC-BY-ND-4.0", "CC BY-ND 3.0", "CC-BY-SA-ND", "Attribution-NoDerivatives 4.0"),
         *(
@@ -57,29 +57,29 @@ def test_what_is_unknown_or_forbids_derived_works_is_refused(name):
 
 @pytest.mark.parametrize("name", ["CC-BY-NC-4.0", "CC BY-NC-SA 4.0", "Creative Commons Attribution-NonCommercial 4.0"])
 def test_non_commercial_rows_pass_for_research_with_a_note_and_not_for_commerce(name):
-    assert licence.RESEARCH_ONLY in licence.judge(name).obligations
+    assert license.RESEARCH_ONLY in license.judge(name).obligations
     assert "commercial" in refused(name, "commercial")
 
 
-def test_every_named_source_is_under_a_licence_that_is_known():
-    stopped = {name: refused(plugins.find("datasets", name).licence) for name in plugins.names("datasets")}
+def test_every_named_source_is_under_a_license_that_is_known():
+    stopped = {name: refused(plugins.find("datasets", name).license) for name in plugins.names("datasets")}
     # Its authors name none: whoever wants it has to tell the gate so.
-    assert {name: why for name, why in stopped.items() if why} == {"mediqa2019_pairs": "not a licence known here"}
+    assert {name: why for name, why in stopped.items() if why} == {"mediqa2019_pairs": "not a license known here"}
 
 
 def test_the_run_stops_with_a_line_a_source_and_its_rows():
     rows = table(
-        [{"text": "x", "licence": "CC-BY-ND-4.0", "source": "news"}] * 3
-        + [{"text": "x", "licence": "?", "source": "web"}, {"text": "x", "licence": "MIT", "source": "good"}]
+        [{"text": "x", "license": "CC-BY-ND-4.0", "source": "news"}] * 3
+        + [{"text": "x", "license": "?", "source": "web"}, {"text": "x", "license": "MIT", "source": "good"}]
     )
     with pytest.raises(Problems) as error:
-        licence.Step().apply(rows, AROUND)
+        license.Step().apply(rows, CONTEXT)
     news, web = error.value.problems
     assert "'news' has 3 rows under 'CC-BY-ND-4.0' (it forbids derived works" in news
-    assert "'web' has 1 row under '?' (not a licence known here)" in web and "allow" in web
+    assert "'web' has 1 row under '?' (not a license known here)" in web and "allow" in web
 
 
-def test_a_licence_allowed_by_name_passes_and_stands_in_the_notes():
+def test_a_license_allowed_by_name_passes_and_stands_in_the_notes():
     found = sifted("CC-BY-NC-4.0", "mine", allow=["mine", "CC-BY-NC-4.0"], intended_use="commercial")
     assert len(found.kept) == 2 and found.notes["allowed_by_name"] == ["CC-BY-NC-4.0", "mine"]
     with pytest.raises(Problems):
@@ -88,15 +88,15 @@ def test_a_licence_allowed_by_name_passes_and_stands_in_the_notes():
 
 def test_notes_count_the_rows_and_say_what_is_owed():
     notes = sifted("CC-BY-SA-4.0", "CC-BY-SA-4.0", "ODbL", "CC0").notes
-    assert notes["licences"] == {"CC-BY-SA-4.0": 2, "ODbL": 1, "CC0": 1}
+    assert notes["licenses"] == {"CC-BY-SA-4.0": 2, "ODbL": 1, "CC0": 1}
     assert notes["obligations"] == {
-        licence.ATTRIBUTION: ["CC-BY-SA-4.0"],
-        licence.SHARE_ALIKE: ["CC-BY-SA-4.0", "ODbL"],
+        license.ATTRIBUTION: ["CC-BY-SA-4.0"],
+        license.SHARE_ALIKE: ["CC-BY-SA-4.0", "ODbL"],
     }
 
 
 def test_settings_that_mean_nothing_are_said():
     with pytest.raises(Problems, match="intended_use"):
-        plugins.build("steps", "licence", {"intended_use": "fun"})
-    with pytest.raises(Problems, match="names no licence"):
-        plugins.build("steps", "licence", {"allow": [" "]})
+        plugins.build("steps", "license", {"intended_use": "fun"})
+    with pytest.raises(Problems, match="names no license"):
+        plugins.build("steps", "license", {"allow": [" "]})

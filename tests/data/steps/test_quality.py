@@ -5,20 +5,20 @@ import random
 import numpy as np
 import pytest
 
-from metier.data.step import Surroundings
+from metier.data.step import StepContext
 from metier.data.steps import _label_noise as noise
 from metier.data.steps import quality
 from metier.errors import Problems
 from metier.recipes import plugins
 from tests.data.steps.test_steps import reasons, table
 
-AROUND = Surroundings(seed=0, benchmarks=[])
+CONTEXT = StepContext(seed=0, benchmarks=[])
 WORDS = [f"word{n}" for n in range(80)]
 
 
 def sifted(rows, **settings):
     rows = [{"text": row} if isinstance(row, str) else row for row in rows]
-    return quality.Step(**{"label_noise": "none", **settings}).apply(table(rows), AROUND)
+    return quality.Step(**{"label_noise": "none", **settings}).apply(table(rows), CONTEXT)
 
 
 def test_too_few_and_too_many_words_are_counted_in_the_reason():
@@ -79,8 +79,8 @@ def test_recurring_labels_and_short_answers_and_options_are_no_leak():
 VOCABULARY = {"heart": ["pulse", "chest", "beat", "valve"], "skin": ["rash", "itch", "burn", "mole"]}
 
 
-def mislabelled(n=400, wrong=(3, 40, 77)):
-    """Rows with one telling word among three that tell nothing; the wrongly labelled ones have three telling words."""
+def mislabeled(n=400, wrong=(3, 40, 77)):
+    """Rows with one telling word among three that tell nothing; the wrongly labeled ones have three telling words."""
     generator = random.Random(0)
     rows = []
     for i in range(n):
@@ -92,7 +92,7 @@ def mislabelled(n=400, wrong=(3, 40, 77)):
 
 
 def test_planted_wrong_labels_are_found_and_only_they():
-    found = sifted(mislabelled(), label_noise="report")
+    found = sifted(mislabeled(), label_noise="report")
     worst = found.notes["label_noise"]["worst"]
     assert {one["id"] for one in worst} == {"3", "40", "77"} and not len(found.dropped)
     assert worst[0]["label"] != worst[0]["likelier"] and worst[0]["likelier_probability"] > 0.8
@@ -100,23 +100,23 @@ def test_planted_wrong_labels_are_found_and_only_they():
 
 
 def test_wrong_labels_are_dropped_where_asked_but_never_from_the_held_out_rows():
-    rows = mislabelled()
+    rows = mislabeled()
     rows[40]["split"] = "valid"
     found = reasons(sifted(rows, label_noise="drop"))
     assert set(found) == {"3", "77"} and "looks wrong: probability 0.0" in found["3"]
 
 
 def test_positions_are_right_behind_rows_that_were_dropped_for_something_else():
-    found = reasons(sifted([{"text": " "}, *mislabelled()], label_noise="drop"))
+    found = reasons(sifted([{"text": " "}, *mislabeled()], label_noise="drop"))
     assert set(found) == {"0", "4", "41", "78"}
 
 
 def test_each_task_is_judged_by_itself_and_free_answers_are_not():
     other = [
-        {**row, "task": "mirror", "label": {"heart": "skin", "skin": "heart"}[row["label"]]} for row in mislabelled()
+        {**row, "task": "mirror", "label": {"heart": "skin", "skin": "heart"}[row["label"]]} for row in mislabeled()
     ]
     free = [{**row, "task": "free"} for row in FREE]
-    notes = sifted([*mislabelled(), *other, *free], label_noise="report").notes["label_noise"]
+    notes = sifted([*mislabeled(), *other, *free], label_noise="report").notes["label_noise"]
     assert {one["id"] for one in notes["worst"]} == {"3", "40", "77", "403", "440", "477"}
     assert list(notes["not_judged"]) == ["free"]
 

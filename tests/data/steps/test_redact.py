@@ -12,11 +12,11 @@ import xxhash
 
 from metier.data.redaction import PROFILES, SAFE_HARBOR, Redactor, checksums, dates, presidio, words
 from metier.data.redaction.spans import KINDS, Span, merged
-from metier.data.step import Surroundings
+from metier.data.step import StepContext
 from metier.data.steps import redact
 from metier.errors import UserError
 from metier.recipes import plugins
-from tests.data.steps.test_steps import AROUND, table
+from tests.data.steps.test_steps import CONTEXT, table
 
 DATA = files("metier") / "data" / "redaction"
 NOTE = """PATIENT: JOHN SMITH
@@ -87,7 +87,7 @@ def test_header_fields_titles_and_their_values_leave_the_whole_document():
         ("She lives at 12 Oak Street, Apt 4, Springfield, IL 62704.", "She lives at [ADDRESS], [PLACE], IL [ZIP]."),
         ("pacemaker, serial number SN-4458-2", "pacemaker, serial number [DEVICE]"),
         ("license plate ABC 1234, VIN 1HGCM82633A004352", "license plate [VEHICLE], VIN [VEHICLE]"),
-        ("DEA BS1234563, accession #A-2024-991", "DEA [LICENCE], accession #[ID]"),
+        ("DEA BS1234563, accession #A-2024-991", "DEA [LICENSE], accession #[ID]"),
         ("Pathology report 20488123 and AB448123, $1234567 spent", "Pathology report [ID] and [ID], $1234567 spent"),
         ("fingerprint ID FP-99812 in photo_7.jpg", "fingerprint ID [BIOMETRIC] in [PHOTO]"),
         ("aged 97, a 91 y/o woman, ninety-two years old", "aged 90+, a 90+ y/o woman, 90+ years old"),
@@ -272,7 +272,7 @@ def test_nothing_is_dropped_and_every_column_is_treated():
         "rejected": "John went",
         "fields": [("note", "for Smith"), ("other", None)],
     }
-    sifted = redact.Step().apply(table([row, {"text": "A rash.", "label": "skin"}]), AROUND)
+    sifted = redact.Step().apply(table([row, {"text": "A rash.", "label": "skin"}]), CONTEXT)
     first, second = sifted.kept.to_pylist()
     assert (
         len(sifted.dropped) == 0
@@ -292,7 +292,7 @@ def test_nothing_is_dropped_and_every_column_is_treated():
 
 def in_columns(fields, text="Who?", **settings):
     row = {"text": text, "fields": list(fields.items())}
-    kept = redact.Step(dates="tag", **settings).apply(table([row]), AROUND).kept.to_pylist()[0]
+    kept = redact.Step(dates="tag", **settings).apply(table([row]), CONTEXT).kept.to_pylist()[0]
     return kept["text"], dict(kept["fields"])
 
 
@@ -351,24 +351,24 @@ def test_a_stand_in_takes_the_place_of_the_value_alone():
 
 def test_class_names_stay_and_free_answers_do_not():
     rows = [{"text": "Where?", "label": "Jordan"}, {"text": "Who?", "label": "Mary Jones, of 12 Oak Street"}]
-    assert redact.Step().apply(table(rows), AROUND).kept["label"].to_pylist() == ["Jordan", "[NAME], of [ADDRESS]"]
-    assert redact.Step(labels="keep").apply(table(rows), AROUND).kept["label"].to_pylist()[1] == rows[1]["label"]
+    assert redact.Step().apply(table(rows), CONTEXT).kept["label"].to_pylist() == ["Jordan", "[NAME], of [ADDRESS]"]
+    assert redact.Step(labels="keep").apply(table(rows), CONTEXT).kept["label"].to_pylist()[1] == rows[1]["label"]
 
 
 def test_the_hash_of_an_earlier_step_stays():
-    kept = redact.Step().apply(table([{"text": "Mr. Smith", "raw_hash": "before"}]), AROUND).kept
+    kept = redact.Step().apply(table([{"text": "Mr. Smith", "raw_hash": "before"}]), CONTEXT).kept
     assert kept["raw_hash"].to_pylist() == ["before"]
 
 
 def test_rows_come_out_the_same_in_batches_of_any_size():
     rows = table([{"text": f"{NOTE} Call 212-555-{n:04d}.", "group": f"g{n % 3}"} for n in range(9)])
-    whole = redact.Step().apply(rows, AROUND).kept
-    single = [redact.Step().apply(rows.slice(n, 1), AROUND).kept.to_pylist()[0] for n in range(9)]
+    whole = redact.Step().apply(rows, CONTEXT).kept
+    single = [redact.Step().apply(rows.slice(n, 1), CONTEXT).kept.to_pylist()[0] for n in range(9)]
     assert whole.to_pylist() == single
 
 
 def test_notes_count_and_promise_nothing():
-    notes = redact.Step().apply(table([{"text": NOTE}]), Surroundings(1, [])).notes
+    notes = redact.Step().apply(table([{"text": NOTE}]), StepContext(1, [])).notes
     assert notes["changed"] == 1 and notes["found"]["MRN"] == 2 and notes["found"]["AGE"] == 2
     assert "no statement of compliance" in notes["statement"] and "propagation within a document" in notes["detectors"]
 
@@ -385,7 +385,7 @@ def test_presidio_is_said_to_be_missing_before_anything_runs(monkeypatch):
         plugins.build("steps", "redact", {"presidio": "en_core_web_sm"})
     presidio.analyzer.cache_clear()
     with pytest.raises(UserError, match=r"metier\[privacy\]"):
-        redact.Step(presidio="en_core_web_sm").apply(table([{"text": "x"}]), AROUND)
+        redact.Step(presidio="en_core_web_sm").apply(table([{"text": "x"}]), CONTEXT)
 
 
 def test_what_presidio_finds_joins_our_own_findings(monkeypatch):

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pytest
 
 from metier.data.kernels.importance import importance
-from metier.data.step import Surroundings
+from metier.data.step import StepContext
 from metier.data.steps import select
 from metier.errors import Problems, UserError
 from metier.evaluation.benchmark import Benchmark
@@ -22,7 +22,7 @@ from metier.recipes import plugins
 from tests.data.steps.test_steps import reasons, table
 from tests.tiny import write_lines
 
-AROUND = Surroundings(seed=0, benchmarks=[])
+CONTEXT = StepContext(seed=0, benchmarks=[])
 HEART, BANK = ["heart", "pulse", "valve", "beat"], ["card", "loan", "fee", "cash"]
 
 
@@ -31,8 +31,8 @@ def written(words, n, seed=0, length=6, **columns):
     return [{"text": " ".join(generator.choices(words, k=length)), "split": "train", **columns} for _ in range(n)]
 
 
-def chosen(given, around=AROUND, **settings):
-    return [int(row_id) for row_id in select.Step(**settings).apply(table(given), around).kept["id"].to_pylist()]
+def chosen(given, context=CONTEXT, **settings):
+    return [int(row_id) for row_id in select.Step(**settings).apply(table(given), context).kept["id"].to_pylist()]
 
 
 def by_dictionary(candidates, target, buckets):
@@ -89,18 +89,18 @@ def test_importance_finds_the_rows_like_the_target_and_says_why(tmp_path):
     rows = written(BANK, 40) + written(HEART, 20)
     settings = {"rows": 20, "by": "importance", "target": str(path)}
     assert chosen(rows, **settings) == list(range(40, 60))
-    dropped = reasons(select.Step(**settings).apply(table(rows), AROUND))
+    dropped = reasons(select.Step(**settings).apply(table(rows), CONTEXT))
     assert re.fullmatch(r"over the budget of 20 rows \(log importance -\d+\.\d\d\)", dropped["0"])
 
 
 def test_importance_draws_by_weight_and_not_only_the_best():
     # All rows weigh the same: the Gumbel noise makes it a plain draw, another for each seed.
     rows = written(["same"], 200)
-    draws = [chosen(rows, Surroundings(seed, []), rows=50, by="importance") for seed in (0, 0, 1)]
+    draws = [chosen(rows, StepContext(seed, []), rows=50, by="importance") for seed in (0, 0, 1)]
     assert draws[0] == draws[1] != draws[2] and len(draws[0]) == 50 and max(draws[0]) > 60
 
 
-def test_rows_without_labels_are_held_against_the_labelled_rows_of_their_task():
+def test_rows_without_labels_are_held_against_the_labeled_rows_of_their_task():
     rows = written(HEART, 10, task="t", label="x") + written(BANK, 30, task="t") + written(HEART, 30, seed=3, task="t")
     assert set(range(10, 40)).isdisjoint(chosen(rows, rows=40, by="importance"))
     assert set(range(10, 40)).isdisjoint(chosen(rows, rows=40, by="similar"))
@@ -121,7 +121,7 @@ def test_farthest_first_is_the_greedy_of_the_paper():
     for n in range(1, 12):
         gaps = [min(np.linalg.norm(p - points[c]) for c in picked[:n]) for p in points]
         assert picked[n] == int(np.argmax(gaps))
-    # Gonzalez 1985: never worse than twice the best centres, and so than twice any others.
+    # Gonzalez 1985: never worse than twice the best centers, and so than twice any others.
     radius = max(min(np.linalg.norm(p - points[c]) for c in picked) for p in points)
     other = random.Random(0).sample(range(60), 12)
     assert radius <= 2 * max(min(np.linalg.norm(p - points[c]) for c in other) for p in points)
@@ -161,18 +161,18 @@ def test_a_target_by_name_is_a_tasks_rows_and_never_a_test_question(tmp_path):
     rows = written(BANK, 40, task="bank", label="x") + written(HEART, 20, task="heart", label="x")
     assert chosen(rows, rows=20, by="similar", target="heart") == list(range(40, 60))
     path = write_lines(tmp_path / "t.jsonl", [{"text": "q", "label": "x"}])
-    around = Surroundings(0, [Benchmark("mine", path=str(path))])
+    context = StepContext(0, [Benchmark("mine", path=str(path))])
     with pytest.raises(UserError, match="test questions only"):
-        chosen(rows, around, rows=20, by="similar", target="mine")
+        chosen(rows, context, rows=20, by="similar", target="mine")
     with pytest.raises(UserError, match="no task or benchmark 'hart'.*Did you mean 'heart'"):
-        chosen(rows, around, rows=20, by="similar", target="hart")
+        chosen(rows, context, rows=20, by="similar", target="hart")
 
 
 def test_a_target_by_benchmark_is_its_sources_training_rows():
     # The packaged dataset `icd10cm` has training rows and test rows.
-    around = Surroundings(0, [plugins.build("benchmarks", "icd10cm_chapter", {})])
-    found = select._target_texts("icd10cm_chapter", around, set())
-    asked = {question.text for question in around.benchmarks[0].all_questions()}
+    context = StepContext(0, [plugins.build("benchmarks", "icd10cm_chapter", {})])
+    found = select._target_texts("icd10cm_chapter", context, set())
+    asked = {question.text for question in context.benchmarks[0].all_questions()}
     assert len(found) > 1000 and len(asked & set(found)) < len(asked) / 50
 
 
@@ -192,7 +192,7 @@ def test_a_target_without_training_rows_is_said(monkeypatch):
         benchmark, "data", lambda: SimpleNamespace(rows=lambda: table([{"text": "a", "split": "test"}]))
     )
     with pytest.raises(UserError, match="has no training rows to select by"):
-        select._target_texts("icd10cm_chapter", Surroundings(0, [benchmark]), set())
+        select._target_texts("icd10cm_chapter", StepContext(0, [benchmark]), set())
 
 
 @pytest.mark.parametrize(

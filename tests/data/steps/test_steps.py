@@ -4,17 +4,17 @@ import pyarrow as pa
 import pytest
 
 from metier.data.records import canonical, rows_to_table
-from metier.data.step import Surroundings
-from metier.data.steps import decontaminate, dedup, normalise, select, split
+from metier.data.step import StepContext
+from metier.data.steps import decontaminate, dedup, normalize, select, split
 from metier.errors import UserError
 from metier.evaluation.benchmark import Benchmark
 from tests.tiny import write_lines
 
-AROUND = Surroundings(seed=0, benchmarks=[])
+CONTEXT = StepContext(seed=0, benchmarks=[])
 
 
 def table(rows):
-    base = {"source": "s", "licence": "mit"}
+    base = {"source": "s", "license": "mit"}
     return rows_to_table({"id": str(n), "origin": str(n), **base, **row} for n, row in enumerate(rows))
 
 
@@ -22,30 +22,30 @@ def reasons(sifted):
     return dict(zip(sifted.dropped["id"].to_pylist(), sifted.dropped["reason"].to_pylist(), strict=True))
 
 
-def test_normalise_mends_encoding_and_spaces():
-    sifted = normalise.Step().apply(
-        table([{"text": "caf\u00c3\u00a9  au \t lait \n now"}, {"text": "e\u0301"}]), AROUND
+def test_normalize_fixes_encoding_and_spaces():
+    sifted = normalize.Step().apply(
+        table([{"text": "caf\u00c3\u00a9  au \t lait \n now"}, {"text": "e\u0301"}]), CONTEXT
     )
     assert sifted.kept["text"].to_pylist() == ["caf\u00e9 au lait\nnow", "\u00e9"]
     assert sifted.notes == {"changed": 2}
 
 
-def test_normalise_drops_what_is_only_space():
-    assert reasons(normalise.Step().apply(table([{"text": " \u00a0\n"}, {"text": "x"}]), AROUND)) == {
+def test_normalize_drops_what_is_only_space():
+    assert reasons(normalize.Step().apply(table([{"text": " \u00a0\n"}, {"text": "x"}]), CONTEXT)) == {
         "0": "no text left"
     }
 
 
 def test_duplicates_differ_in_case_and_punctuation_only():
     sifted = dedup.Step().apply(
-        table([{"text": "Heart failure."}, {"text": "heart  FAILURE"}, {"text": "heart"}]), AROUND
+        table([{"text": "Heart failure."}, {"text": "heart  FAILURE"}, {"text": "heart"}]), CONTEXT
     )
     assert reasons(sifted) == {"1": "same text as 0"}
 
 
 def test_contradictory_labels_are_dropped_with_both_names():
     rows = [{"text": "a", "label": "x"}, {"text": "A", "label": "y"}, {"text": "b", "label": "x"}]
-    assert reasons(dedup.Step().apply(table(rows), AROUND)) == {
+    assert reasons(dedup.Step().apply(table(rows), CONTEXT)) == {
         "0": "same text with 2 labels: x, y",
         "1": "same text with 2 labels: x, y",
     }
@@ -53,12 +53,12 @@ def test_contradictory_labels_are_dropped_with_both_names():
 
 def test_a_held_out_row_wins_over_its_copy_in_training():
     rows = [{"text": "a", "split": "train"}, {"text": "a", "split": "valid"}]
-    assert reasons(dedup.Step().apply(table(rows), AROUND)) == {"0": "same text as 1"}
+    assert reasons(dedup.Step().apply(table(rows), CONTEXT)) == {"0": "same text as 1"}
 
 
 def test_no_group_stands_on_both_sides_and_every_label_stays_in_training():
     rows = [{"text": str(n), "label": "xyz"[n % 3], "group": f"g{n // 4}"} for n in range(120)]
-    kept = split.Step(valid=0.25).apply(table(rows), AROUND).kept.to_pylist()
+    kept = split.Step(valid=0.25).apply(table(rows), CONTEXT).kept.to_pylist()
     sides = {}
     for row in kept:
         sides.setdefault(row["group"], set()).add(row["split"])
@@ -69,12 +69,12 @@ def test_no_group_stands_on_both_sides_and_every_label_stays_in_training():
 
 def test_sides_that_a_source_fixed_stay():
     rows = [{"text": "a", "split": "train"}, {"text": "b", "split": "valid"}]
-    assert split.Step().apply(table(rows), AROUND).kept["split"].to_pylist() == ["train", "valid"]
+    assert split.Step().apply(table(rows), CONTEXT).kept["split"].to_pylist() == ["train", "valid"]
 
 
 def held_out_by_time(rows, **settings):
     """Ids on the valid side, and the notes."""
-    sifted = split.Step(by="time", **settings).apply(table(rows), AROUND)
+    sifted = split.Step(by="time", **settings).apply(table(rows), CONTEXT)
     return {row["id"] for row in sifted.kept.to_pylist() if row["split"] == "valid"}, sifted.notes
 
 
@@ -83,7 +83,7 @@ def test_further_rows_of_a_group_follow_those_whose_side_is_fixed():
     rows += [{"text": f"held out {n}", "group": f"p{n}", "split": "valid"} for n in range(5)]
     rows += [{"text": f"learned {n}", "group": f"p{n + 5}", "split": "train"} for n in range(5)]
     sides: dict = {}
-    for row in split.Step().apply(table(rows), AROUND).kept.to_pylist():
+    for row in split.Step().apply(table(rows), CONTEXT).kept.to_pylist():
         sides.setdefault(row["group"], set()).add(row["split"])
     assert all(len(found) == 1 for found in sides.values())
     assert sides["p3"] == {"valid"} and sides["p7"] == {"train"} and len(sides) == 20
@@ -126,8 +126,8 @@ def test_by_time_a_group_that_straddles_the_boundary_is_held_out_whole():
 def test_by_time_a_cluster_of_duplicates_counts_as_a_group():
     rows = [{"text": f"note {n} of another day", "time": f"2024-01-{n + 1:02}"} for n in range(9)]
     rows += [{"text": "The same words!", "time": "2024-01-01"}, {"text": "the same words", "time": "2024-03-01"}]
-    marked = dedup.Step(drop=False).apply(table(rows), AROUND).kept
-    kept = split.Step(by="time", valid=0.2).apply(marked, AROUND).kept.to_pylist()
+    marked = dedup.Step(drop=False).apply(table(rows), CONTEXT).kept
+    kept = split.Step(by="time", valid=0.2).apply(marked, CONTEXT).kept.to_pylist()
     assert {row["id"] for row in kept if row["split"] == "valid"} == {"9", "10"}
 
 
@@ -161,23 +161,23 @@ def test_the_split_knows_three_ways():
 def test_written_answers_are_no_classes_to_hold_out_by():
     rows = [{"text": str(n), "label": f"{n // 2} days", "task": "desk", "group": str(n // 3)} for n in range(120)]
     written = Benchmark("desk", path="-", scorer="generate")
-    for around, wanted in ((Surroundings(0, [written]), 12), (Surroundings(0, [Benchmark("desk", path="-")]), 0)):
-        kept = split.Step().apply(table(rows), around).kept.to_pylist()
+    for context, wanted in ((StepContext(0, [written]), 12), (StepContext(0, [Benchmark("desk", path="-")]), 0)):
+        kept = split.Step().apply(table(rows), context).kept.to_pylist()
         sides = {(row["group"], row["split"]) for row in kept}
         assert [row["split"] for row in kept].count("valid") == wanted and len(sides) == 40
 
 
 def test_test_questions_leave_the_training_rows(tmp_path):
     path = write_lines(tmp_path / "t.jsonl", [{"text": "Chest pain!", "label": "x"}])
-    around = Surroundings(0, [Benchmark("mine", path=str(path))])
-    sifted = decontaminate.Step().apply(table([{"text": "chest  pain"}, {"text": "chest"}]), around)
+    context = StepContext(0, [Benchmark("mine", path=str(path))])
+    sifted = decontaminate.Step().apply(table([{"text": "chest  pain"}, {"text": "chest"}]), context)
     assert reasons(sifted) == {"0": "is a question of 'mine' (t.jsonl:1)"}
 
 
 def test_select_keeps_to_its_budget_and_the_labels_shares():
     rows = [{"text": str(n), "label": "a" if n % 4 else "b", "split": "train"} for n in range(100)]
     rows += [{"text": "v", "label": "a", "split": "valid"}]
-    kept = select.Step(rows=20).apply(table(rows), AROUND).kept.to_pylist()
+    kept = select.Step(rows=20).apply(table(rows), CONTEXT).kept.to_pylist()
     labels = [row["label"] for row in kept if row["split"] == "train"]
     assert (labels.count("a"), labels.count("b")) == (15, 5)
     assert kept[-1]["split"] == "valid"
@@ -185,7 +185,7 @@ def test_select_keeps_to_its_budget_and_the_labels_shares():
 
 def test_select_draws_the_same_for_a_seed():
     rows = table([{"text": str(n), "label": "a", "split": "train"} for n in range(50)])
-    one, two, other = (select.Step(rows=10).apply(rows, Surroundings(seed, [])).kept["id"] for seed in (0, 0, 1))
+    one, two, other = (select.Step(rows=10).apply(rows, StepContext(seed, [])).kept["id"] for seed in (0, 0, 1))
     assert one == two != other
 
 

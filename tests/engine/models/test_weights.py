@@ -31,7 +31,7 @@ def test_a_folder_without_weights_and_a_wrong_file_are_refused(tmp_path):
     assert "is no model" in weights.problems(str(tmp_path / "x.txt"))[0]
 
 
-def test_a_misspelt_alias_gets_the_nearest_one():
+def test_a_misspelled_alias_gets_the_nearest_one():
     assert "Did you mean 'smollm2-135m'" in weights.problems("smolm2-135m")[0]
 
 
@@ -62,7 +62,7 @@ def test_an_adapter_of_another_model_is_refused(tmp_path):
         load("fake", tmp_path / "adapter")
 
 
-def test_a_folder_of_several_quantised_models_is_not_guessed_about_and_full_weights_come_first(tmp_path):
+def test_a_folder_of_several_quantized_models_is_not_guessed_about_and_full_weights_come_first(tmp_path):
     for name in ("Q2_K.gguf", "Q8_0.gguf"):
         (tmp_path / name).write_bytes(b"")
     assert "Q2_K.gguf, Q8_0.gguf. Name one" in weights.problems(str(tmp_path))[0]

@@ -14,16 +14,16 @@ def checkpoint(folder, step, after=0):
     made = folder / f"checkpoint-{step}"
     made.mkdir(parents=True)
     (made / "weights").write_bytes(b"w" * step)
-    args, seal = SimpleNamespace(output_dir=str(folder)), checkpoints.Seal()
-    seal.on_train_begin(args, SimpleNamespace(global_step=after), None)
-    seal.on_save(args, SimpleNamespace(global_step=step), None)
+    args, mark_done = SimpleNamespace(output_dir=str(folder)), checkpoints.Seal()
+    mark_done.on_train_begin(args, SimpleNamespace(global_step=after), None)
+    mark_done.on_save(args, SimpleNamespace(global_step=step), None)
     return made
 
 
 def test_the_seconds_of_killed_attempts_are_kept(tmp_path):
     first = checkpoint(tmp_path, 4)
-    sealed = json.loads((first / checkpoints.SEAL).read_text())
-    (first / checkpoints.SEAL).write_text(json.dumps(sealed | {"seconds": 60}))
+    is_done = json.loads((first / checkpoints.SEAL).read_text())
+    (first / checkpoints.SEAL).write_text(json.dumps(is_done | {"seconds": 60}))
     assert 60 <= checkpoints.seconds(checkpoint(tmp_path, 8, after=4)) < 70
     assert checkpoints.seconds(tmp_path / "absent") == 0
 

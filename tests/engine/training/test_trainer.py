@@ -20,7 +20,7 @@ from metier.engine.models.model import load
 from metier.engine.scoring import vocabulary
 from metier.engine.training import answers, checkpoints, eval_callback, fused_lora, trainer
 from metier.engine.training.adapters import Tuned
-from metier.engine.training.eval_callback import Seen
+from metier.engine.training.eval_callback import EvalResult
 from metier.engine.trees import attention, batches, token_trees
 from metier.engine.trees.examples import Example
 from metier.engine.trees.packing import rounded
@@ -40,11 +40,11 @@ SETTINGS = {
     "epochs": 1,
     "lr": 1e-2,
     "batch_tokens": 64,
-    "warmup": 0.0,
-    "schedule": "linear",
+    "warmup_ratio": 0.0,
+    "lr_scheduler": "linear",
     "weight_decay": 0.0,
     "max_grad_norm": 1.0,
-    "checkpoint_every": 1000,
+    "save_steps": 1000,
     "seed": 0,
 }
 IGNORED = -100
@@ -190,7 +190,7 @@ def test_a_model_that_takes_no_trees_trains_by_rows_aloud(change, tmp_path):
 
 
 def test_what_prompts_share_stands_in_a_batch_once():
-    forest = answers.plant(SHARED)
+    forest = answers.pack(SHARED)
     assert forest.prefix == len(INSTRUCTION) + 1
     # Of [n, 0], [8, n, 0] and [8, 9] behind the question's last token only n, 8 and the n behind 8 are read.
     needed = forest.prefix + len(SHARED) * (1 + 3)
@@ -199,12 +199,12 @@ def test_what_prompts_share_stands_in_a_batch_once():
 
 def test_batches_of_other_lengths_have_the_same_sizes_so_that_compiled_products_serve_again():
     def sizes(numbers):
-        forest = answers.plant([Example(list(range(100 * i, 100 * i + n)), ([7, 0],)) for i, n in enumerate(numbers)])
+        forest = answers.pack([Example(list(range(100 * i, 100 * i + n)), ([7, 0],)) for i, n in enumerate(numbers)])
         return forest.ids.shape, forest.cells.shape, int(forest.keep.sum()), len(forest.predictor)
 
     assert sizes([30] * 33) == sizes([30] * 32 + [20]) == ((1, 1024), (34, 32), 72, 66)
     # Padding stands behind shorter trees where there is room, and is seen by nothing but itself.
-    forest = answers.plant([Example([1, 2, 3, 4, 5], ([6, 0],)), Example([7, 8], ([9, 0],))])
+    forest = answers.pack([Example([1, 2, 3, 4, 5], ([6, 0],)), Example([7, 8], ([9, 0],))])
     assert forest.ids[0].tolist() == [1, 2, 3, 4, 5, 6, 0, 0, 7, 8, 9, *[0] * 5] and len(forest.answers) == 2
     assert forest.cells.shape == (2, 8) and not forest.hidden[0, 6:, :6].logical_not().any()
     assert [rounded(n) for n in (1, 8, 9, 127, 129, 1024, 1025)] == [8, 8, 16, 128, 136, 1024, 1088]
@@ -243,43 +243,49 @@ def test_reference_log_probabilities_are_those_of_the_plain_way_and_leave_the_mo
 
 
 def test_the_best_look_is_kept(tmp_path):
-    class Look:
+    class Evaluator:
         every = 1
 
         def __call__(self, step, network, before):
             assert not network.training
             assert [row["step"] for row in before] == list(range(step))
-            return Seen(-abs(step - 1.0), step >= 2, {"step squared": step**2})
+            return EvalResult(-abs(step - 1.0), step >= 2, {"step squared": step**2})
 
     settings = {**SETTINGS, "epochs": 5, "batch_tokens": 60}
     cost = trainer.train(
-        load("fake"), SHARED, LoraConfig(r=2, task_type="CAUSAL_LM"), settings, tmp_path, Progress(), look=Look()
+        load("fake"),
+        SHARED,
+        LoraConfig(r=2, task_type="CAUSAL_LM"),
+        settings,
+        tmp_path,
+        Progress(),
+        evaluator=Evaluator(),
     )
     assert cost["steps"] == 2
     once = trainer.train(
         load("fake"),
         SHARED,
         LoraConfig(r=2, task_type="CAUSAL_LM"),
-        {**settings, "schedule": "constant_with_warmup"},
+        {**settings, "lr_scheduler": "constant_with_warmup"},
         tmp_path / "other",
         Progress(),
-        look=Look(),
+        evaluator=Evaluator(),
     )
     assert once["steps"] == 2
     assert (tmp_path / "adapter" / "adapter_model.safetensors").is_file() and (tmp_path / "checkpoints/best").is_dir()
 
 
 def test_a_call_killed_behind_the_checkpoint_at_which_a_look_ended_training_does_not_train_on(tmp_path):
-    class Look:
+    class Evaluator:
         every = 1
 
         def __call__(self, step, network, before):
-            return Seen(float(step), step >= 2, {})
+            return EvalResult(float(step), step >= 2, {})
 
     def train():
-        settings = {**SETTINGS, "epochs": 5, "batch_tokens": 60, "checkpoint_every": 2}
+        settings = {**SETTINGS, "epochs": 5, "batch_tokens": 60, "save_steps": 2}
         lora = LoraConfig(r=2, task_type="CAUSAL_LM")
-        cost = trainer.train(load("fake"), SHARED, lora, settings, tmp_path, Progress(), look=Look())
+        cost = trainer.train(load("fake"), SHARED, lora, settings, tmp_path, Progress(), evaluator=Evaluator())
         return cost, (tmp_path / "adapter/adapter_model.safetensors").read_bytes(), eval_callback.read(tmp_path)
 
     (whole, adapter, lines), (resumed, adapter_again, lines_again) = train(), train()
@@ -288,7 +294,7 @@ def test_a_call_killed_behind_the_checkpoint_at_which_a_look_ended_training_does
 
 
 def test_a_checkpoint_is_hashed_once_before_training_goes_on(tmp_path, monkeypatch):
-    settings = {**SETTINGS, "epochs": 2, "checkpoint_every": 2}
+    settings = {**SETTINGS, "epochs": 2, "save_steps": 2}
     lora, hashed, hashes = LoraConfig(r=2, task_type="CAUSAL_LM"), [], checkpoints._hashes
     trainer.train(load("fake"), SHARED, lora, settings, tmp_path, Progress())
     monkeypatch.setattr(checkpoints, "_hashes", lambda folder: hashed.append(folder) or hashes(folder))
@@ -299,17 +305,17 @@ def test_a_checkpoint_is_hashed_once_before_training_goes_on(tmp_path, monkeypat
 def test_a_look_does_not_copy_the_head_for_each_row_and_training_finds_it_as_it_was(tmp_path):
     seen, networks = [], []
 
-    class Look:
+    class Evaluator:
         every = 1
 
         def __call__(self, step, network, before):
             weight = network.get_output_embeddings().weight
             networks.append(network)
             seen.append((weight.requires_grad, weight.grad))
-            return Seen(0.0, False, {})
+            return EvalResult(0.0, False, {})
 
     lora = LoraConfig(r=2, task_type="CAUSAL_LM")
-    trainer.train(load("fake"), SHARED, lora, SETTINGS, tmp_path, Progress(), look=Look())
+    trainer.train(load("fake"), SHARED, lora, SETTINGS, tmp_path, Progress(), evaluator=Evaluator())
     # Torch multiplies a slice by a copy of weights that nothing can ask gradients of.
     assert "unit" in json.loads((tmp_path / "log.jsonl").read_text().splitlines()[0])
     assert set(seen) == {(True, None)} and not networks[0].get_output_embeddings().weight.requires_grad
@@ -317,9 +323,9 @@ def test_a_look_does_not_copy_the_head_for_each_row_and_training_finds_it_as_it_
 
 def test_every_checkpoint_has_its_line_in_the_log_since_it_does_not_keep_a_loss_that_waits(tmp_path):
     for steps, every in ((700, 100), (12_300, 100), (5_000, 97), (90, 4), (250, 1)):
-        lines = trainer.config({**SETTINGS, "checkpoint_every": every}, tmp_path, steps).logging_steps
+        lines = trainer.config({**SETTINGS, "save_steps": every}, tmp_path, steps).logging_steps
         assert every % lines == 0 and lines <= max(1, steps // 100)
-    assert trainer.config({**SETTINGS, "checkpoint_every": 100}, tmp_path, 700).logging_steps == 5
+    assert trainer.config({**SETTINGS, "save_steps": 100}, tmp_path, 700).logging_steps == 5
 
 
 BROKEN_OFF = """
@@ -373,7 +379,7 @@ def test_questions_about_one_table_stand_in_one_tree_and_it_counts_once():
     assert sorted(batches.tokens_read(many, batch) for batch in plan) == [40, 80]
     two = max(plan, key=len)
     mine = [many[position] for position in batches.flat(two)]
-    assert answers.plant(mine, batches.places(two)).ids.numel() == rounded(80)
+    assert answers.pack(mine, batches.places(two)).ids.numel() == rounded(80)
     assert plan != batches.plan(many, 80, seed=1, epochs=1)
     # But where the greater part of a prompt is its own, it comes whole.
     alike = [[*range(16), *range(n, n + 60)] for n in (100, 200)]
@@ -406,7 +412,7 @@ def test_a_batch_of_trees_reads_no_more_than_its_budget():
         for batch in plan:
             mine, places = [examples[position] for position in batches.flat(batch)], batches.places(batch)
             read = batches.tokens_read(examples, batch)
-            assert read <= budget and answers.plant(mine, places).ids.numel() == rounded(read)
+            assert read <= budget and answers.pack(mine, places).ids.numel() == rounded(read)
 
 
 def test_a_tree_of_many_questions_stays_within_its_limits():
@@ -454,25 +460,25 @@ def test_a_kill_between_the_adapter_and_its_seal_does_not_lose_the_best_one(tmp_
     for name, said in (("adapter", "last"), (eval_callback.BEST, "best")):
         (tmp_path / name).mkdir(parents=True)
         (tmp_path / name / "weights").write_text(said)
-    eval_callback.Looks.keep_best(tmp_path)
+    eval_callback.EvalCallback.keep_best(tmp_path)
     (tmp_path / "adapter" / "weights").write_text("last, saved again by the call that goes on")
-    eval_callback.Looks.keep_best(tmp_path)
+    eval_callback.EvalCallback.keep_best(tmp_path)
     assert (tmp_path / "adapter" / "weights").read_text() == "best"
 
 
 def test_a_training_that_starts_again_takes_its_first_look_again(tmp_path):
-    class Look:
+    class Evaluator:
         every = 100
 
         def __call__(self, step, network, before):
             assert before == []
-            return Seen(1.0, True, {})
+            return EvalResult(1.0, True, {})
 
     tmp_path.mkdir(exist_ok=True)
     (tmp_path / eval_callback.FILE).write_text('{"step": 0, "score": 5.0, "best": true}\n')  # of a call killed early
     lora = LoraConfig(r=2, task_type="CAUSAL_LM")
     longer = {**SETTINGS, "epochs": 2}  # the look says stop, which ends training before the next step
-    trainer.train(load("fake"), SHARED, lora, longer, tmp_path, Progress(), look=Look())
+    trainer.train(load("fake"), SHARED, lora, longer, tmp_path, Progress(), evaluator=Evaluator())
     assert [row["score"] for row in eval_callback.read(tmp_path)][0] == 1.0
 
 

@@ -16,9 +16,9 @@ from metier.data.representativeness.assessment import _glossary
 from metier.errors import UserError
 from metier.evaluation import insight, latency
 from metier.evaluation.benchmark import Benchmark
-from metier.evaluation.insight import Asked, Highlight, find, number
-from metier.evaluation.predictions import outcomes
-from metier.evaluation.scoring import Answer
+from metier.evaluation.insight import Insight, InsightContext, find, number
+from metier.evaluation.predictions import as_predictions
+from metier.evaluation.scoring import Prediction
 from metier.recipes import plugins
 from metier.recipes.schema import load
 from metier.runs.files import write_json
@@ -39,11 +39,11 @@ def answer(number, gold, said, p=None, **more):
     """`p`: the probability of what is said; the rest goes to the other labels alike."""
     others = (1 - p) / (len(LABELS) - 1) if p else 0
     probabilities = tuple(p if label == said else others for label in LABELS) if p else None
-    return Answer(str(number), "", "", said, gold, float(said == gold), probabilities=probabilities, **more)
+    return Prediction(str(number), "", "", said, gold, float(said == gold), probabilities=probabilities, **more)
 
 
 def asked(answers, base=None, labels=tuple(LABELS), **more):
-    return Asked(BENCHMARK, outcomes(base or answers, labels), outcomes(answers, labels), **more)
+    return InsightContext(BENCHMARK, as_predictions(base or answers, labels), as_predictions(answers, labels), **more)
 
 
 def drawn(n=200, seed=0):
@@ -206,7 +206,7 @@ def test_a_threshold_is_chosen_on_held_out_rows_and_keeps_its_precision_there():
         return found
 
     held, test = drawn_answers(400), drawn_answers(300)
-    it = asked(test, costs={"unfair -> fair": 10}, held_out=outcomes(held, LABELS))
+    it = asked(test, costs={"unfair -> fair": 10}, held_out=as_predictions(held, LABELS))
     overall, label, *types = rows("missed", it)
     # By hand: every probability tried as a threshold, the lowest that keeps nine marks in ten right and marks 20.
     known = [(a.probabilities[1], a.gold == "unfair") for a in held]
@@ -254,7 +254,7 @@ def test_each_label_has_its_own_threshold_and_rare_ones_share_that_of_all(rarely
         return LABELS[int(np.argmax(one.probabilities))]
 
     held, test = list(some(500, rarely or 40)), list(some(300, rarely or 40))
-    first, *by_label = rows("missed", asked(test, held_out=outcomes(held, LABELS)))
+    first, *by_label = rows("missed", asked(test, held_out=as_predictions(held, LABELS)))
     thresholds = {label: lowest(held, marked_as, [label]) for label in ("fair", "unfair")}
     thresholds["void"] = lowest(held, marked_as, LABELS) if rarely else np.inf
     assert thresholds["fair"] != thresholds["unfair"] and max(thresholds["fair"], thresholds["unfair"]) < np.inf
@@ -272,14 +272,14 @@ def test_each_label_has_its_own_threshold_and_rare_ones_share_that_of_all(rarely
 def test_a_label_that_no_threshold_marks_says_why():
     held = [answer(n, "fair", "fair", 0.9) for n in range(40)] + [answer(n, "fair", "void", 0.9) for n in range(50, 90)]
     test = [answer(0, "fair", "fair", 0.9), answer(1, "void", "void", 0.9)]
-    _, worst, _ = rows("missed", asked(test, held_out=outcomes(held, LABELS)))
+    _, worst, _ = rows("missed", asked(test, held_out=as_predictions(held, LABELS)))
     assert (worst.what, worst.value) == ("Missed: void", 1.0)
     assert "never marked, for no threshold was so precise on held-out rows" in worst.note
 
 
 def test_no_threshold_is_made_up_where_none_is_precise():
     held = [answer(n, "fair", "unfair", 0.9) for n in range(50)]
-    first, *_ = rows("missed", asked(drawn(), held_out=outcomes(held, LABELS)))
+    first, *_ = rows("missed", asked(drawn(), held_out=as_predictions(held, LABELS)))
     assert first.value is None and "on 50 held-out rows none marks 20 rows so precisely" in first.note
 
 
@@ -309,7 +309,7 @@ def test_a_contract_counts_once_however_much_was_missed_in_it():
 def test_what_a_threshold_misses_is_missed_in_its_contract_too():
     sure = [answer(n, "unfair", "unfair", 0.95) for n in range(30)]
     unsure = [answer(30 + n, "fair", "unfair", 0.7) for n in range(30)]
-    held_out = outcomes([*sure, *unsure], LABELS)
+    held_out = as_predictions([*sure, *unsure], LABELS)
     given = [answer(n, "unfair", "unfair", 0.6, group=f"c{n}") for n in range(40)]
     asking = asked(given, costs={"unfair -> fair": 10}, held_out=held_out)
     missed, contracts = rows("missed", asking)[0], rows("contracts", asking)[0]
@@ -342,20 +342,20 @@ def test_the_dearest_confusions_come_first():
 
 def test_a_wait_is_that_of_one_asked_alone_and_a_thousand_have_a_price():
     asking = {"seconds": 60.0, "batches": 20, "p95_s": 4.5}
-    wait, minutes = rows("speed", asked(drawn(), asking=asking))
+    wait, minutes = rows("speed", asked(drawn(), timing=asking))
     assert wait.value == 4.5 and "whole batch, 10.0 on average; none was asked alone" in wait.note
     assert minutes.value == pytest.approx(60 / 200 * 1000 / 60) and "batches of 10.0" in minutes.note
     alone = {"n": 50, "p50_s": 0.25, "p95_s": 0.5}
-    wait, _, paid = rows("speed", asked(drawn(), asking=asking, alone=alone, machine_hour=1.2))
+    wait, _, paid = rows("speed", asked(drawn(), timing=asking, latency=alone, machine_hour=1.2))
     assert wait.value == 0.5 and "50 questions asked one at a time" in wait.note and "0.250 s" in wait.note
     assert "its whole batch, 4.5" in wait.note and paid.value == pytest.approx(0.1)
     assert rows("speed", asked(drawn()))[0].value is None
 
 
-LOSSES = [Answer(str(n), "", "", None, "", 200.0 + n, weight=90.0) for n in range(30)]
+LOSSES = [Prediction(str(n), "", "", None, "", 200.0 + n, weight=90.0) for n in range(30)]
 
 
-@pytest.mark.parametrize("name", plugins.names("highlights"))
+@pytest.mark.parametrize("name", plugins.names("insights"))
 @pytest.mark.parametrize("given", [LOSSES, drawn(3), [answer(1, "fair", None)]], ids=["losses", "three", "unjudged"])
 def test_every_row_says_something_of_any_answers(name, given):
     labels = () if given is LOSSES else tuple(LABELS)
@@ -373,13 +373,13 @@ def test_a_figure_reads_as_people_write_it():
         "0.026 s",
         "3",
     ]
-    assert Highlight("w", float("nan"), "n").to_json()["value"] is None
+    assert Insight("w", float("nan"), "n").to_json()["value"] is None
 
 
 @pytest.mark.parametrize("industry", plugins.names("industries"))
 def test_every_pack_asks_for_rows_that_there_are(industry):
     pack = plugins.find("industries", industry)()
-    assert pack.asks and all(callable(find(ask)) for ask in pack.asks)
+    assert pack.insights and all(callable(find(ask)) for ask in pack.insights)
     assert 20 <= len(set(pack.glossary)) <= 40
 
 
@@ -388,7 +388,7 @@ def test_a_row_that_is_not_there_is_named_with_the_nearest(tmp_path):
         find("certian")
     own = tmp_path / "own.py"
     own.write_text(
-        "from metier.evaluation.insight import Highlight\n\n\ndef rows(asked):\n    return [Highlight('n', 1, '')]\n"
+        "from metier.evaluation.insight import Insight\n\n\ndef rows(asked):\n    return [Insight('n', 1, '')]\n"
     )
     assert find(str(own))(asked(drawn()))[0].value == 1
     own.write_text("")
@@ -411,18 +411,18 @@ def retail(tmp_path_factory):
 
 
 def test_the_verdict_and_the_first_page_say_what_the_trade_asks(retail):
-    asks = json.loads((retail / "verdict.json").read_text())["asks"]
-    assert {row["benchmark"] for row in asks} == {"triage"}
-    assert [row["what"] for row in asks][-3:] == [
+    insights = json.loads((retail / "verdict.json").read_text())["insights"]
+    assert {row["benchmark"] for row in insights} == {"triage"}
+    assert [row["what"] for row in insights][-3:] == [
         "Cost of mistakes in 1,000 answers",
         "Wait for an answer, p95",
         "Minutes for 1,000 questions",
     ]
     page = (retail / "report.html").read_text()
-    section = page[page.index("What your trade asks") : page.index("Before and after")]
-    for row in asks:
+    section = page[page.index("Key figures for your trade") : page.index("Before and after")]
+    for row in insights:
         assert row["what"].replace("<", "&lt;").replace(">", "&gt;") in section
-    rendered = reporting.by_benchmark([{"benchmark": "b", **Highlight("<b>w", 1, "<i>n").to_json()}])
+    rendered = reporting.by_benchmark([{"benchmark": "b", **Insight("<b>w", 1, "<i>n").to_json()}])
     assert rendered == {"b": [{"what": "<b>w", "value": 1, "note": "<i>n", "unit": "", "shown": "1"}]}
     assert "<b>dermatology" not in page and "&lt;b&gt;dermatology" in section
 
@@ -436,32 +436,33 @@ def test_held_out_rows_are_answered_where_the_trade_needs_a_threshold(retail, tm
     held = run.table("curate", "valid.parquet")
     answers = evaluating.read_answers(run, "held-out", "triage")
     assert {a.id for a in answers} == set(held["id"].to_pylist()) and all(a.probabilities for a in answers)
-    asks = json.loads((tmp_path / "run" / "verdict.json").read_text())["asks"]
-    assert "held-out rows" in asks[0]["note"]
+    insights = json.loads((tmp_path / "run" / "verdict.json").read_text())["insights"]
+    assert "held-out rows" in insights[0]["note"]
 
 
 def test_waits_are_sealed_with_the_answers(retail):
-    sealed = json.loads((retail / "evaluate" / "tuned" / "triage.done.json").read_text())["result"]
-    asking = sealed["asking"]
+    is_done = json.loads((retail / "evaluate" / "tuned" / "triage.done.json").read_text())["result"]
+    asking = is_done["timing"]
     assert asking["batches"] >= 1 and 0 < asking["p95_s"] <= asking["seconds"] + 1e-3
-    assert asking["seconds"] <= sealed["seconds"] + 0.1
+    assert asking["seconds"] <= is_done["seconds"] + 0.1
     assert "position" not in (retail / "evaluate" / "tuned" / "triage.jsonl").read_text()
 
 
 def test_some_questions_are_asked_alone_once_where_the_trade_wants_their_wait(retail):
-    seal = retail / "evaluate" / "alone" / "triage.done.json"
-    sealed, tuned = (
-        json.loads(path.read_text())["result"] for path in (seal, retail / "evaluate" / "tuned" / "triage.done.json")
+    mark_done = retail / "evaluate" / "latency" / "triage.done.json"
+    is_done, tuned = (
+        json.loads(path.read_text())["result"]
+        for path in (mark_done, retail / "evaluate" / "tuned" / "triage.done.json")
     )
-    assert sealed["n"] == min(50, tuned["n"]) and 0 < sealed["p50_s"] <= sealed["p95_s"] < 10
+    assert is_done["n"] == min(50, tuned["n"]) and 0 < is_done["p50_s"] <= is_done["p95_s"] < 10
     wait = next(
-        row for row in json.loads((retail / "verdict.json").read_text())["asks"] if row["what"].startswith("Wait")
+        row for row in json.loads((retail / "verdict.json").read_text())["insights"] if row["what"].startswith("Wait")
     )
-    assert wait["value"] == sealed["p95_s"] and "one at a time" in wait["note"]
-    assert sealed["p50_s"] * sealed["n"] < 2 * sealed["seconds"] + 0.1
-    before = seal.read_bytes()
+    assert wait["value"] == is_done["p95_s"] and "one at a time" in wait["note"]
+    assert is_done["p50_s"] * is_done["n"] < 2 * is_done["seconds"] + 0.1
+    before = mark_done.read_bytes()
     evaluating.evaluate(Run(retail, load(retail / "recipe.yaml"), Progress()))
-    assert seal.read_bytes() == before
+    assert mark_done.read_bytes() == before
 
 
 def test_a_wait_is_the_answers_and_not_the_engines_check_of_itself():
@@ -478,14 +479,14 @@ def test_the_wait_of_95_in_100_is_the_one_that_so_many_stay_below(tmp_path, monk
     monkeypatch.setattr(latency, "_ask", lambda *_: next(waits))
     benchmark, asked = Benchmark("b", path="unused.jsonl"), [Question(str(n), "t", "a") for n in range(40)]
     run = Run(tmp_path, load(), Progress())
-    latency.time_alone(run, benchmark, asked, ["a"], lambda: None, [])
-    sealed = run.result("evaluate/alone/b")
-    assert (sealed["n"], sealed["p50_s"], sealed["p95_s"]) == (40, 0.21, 0.39)
+    latency.measure_latency(run, benchmark, asked, ["a"], lambda: None, [])
+    is_done = run.result("evaluate/latency/b")
+    assert (is_done["n"], is_done["p50_s"], is_done["p95_s"]) == (40, 0.21, 0.39)
     waits = iter([1.0] * 11)  # a smoke run asks ten
-    latency.time_alone(
+    latency.measure_latency(
         Run(tmp_path, load(None, None, ["quick=true"]), Progress()), benchmark, asked, ["a"], lambda: None, []
     )
-    assert run.result("evaluate/alone/b")["n"] == 10
+    assert run.result("evaluate/latency/b")["n"] == 10
 
 
 def test_a_batch_keeps_its_time_over_a_kill_and_one_without_is_asked_again(tmp_path):
@@ -527,10 +528,10 @@ def test_the_glossary_stands_beside_the_state_and_does_not_make_it(retail):
 
 def test_who_is_as_sure_as_the_edge_is_not_called_less_sure():
     from metier.evaluation.insights.certain import rows
-    from metier.evaluation.scoring import Answer
+    from metier.evaluation.scoring import Prediction
 
     sure = [0.9] * 6 + [0.5] * 4  # eight are kept: two of the four that are equally unsure go
-    given = [Answer(str(n), "", "", "a", "a", 1.0, probabilities=(p, 1 - p)) for n, p in enumerate(sure)]
-    table = outcomes(given, ["a", "b"])
-    note = rows(Asked(Benchmark("b", path="x"), table, table))[1].note
+    given = [Prediction(str(n), "", "", "a", "a", 1.0, probabilities=(p, 1 - p)) for n, p in enumerate(sure)]
+    table = as_predictions(given, ["a", "b"])
+    note = rows(InsightContext(Benchmark("b", path="x"), table, table))[1].note
     assert note.startswith("2 of 10: 0 of which it is less sure than 0.500 and 2 of those as sure")

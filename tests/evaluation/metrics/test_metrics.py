@@ -13,9 +13,9 @@ from sklearn import metrics as sklearn
 from metier.data.records import Question
 from metier.errors import Problems, UserError
 from metier.evaluation.metrics import rouge_l
-from metier.evaluation.predictions import outcomes
+from metier.evaluation.predictions import as_predictions
 from metier.evaluation.scorers import fields
-from metier.evaluation.scoring import Answer
+from metier.evaluation.scoring import Prediction
 from metier.recipes import plugins
 
 LABELS = ("a", "b", "c")
@@ -25,13 +25,13 @@ def value(name, answers, labels=LABELS, **settings):
     metric = plugins.build("metrics", name, settings)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        return float(metric.value(metric.statistics(outcomes(answers, labels)).sum(0)))
+        return float(metric.value(metric.statistics(as_predictions(answers, labels)).sum(0)))
 
 
 def chosen(gold, given, probabilities=None):
     """Answers out of a label set; None among the given ones could not be judged."""
     return [
-        Answer(
+        Prediction(
             id=str(n),
             prompt="p",
             prompt_hash="h",
@@ -141,7 +141,7 @@ def test_the_longest_common_run_equals_the_plain_table():
 
 def texts(losses, tokens, sizes):
     return [
-        Answer(str(n), "p", "h", None, "", loss, float(weight), parts={"bytes": float(size)})
+        Prediction(str(n), "p", "h", None, "", loss, float(weight), parts={"bytes": float(size)})
         for n, (loss, weight, size) in enumerate(zip(losses, tokens, sizes, strict=True))
     ]
 
@@ -225,8 +225,8 @@ def test_without_any_probabilities_there_is_no_figure(name):
 
 def test_probabilities_follow_the_options_of_each_question():
     answers = [
-        Answer("1", "p", "h", "no", "yes", 0.0, probabilities=(0.75, 0.25), options=("no", "yes")),
-        Answer("2", "p", "h", "yes", "yes", 1.0, probabilities=(0.5, 0.2, 0.3), options=("yes", "no", "maybe")),
+        Prediction("1", "p", "h", "no", "yes", 0.0, probabilities=(0.75, 0.25), options=("no", "yes")),
+        Prediction("2", "p", "h", "yes", "yes", 1.0, probabilities=(0.5, 0.2, 0.3), options=("yes", "no", "maybe")),
     ]
     assert value("nll", answers, ()) == pytest.approx(-(math.log(0.25) + math.log(0.5)) / 2)
     with pytest.raises(UserError, match="Question 1 has 2 probabilities for 3"):
@@ -239,11 +239,11 @@ def test_metrics_of_fields_add_up_what_the_scorer_counts():
     answers = []
     for n, text in enumerate(said):
         found = fields.Scorer().judge(text, Question(str(n), "", json.dumps(wanted)))
-        answers.append(Answer(str(n), "p", "h", found.answer, json.dumps(wanted), found.value, parts=found.parts))
+        answers.append(Prediction(str(n), "p", "h", found.answer, json.dumps(wanted), found.value, parts=found.parts))
     assert value("span_f1", answers, ()) == pytest.approx(2 * 5 / (9 + 6))
     assert value("valid_json", answers, ()) == pytest.approx(2 / 3)
     assert value("all_fields", answers, ()) == pytest.approx(1 / 3)
-    lost = Answer("3", "p", "h", None, "{}", None)
+    lost = Prediction("3", "p", "h", None, "{}", None)
     assert value("valid_json", [*answers, lost], ()) == pytest.approx(2 / 4)
     assert value("all_fields", [*answers, lost], ()) == pytest.approx(1 / 4)
     with pytest.raises(UserError, match="needs the count 'hits'"):
@@ -255,7 +255,7 @@ def test_a_weighted_count_equals_the_row_so_many_times(name):
     answers, _, _ = unsure(5, n=40)
     settings = {"positive": ["a"]} if name == "f1" else {}
     metric = plugins.build("metrics", name, settings)
-    statistics = metric.statistics(outcomes(answers, LABELS))
+    statistics = metric.statistics(as_predictions(answers, LABELS))
     weights = np.random.default_rng(0).multinomial(40, [1 / 40] * 40, size=20)
     quick = metric.value(weights @ statistics)
     slow = [value(name, np.repeat(np.array(answers, object), row).tolist(), **settings) for row in weights]
@@ -268,7 +268,7 @@ def test_a_weighted_count_of_sorted_answers_equals_the_row_so_many_times(name):
     answers, p, gold = unsure(6, n=40)
     settings = {"bins": 4} if name == "ece" else {"coverage": 0.5}
     metric = plugins.build("metrics", name, settings)
-    statistics = metric.statistics(outcomes(answers, LABELS))
+    statistics = metric.statistics(as_predictions(answers, LABELS))
     order = np.argsort(p.max(1))
     for row in np.random.default_rng(0).multinomial(40, [1 / 40] * 40, size=20):
         rows = np.repeat(order, row[order])
@@ -314,7 +314,7 @@ def test_metrics_that_perfect_answers_leave_nothing_to_are_found():
 
 def test_free_text_is_a_label_whatever_its_case_but_where_labels_differ_in_nothing_else():
     said = chosen(["yes", "no", "no"], ["Yes", " NO ", "maybe"])
-    assert outcomes(said, ["no", "yes"]).predicted.tolist() == [1, 0, -1]
-    assert outcomes(chosen(["us", "US"], ["US", "Us"]), ["US", "us"]).predicted.tolist() == [0, -1]
-    with pytest.raises(UserError, match="'Yes' is not among"):  # the test's own answers are to be spelt alike
-        outcomes(chosen(["Yes"], ["yes"]), ["no", "yes"])
+    assert as_predictions(said, ["no", "yes"]).predicted.tolist() == [1, 0, -1]
+    assert as_predictions(chosen(["us", "US"], ["US", "Us"]), ["US", "us"]).predicted.tolist() == [0, -1]
+    with pytest.raises(UserError, match="'Yes' is not among"):  # the test's own answers are to be spelled alike
+        as_predictions(chosen(["Yes"], ["yes"]), ["no", "yes"])

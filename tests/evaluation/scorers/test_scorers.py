@@ -6,7 +6,7 @@ import pytest
 from metier.data.records import Question
 from metier.evaluation.benchmark import Benchmark, draw, drawn_positions
 from metier.evaluation.scorers import choice, label
-from metier.evaluation.scoring import Answer
+from metier.evaluation.scoring import Prediction
 from tests.tiny import ScriptedModel
 
 LABELS = ["skin", "heart", "heart failure"]
@@ -46,17 +46,17 @@ def test_the_end_token_joins_where_one_label_begins_another():
 
 
 def test_a_model_without_numbers_stops_the_run_with_the_questions_id():
-    class Broken(ScriptedModel):
+    class RejectedRow(ScriptedModel):
         def score(self, batch):
             return [np.full(3, np.nan)] * len(batch)
 
     with pytest.raises(FloatingPointError, match="question"):
-        ask(Broken(SCRIPT))
+        ask(RejectedRow(SCRIPT))
 
 
 def test_an_answer_survives_its_file():
     answer = ask()["0"]
-    assert Answer.from_json(answer.to_json()) == answer
+    assert Prediction.from_json(answer.to_json()) == answer
 
 
 def test_braces_in_data_stay_text():
@@ -86,7 +86,7 @@ def test_options_of_a_question_are_its_own():
         Question("b", "two", "blue", options=("green", "blue", "grey")),
     ]
     model = ScriptedModel({"one?": "red", "two?": "green"})
-    benchmark = Benchmark("colours", path="unused.jsonl", prompt="{text}?", scorer="choice")
+    benchmark = Benchmark("colors", path="unused.jsonl", prompt="{text}?", scorer="choice")
     asking = choice.Scorer().ask(model, benchmark, asked, [])
     first, second = (answer for batch in asking.batches for answer in asking.answer(batch))
     assert (first.answer, first.value, first.options) == ("red", 1, ("red", "blue"))

@@ -26,8 +26,8 @@ def test_the_pattern_reads_the_last_answer():
 
 
 def test_text_without_an_answer_could_not_be_judged():
-    judgement = generate.Scorer(pattern=r"Answer: (\w+)").judge("I like trains", question("yes"))
-    assert (judgement.value, judgement.answer) == (None, None)
+    judgment = generate.Scorer(pattern=r"Answer: (\w+)").judge("I like trains", question("yes"))
+    assert (judgment.value, judgment.answer) == (None, None)
 
 
 @pytest.mark.parametrize("pattern", ["(", "yes"])
@@ -125,8 +125,8 @@ def test_what_the_model_said_is_kept():
     model = ScriptedModel({"1+1 =": "it is 2", "2+2 =": "who knows"})
     asking = benchmark.build_scorer().ask(model, benchmark, asked, [])
     first, second = (answer for batch in asking.batches for answer in asking.answer(batch))
-    assert (first.said, first.answer, first.value) == ("it is 2", "2", 1)
-    assert (second.said, second.answer, second.value) == ("who knows", None, None)
+    assert (first.completion, first.answer, first.value) == ("it is 2", "2", 1)
+    assert (second.completion, second.answer, second.value) == ("who knows", None, None)
 
 
 def test_a_scorer_that_crashes_names_the_question():

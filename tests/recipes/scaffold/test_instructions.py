@@ -42,8 +42,10 @@ def test_instructions_and_chats_of_every_shape_are_asked_for_their_answers(tmp_p
     (own, _), (benchmark,) = recipe["datasets"], recipe["benchmarks"]
     text, label = ("mail", "reply") if shape == "mail" else ("question", "answer")
     assert (own["text"], own["label"], own.get("group")) == (text, label, None)
-    assert (benchmark["text"], benchmark["label"], benchmark["template"]) == (text, label, "chat")
-    assert benchmark["scorer"] == {"generate": {"max_tokens": 32, "stop": []}} and benchmark["metrics"] == ["rouge_l"]
+    assert (benchmark["text"], benchmark["label"], benchmark["chat_template"]) == (text, label, True)
+    assert benchmark["scorer"] == {"generate": {"max_new_tokens": 32, "stop": []}} and benchmark["metrics"] == [
+        "rouge_l"
+    ]
     written = {row[label] for part in ("train", "test") for row in lines(tmp_path / f"desk/{part}.jsonl")}
     assert written == {a for _, _, a in asked_and_answered()} and not {"input", "output", "messages"} & set(own)
     assert (found["train"], found["test"], found["left_out"]) == (48, 12, 1)
@@ -68,7 +70,9 @@ def test_written_answers_are_run_to_a_verdict(monkeypatch, capsys, tmp_path):
     new("desk", tmp_path / "data", into=tmp_path)
     recipe = tmp_path / "desk/recipe.yaml"
     assert "cluster: customer" in recipe.read_text()
-    recipe.write_text(recipe.read_text().replace("template: chat", "template: plain"))  # the fake model has no template
+    recipe.write_text(
+        recipe.read_text().replace("chat_template: true", "chat_template: false")
+    )  # the fake model has no template
     assert inside(monkeypatch, capsys, "check", recipe, "--set", "model=fake")[0] == 0
     code, out, _ = inside(monkeypatch, capsys, "run", recipe, "--set", "model=fake", "--out", "run", "--json")
     (judged,) = json.loads(out)["benchmarks"]

@@ -35,7 +35,7 @@ def test_the_columns_are_found_and_the_questions_stand_in_the_recipe(tmp_path, d
     text = (tmp_path / "triage" / "recipe.yaml").read_text()
     (own, general), (benchmark,) = (yaml.safe_load(text)[key] for key in ("datasets", "benchmarks"))
     wanted = {"text": "note", "label": "department", "group": "patient", "time": "date", "id": "note id"}
-    assert own == {"path": "train.jsonl", **wanted, "licence": "proprietary"} and general == "general"
+    assert own == {"path": "train.jsonl", **wanted, "license": "proprietary"} and general == "general"
     assert benchmark["prompt"] == "Note: {text}\nDepartment:" and benchmark["cluster"] == "patient"
     asked = " ".join(line.lstrip("# ") for line in text.splitlines() if line.startswith("#"))
     for question in (
@@ -72,7 +72,7 @@ def test_a_folder_of_texts_and_a_pdf_stands_beside_the_packs_benchmark(small_smo
     assert [row["file"] for row in lines(made / "documents.jsonl")] == ["0.txt", "1.txt", "2.txt", "old.pdf"]
     assert [row["origin"] for row in lines(made / "left_out.jsonl")] == ["README.md", "scan.xlsx"]
     text = (made / "recipe.yaml").read_text()
-    assert "no labelled rows" in text and yaml.safe_load(text)["datasets"][1:] == ["icd10cm", "general"]
+    assert "no labeled rows" in text and yaml.safe_load(text)["datasets"][1:] == ["icd10cm", "general"]
     # What is learned from is the pack's, so its steps hold: two terms that differ in one word are two terms.
     assert yaml.safe_load(text)["steps"] == plugins.find("industries", "clinical_coding")().steps
     changes = ("--set", "model=fake", "--quick")
@@ -99,7 +99,7 @@ def test_a_name_that_is_a_path_is_refused(tmp_path, data, name):
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
-        (desk_rows(10), "There are 10 labelled rows"),
+        (desk_rows(10), "There are 10 labeled rows"),
         ([{"a": 1, "b": 2}] * 30, "holds no text that can be read"),
     ],
 )
@@ -296,8 +296,8 @@ def test_a_recipe_of_ones_own_files_repeats_no_source_of_the_pack(tmp_path, data
     new("triage", data, "legal", into=tmp_path)
     [method] = yaml.safe_load((tmp_path / "triage/recipe.yaml").read_text())["methods"]
     pack = plugins.find("industries", "legal")()
-    assert "repeat" in pack.methods[0]["sft"] and method["sft"] == {
-        k: v for k, v in pack.methods[0]["sft"].items() if k != "repeat"
+    assert "upsample" in pack.methods[0]["sft"] and method["sft"] == {
+        k: v for k, v in pack.methods[0]["sft"].items() if k != "upsample"
     }
 
 

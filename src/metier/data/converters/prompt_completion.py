@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 from typing import Any
 
-from metier.data.converter import Wrong
+from metier.data.converter import ConversionError
 from metier.data.converters.messages import answered, turns
 
 
 @dataclass
-class Shape:
+class Converter:
     """`prompt` is the text, `completion` the label; both may be lists of turns, as TRL writes them."""
 
     def columns(self, row: dict[str, Any]) -> dict[str, Any]:
@@ -19,7 +19,7 @@ class Shape:
             return {**answered(chat, start=len(before)), "messages": chat}
         for column, value in (("prompt", prompt), ("completion", completion)):
             if not isinstance(value, str) or not value.strip():
-                raise Wrong(
+                raise ConversionError(
                     f"has no text in '{column}'. Give prompt and completion as texts, or both as lists of turns."
                 )
         # As written: TRL's own examples begin the completion with the space that parts it from the prompt.

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from metier.data.converter import Wrong
+from metier.data.converter import ConversionError
 from metier.data.converters.messages import answered, turns
 
 # Some exports mix both vocabularies, so ours are taken as they are.
@@ -11,7 +11,7 @@ ROLES = {"human": "user", "gpt": "assistant", "system": "system", "user": "user"
 
 
 @dataclass
-class Shape:
+class Converter:
     """A list of turns with `from` and `value`; the last answer is the label, what stands before it the text."""
 
     def columns(self, row: dict[str, Any]) -> dict[str, Any]:
@@ -21,11 +21,15 @@ class Shape:
 
 def _renamed(value: Any) -> list[dict[str, Any]]:
     if not isinstance(value, list) or not all(isinstance(turn, dict) for turn in value):
-        raise Wrong("has no list of turns in 'conversations'. Give a list such as [{'from': 'human', 'value': '...'}].")
+        raise ConversionError(
+            "has no list of turns in 'conversations'. Give a list such as [{'from': 'human', 'value': '...'}]."
+        )
     for number, turn in enumerate(value, start=1):
         if not isinstance(turn.get("from"), str) or turn["from"] not in ROLES:
             who = turn.get("from")
-            raise Wrong(f"has in turn {number} of 'conversations' a turn from {who!r}. There are: {', '.join(ROLES)}.")
+            raise ConversionError(
+                f"has in turn {number} of 'conversations' a turn from {who!r}. There are: {', '.join(ROLES)}."
+            )
         if not isinstance(turn.get("value"), str):
-            raise Wrong(f"has in turn {number} of 'conversations' no text. Give 'value' as text.")
+            raise ConversionError(f"has in turn {number} of 'conversations' no text. Give 'value' as text.")
     return [{"role": ROLES[turn["from"]], "content": turn["value"]} for turn in value]

@@ -6,7 +6,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple, TypeGuard
 
-from metier.data.format import Broken
+from metier.data.format import RejectedRow
 from metier.data.formats._fhir_values import Resource
 from metier.recipes import strict_json
 
@@ -22,13 +22,16 @@ class Entry(NamedTuple):
     lookup: Lookup
 
 
-def entries(file: Path) -> Iterator[tuple[str, Entry | Broken]]:
+def entries(file: Path) -> Iterator[tuple[str, Entry | RejectedRow]]:
     """(`Observation/9 (line 3)`, resource) for each resource of the file."""
     for line, document in _documents(file):
-        if isinstance(document, Broken):
+        if isinstance(document, RejectedRow):
             yield f"line {line}", document
         elif not _is_resource(document):
-            yield f"line {line}", Broken("is no FHIR resource: it has no resourceType.", json.dumps(document)[:200])
+            yield (
+                f"line {line}",
+                RejectedRow("is no FHIR resource: it has no resourceType.", json.dumps(document)[:200]),
+            )
         elif document["resourceType"] == "Bundle":
             yield from _bundled(line, document)
         else:
@@ -36,10 +39,10 @@ def entries(file: Path) -> Iterator[tuple[str, Entry | Broken]]:
             yield place, Entry(document, "", lambda reference: {})
 
 
-def _bundled(line: int, bundle: Resource) -> Iterator[tuple[str, Entry | Broken]]:
+def _bundled(line: int, bundle: Resource) -> Iterator[tuple[str, Entry | RejectedRow]]:
     listed = bundle.get("entry", [])
     if not isinstance(listed, list):
-        yield f"line {line}", Broken("is a Bundle whose 'entry' is no list. Mend it.", json.dumps(bundle)[:200])
+        yield f"line {line}", RejectedRow("is a Bundle whose 'entry' is no list. Mend it.", json.dumps(bundle)[:200])
         return
     held: dict[str, Resource] = {}
     for entry in listed:
@@ -51,7 +54,7 @@ def _bundled(line: int, bundle: Resource) -> Iterator[tuple[str, Entry | Broken]
         place = f"line {line}, entry {number}"
         resource = entry.get("resource") if isinstance(entry, dict) else None
         if not _is_resource(resource):
-            yield place, Broken("holds no FHIR resource: there is no resourceType.", json.dumps(entry)[:200])
+            yield place, RejectedRow("holds no FHIR resource: there is no resourceType.", json.dumps(entry)[:200])
         # A medication says nothing by itself; it is read where a request names it.
         elif resource["resourceType"] != "Medication":
             entire = Entry(resource, str(entry.get("fullUrl", "")), lambda reference: held.get(reference, {}))
@@ -80,6 +83,6 @@ def _parse(raw: bytes) -> Any:
         # Decimals stay as they are written: FHIR counts the digits (7.20 is more exact than 7.2).
         return strict_json.loads(raw.decode("utf-8-sig"), parse_float=str)
     except UnicodeDecodeError as error:
-        return Broken(f"is not UTF-8 (byte {error.start}). Convert it.")
+        return RejectedRow(f"is not UTF-8 (byte {error.start}). Convert it.")
     except (ValueError, RecursionError) as error:
-        return Broken(f"is no valid JSON: {error}. Mend it.", raw[:200].decode("utf-8", "replace"))
+        return RejectedRow(f"is no valid JSON: {error}. Mend it.", raw[:200].decode("utf-8", "replace"))

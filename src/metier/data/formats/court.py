@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, NamedTuple
 
-from metier.data.format import Broken, Pieces
+from metier.data.format import Pieces, RejectedRow
 
 # How courts number paragraphs, and by how much a number may be above the last one: a number that could not be read
 # leaves its text with the paragraph before it. Lists are numbered "3." as well, so there none may be left out.
@@ -48,10 +48,10 @@ class Format:
         try:
             text = file.read_bytes().decode("utf-8-sig")
         except UnicodeDecodeError as error:
-            yield "line 1", Broken(f"is not UTF-8 (byte {error.start}). Convert it.")
+            yield "line 1", RejectedRow(f"is not UTF-8 (byte {error.start}). Convert it.")
             return
         if not text.strip():
-            yield "line 1", Broken("is empty.")
+            yield "line 1", RejectedRow("is empty.")
         for first, number, heading, words in _paragraphs(_blocks([line.strip() for line in text.splitlines()])):
             yield f"line {first}", {"text": words, "paragraph": number, "heading": heading or None}
 

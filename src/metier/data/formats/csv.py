@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from metier.data.decoding import MB, MOST_MB, beginning, lines, opened
-from metier.data.format import Broken, Pieces
+from metier.data.format import Pieces, RejectedRow
 from metier.recipes.settings import outside
 
 SAYS_SEPARATOR = re.compile(rb"(?:\xef\xbb\xbf)?sep=([^\r\n\x80-\xff\"])\r?\n", re.IGNORECASE)
@@ -28,7 +28,7 @@ class Format:
     separator: str | None = None
     """The character between two cells; left out: a tab in .tsv, else a comma."""
     most_mb: int = 64
-    """The largest cell and the longest line that are read; larger ones are set aside."""
+    """The largest cell and the longest line that are read; larger ones are rejected."""
 
     def problems(self) -> list[str]:
         wrong = self.separator is not None and (len(self.separator) != 1 or self.separator in '"\r\n')
@@ -49,10 +49,10 @@ class Format:
 class _Feed:
     """The file's lines for the csv reader, which can be given back."""
 
-    def __init__(self, numbered: Iterator[tuple[int, bytes | Broken]]) -> None:
+    def __init__(self, numbered: Iterator[tuple[int, bytes | RejectedRow]]) -> None:
         self.numbered = numbered
-        self.given_back: deque[tuple[int, bytes | Broken]] = deque()
-        self.taken: list[tuple[int, bytes | Broken]] = []
+        self.given_back: deque[tuple[int, bytes | RejectedRow]] = deque()
+        self.taken: list[tuple[int, bytes | RejectedRow]] = []
 
     def __iter__(self) -> "_Feed":
         return self
@@ -60,9 +60,9 @@ class _Feed:
     def __next__(self) -> str:
         self.taken.append(self.given_back.popleft() if self.given_back else next(self.numbered))
         number, line = self.taken[-1]
-        if isinstance(line, Broken):
+        if isinstance(line, RejectedRow):
             return "\n"
-        # Bytes that are no UTF-8 pass as half character pairs, so that only their own record is set aside.
+        # Bytes that are no UTF-8 pass as half character pairs, so that only their own record is rejected.
         return line.removeprefix(b"\xef\xbb\xbf" if number == 1 else b"").decode("utf-8", "surrogateescape")
 
     def give_back(self) -> None:
@@ -78,17 +78,17 @@ def _rows(feed: _Feed, separator: str, most: int) -> Pieces:
         try:
             cells = _next(reader, most)
         except csv.Error as error:
-            yield str(feed.taken[0][0]), Broken(f"is no valid CSV: {error}. Mend the line.", _raw(feed))
+            yield str(feed.taken[0][0]), RejectedRow(f"is no valid CSV: {error}. Mend the line.", _raw(feed))
             feed.give_back()
             continue
         if cells is None:
             return
-        if not cells and not isinstance(feed.taken[0][1], Broken):
+        if not cells and not isinstance(feed.taken[0][1], RejectedRow):
             continue
         wrong = _wrong(cells, header, feed)
         if wrong:
             yield str(feed.taken[0][0]), wrong
-            if any(isinstance(line, Broken) for _, line in feed.taken):
+            if any(isinstance(line, RejectedRow) for _, line in feed.taken):
                 feed.give_back()  # else the quotation marks were closed, and its lines are no rows
             if header is None:  # without its names no row below means anything
                 return
@@ -107,22 +107,22 @@ def _next(reader: Any, most: int) -> list[str] | None:
         csv.field_size_limit(before)
 
 
-def _wrong(cells: list[str], header: list[str] | None, feed: _Feed) -> Broken | None:
-    too_long = next((line for _, line in feed.taken if isinstance(line, Broken)), None)
+def _wrong(cells: list[str], header: list[str] | None, feed: _Feed) -> RejectedRow | None:
+    too_long = next((line for _, line in feed.taken if isinstance(line, RejectedRow)), None)
     if too_long:
         return too_long
     if any("\udc80" <= letter <= "\udcff" for cell in cells if not cell.isascii() for letter in cell):
-        return Broken("is not UTF-8. Convert the file to UTF-8.", _raw(feed))
+        return RejectedRow("is not UTF-8. Convert the file to UTF-8.", _raw(feed))
     if any("\0" in cell for cell in cells):
-        return Broken("holds a NUL byte. Mend the line, or convert the file to UTF-8.", _raw(feed))
+        return RejectedRow("holds a NUL byte. Mend the line, or convert the file to UTF-8.", _raw(feed))
     if header is None:
         twice = sorted({name for name in cells if cells.count(name) > 1})
-        return Broken(f"names the column '{twice[0]}' twice. Rename one.", _raw(feed)) if twice else None
+        return RejectedRow(f"names the column '{twice[0]}' twice. Rename one.", _raw(feed)) if twice else None
     if len(cells) != len(header):
-        return Broken(f"has {len(cells)} cells where the first line has {len(header)}. Mend the line.", _raw(feed))
+        return RejectedRow(f"has {len(cells)} cells where the first line has {len(header)}. Mend the line.", _raw(feed))
     return None
 
 
 def _raw(feed: _Feed) -> str:
     line = feed.taken[0][1]
-    return line.raw if isinstance(line, Broken) else beginning(line).rstrip("\r\n")
+    return line.raw if isinstance(line, RejectedRow) else beginning(line).rstrip("\r\n")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from metier.data.format import Broken, Pieces
+from metier.data.format import Pieces, RejectedRow
 from metier.errors import UserError
 
 MOST_MB, MOST_RATIO = 512, 200
@@ -27,27 +27,29 @@ class Format:
         yield "", _unsafe(file) or _row(file)
 
 
-def _unsafe(file: Path) -> Broken | None:
+def _unsafe(file: Path) -> RejectedRow | None:
     """Why the archive is not opened. Sizes may be declared too small: then reading stops at them with an error."""
     # Opened here and not by zipfile, which takes a file that it may not read for one that is no archive.
     with open(file, "rb") as stream:
         if not zipfile.is_zipfile(stream):
-            return Broken("is no .docx: it is encrypted, or of an older Word. Save it as .docx without a password.")
+            return RejectedRow(
+                "is no .docx: it is encrypted, or of an older Word. Save it as .docx without a password."
+            )
         try:
             entries = zipfile.ZipFile(stream).infolist()
         except (zipfile.BadZipFile, ValueError, NotImplementedError, OSError) as error:
-            return Broken(f"is a broken archive: {error}. Save it anew.")
+            return RejectedRow(f"is a broken archive: {error}. Save it anew.")
     for entry in entries:
         parts = entry.orig_filename.replace("\\", "/").split("/")
         if ".." in parts or not parts[0] or ":" in parts[0]:
-            return Broken(f"holds an entry that leads out of it: {entry.orig_filename[:100]!r}. Do not open it.")
+            return RejectedRow(f"holds an entry that leads out of it: {entry.orig_filename[:100]!r}. Do not open it.")
     unfolded, packed = sum(entry.file_size for entry in entries), sum(entry.compress_size for entry in entries)
     if unfolded > MOST_MB << 20 or unfolded > MOST_RATIO * max(packed, 1):
-        return Broken(f"is a zip bomb: {packed:,} bytes that unfold to {unfolded:,}. Do not open it.")
+        return RejectedRow(f"is a zip bomb: {packed:,} bytes that unfold to {unfolded:,}. Do not open it.")
     return None
 
 
-def _row(file: Path) -> dict[str, Any] | Broken:
+def _row(file: Path) -> dict[str, Any] | RejectedRow:
     try:
         import docx
         from docx.opc.exceptions import OpcError
@@ -61,9 +63,9 @@ def _row(file: Path) -> dict[str, Any] | Broken:
         OpcError, XMLSyntaxError, KeyError, ValueError, AttributeError, zipfile.BadZipFile, zlib.error, EOFError,
         RuntimeError, OSError,
     ) as error:  # fmt: skip
-        return Broken(f"is no Word document that can be read: {error}. Save it anew.")
+        return RejectedRow(f"is no Word document that can be read: {error}. Save it anew.")
     if body is None:
-        return Broken("is a Word document without a body. Save it anew.")
+        return RejectedRow("is a Word document without a body. Save it anew.")
     return {"text": "\n".join(_lines(body))}
 
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, ClassVar, Literal, NamedTuple
 
-from metier.data.format import Broken, Pieces
+from metier.data.format import Pieces, RejectedRow
 from metier.data.formats._fhir_bundles import Entry, entries
 from metier.data.formats._fhir_notes import NOTES, note
 from metier.data.formats._fhir_values import Resource, Unreadable, inner, word
@@ -39,7 +39,7 @@ class Format:
         patients: dict[str, list[Note]] = {}
         unmapped: Counter[str] = Counter()
         for place, found in entries(file):
-            if isinstance(found, Broken):
+            if isinstance(found, RejectedRow):
                 yield place, found
                 continue
             kind = found.resource.get("resourceType")
@@ -51,7 +51,7 @@ class Format:
                 if self.by == "patient" and not known.patient:
                     raise Unreadable("names no patient. Add its subject, or read the file with `by: resource`.")
             except Unreadable as error:
-                yield place, Broken(str(error), json.dumps(found.resource)[:200])
+                yield place, RejectedRow(str(error), json.dumps(found.resource)[:200])
                 continue
             if self.by == "resource":
                 yield place, {"text": known.text, "patient": known.patient or None, "time": known.day or None}
@@ -64,7 +64,7 @@ class Format:
             are = "is" if count == 1 else "are"
             yield (
                 kind,
-                Broken(
+                RejectedRow(
                     f"{resources} of type {kind} {are} not read. Read are: {', '.join(['Patient', *NOTES])}.",
                     by_design=True,
                 ),

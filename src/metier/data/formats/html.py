@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from metier.data.decoding import MOST_MB, beginning, whole
-from metier.data.format import Broken, Pieces
+from metier.data.format import Pieces, RejectedRow
 from metier.data.formats._charsets import read_as
 from metier.errors import UserError, shown
 from metier.recipes.settings import outside
@@ -30,17 +30,17 @@ class Format:
     part: Literal["main", "all"] = "main"
     """`main`: what the page is about, without menus and footers (trafilatura decides); `all`: every word on it."""
     most_mb: int = 64
-    """The largest file that is read; larger ones are set aside."""
+    """The largest file that is read; larger ones are rejected."""
 
     def problems(self) -> list[str]:
         return outside(self, most_mb=(1, MOST_MB))
 
     def read(self, file: Path) -> Pieces:
         raw = whole(file, self.most_mb)
-        source = raw if isinstance(raw, Broken) else _decoded(raw)
-        yield "", source if isinstance(source, Broken) else self._row(source, file)
+        source = raw if isinstance(raw, RejectedRow) else _decoded(raw)
+        yield "", source if isinstance(source, RejectedRow) else self._row(source, file)
 
-    def _row(self, source: str, file: Path) -> dict[str, Any] | Broken:
+    def _row(self, source: str, file: Path) -> dict[str, Any] | RejectedRow:
         try:
             import trafilatura
             from lxml import etree, html
@@ -50,7 +50,7 @@ class Format:
         try:
             page: Any = html.document_fromstring(source.encode("utf-8"), parser=parser)
         except etree.ParserError:  # nothing in it but comments and white space
-            return Broken("holds no text. Remove the file.")
+            return RejectedRow("holds no text. Remove the file.")
         title = " ".join((page.findtext(".//title") or "").split())
         etree.strip_elements(page, *NEVER_TEXT, with_tail=False)
         if self.part == "all":
@@ -59,11 +59,11 @@ class Format:
             # Recall before precision: what is lost here is lost for good, what is too much a later step can drop.
             text = trafilatura.extract(page, include_comments=False, favor_recall=True) or ""
         if not text.strip():
-            return Broken("holds no text that is no menu. Remove the file, or read it with {html: {part: all}}.")
+            return RejectedRow("holds no text that is no menu. Remove the file, or read it with {html: {part: all}}.")
         return {"text": text, "title": title or None}
 
 
-def _decoded(raw: bytes) -> str | Broken:
+def _decoded(raw: bytes) -> str | RejectedRow:
     """UTF-8, or the encoding that the page itself declares; nothing is guessed."""
     try:
         return raw.decode("utf-8-sig").replace("\0", "")
@@ -71,13 +71,13 @@ def _decoded(raw: bytes) -> str | Broken:
         declared = re.search(rb"charset\s*=\s*[\"']?\s*([\w.:-]+)", raw[:4096], re.IGNORECASE)
         if not declared:
             why = f"is not UTF-8 (byte {error.start}) and declares no charset. Convert the file to UTF-8."
-            return Broken(why, beginning(raw))
+            return RejectedRow(why, beginning(raw))
     name = declared[1].decode("ascii", "replace").lower()
     try:
         return read_as(raw, name, declared_in_ascii=True).replace("\0", "")
     except ValueError:
         why = f"is not in the charset {shown(name)} that it declares. Convert the file to UTF-8."
-        return Broken(why, beginning(raw))
+        return RejectedRow(why, beginning(raw))
 
 
 def _all(page: Any) -> str:

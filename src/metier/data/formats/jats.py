@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from metier.data.format import Broken, Pieces
+from metier.data.format import Pieces, RejectedRow
 from metier.errors import UserError
 
 ARTICLES = ("{*}article", "{*}PubmedArticle")
@@ -55,7 +55,10 @@ class Format:
             _, root = next(etree.iterparse(str(file), events=("start",), **safe))
             declared = root.getroottree().docinfo.internalDTD
             if declared is not None and any(True for _ in declared.iterentities()):
-                yield "line 1", Broken("declares entities, which can hide other files or fill the memory. Remove them.")
+                yield (
+                    "line 1",
+                    RejectedRow("declares entities, which can hide other files or fill the memory. Remove them."),
+                )
                 return
             for event, article in etree.iterparse(str(file), events=("start", "end"), tag=ARTICLES, **safe):
                 if event == "start":
@@ -68,10 +71,10 @@ class Format:
             why = f"is no valid XML: {error.msg}. Mend it."
             if number or several:  # how many articles stand behind the tear, nobody knows
                 raise UserError(f"{file} breaks off at line {error.lineno}: it {why}") from error
-            yield f"line {error.lineno}", Broken(why)
+            yield f"line {error.lineno}", RejectedRow(why)
             return
         if not number:
-            yield "line 1", Broken(f"holds no article but <{root.tag}>. Give JATS or PubMed XML.")
+            yield "line 1", RejectedRow(f"holds no article but <{root.tag}>. Give JATS or PubMed XML.")
 
 
 def _forget(article: Any) -> None:
@@ -93,14 +96,14 @@ def _rows(article: Any, place: str) -> Pieces:
             number += 1
             yield f"{place}, section {number}", {"text": text, "section": section, "title": name, "pmid": pmid}
     if not number:
-        yield place, Broken(f"has neither abstract nor body (PMID {pmid}).", name[:200])
+        yield place, RejectedRow(f"has neither abstract nor body (PMID {pmid}).", name[:200])
 
 
 def _abstract(article: Any) -> Iterator[tuple[str, str]]:
     """All parts of the abstract as one text; what an abstract says in other languages is left out."""
     parts = article.findall("{*}MedlineCitation/{*}Article/{*}Abstract/{*}AbstractText")
-    labelled = (f"{part.get('Label')}: {_text(part)}" if part.get("Label") else _text(part) for part in parts)
-    yield "Abstract", "\n".join(filter(None, labelled))
+    labeled = (f"{part.get('Label')}: {_text(part)}" if part.get("Label") else _text(part) for part in parts)
+    yield "Abstract", "\n".join(filter(None, labeled))
 
 
 def _sections(article: Any) -> Iterator[tuple[str, str]]:
@@ -129,7 +132,7 @@ def _text(element: Any) -> str:
     etree.strip_elements(element, *(f"{{*}}{name}" for name in LEFT_OUT), with_tail=False)
     for raised in element.findall(".//{*}sup"):
         # "found.12" is no number but the citation 12: references are left out, so their raised numbers are as well.
-        within = any(around.get("ref-type") == "bibr" for around in raised.iterancestors("{*}xref"))
+        within = any(context.get("ref-type") == "bibr" for context in raised.iterancestors("{*}xref"))
         if within or raised.find("{*}xref[@ref-type='bibr']") is not None:
             raised.clear(keep_tail=True)
         elif re.fullmatch(r"[-\u2212]?\d+[+-]?", raised.text or ""):

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from metier.data.decoding import MOST_MB, beginning, lines, opened
-from metier.data.format import Broken, Pieces
+from metier.data.format import Pieces, RejectedRow
 from metier.recipes import strict_json
 from metier.recipes.settings import outside
 
@@ -17,7 +17,7 @@ class Format:
     suffixes: ClassVar[tuple[str, ...]] = (".jsonl", ".ndjson", ".jsonl.gz", ".ndjson.gz")
 
     most_mb: int = 64
-    """The longest line that is read. A longer one is set aside without being held in memory."""
+    """The longest line that is read. A longer one is rejected without being held in memory."""
 
     def problems(self) -> list[str]:
         return outside(self, most_mb=(1, MOST_MB))
@@ -25,20 +25,20 @@ class Format:
     def read(self, file: Path) -> Pieces:
         with opened(file) as stream:
             for number, line in lines(stream, self.most_mb):
-                if isinstance(line, Broken):
+                if isinstance(line, RejectedRow):
                     yield str(number), line
                 elif line.strip():
                     yield str(number), _parsed(line)
 
 
-def _parsed(line: bytes) -> dict[str, Any] | Broken:
+def _parsed(line: bytes) -> dict[str, Any] | RejectedRow:
     try:
         row = strict_json.loads(line.decode("utf-8").removeprefix("\ufeff"))
     except UnicodeDecodeError as error:
-        return Broken(f"is not UTF-8 (byte {error.start}). Convert the file to UTF-8.", beginning(line))
+        return RejectedRow(f"is not UTF-8 (byte {error.start}). Convert the file to UTF-8.", beginning(line))
     except (ValueError, RecursionError) as error:
-        return Broken(f"is no valid JSON: {error}. Mend or remove the line.", beginning(line))
+        return RejectedRow(f"is no valid JSON: {error}. Mend or remove the line.", beginning(line))
     if not isinstance(row, dict):
         why = f"is no JSON object but a {type(row).__name__}. Each line must be one object."
-        return Broken(why, beginning(line))
+        return RejectedRow(why, beginning(line))
     return row

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from metier.data.decoding import MOST_MB, decoded, whole
-from metier.data.format import Broken, Pieces
+from metier.data.format import Pieces, RejectedRow
 from metier.recipes.settings import outside
 
 # CommonMark 0.31, 4.2 and 4.5. Left out on purpose: headings that are underlined (=== and ---), which front matter and
@@ -22,15 +22,15 @@ class Format:
     suffixes: ClassVar[tuple[str, ...]] = (".md",)
 
     most_mb: int = 64
-    """The largest file that is read; larger ones are set aside."""
+    """The largest file that is read; larger ones are rejected."""
 
     def problems(self) -> list[str]:
         return outside(self, most_mb=(1, MOST_MB))
 
     def read(self, file: Path) -> Pieces:
         raw = whole(file, self.most_mb)
-        text = raw if isinstance(raw, Broken) else decoded(raw)
-        if isinstance(text, Broken):
+        text = raw if isinstance(raw, RejectedRow) else decoded(raw)
+        if isinstance(text, RejectedRow):
             yield "", text
             return
         first, heading, gathered, fence, has_words = 1, None, list[str](), "", False

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from metier.data.format import Broken, Pieces
+from metier.data.format import Pieces, RejectedRow
 from metier.errors import UserError
 
 ROWS = 1000
@@ -26,7 +26,7 @@ class Format:
             with pq.ParquetFile(file) as table:
                 names = table.schema_arrow.names
                 if twice := sorted({name for name in names if names.count(name) > 1}):
-                    yield "", Broken(f"names the column '{twice[0]}' twice. Rename one.")
+                    yield "", RejectedRow(f"names the column '{twice[0]}' twice. Rename one.")
                     return
                 for batch in table.iter_batches(batch_size=ROWS):
                     for row in _rows(batch):
@@ -36,7 +36,7 @@ class Format:
             why = f"is no valid Parquet file: {str(error).partition(chr(10))[0]} Write it anew."
             if _begins(file):  # how many rows stand behind the tear, nobody knows
                 raise UserError(f"{file} breaks off behind row {number:,}: it {why}") from error
-            yield "", Broken(why)
+            yield "", RejectedRow(why)
 
 
 def _begins(file: Path) -> bool:
@@ -44,7 +44,7 @@ def _begins(file: Path) -> bool:
         return stream.read(4) == b"PAR1"
 
 
-def _rows(batch: pa.RecordBatch) -> list[dict[str, Any] | Broken]:
+def _rows(batch: pa.RecordBatch) -> list[dict[str, Any] | RejectedRow]:
     try:
         return list(batch.to_pylist())
     except (ValueError, OverflowError):
@@ -52,9 +52,9 @@ def _rows(batch: pa.RecordBatch) -> list[dict[str, Any] | Broken]:
         return [_row(batch.slice(number, 1)) for number in range(len(batch))]
 
 
-def _row(one: pa.RecordBatch) -> dict[str, Any] | Broken:
+def _row(one: pa.RecordBatch) -> dict[str, Any] | RejectedRow:
     try:
         row: dict[str, Any] = one.to_pylist()[0]
     except (ValueError, OverflowError) as error:
-        return Broken(f"holds a value that cannot be read: {error}. Mend or remove the row.")
+        return RejectedRow(f"holds a value that cannot be read: {error}. Mend or remove the row.")
     return row

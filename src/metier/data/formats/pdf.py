@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-from metier.data.format import Broken, Pieces
+from metier.data.format import Pieces, RejectedRow
 from metier.errors import UserError
 
-PICTURES = Broken("holds no text, only pictures. Run OCR over it first.")
+PICTURES = RejectedRow("holds no text, only pictures. Run OCR over it first.")
 
 
 @dataclass
@@ -30,9 +30,9 @@ class Format:
             document = pypdfium2.PdfDocument(file)
         except pypdfium2.PdfiumError as error:
             if error.err_code in (FPDF_ERR_PASSWORD, FPDF_ERR_SECURITY):
-                yield "", Broken("is encrypted. Save it without a password.")
+                yield "", RejectedRow("is encrypted. Save it without a password.")
             else:
-                yield "", Broken(f"is no PDF that can be read: {str(error).rstrip('.')}. Write it anew.")
+                yield "", RejectedRow(f"is no PDF that can be read: {str(error).rstrip('.')}. Write it anew.")
             return
         try:
             yield from self._rows(document)
@@ -44,12 +44,12 @@ class Format:
         without = 0
         for number in range(len(document)):
             text = _text(document, number)
-            if isinstance(text, Broken):
+            if isinstance(text, RejectedRow):
                 without += 1
                 if self.by == "page":
                     yield f"page {number + 1}", text
                 elif text is not PICTURES:
-                    yield "", Broken(f"has the page {number + 1} that {text.reason}")
+                    yield "", RejectedRow(f"has the page {number + 1} that {text.reason}")
                     return
             elif text and self.by == "page":
                 yield f"page {number + 1}", {"text": text}
@@ -59,14 +59,14 @@ class Format:
             yield "", {"text": "\n\n".join(texts), "pages_without_text": without} if texts else PICTURES
 
 
-def _text(document: Any, number: int) -> str | Broken:
+def _text(document: Any, number: int) -> str | RejectedRow:
     """The page's text; empty where the page is, and `PICTURES` where it shows something all the same."""
     import pypdfium2
 
     try:
         page = document[number]
     except pypdfium2.PdfiumError as error:
-        return Broken(f"cannot be read: {str(error).rstrip('.')}. Write the file anew.")
+        return RejectedRow(f"cannot be read: {str(error).rstrip('.')}. Write the file anew.")
     try:
         words = page.get_textpage()
         # pdfium marks a hyphen at the end of a line with U+FFFE (in some builds U+0002): the word is one.

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
-from metier.data.format import Broken, Pieces
+from metier.data.format import Pieces, RejectedRow
 from metier.errors import UserError
 
 # A sentence may begin with "Item 7 of this report": a heading goes on with a capital, a bracket, or not at all.
@@ -48,7 +48,7 @@ class Format:
             if heading.item and len(text) > len(found.get(heading.item, (0, "", ""))[1]):
                 found[heading.item] = (heading.line, text, heading.title)
         if not found:
-            yield "item", Broken("shows no heading such as 'Item 1A. Risk Factors'. Give a 10-K or 10-Q in HTML.")
+            yield "item", RejectedRow("shows no heading such as 'Item 1A. Risk Factors'. Give a 10-K or 10-Q in HTML.")
         for item, (_, text, title) in sorted(found.items(), key=lambda pair: pair[1][0]):
             yield f"item {item}", {"text": text, "item": item, "title": title}
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Literal
 
-from metier.data.format import Broken, Pieces
+from metier.data.format import Pieces, RejectedRow
 
 WORD = r"[A-Z][\w.'\u2019-]*"
 NAME = rf"{WORD}(?: {WORD}){{1,4}}"
@@ -46,13 +46,13 @@ class Format:
         try:
             text = file.read_bytes().decode("utf-8-sig")
         except UnicodeDecodeError as error:
-            yield "line 1", Broken(f"is not UTF-8 (byte {error.start}). Convert it.")
+            yield "line 1", RejectedRow(f"is not UTF-8 (byte {error.start}). Convert it.")
             return
         # What stands before the first speaker gives no row on purpose: the title and the list of who takes part.
         turns = [turn for turn in _turns(text.splitlines()) if turn.text]
         if not turns:
             why = "shows no speaker. Each turn begins with a line 'Name - Title', 'Name:' or 'Operator'."
-            yield "line 1", Broken(why, text[:200])
+            yield "line 1", RejectedRow(why, text[:200])
         elif self.by == "turn":
             for turn in turns:
                 yield f"line {turn.line}", {"text": turn.text, "speaker": turn.speaker, "part": turn.part}
@@ -114,7 +114,7 @@ def _pairs(turns: list[Turn]) -> Pieces:
             pairs += 1
             yield f"line {asked.line}", {"text": asked.text, "answer": "\n".join(answers), "speaker": asked.speaker}
         elif asked and "?" in asked.text:  # without one it is a word of thanks at the end
-            yield f"line {asked.line}", Broken("is a question that nobody answers.", asked.text[:200])
+            yield f"line {asked.line}", RejectedRow("is a question that nobody answers.", asked.text[:200])
         asked, answers = (None if turn.speaker in HOSTS else turn), []
     if not pairs:
-        yield "line 1", Broken("shows no part with questions and answers. Read it with `by: turn`.")
+        yield "line 1", RejectedRow("shows no part with questions and answers. Read it with `by: turn`.")

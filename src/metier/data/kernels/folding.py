@@ -1,7 +1,7 @@
 """Texts in which a byte table is enough to fold: what is not ASCII is put into canonical form first.
 
 A table of 256 cannot say that full-width letters, ligatures or other scripts' capitals and spaces are the same. One of
-65,536 can, character by character, and is what this kernel uses. Where a character's form hangs on its neighbours
+65,536 can, character by character, and is what this kernel uses. Where a character's form depends on its neighbors
 (combining accents that were not composed, Korean letters, rare planes), the row goes through `records.canonical`.
 """
 

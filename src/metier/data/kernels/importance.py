@@ -2,7 +2,7 @@
 
 The definition is that of the authors' package `data-selection`: words are nltk's wordpunct of the lower-cased text
 (runs of letters, digits and _, or runs of other signs); words and pairs of words are counted in buckets by SHA-256; a
-text weighs the sum of log p_target - log p_candidates. A quicker hash is no way out, because much of a weight hangs on
+text weighs the sum of log p_target - log p_candidates. A quicker hash is no way out: much of a weight depends on
 which words share a bucket (rank correlation with the package .988 on MedQuAD, and .80 a character). So each different
 word or pair is hashed once.
 """
@@ -24,7 +24,7 @@ SPACE, WORD, SIGN = 0, 1, 2
 TABLED = 0x20000
 """Characters from here on have no case: rare Chinese ones (words) up to 0xE0000, and tags (signs) above."""
 CONTEXTUAL = (0x130, 0x3A3)
-"""I with a dot, capital sigma: their lower case is two characters, or hangs on what stands next, so Python does it."""
+"""I with a dot, capital sigma: their lower case is two characters or depends on the next one, so Python does it."""
 
 
 @cache

@@ -187,10 +187,10 @@ def _jaccard(
 @nb.njit(nogil=True, cache=True, boundscheck=False)
 def _stars(
     buffer: Any, offsets: Any, fold: Any, word: Any, signature: Any, apart: Any, order: Any, ranks: Any,
-    by_key: Any, places: Any, begins: Any, ends: Any, threshold: Any, store: Any, room: Any, centre: Any,
+    by_key: Any, places: Any, begins: Any, ends: Any, threshold: Any, store: Any, room: Any, center: Any,
     similarity: Any,
 ) -> Any:  # fmt: skip
-    """Fill `centre` (-1: stays) and `similarity`; returns (pairs guessed, pairs verified).
+    """Fill `center` (-1: stays) and `similarity`; returns (pairs guessed, pairs verified).
 
     Rows come in keeper order; each that is still there takes in all later rows of its buckets that are verified to be
     near it. So a row is dropped for the sake of a row that stays, and never by a chain.
@@ -201,7 +201,7 @@ def _stars(
     guessed, verified = 0, 0
     for turn in range(order.shape[0]):
         row = order[turn]
-        if centre[row] >= 0:
+        if center[row] >= 0:
             continue
         for band in range(by_key.shape[0]):
             place = places[band, row]
@@ -209,7 +209,7 @@ def _stars(
                 continue
             for slot in range(begins[band, place], ends[band, place]):
                 other = by_key[band, slot]
-                if seen[other] == row or centre[other] >= 0 or ranks[other] <= turn or apart[other] != apart[row]:
+                if seen[other] == row or center[other] >= 0 or ranks[other] <= turn or apart[other] != apart[row]:
                     continue
                 seen[other] = row
                 guessed += 1
@@ -225,15 +225,15 @@ def _stars(
                 verified += 1
                 found = _jaccard(row, other, buffer, offsets, fold, word, store, at, sizes, room)
                 if found >= threshold:
-                    centre[other], similarity[other] = row, found
+                    center[other], similarity[other] = row, found
     return guessed, verified
 
 
 @dataclass(frozen=True)
 class Stars:
-    """`centre[row]` is the row for whose sake it can go, -1 where it stays; `similarity` is their Jaccard."""
+    """`center[row]` is the row for whose sake it can go, -1 where it stays; `similarity` is their Jaccard."""
 
-    centre: np.ndarray
+    center: np.ndarray
     similarity: np.ndarray
     exact: np.ndarray
     pairs_guessed: int
@@ -256,15 +256,15 @@ def near_duplicates(texts: pa.Array, threshold: float, apart: np.ndarray, order:
         _buckets(keys, by_key, places, begins, ends, band)
     ranks = np.empty(n, np.int64)
     ranks[order] = np.arange(n)
-    centre, similarity = np.full(n, -1, np.int64), np.zeros(n)
+    center, similarity = np.full(n, -1, np.int64), np.zeros(n)
     # Tables of a power of two, at most two thirds full.
     room = np.int64(1) << np.ceil(np.log2(np.maximum(words, 1) * 1.5 + 1)).astype(np.int64)
     store = np.empty(max(min(int(room.sum()), REMEMBERED), 2 * int(room.max(initial=0))), np.uint64)
     guessed, verified = _stars(
         buffer, offsets, FOLD, WORD, signature, apart, order, ranks,
-        by_key, places, begins, ends, threshold, store, room, centre, similarity,
+        by_key, places, begins, ends, threshold, store, room, center, similarity,
     )  # fmt: skip
-    return Stars(centre, similarity, exact, guessed, verified)
+    return Stars(center, similarity, exact, guessed, verified)
 
 
 def _buckets(keys: np.ndarray, by_key: Any, places: Any, begins: Any, ends: Any, band: int) -> None:

@@ -34,7 +34,7 @@ WORD = np.array([chr(b).isalnum() and b < 128 or b == ord("_") or b >= 128 for b
 
 @nb.njit(inline="always")
 def mixed(x: Any) -> Any:
-    """A 64-bit hash of a 64-bit number in which every bit hangs on every other (xor-shift-multiply, twice)."""
+    """A 64-bit hash of a 64-bit number in which every bit depends on every other (xor-shift-multiply, twice)."""
     x ^= x >> HALF
     x *= MIX
     x ^= x >> HALF

@@ -133,7 +133,7 @@ class _Carried:
     parts: re.Pattern[str] | None
     """Parts of names that are no ordinary word, in any case."""
     ordinary: re.Pattern[str] | None
-    """Parts of names that are one: taken only where capitalised within a sentence."""
+    """Parts of names that are one: taken only where capitalized within a sentence."""
     kind: dict[str, str]
 
 

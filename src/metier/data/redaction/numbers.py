@@ -42,7 +42,7 @@ _STRONG = {
     "TAX_ID": r"itin|tin|tax(?:payer)? (?:id|identification)|tax reference",
     "EIN": r"f?ein|employer identification",
     "PLAN_ID": r"hicn|mbi|medicare (?:id|number|no)|medicaid (?:id|number|no)|beneficiary (?:id|number|no)",
-    "LICENCE": r"dea|npi|passport|driver'?s? licen[cs]e|dl\s?#|medical licen[cs]e",
+    "LICENSE": r"dea|npi|passport|driver'?s? licen[cs]e|dl\s?#|medical licen[cs]e",
     "VEHICLE": r"vin|licen[cs]e plates?|number plates?|plates?|license tag",
     "DEVICE": r"serial|s/n|imei|udi",
     "FAX": r"fax|facsimile",
@@ -56,7 +56,7 @@ _WEAK = {
     "MRN": r"chart|unit|patient|record",
     "PLAN_ID": r"member|membership|subscriber|policy|group|beneficiary|medicare|medicaid|insurance|plan|insured",
     "ACCOUNT": r"account|acct\.?|a/c|acc|checking|savings|sort|loan|guarantor",
-    "LICENCE": r"licen[cs]e|lic\.?|certificate|certification|cert\.?|registration|permit|badge",
+    "LICENSE": r"licen[cs]e|lic\.?|certificate|certification|cert\.?|registration|permit|badge",
     "VEHICLE": r"vehicle|car",
     "DEVICE": r"device|implant|pacemaker|generator|lead|pump|prosthesis|stent|lot|equipment",
     "BIOMETRIC": r"fingerprint|finger print|biometric|retinal? scan|iris scan|voice\s?print|palm print|face scan|"

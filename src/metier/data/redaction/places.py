@@ -66,7 +66,7 @@ TOWN_VALUE = re.compile(r"[A-Z][\w'.-]+(?: [A-Z][\w'.-]+){0,2}")
 LIVES = re.compile(
     r"(?:\b(?:liv(?:es?|ed|ing)|resid(?:es?|ed|ing)|resident|born|raised|grew up|retired|residing|home|house|"
     r"apartment|work(?:s|ed|ing))(?: alone| at home| with [\w ]{3,20}| on [\w ,/-]{4,20})? (?:in|of|near|outside|to)|"
-    r"\b(?:moved|relocated|flew|traveled|travelled|drove)(?: here)? (?:to|from)|\bnative of|\b(?:(?:[Hh]e|[Ss]he|I|"
+    r"\b(?:moved|relocated|flew|traveled|traveled|drove)(?: here)? (?:to|from)|\bnative of|\b(?:(?:[Hh]e|[Ss]he|I|"
     r"[Tt]hey|[Pp]atient|who|family)(?: is| was| comes| came| come|'s|'m)|originally|visiting|hails?|man|woman|male|"
     r"female|lady|gentleman|patient|resident) from|\b(?:ship|deliver|delivered|shipped) (?:it )?to) $"
 )

@@ -19,9 +19,9 @@ KIND = {
     "CREDIT_CARD": "CARD",
     "IBAN_CODE": "IBAN",
     "US_BANK_NUMBER": "ACCOUNT",
-    "US_DRIVER_LICENSE": "LICENCE",
-    "US_PASSPORT": "LICENCE",
-    "MEDICAL_LICENSE": "LICENCE",
+    "US_DRIVER_LICENSE": "LICENSE",
+    "US_PASSPORT": "LICENSE",
+    "MEDICAL_LICENSE": "LICENSE",
     "IP_ADDRESS": "IP",
     "URL": "URL",
 }
@@ -55,7 +55,7 @@ def find(text: str, model: str, kinds: frozenset[str]) -> list[Span]:
 
 
 def _named(found: str) -> bool:
-    """Whether what the model takes for a person or place has a capitalised word that is no ordinary one, and is no
+    """Whether what the model takes for a person or place has a capitalized word that is no ordinary one, and is no
     state. Models trained on news take "Aplasia" and "iris nodules" for persons."""
     if found.removeprefix("the ") in places.STATES:
         return False

@@ -25,7 +25,7 @@ KINDS = {
     "MRN": "medical record numbers",
     "PLAN_ID": "health plan and insurance numbers",
     "ACCOUNT": "account numbers",
-    "LICENCE": "certificate and licence numbers",
+    "LICENSE": "certificate and license numbers",
     "VEHICLE": "vehicle identifiers and plates",
     "DEVICE": "device identifiers and serial numbers",
     "URL": "web addresses",
@@ -56,7 +56,7 @@ SAFE_HARBOR = {
     "H medical record": ("MRN",),
     "I health plan": ("PLAN_ID",),
     "J account": ("ACCOUNT", "CARD", "IBAN", "ROUTING"),
-    "K certificate, licence": ("LICENCE",),
+    "K certificate, license": ("LICENSE",),
     "L vehicle": ("VEHICLE",),
     "M device": ("DEVICE",),
     "N web address": ("URL",),
@@ -70,8 +70,8 @@ _REACH = ("NAME", "ADDRESS", "ZIP", "PHONE", "FAX", "EMAIL", "SSN", "CARD", "IBA
 _TAX = ("ROUTING", "EIN", "TAX_ID")
 PROFILES: dict[str, frozenset[str]] = {
     "healthcare": frozenset(kind for kinds in SAFE_HARBOR.values() for kind in kinds),
-    "finance": frozenset((*_REACH, *_TAX, "LICENCE", "LOYALTY", "IP", "DATE")),
-    "legal": frozenset((*_REACH, *_TAX, "LICENCE", "PARTY", "DOCKET", "DATE")),
+    "finance": frozenset((*_REACH, *_TAX, "LICENSE", "LOYALTY", "IP", "DATE")),
+    "legal": frozenset((*_REACH, *_TAX, "LICENSE", "PARTY", "DOCKET", "DATE")),
     "retail": frozenset((*_REACH, "ORDER", "LOYALTY", "IP", "DATE")),
 }
 

@@ -22,7 +22,7 @@ TOWNS = words.row("Northfield Easton Ashford Milbrook Fairhaven Westbury Oakdale
 
 
 class Surrogates:
-    """Stand-ins that are the same for the same value throughout one document, and hang on the seed and the group."""
+    """Stand-ins that are the same for the same value throughout one document, and depend on the seed and the group."""
 
     def __init__(self, seed: int, group: str) -> None:
         self.key = hashlib.blake2b(f"surrogates:{seed}:{group}".encode(), digest_size=32).digest()

@@ -1,6 +1,6 @@
 """The carried lists: given names, family names, and common words that no name is made of without a sign of one.
 
-What they are made from, and under which licence, stands in the first line of data/redaction/redaction.jsonl, which
+What they are made from, and under which license, stands in the first line of data/redaction/redaction.jsonl, which
 data/redaction/make_redaction.py makes.
 """
 

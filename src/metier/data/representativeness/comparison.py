@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from metier.data.representativeness.measure import Draws, Measure
-from metier.data.representativeness.neighbours import Topic
+from metier.data.representativeness.neighbors import Topic
 from metier.data.representativeness.passages import MOST, Side, passage_length, side
 from metier.errors import UserError
 
@@ -25,7 +25,7 @@ class Representation:
     sizes: dict[str, Any]
     """What was given (different texts) and what of it was drawn."""
     curation: dict[str, Any] = field(default_factory=dict)
-    """Duplicates, leaks, personal data and licences, as curate wrote them down."""
+    """Duplicates, leaks, personal data and licenses, as curate wrote them down."""
 
     @property
     def gaps(self) -> list[Topic]:
@@ -51,7 +51,7 @@ def compare(
     terms: Sequence[str] | None = None,
     tokenizer: Any = None,
     steps: Sequence[Mapping[str, Any]] = (),
-    licences: Mapping[str, int] | None = None,
+    licenses: Mapping[str, int] | None = None,
     seed: int = 0,
     embedding: str | None = None,
 ) -> Representation:
@@ -60,7 +60,7 @@ def compare(
     The baseline is a random draw from `reference` (general text) with as many words as the candidate has. Long texts
     of every side are cut into passages of the target's median length first. At most 2,000 documents and 2,000 passages
     a side; where the reference has fewer words, the candidate is drawn down to it, so that amount decides nothing.
-    `tokenizer` has `tokenize(text)`; `steps` and `licences` are curate's, and are passed on as they are.
+    `tokenizer` has `tokenize(text)`; `steps` and `licenses` are curate's, and are passed on as they are.
     """
     distinct = [list(dict.fromkeys(text for text in texts if text.strip())) for texts in (candidate, target, reference)]
     _check(distinct, labels, target_labels)
@@ -77,7 +77,7 @@ def compare(
     sizes: dict[str, Any] = {"passage_words": length, "seed": seed, "embedding": embedding or "TF-IDF and SVD"}
     for who, given, part in zip(("candidate", "target", "baseline"), distinct, (theirs, mine, baseline), strict=True):
         sizes[who] = _size(given, part)
-    return Representation({measure.name: measure for measure in measures}, topics, sizes, _curation(steps, licences))
+    return Representation({measure.name: measure for measure in measures}, topics, sizes, _curation(steps, licenses))
 
 
 def _language(
@@ -97,13 +97,13 @@ def _language(
 def _nearness(
     mine: Side, theirs: Side, baseline: Side, seed: int, embedding: str | None
 ) -> tuple[list[Measure], list[Topic]]:
-    from metier.data.representativeness import classifier, neighbours
+    from metier.data.representativeness import classifier, neighbors
 
-    draws, found = Draws.of(mine.document, seed), neighbours.embed(mine, theirs, baseline, seed, embedding)
-    measures = [neighbours.neighbours(found, draws), neighbours.nearer(found, draws)]
+    draws, found = Draws.of(mine.document, seed), neighbors.embed(mine, theirs, baseline, seed, embedding)
+    measures = [neighbors.neighbors(found, draws), neighbors.nearer(found, draws)]
     told_apart = classifier.separability(mine, theirs, baseline, seed)
     measures += [told_apart] if told_apart else []
-    return measures, neighbours.topics(mine, found, seed)
+    return measures, neighbors.topics(mine, found, seed)
 
 
 def _shapes(
@@ -145,6 +145,6 @@ def _size(given: Sequence[str], drawn: Side) -> dict[str, int]:
     }
 
 
-def _curation(steps: Sequence[Mapping[str, Any]], licences: Mapping[str, int] | None) -> dict[str, Any]:
+def _curation(steps: Sequence[Mapping[str, Any]], licenses: Mapping[str, int] | None) -> dict[str, Any]:
     kept = [{key: step[key] for key in ("step", "rows", "kept", "dropped")} for step in steps]
-    return {"steps": kept, "licences": dict(licences or {})}
+    return {"steps": kept, "licenses": dict(licenses or {})}

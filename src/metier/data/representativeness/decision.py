@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from metier.data.representativeness.comparison import ENOUGH, Representation
-from metier.data.representativeness.neighbours import Topic
+from metier.data.representativeness.neighbors import Topic
 
 # Chosen on training rows of four industries (bench/represent.py, docs/representativeness.md). Of the terms that general
 # text lacks, an industry's own raw text had 69 to 98 %, another industry's at most 33 %; on eight further benchmarks

@@ -41,7 +41,7 @@ def section(representation: Representation, decision: Decision) -> dict[str, Any
         ],
         "passage_words": sizes["passage_words"],
         "steps": representation.curation["steps"],
-        "licences": representation.curation["licences"],
+        "licenses": representation.curation["licenses"],
     }
 
 

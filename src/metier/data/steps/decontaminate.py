@@ -11,7 +11,7 @@ from metier.data.kernels.folding import foldable
 from metier.data.kernels.overlap import Runs, index, occurrences, run_hashes
 from metier.data.kernels.words import sequence_hashes, word_hashes
 from metier.data.records import Question, canonical
-from metier.data.step import Sifted, Surroundings, sift
+from metier.data.step import StepContext, StepResult, filter_rows
 from metier.data.steps._compared import compared, question_text
 from metier.recipes.settings import MOST, outside
 
@@ -45,14 +45,14 @@ class Step:
     """Words of one shared run from which a row goes, however long the question is (Lee et al. 2022, ACL)."""
 
     rowwise = True
-    reads_benchmarks = True
+    uses_benchmarks = True
     version = 4
 
-    def apply(self, rows: pa.Table, around: Surroundings) -> Sifted:
-        if "items" not in around.kept:
-            around.kept["items"] = Items(around.benchmarks)
-        items: Items = around.kept["items"]
-        asked, said = compared(rows, around.benchmarks), pc.fill_null(rows["label"], "").combine_chunks()
+    def apply(self, rows: pa.Table, context: StepContext) -> StepResult:
+        if "items" not in context.kept:
+            context.kept["items"] = Items(context.benchmarks)
+        items: Items = context.kept["items"]
+        asked, said = compared(rows, context.benchmarks), pc.fill_null(rows["label"], "").combine_chunks()
         found, partly = items.held_by(asked, self.coverage, self.longest)
         long = np.flatnonzero(pc.greater(pc.binary_length(said), SHORT_ANSWER))
         if len(long):  # a short label may well be called as a short question reads
@@ -61,11 +61,11 @@ class Step:
             partly += [(int(long[at]), entry) for at, entry in partly_there]
         if rows["chosen"].null_count < len(rows):
             # A prompt of the test is one, whatever two answers stand behind it.
-            prompts = sequence_hashes(foldable(compared(rows, around.benchmarks, answers=False)))
+            prompts = sequence_hashes(foldable(compared(rows, context.benchmarks, answers=False)))
             found |= {position: f"is {title}" for position, title in items.equal(prompts).items()}
         reasons = [found.get(position) for position in range(len(rows))]
         listed = [{"row": rows["id"][position].as_py(), **entry} for position, entry in partly[:SHOWN]]
-        return sift(rows, reasons, overlapping=len(found), partly=listed)
+        return filter_rows(rows, reasons, overlapping=len(found), partly=listed)
 
     def problems(self) -> list[str]:
         found = [] if 0 < self.coverage <= 1 else [f"coverage: use a share above 0 up to 1, not {self.coverage}."]

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from metier.data.kernels.folding import foldable
 from metier.data.kernels.minhash import near_duplicates
 from metier.data.kernels.words import GOLD
-from metier.data.step import Sifted, Surroundings, sift
+from metier.data.step import StepContext, StepResult, filter_rows
 from metier.data.steps._compared import beside, compared
 from metier.recipes.settings import outside
 
@@ -23,7 +23,7 @@ LABELS, LABEL_CHARACTERS = 3, 60
 
 @dataclass
 class Step:
-    """Exact duplicates by normalised text (case, punctuation and spaces aside), and near-duplicates by the share of
+    """Exact duplicates by normalized text (case, punctuation and spaces aside), and near-duplicates by the share of
     common five-word runs (MinHash finds them, the share itself is then worked out for every pair).
 
     Of two such rows a held-out row stays, else the one that `keeper` says. Rows of two tasks, with two labels, or with
@@ -43,42 +43,42 @@ class Step:
 
     version = 2
 
-    def apply(self, rows: pa.Table, around: Surroundings) -> Sifted:
-        texts = foldable(compared(rows, around.benchmarks))
+    def apply(self, rows: pa.Table, context: StepContext) -> StepResult:
+        texts = foldable(compared(rows, context.benchmarks))
         tasks, labels = _codes(rows["task"]), _codes(rows["label"])
-        aside = _numbered(beside(rows, around.benchmarks))
+        aside = _numbered(beside(rows, context.benchmarks))
         apart = (tasks * (labels.max(initial=0) + 1) + labels) * (aside.max(initial=0) + 1) + aside
         order = self._order(rows)
-        found = near_duplicates(texts, self.threshold, apart, order, around.seed)
+        found = near_duplicates(texts, self.threshold, apart, order, context.seed)
         # The same text may be a row of two tasks, each with its own label.
         _, exact = np.unique(found.exact + tasks.astype(np.uint64) * GOLD, return_inverse=True)
         torn = {text: _differing(said) for text, said in _contradicted(exact, labels, rows["label"]).items()}
         first = _first(exact, order)
         # A threshold of 1 asks for exact copies alone.
-        near = found.centre if self.threshold < 1 else np.full(len(rows), -1)
-        centre = np.where(first == np.arange(len(rows)), near, first)
+        near = found.center if self.threshold < 1 else np.full(len(rows), -1)
+        center = np.where(first == np.arange(len(rows)), near, first)
         contradicted = np.isin(exact, list(torn)) & (self.contradictions == "drop")
-        notes = {"contradictory_texts": len(torn), **self._notes(rows, centre, first, found)}
-        notes["alarms"] = self._alarms(rows["source"].to_pylist(), centre >= 0, contradicted) if self.drop else []
+        notes = {"contradictory_texts": len(torn), **self._notes(rows, center, first, found)}
+        notes["alarms"] = self._alarms(rows["source"].to_pylist(), center >= 0, contradicted) if self.drop else []
         if not self.drop:
-            return Sifted(
-                _grouped(rows, centre), rows.slice(0, 0).append_column("reason", pa.array([], pa.string())), notes
+            return StepResult(
+                _grouped(rows, center), rows.slice(0, 0).append_column("reason", pa.array([], pa.string())), notes
             )
         reasons: list[str | None] = [None] * len(rows)
         ids = rows["id"].to_pylist()
-        for row in np.flatnonzero(contradicted | (centre >= 0)).tolist():
-            reasons[row] = self._reason(row, ids, exact, torn, centre, first, found)
-        return sift(rows, reasons, **notes)
+        for row in np.flatnonzero(contradicted | (center >= 0)).tolist():
+            reasons[row] = self._reason(row, ids, exact, torn, center, first, found)
+        return filter_rows(rows, reasons, **notes)
 
     def _reason(
-        self, row: int, ids: Any, exact: Any, torn: dict[int, str], centre: Any, first: Any, found: Any
+        self, row: int, ids: Any, exact: Any, torn: dict[int, str], center: Any, first: Any, found: Any
     ) -> str | None:
         if (known := torn.get(int(exact[row]))) is not None:
             return None if self.contradictions == "keep" else known
         if first[row] != row:
             return f"same text as {ids[first[row]]}"
-        if centre[row] >= 0:
-            return f"{found.similarity[row]:.0%} of its word runs are those of {ids[centre[row]]}"
+        if center[row] >= 0:
+            return f"{found.similarity[row]:.0%} of its word runs are those of {ids[center[row]]}"
         return None
 
     def _order(self, rows: pa.Table) -> np.ndarray:
@@ -88,13 +88,13 @@ class Step:
             return np.lexsort((np.arange(len(rows)), -pc.binary_length(rows["text"]).to_numpy(), trains))
         return np.lexsort((np.arange(len(rows)), trains))
 
-    def _notes(self, rows: pa.Table, centre: np.ndarray, first: np.ndarray, found: Any) -> dict[str, Any]:
-        gone = centre >= 0
+    def _notes(self, rows: pa.Table, center: np.ndarray, first: np.ndarray, found: Any) -> dict[str, Any]:
+        gone = center >= 0
         copies = int((first != np.arange(len(rows))).sum())
         ids, texts = rows["id"], rows["text"]
         families = [
             {"kept": ids[row].as_py(), "rows": count + 1, "begins": texts[row].as_py()[:120]}
-            for row, count in Counter(centre[gone].tolist()).most_common(SHOWN)
+            for row, count in Counter(center[gone].tolist()).most_common(SHOWN)
             if count >= 1
         ]
         pairs = {"pairs_looked_at": found.pairs_guessed, "pairs_verified": found.pairs_verified}
@@ -141,13 +141,13 @@ def _codes(column: pa.ChunkedArray) -> np.ndarray:
 def _contradicted(exact: np.ndarray, codes: np.ndarray, labels: pa.ChunkedArray) -> dict[int, set[str]]:
     """Text -> its labels, where it has more than one."""
     said = labels.is_valid().to_numpy()
-    labelled = np.flatnonzero(said)
+    labeled = np.flatnonzero(said)
     width = int(codes.max(initial=0)) + 1
-    pairs, place = np.unique(exact[labelled] * width + codes[labelled], return_index=True)
+    pairs, place = np.unique(exact[labeled] * width + codes[labeled], return_index=True)
     texts, counts = np.unique(pairs // width, return_counts=True)
     torn = texts[counts > 1]
     found: dict[int, set[str]] = defaultdict(set)
-    for position in labelled[place[np.isin(pairs // width, torn)]].tolist():
+    for position in labeled[place[np.isin(pairs // width, torn)]].tolist():
         found[int(exact[position])].add(labels[position].as_py())
     return dict(found)
 
@@ -165,15 +165,15 @@ def _first(exact: np.ndarray, order: np.ndarray) -> np.ndarray:
     return chosen[exact]
 
 
-def _grouped(rows: pa.Table, centre: np.ndarray) -> pa.Table:
+def _grouped(rows: pa.Table, center: np.ndarray) -> pa.Table:
     """Each cluster in one group, and groups that share a cluster joined (scipy's connected components)."""
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
     groups = rows["group"].to_pylist()
     numbers = _numbered((g,) if g is not None else i for i, g in enumerate(groups))
-    members = np.flatnonzero(centre >= 0)
-    edges = (np.ones(len(members)), (numbers[members], numbers[centre[members]]))
+    members = np.flatnonzero(center >= 0)
+    edges = (np.ones(len(members)), (numbers[members], numbers[center[members]]))
     size = int(numbers.max(initial=-1)) + 1
     _, joined = connected_components(coo_array(edges, (size, size)), directed=False)
     sizes = np.bincount(joined[numbers]) if len(rows) else np.zeros(0)

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from metier.data.records import canonical
-from metier.data.step import Sifted, Surroundings, sift
+from metier.data.step import StepContext, StepResult, filter_rows
 from metier.data.steps._label_noise import Suspect, suspects
 from metier.recipes.settings import MOST, outside
 
@@ -47,7 +47,7 @@ class Step:
 
     version = 1
 
-    def apply(self, rows: pa.Table, around: Surroundings) -> Sifted:
+    def apply(self, rows: pa.Table, context: StepContext) -> StepResult:
         reasons = self._measured(rows["text"])
         leaks = [] if not len(rows) else answers_in_prompts(rows)
         if self.answer_in_prompt == "drop":
@@ -56,7 +56,7 @@ class Step:
         notes: dict[str, Any] = {"answers_in_prompt": len(leaks), "answers_in_prompt_ids": _ids(rows, leaks[:LISTED])}
         if self.label_noise != "none":
             good = np.array([i for i, reason in enumerate(reasons) if reason is None], np.int64)
-            found, said = suspects(rows.take(pa.array(good)), around.seed)
+            found, said = suspects(rows.take(pa.array(good)), context.seed)
             if self.label_noise == "drop":
                 splits = rows["split"].to_pylist()
                 for suspect in found:
@@ -64,7 +64,7 @@ class Step:
                     # A held-out row that is hard to guess stays: settings chosen on easy rows would look too good.
                     reasons[at] = None if splits[at] == "valid" else _why(suspect)
             notes["label_noise"] = said | {"worst": [vars(suspect) for suspect in found[:LISTED]]}
-        return sift(rows, reasons, **notes)
+        return filter_rows(rows, reasons, **notes)
 
     def _measured(self, texts: pa.ChunkedArray) -> list[str | None]:
         words = _counted(texts, r"\S+")
@@ -116,7 +116,7 @@ def repeated_lines(text: str) -> float:
 
 
 def top_pair(text: str) -> float:
-    """Share of a text's letters that the commonest pair of neighbouring words takes, all its places together.
+    """Share of a text's letters that the commonest pair of neighboring words takes, all its places together.
 
     A pair that stands once takes nothing. Overlapping places count each: the share of "a a a a" is above 1, cut to 1.
     """

@@ -10,7 +10,7 @@ import pyarrow as pa
 import xxhash
 
 from metier.data.redaction import PROFILES, Redactor, presidio
-from metier.data.step import Sifted, Surroundings, sift
+from metier.data.step import StepContext, StepResult, filter_rows
 from metier.errors import nearest
 
 STATEMENT = "This is no statement of compliance with any law or rule. What is found and what is not: docs/redaction.md."
@@ -42,8 +42,8 @@ class Step:
     rowwise: ClassVar[bool] = True
     version: ClassVar[int] = 2
 
-    def apply(self, rows: pa.Table, around: Surroundings) -> Sifted:
-        redactor = self._redactor(around.seed)
+    def apply(self, rows: pa.Table, context: StepContext) -> StepResult:
+        redactor = self._redactor(context.seed)
         columns: dict[str, list[Any]] = {name: rows[name].to_pylist() for name in _COLUMNS}
         found: Counter[str] = Counter()
         changed: set[str] = set()
@@ -72,7 +72,7 @@ class Step:
             at = rows.schema.get_field_index(name)
             rows = rows.set_column(at, rows.schema.field(at), pa.array(columns[name], rows.schema.field(at).type))
         notes = {"changed": count, "found": dict(sorted(found.items())), "detectors": redactor.detectors()}
-        return sift(rows, [None] * len(rows), **notes, statement=STATEMENT)
+        return filter_rows(rows, [None] * len(rows), **notes, statement=STATEMENT)
 
     def problems(self) -> list[str]:
         found = (

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from metier.data import arrow_store
-from metier.data.step import Sifted, Surroundings, sift
+from metier.data.step import StepContext, StepResult, filter_rows
 from metier.errors import UserError, nearest
 from metier.evaluation.benchmark import drawn_positions
 from metier.recipes import strict_json
@@ -34,36 +34,36 @@ class Step:
     by: str = "random"
     """`random`: a seeded draw in which each label keeps its share. `importance`: drawn by how much likelier the words
     are in the target (DSIR, Xie et al. 2023). `similar`: those nearest to a target text (TF-IDF and SVD). `diverse`:
-    each one the farthest from those before it (k-centre greedy, Sener and Savarese 2018); takes rows x budget steps."""
+    each one the farthest from those before it (k-center greedy, Sener and Savarese 2018); takes rows x budget steps."""
     target: str | None = None
     """What `importance` and `similar` look for: the training rows of this benchmark or task, or a JSON-lines file
-    (.jsonl, .jsonl.gz; from the working directory) with `text`. Left out: the labelled rows of each row's own task."""
+    (.jsonl, .jsonl.gz; from the working directory) with `text`. Left out: the labeled rows of each row's own task."""
     length_control: bool = False
     """Choose within quarters of the length in words, so that the chosen are as long as the candidates."""
 
     version = 1
 
     @property
-    def reads_benchmarks(self) -> bool:
+    def uses_benchmarks(self) -> bool:
         return self.target is not None
 
-    def apply(self, rows: pa.Table, around: Surroundings) -> Sifted:
+    def apply(self, rows: pa.Table, context: StepContext) -> StepResult:
         splits = rows["split"].to_pylist()
         places = np.array([i for i, split in enumerate(splits) if split in (None, "train")], np.int64)
         candidates = arrow_store.filtered(rows, pa.array([split in (None, "train") for split in splits], pa.bool_()))
-        score, evidence = self._scores(candidates, around)
-        chosen = self._choose(candidates, score, around.seed)
+        score, evidence = self._scores(candidates, context)
+        chosen = self._choose(candidates, score, context.seed)
         kept = set(places[chosen].tolist())
         over = f"over the budget of {self.rows:,} rows"
         said = dict(zip(places.tolist(), evidence, strict=True))
         reasons = [None if split == "valid" or i in kept else over + said.get(i, "") for i, split in enumerate(splits)]
-        return sift(rows, reasons, candidates=len(places))
+        return filter_rows(rows, reasons, candidates=len(places))
 
     def _choose(self, candidates: pa.Table, score: np.ndarray | None, seed: int) -> np.ndarray:
         """Positions of the chosen: the budget shared out to the strata, then each filled by `by`."""
         labels = candidates["label"].to_pylist()
         embedded = (
-            embeddings(candidates["text"].to_pylist(), [], seed)[0] if self._asks("diverse", candidates) else None
+            embeddings(candidates["text"].to_pylist(), [], seed)[0] if self._insights("diverse", candidates) else None
         )
         strata = length_quarters(candidates["text"]) if self.length_control else [np.arange(len(labels))]
         chosen: list[int] = []
@@ -77,33 +77,33 @@ class Step:
                 chosen += stratum[kept].tolist()
         return np.array(sorted(chosen), np.int64)
 
-    def _asks(self, by: str, candidates: pa.Table) -> bool:
+    def _insights(self, by: str, candidates: pa.Table) -> bool:
         return self.by == by and len(candidates) > self.rows
 
-    def _scores(self, candidates: pa.Table, around: Surroundings) -> tuple[np.ndarray | None, list[str]]:
+    def _scores(self, candidates: pa.Table, context: StepContext) -> tuple[np.ndarray | None, list[str]]:
         """(what the best are chosen by, what is said of each row that is not)."""
-        if not (self._asks("importance", candidates) or self._asks("similar", candidates)):
+        if not (self._insights("importance", candidates) or self._insights("similar", candidates)):
             return None, [""] * len(candidates)
         judge: Callable[..., np.ndarray] = _importance if self.by == "importance" else _similarity
         found = np.zeros(len(candidates))
-        for mine, target, own in self._targets(candidates, around):
-            found[mine] = judge(candidates["text"], mine, target, own, around.seed)
+        for mine, target, own in self._targets(candidates, context):
+            found[mine] = judge(candidates["text"], mine, target, own, context.seed)
         word = "log importance" if self.by == "importance" else "similarity to the nearest target"
         evidence = [f" ({word} {value:.2f})" for value in found]
         if self.by == "importance":
             # The largest of log weight + Gumbel noise are a draw by weight without replacement (Xie et al., section 3).
-            found = found + np.random.default_rng(around.seed).gumbel(size=len(found))
+            found = found + np.random.default_rng(context.seed).gumbel(size=len(found))
         return found, evidence
 
-    def _targets(self, candidates: pa.Table, around: Surroundings) -> list[tuple[np.ndarray, list[str], Any]]:
+    def _targets(self, candidates: pa.Table, context: StepContext) -> list[tuple[np.ndarray, list[str], Any]]:
         """(rows to judge, target texts, where among the candidates these stand or None), a set for each target."""
         tasks = np.array([task or NO_TASK for task in candidates["task"].to_pylist()], object)
-        labelled = np.array([label is not None for label in candidates["label"].to_pylist()])
+        labeled = np.array([label is not None for label in candidates["label"].to_pylist()])
         texts = candidates["text"]
 
         def rows_of(task: str) -> np.ndarray:
             mine = tasks == task
-            found: np.ndarray = np.flatnonzero(mine & labelled if (mine & labelled).any() else mine)
+            found: np.ndarray = np.flatnonzero(mine & labeled if (mine & labeled).any() else mine)
             return found
 
         if self.target is None:
@@ -113,10 +113,10 @@ class Step:
         if self.target in tasks:
             own = rows_of(self.target)
             return [(everywhere, texts.take(pa.array(own)).to_pylist(), own)]
-        return [(everywhere, _target_texts(self.target, around, set(tasks.tolist())), None)]
+        return [(everywhere, _target_texts(self.target, context, set(tasks.tolist())), None)]
 
     def fingerprint(self) -> str:
-        """A hash of the target file, for what hangs on it beside the settings."""
+        """A hash of the target file, for what depends on it beside the settings."""
         from metier.runs.files import file_sha256
 
         return file_sha256(Path(self.target)) if self.target and _is_file(self.target) else ""
@@ -156,7 +156,7 @@ def length_quarters(texts: pa.ChunkedArray) -> list[np.ndarray]:
 
 
 def farthest_first(points: np.ndarray, budget: int, seed: int) -> np.ndarray:
-    """k-centre greedy from a seeded first row: each next one is the farthest from all that are chosen."""
+    """k-center greedy from a seeded first row: each next one is the farthest from all that are chosen."""
     if budget >= len(points):
         return np.arange(len(points))
     chosen = np.empty(budget, np.int64)
@@ -220,11 +220,11 @@ def _is_file(target: str) -> bool:
     return target.endswith((".jsonl", ".jsonl.gz"))
 
 
-def _target_texts(target: str, around: Surroundings, tasks: set[str]) -> list[str]:
+def _target_texts(target: str, context: StepContext, tasks: set[str]) -> list[str]:
     """The texts of a file, or of the training rows of a benchmark's dataset. Never a test question."""
     if _is_file(target):
         return _texts_of(target)
-    named = {benchmark.name: benchmark for benchmark in around.benchmarks}
+    named = {benchmark.name: benchmark for benchmark in context.benchmarks}
     if target not in named:
         raise UserError(
             f"There is no task or benchmark '{target}' to select for.{nearest(target, {*named, *tasks} - {NO_TASK})}"

@@ -10,7 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from metier.data.step import Sifted, Surroundings, sift
+from metier.data.step import StepContext, StepResult, filter_rows
 from metier.errors import UserError
 
 SHOWN = 3
@@ -35,11 +35,11 @@ class Step:
 
     version = 3
 
-    def apply(self, rows: pa.Table, around: Surroundings) -> Sifted:
+    def apply(self, rows: pa.Table, context: StepContext) -> StepResult:
         """Raises `UserError` by time, where a time cannot be read or no row is earlier than the rest."""
         splits, groups, ids = (rows[name].to_pylist() for name in ("split", "group", "id"))
         sources = rows["source"].to_pylist()
-        kinds = _kinds(rows, around, self.valid)
+        kinds = _kinds(rows, context, self.valid)
         fixed = {source for source, split in zip(sources, splits, strict=True) if split == "valid"}
         open_rows = [i for i, side in enumerate(splits) if side is None or side == "train" and sources[i] not in fixed]
         # A row without a group is its own group; so is every row where the recipe says so.
@@ -54,12 +54,14 @@ class Step:
             if not held_out and group_of and not fixed:
                 raise UserError(f"split by time: {notes['alarms'][0]} Use `by: group`.")
         else:
-            held_out = self._hold_out(group_of, kinds, random.Random(f"split:{around.seed}"))
+            held_out = self._hold_out(group_of, kinds, random.Random(f"split:{context.seed}"))
         for i in group_of:
             splits[i] = "valid" if group_of[i] in held_out else "train"
         at = rows.schema.get_field_index("split")
         rows = rows.set_column(at, rows.schema.field(at), pa.array(splits, pa.string()))
-        return sift(rows, [None] * len(splits), train=splits.count("train"), valid=splits.count("valid"), **notes)
+        return filter_rows(
+            rows, [None] * len(splits), train=splits.count("train"), valid=splits.count("valid"), **notes
+        )
 
     def _latest(self, group_of: dict[int, str], times: dict[int, datetime]) -> tuple[set[str], dict[str, Any]]:
         """(groups for the valid side: those whose latest row is at or behind the boundary, notes). The boundary is the
@@ -121,10 +123,10 @@ def _fixed(splits: list[str | None], groups: list[str | None], open_rows: set[in
     return {group: side for group, side in sorted(fixed, key=lambda it: it[1] == "valid") if side}
 
 
-def _kinds(rows: pa.Table, around: Surroundings, valid: float) -> list[str | None]:
+def _kinds(rows: pa.Table, context: StepContext, valid: float) -> list[str | None]:
     """Of which rows the same share is held out: those of one label. Where answers are texts of their own, those that
     stand too seldom to have a share are one kind: none of them would be held out."""
-    written = {benchmark.name for benchmark in around.benchmarks if not benchmark.build_scorer().chooses}
+    written = {benchmark.name for benchmark in context.benchmarks if not benchmark.build_scorer().chooses}
     labels = list(zip(rows["task"].to_pylist(), rows["label"].to_pylist(), strict=True))
     seen = Counter(labels)
     return [task if task in written and seen[task, label] * valid < 1 else label for task, label in labels]

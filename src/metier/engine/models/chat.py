@@ -19,7 +19,7 @@ def rendered(tokenizer: Any, folder: Path, prompt: str) -> str:
     """The turn as text. Raises `UserError` where there is no template, or it raises or does not come to an end."""
     if not tokenizer.chat_template:
         raise UserError(
-            f"The tokenizer in {folder} has no chat template. Write `template: plain` in the benchmark, or "
+            f"The tokenizer in {folder} has no chat template. Write `chat_template: false` in the benchmark, or "
             "add a chat_template to tokenizer_config.json."
         )
     turn = [{"role": "user", "content": prompt}]
@@ -29,7 +29,7 @@ def rendered(tokenizer: Any, folder: Path, prompt: str) -> str:
     except Exception as error:  # jinja's, and whatever Python raises inside a template
         said = f"{type(error).__name__}: {error}".splitlines()[0][:300]
         raise UserError(
-            f"The chat template in {folder} does not work ({said}). Correct it, or write `template: plain` in the "
+            f"The chat template in {folder} does not work ({said}). Correct it, or write `chat_template: false` in the "
             "benchmark."
         ) from error
     return text
@@ -38,7 +38,9 @@ def rendered(tokenizer: Any, folder: Path, prompt: str) -> str:
 def check(tokenizer: Any, folder: Path) -> None:
     """Raises `UserError` where the template leaves the question out: the model would read the same every time."""
     if PROBE not in rendered(tokenizer, folder, PROBE):
-        raise UserError(f"The chat template in {folder} leaves the question out. Correct it, or use `template: plain`.")
+        raise UserError(
+            f"The chat template in {folder} leaves the question out. Correct it, or use `chat_template: false`."
+        )
 
 
 @contextmanager

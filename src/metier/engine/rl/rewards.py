@@ -1,4 +1,4 @@
-"""What an answer in words is worth to reinforcement learning: any scorer's judgement, or what a mistake costs."""
+"""What an answer in words is worth to reinforcement learning: any scorer's judgment, or what a mistake costs."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from metier.errors import UserError
 from metier.evaluation.scoring import failing, plain, scored
 from metier.recipes import plugins
 
-Worth = Callable[[str, str, Question], float | None]
+Scored = Callable[[str, str, Question], float | None]
 """(task, answer in words, question) -> its worth; None: could not be judged."""
 
 
@@ -21,13 +21,13 @@ class Reward:
     """One of the things that a model is rewarded for."""
 
     name: str
-    worth: Worth
+    score: Scored
     weight: float = 1.0
 
     def checked(self, asked: Sequence[tuple[str, Question]]) -> "Reward":
         """Itself. Raises `UserError` where it cannot judge the right answer of a row."""
         for task, question in asked:
-            if why := failing(partial(self.worth, task, question.answer, question)):
+            if why := failing(partial(self.score, task, question.answer, question)):
                 raise UserError(
                     f"The reward '{self.name}' cannot judge row {question.id} of {task}: {why}. Use it on other rows "
                     "(`datasets`), or use another reward."
@@ -56,7 +56,7 @@ def of_costs(benchmarks: Mapping[str, Any], prices: np.ndarray, labels: Sequence
     places = {plain(label): place for place, label in enumerate(labels)}
     scorers = {name: benchmark.build_scorer() for name, benchmark in benchmarks.items()}
 
-    def worth(task: str, said: str, question: Question) -> float:
+    def score(task: str, said: str, question: Question) -> float:
         if plain(question.answer) not in places:
             raise ValueError(f"'{question.answer}' is none of the labels {', '.join(labels)}")
         answer = scored(scorers[task], said, question).answer
@@ -64,4 +64,4 @@ def of_costs(benchmarks: Mapping[str, Any], prices: np.ndarray, labels: Sequence
         place = places.get(plain(answer or ""))
         return -float(row.max() if place is None else row[place])
 
-    return Reward("costs", worth)
+    return Reward("costs", score)

@@ -22,10 +22,10 @@ from metier.engine.models.model import LanguageModel
 from metier.engine.rl.sampling import Sampler
 from metier.engine.training import answers, checkpoints
 from metier.engine.training.adapters import Tuned, set_attention, tuned, with_adapter
-from metier.engine.training.logging_callback import Journal
+from metier.engine.training.logging_callback import LoggingCallback
 from metier.engine.training.trainer import FittingTrainer, finish
 from metier.engine.trees.examples import Example
-from metier.engine.trees.packing import plant
+from metier.engine.trees.packing import pack
 from metier.runs.progress import Progress
 
 SILENT = "groups_without_signal"
@@ -79,7 +79,7 @@ def by_groups(
     for place, (prompt, _) in enumerate(rows):
         places[tuple(prompt)].append(place)
     examples = [Example(list(prompt), tuple(rows[place][1] for place in own)) for prompt, own in places.items()]
-    forest = plant(examples).to(next(network.parameters()).device)
+    forest = pack(examples).to(next(network.parameters()).device)
     logits = network(
         input_ids=forest.ids,
         position_ids=forest.positions,
@@ -137,10 +137,11 @@ def train(
     """Train an adapter into `folder`/adapter, from scratch or from `start`; returns what it cost, and the log.
 
     `rewards`: (name, weight, worth of an answer in words to the prompt of an example; None: could not be judged);
-    `plan`: the positions of all steps' examples; `settings`: prompts, group, temperature, max_tokens, stop, scale, beta
-    and those of an optimiser. Goes on from the newest whole checkpoint in `folder`/checkpoints.
+    `plan`: the positions of all steps' examples; `settings`: prompts_per_step, num_generations, temperature,
+    max_new_tokens, stop, scale_rewards, beta
+    and those of an optimizer. Goes on from the newest whole checkpoint in `folder`/checkpoints.
     """
-    sampler = Sampler(model, [example.prompt for example in examples], settings["max_tokens"], settings["stop"])
+    sampler = Sampler(model, [example.prompt for example in examples], settings["max_new_tokens"], settings["stop"])
     torch.manual_seed(settings["seed"])  # before the adapter exists: its weights start at random
     if settings["beta"]:
         # For `beta` TRL hangs a frozen copy of the adapter beside it, and two adapters do not fuse.
@@ -151,20 +152,24 @@ def train(
         network = tuned(model, lora, start, examples)
     trees = network.read is answers.by_trees
     longest = max(map(len, sampler.prompts))
-    if settings["scale"] == "batch" and (part := questions_at_once(settings, longest, trees)) < settings["prompts"]:
+    if (
+        settings["scale_rewards"] == "batch"
+        and (part := questions_at_once(settings, longest, trees)) < settings["prompts_per_step"]
+    ):
         progress.say(
-            f"  scale: `batch` is a pass here, {part} of a step's {settings['prompts']} questions: more do not fit "
-            f"into `batch_tokens` {settings['batch_tokens']:,}. Raise that, or use `scale: none`."
+            f"  scale_rewards: `batch` is a pass here, {part} of a step's {settings['prompts_per_step']} questions: "
+            f"more do not fit "
+            f"into `batch_tokens` {settings['batch_tokens']:,}. Raise that, or use `scale_rewards: none`."
         )
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "You are using 'rollout_func'")  # experimental; pyproject keeps trl below 2
         trainer = GroupTrainer(
             model=network.network,
-            reward_funcs=[rewarding(name, worth) for name, _, worth in rewards],
+            reward_funcs=[rewarding(name, score) for name, _, score in rewards],
             args=config(settings, [weight for _, weight, _ in rewards], longest, trees, folder, network.low_precision),
             train_dataset=datasets.Dataset.from_dict({"prompt": [str(position) for position in plan]}),
             processing_class=model.tokenizer,
-            callbacks=[checkpoints.Seal(), Journal(folder / "log.jsonl", progress), SignalWatch(progress)],
+            callbacks=[checkpoints.Seal(), LoggingCallback(folder / "log.jsonl", progress), SignalWatch(progress)],
             rollout_func=sampler,
             trees=trees,
             budget=settings["batch_tokens"],
@@ -174,11 +179,11 @@ def train(
     return cost, trainer.state.log_history
 
 
-def rewarding(name: str, worth: Callable[[int, str], float | None]) -> Callable[..., list[float]]:
+def rewarding(name: str, score: Callable[[int, str], float | None]) -> Callable[..., list[float]]:
     """A reward as TRL calls it: what could not be judged is worth 0, and counted."""
 
     def reward(prompts: list[str], completions: list[str], log_metric: Any, **others: Any) -> list[float]:
-        found = [worth(int(position), said) for position, said in zip(prompts, completions, strict=True)]
+        found = [score(int(position), said) for position, said in zip(prompts, completions, strict=True)]
         log_metric(f"{UNJUDGED}/{name}", sum(value is None for value in found) / len(found))
         return [value or 0.0 for value in found]
 
@@ -189,10 +194,12 @@ def rewarding(name: str, worth: Callable[[int, str], float | None]) -> Callable[
 def questions_at_once(settings: dict, longest: int, trees: bool) -> int:
     """How many of a step's questions, each with its group, a pass holds: the step is so many passes of one size.
     `longest`: tokens of the longest prompt."""
-    read = 1 if trees else settings["group"]
-    tokens = read * longest + settings["group"] * settings["max_tokens"]
-    found = max(n for n in range(1, settings["prompts"] + 1) if n == 1 or n * tokens <= settings["batch_tokens"])
-    while settings["prompts"] % found:
+    read = 1 if trees else settings["num_generations"]
+    tokens = read * longest + settings["num_generations"] * settings["max_new_tokens"]
+    found = max(
+        n for n in range(1, settings["prompts_per_step"] + 1) if n == 1 or n * tokens <= settings["batch_tokens"]
+    )
+    while settings["prompts_per_step"] % found:
         found -= 1
     return found
 
@@ -205,20 +212,20 @@ def config(
     return GRPOConfig(
         output_dir=str(folder / "checkpoints"),
         num_train_epochs=1,
-        per_device_train_batch_size=at_once * settings["group"],
+        per_device_train_batch_size=at_once * settings["num_generations"],
         # A pass samples its own groups, so that none is torn apart between passes.
         steps_per_generation=1,
-        gradient_accumulation_steps=settings["prompts"] // at_once,
-        num_generations=settings["group"],
-        max_completion_length=settings["max_tokens"],
+        gradient_accumulation_steps=settings["prompts_per_step"] // at_once,
+        num_generations=settings["num_generations"],
+        max_completion_length=settings["max_new_tokens"],
         temperature=settings["temperature"],
         beta=settings["beta"],
         reward_weights=weights,
-        scale_rewards=settings["scale"],
+        scale_rewards=settings["scale_rewards"],
         shuffle_dataset=False,  # the plan is shuffled, all epochs in one list, so that going on is skipping
         learning_rate=settings["lr"],
-        lr_scheduler_type=settings["schedule"],
-        warmup_steps=settings["warmup"],
+        lr_scheduler_type=settings["lr_scheduler"],
+        warmup_steps=settings["warmup_ratio"],
         weight_decay=settings["weight_decay"],
         max_grad_norm=settings["max_grad_norm"],
         optim="adamw_torch_fused",
@@ -227,10 +234,10 @@ def config(
         use_cpu=not torch.cuda.is_available(),
         seed=settings["seed"],
         save_strategy="steps",
-        save_steps=settings["checkpoint_every"],
+        save_steps=settings["save_steps"],
         save_total_limit=2,
         logging_steps=1,
         logging_nan_inf_filter=False,  # a loss that is not a number must be seen
-        report_to=settings.get("track") or "none",
+        report_to=settings.get("report_to") or "none",
         disable_tqdm=True,
     )

@@ -18,9 +18,14 @@ class Sampler:
     """
 
     def __init__(
-        self, model: LanguageModel, prompts: Sequence[list[int]], max_tokens: int, stop: Sequence[str]
+        self, model: LanguageModel, prompts: Sequence[list[int]], max_new_tokens: int, stop: Sequence[str]
     ) -> None:
-        self.tokenizer, self.prompts, self.max_tokens, self.stop = model.tokenizer, prompts, max_tokens, list(stop)
+        self.tokenizer, self.prompts, self.max_new_tokens, self.stop = (
+            model.tokenizer,
+            prompts,
+            max_new_tokens,
+            list(stop),
+        )
         self.attention = model.network.config._attn_implementation
 
     def __call__(self, positions: list[str], trainer: Any) -> dict[str, Any]:
@@ -64,7 +69,7 @@ class Sampler:
             cache.batch_select_indices(which)
         stops = {"stop_strings": self.stop, "tokenizer": self.tokenizer} if self.stop else {}
         config = GenerationConfig(
-            max_new_tokens=self.max_tokens, do_sample=True, temperature=temperature, top_k=0, top_p=1.0,
+            max_new_tokens=self.max_new_tokens, do_sample=True, temperature=temperature, top_k=0, top_p=1.0,
             repetition_penalty=1.0, pad_token_id=end, eos_token_id=end, disable_compile=True,
         )  # fmt: skip
         said = network.generate(
@@ -95,10 +100,10 @@ def alike(lengths: Sequence[int]) -> list[list[int]]:
     return batches
 
 
-def sampling_seconds(model: LanguageModel, prompts: Sequence[list[int]], group: int, max_tokens: int) -> float:
+def sampling_seconds(model: LanguageModel, prompts: Sequence[list[int]], group: int, max_new_tokens: int) -> float:
     """One group of answers to a prompt of middling length, after one to warm up."""
     middle = sorted(prompts, key=len)[len(prompts) // 2]
-    sampler = Sampler(model, prompts, max_tokens, [])
+    sampler = Sampler(model, prompts, max_new_tokens, [])
     sampler.sample(model.network, [middle] * group, 1.0)
     started = time.monotonic()
     sampler.sample(model.network, [middle] * group, 1.0)

@@ -13,7 +13,7 @@ Floats = NDArray[np.float64]
 Tokens = Sequence[int]
 
 
-def asked_once(
+def deduplicated(
     prompts: Sequence[Tokens],
     options: Sequence[Sequence[Tokens]],
     scorer_of: Callable[[Sequence[Tokens], Sequence[Sequence[Tokens]]], Any],

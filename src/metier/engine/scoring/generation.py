@@ -14,11 +14,16 @@ class Generator:
     """Greedy answers behind prompts. Greedy, so that the same model gives the same answers."""
 
     def __init__(
-        self, model: Any, tokenizer: Any, prompts: Sequence[Sequence[int]], max_tokens: int, stop: Sequence[str] = ()
+        self,
+        model: Any,
+        tokenizer: Any,
+        prompts: Sequence[Sequence[int]],
+        max_new_tokens: int,
+        stop: Sequence[str] = (),
     ) -> None:
-        self.model, self.tokenizer, self.max_tokens, self.stop = model, tokenizer, max_tokens, list(stop)
+        self.model, self.tokenizer, self.max_new_tokens, self.stop = model, tokenizer, max_new_tokens, list(stop)
         self.prompts = [list(prompt) for prompt in prompts]
-        self.batches = by_length([len(prompt) + max_tokens for prompt in prompts], TOKENS_A_BATCH)
+        self.batches = by_length([len(prompt) + max_new_tokens for prompt in prompts], TOKENS_A_BATCH)
 
     @torch.no_grad()
     def score(self, batch: Sequence[int]) -> list[tuple[str, int, bool]]:
@@ -33,7 +38,7 @@ class Generator:
         answers = self.model.generate(
             input_ids=ids,
             attention_mask=mask,
-            max_new_tokens=self.max_tokens,
+            max_new_tokens=self.max_new_tokens,
             do_sample=False,
             repetition_penalty=1.0,  # some models bring their own, which would change numbers and JSON
             pad_token_id=pad,

@@ -54,7 +54,7 @@ class OptionScorer:
         """For each question of a batch (options,) summed log-probabilities, in nats."""
         raise NotImplementedError
 
-    def company(self, position: int) -> list[int]:
+    def row_mates(self, position: int) -> list[int]:
         """Other questions that stand in one row with this one, and so must not be seen by it."""
         return []
 
@@ -109,7 +109,7 @@ class TreeScorer(OptionScorer):
             for group in by_length(lengths, TOKENS_A_BATCH)
         ]
 
-    def company(self, position: int) -> list[int]:
+    def row_mates(self, position: int) -> list[int]:
         row = self.row_of[position]
         return [other for other, number in self.row_of.items() if number == row and other != position]
 
@@ -176,14 +176,14 @@ class CopyScorer(OptionScorer):
     def _one(self, suffix: list[int], options: Sequence[Tokens]) -> Floats:
         ids = torch.tensor([self.prefix + suffix], device=self.model.device)
         start = self.model(input_ids=ids, use_cache=True, logits_to_keep=1)
-        fed = [list(option[:-1]) for option in options]
-        width = max(map(len, fed))
+        input_tokens = [list(option[:-1]) for option in options]
+        width = max(map(len, input_tokens))
         table = torch.zeros(len(options), 1 + width, start.logits.shape[-1])
         table[:, 0] = start.logits[0, -1].float().cpu()
         if width:
             cache = start.past_key_values
             cache.reorder_cache(torch.zeros(len(options), dtype=torch.long, device=self.model.device))
-            padded = torch.tensor([row + [0] * (width - len(row)) for row in fed], device=self.model.device)
+            padded = torch.tensor([row + [0] * (width - len(row)) for row in input_tokens], device=self.model.device)
             table[:, 1:] = self.model(input_ids=padded, past_key_values=cache, use_cache=True).logits.float().cpu()
         table = torch.log_softmax(table, -1).double()
         return np.array([sum(float(table[o, n, token]) for n, token in enumerate(x)) for o, x in enumerate(options)])
@@ -264,7 +264,7 @@ def _differs(fast: OptionScorer) -> str | None:
     # but where a window ends before it.
     slides = "sliding_attention" in (getattr(fast.model.config, "layer_types", None) or ())
     middle = order[-1] if slides else order[len(order) // 2]
-    positions = [order[0], middle, *fast.company(middle)[:1]]
+    positions = [order[0], middle, *fast.row_mates(middle)[:1]]
     tolerance = TOLERANCE.get(fast.model.dtype, 5e-2)
     together = sorted(set(positions), key=_in_batches(fast).index)
     quick = dict(zip(together, fast.score(together), strict=True))

@@ -9,7 +9,7 @@ from metier.engine.scoring.likelihood import TOLERANCE, in_float32
 from metier.engine.scoring.vocabulary import log_probabilities
 from metier.engine.trees import attention
 from metier.engine.trees.examples import Example
-from metier.engine.trees.packing import plant
+from metier.engine.trees.packing import pack
 
 Scores = list[torch.Tensor]
 """For each example (answers,) summed log-probabilities, in nats."""
@@ -24,7 +24,7 @@ DROPOUT = ("attention_dropout", "attn_pdrop", "attention_probs_dropout_prob")
 def by_trees(network: Any, examples: Sequence[Example], places: Places | None = None) -> Scores:
     """What all examples share is read once, and what those of one tree share. The network's attention must be
     `tree_attention.NAME`."""
-    forest = plant(examples, places).to(_device(network))
+    forest = pack(examples, places).to(_device(network))
     logits = network(
         input_ids=forest.ids,
         position_ids=forest.positions,
@@ -71,7 +71,7 @@ def takes_trees(network: Any) -> bool:
 
 
 def fitting(network: Any, examples: Sequence[Example], say: Callable[[str], None]) -> Reader:
-    """Trees where they give what rows give on a few examples, else rows, aloud.
+    """Trees where they give what rows give on a few examples, else rows, with a warning.
 
     A wrong mask gives wrong gradients without any error, so this is looked at before each training.
     """

@@ -11,7 +11,7 @@ from metier.runs.progress import Progress
 
 
 @dataclass
-class Lesson:
+class TrainingContext:
     """All that a method is given."""
 
     rows: pa.Table

@@ -31,7 +31,7 @@ def training_seconds(
     # Spread over them: where batches share much they are the same work and unlike numbers of tokens.
     middle = [chosen[len(chosen) * (2 * step + 1) // (2 * STEPS)] for step in range(STEPS)]
     parameters = [parameter for parameter in network.network.parameters() if parameter.requires_grad]
-    optimiser = torch.optim.AdamW(parameters, fused=True)
+    optimizer = torch.optim.AdamW(parameters, fused=True)
     for_training()
     for step, batch in enumerate([largest, *middle]):
         if step == 1:
@@ -40,13 +40,13 @@ def training_seconds(
             mine = [examples[position] for position in batches.flat(batch)]
             scores = network.read(network.network, mine, batches.places(batch))
         (-torch.cat(scores).mean()).backward()
-        optimiser.step()
-        optimiser.zero_grad()
+        optimizer.step()
+        optimizer.zero_grad()
     seconds = time.monotonic() - started
     network.release()
     measured = sum(len(examples[position]) for batch in middle for position in batches.flat(batch))
     whole = sum(map(len, examples)) * times * settings.epochs
-    return seconds / measured * (getattr(settings, "tokens", 0) or whole)
+    return seconds / measured * (getattr(settings, "max_train_tokens", 0) or whole)
 
 
 def asking_seconds(model: LanguageModel, benchmark: Any, found: Sequence[Any]) -> float:

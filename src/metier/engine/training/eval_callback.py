@@ -16,38 +16,38 @@ from metier.engine.models.model import default_dtype
 from metier.engine.scoring.likelihood import cast_weights
 from metier.runs.files import write_text
 
-FILE, BEST = "looks.jsonl", "checkpoints/best"
+FILE, BEST = "evaluations.jsonl", "checkpoints/best"
 
 
 @dataclass(frozen=True)
-class Seen:
+class EvalResult:
     """What a look found."""
 
     score: float
     """Higher is better; the adapter of the best one is kept."""
     stop: bool
     figures: dict[str, float]
-    """What else stands in the line of looks.jsonl."""
+    """What else stands in the line of evaluations.jsonl."""
 
 
-class Look(Protocol):
+class Evaluator(Protocol):
     """How good the adapter is now."""
 
     every: int
     """Steps from one look to the next; the first is taken before the first step."""
 
-    def __call__(self, step: int, network: Any, before: list[dict[str, Any]]) -> Seen:
+    def __call__(self, step: int, network: Any, before: list[dict[str, Any]]) -> EvalResult:
         """`before`: the lines of the earlier looks. The network comes in evaluation mode, without gradients."""
 
 
-class Looks(TrainerCallback):
-    """Takes looks, writes looks.jsonl, a line a look, and keeps the best adapter in `folder`/best.
+class EvalCallback(TrainerCallback):
+    """Takes looks, writes evaluations.jsonl, a line a look, and keeps the best adapter in `folder`/best.
 
     A resumed run drops the looks behind its checkpoint; a best adapter from behind it is made again.
     """
 
-    def __init__(self, look: Look, folder: Path, attention: str) -> None:
-        self.look, self.folder, self.attention = look, folder, attention
+    def __init__(self, evaluator: Evaluator, folder: Path, attention: str) -> None:
+        self.evaluator, self.folder, self.attention = evaluator, folder, attention
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         if state.is_world_process_zero:
@@ -58,7 +58,7 @@ class Looks(TrainerCallback):
             self._look(state, control, kwargs["model"])
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        if state.global_step % self.look.every == 0 or state.global_step == state.max_steps:
+        if state.global_step % self.evaluator.every == 0 or state.global_step == state.max_steps:
             self._look(state, control, kwargs["model"])
 
     def _look(self, state: Any, control: Any, network: Any) -> None:
@@ -72,7 +72,7 @@ class Looks(TrainerCallback):
         trained = head.requires_grad
         head.requires_grad_(True)  # frozen, as below an adapter, it would be copied for each row (see `model.load`)
         with torch.no_grad():
-            seen = self.look(state.global_step, as_it_answers(network), before)
+            seen = self.evaluator(state.global_step, as_it_answers(network), before)
         head.requires_grad_(trained)
         for_training()
         network.train()

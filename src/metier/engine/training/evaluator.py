@@ -4,29 +4,31 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from metier.data.records import Question, questions
-from metier.engine.training.context import Lesson
+from metier.engine.training.context import TrainingContext
 from metier.evaluation.benchmark import draw
-from metier.evaluation.predictions import outcomes, perfect, unfit
+from metier.evaluation.predictions import as_predictions, perfect, unfit
 
 
-def held_out(lesson: Lesson, rows: int) -> dict[str, list[Question]]:
+def held_out(context: TrainingContext, rows: int) -> dict[str, list[Question]]:
     """Benchmark -> at most `rows` held-out questions, the same at every call; only benchmarks that have some which
     tell models apart."""
     asked = {}
-    tasks = lesson.valid["task"].to_pylist()
-    for name, benchmark in lesson.benchmarks.items():
-        mine = lesson.valid.take([at for at, task in enumerate(tasks) if task == name]) if name in tasks else None
-        held = questions(mine, unlabelled=not benchmark.data().labelled) if mine is not None else []
-        labels = benchmark.label_set(lesson.rows) if held else []
+    tasks = context.valid["task"].to_pylist()
+    for name, benchmark in context.benchmarks.items():
+        mine = context.valid.take([at for at, task in enumerate(tasks) if task == name]) if name in tasks else None
+        held = questions(mine, unlabeled=not benchmark.data().labeled) if mine is not None else []
+        labels = benchmark.label_set(context.rows) if held else []
         if strange := [question for question in held if labels and question.answer not in labels]:
-            lesson.progress.say(
+            context.progress.say(
                 f"  {name}: {len(strange):,} held-out rows have a label that no row to learn or to test has "
                 f"('{strange[0].answer}'); they are not looked at"
             )
             held = [question for question in held if question.answer in labels]
         chosen = draw(held, rows, f"{name}:looks") if held else []
         if chosen and not _tells(benchmark, chosen, labels):
-            lesson.progress.say(f"  {name}: no held-out row has a label that its metric counts; they are not looked at")
+            context.progress.say(
+                f"  {name}: no held-out row has a label that its metric counts; they are not looked at"
+            )
         elif chosen:
             asked[name] = chosen
     return asked
@@ -39,49 +41,52 @@ def _tells(benchmark: Any, asked: list[Question], labels: list[str]) -> bool:
     return not labels or not unfit({title: metric}, perfect(asked, labels))
 
 
-def scores(model: Any, lesson: Lesson, asked: dict[str, list[Question]]) -> tuple[dict[str, float], float]:
+def scores(model: Any, context: TrainingContext, asked: dict[str, list[Question]]) -> tuple[dict[str, float], float]:
     """The first metric of each benchmark on its held-out questions, and their mean, where higher is better."""
     figures, signed = {}, []
     for name, held in asked.items():
-        benchmark = lesson.benchmarks[name]
-        labels = benchmark.label_set(lesson.rows)
+        benchmark = context.benchmarks[name]
+        labels = benchmark.label_set(context.rows)
         # Held-out rows were cut in training as the method says; what the test refuses must not stop a look.
-        asking = benchmark.build_scorer().ask(model, replace(benchmark, too_long="truncate"), held, labels)
-        answers = [answer for batch in asking.batches for answer in asking.answer(batch)]
+        session = benchmark.build_scorer().ask(model, replace(benchmark, too_long="truncate"), held, labels)
+        answers = [answer for batch in session.batches for answer in session.answer(batch)]
         metric = next(iter(benchmark.build_metrics().values()))
-        figures[name] = float(metric.value(metric.statistics(outcomes(answers, labels)).sum(0)))
+        figures[name] = float(metric.value(metric.statistics(as_predictions(answers, labels)).sum(0)))
         signed.append(figures[name] if metric.higher_is_better else -figures[name])
     return figures, sum(signed) / len(signed)
 
 
 @dataclass
-class DevSet:
+class HeldOutEvaluator:
     """The first metric of each benchmark on its held-out rows, by the benchmark's own scorer; their mean decides."""
 
     every: int
     patience: int
     model: Any
-    lesson: Lesson
+    context: TrainingContext
     asked: dict[str, list[Question]]
     """Benchmark -> held-out questions."""
 
     @classmethod
-    def of(cls, model: Any, lesson: Lesson, every: int, patience: int, rows: int) -> "DevSet | None":
-        """At most `rows` questions of each benchmark, the same for every look; None, aloud, where none is held out."""
-        asked = held_out(lesson, rows)
+    def of(
+        cls, model: Any, context: TrainingContext, every: int, patience: int, rows: int
+    ) -> "HeldOutEvaluator | None":
+        """At most `rows` questions of each benchmark, the same for every look; None, with a warning, where none is held
+        out."""
+        asked = held_out(context, rows)
         if not asked:
-            lesson.progress.say("  no rows are held out to look at (`split`): the last adapter is kept")
+            context.progress.say("  no rows are held out to look at (`split`): the last adapter is kept")
             return None
-        return cls(every, patience, model, lesson, asked)
+        return cls(every, patience, model, context, asked)
 
     def __call__(self, step: int, network: Any, before: list[dict[str, Any]]) -> Any:
         from metier.engine.models.model import LanguageModel
-        from metier.engine.training.eval_callback import Seen
+        from metier.engine.training.eval_callback import EvalResult
 
-        model = LanguageModel(self.model.folder, network, self.model.tokenizer, self.lesson.progress.say)
-        figures, score = scores(model, self.lesson, self.asked)
+        model = LanguageModel(self.model.folder, network, self.model.tokenizer, self.context.progress.say)
+        figures, score = scores(model, self.context, self.asked)
         said = ", ".join(f"{name} {value:.3f}" for name, value in figures.items())
-        self.lesson.progress.say(f"  step {step:,}, held-out rows: {said}")
+        self.context.progress.say(f"  step {step:,}, held-out rows: {said}")
         before_and_now = [row["score"] for row in before] + [score]
         stop = self.patience > 0 and len(before_and_now) - before_and_now.index(max(before_and_now)) > self.patience
-        return Seen(score, stop, figures)
+        return EvalResult(score, stop, figures)

@@ -33,7 +33,7 @@ class _LoraLinear(torch.autograd.Function):
 
 
 def fuse(network: Any) -> int:
-    """Let every plain LoRA layer run as one function; returns how many do. Others (DoRA, dropout, a bias, quantised
+    """Let every plain LoRA layer run as one function; returns how many do. Others (DoRA, dropout, a bias, quantized
     weights, several adapters) stay as they are."""
     layers = [layer for layer in network.modules() if type(layer) is Linear and _plain(layer)]
     for layer in layers:

@@ -16,7 +16,7 @@ OF_REWARDS = ("reward", "reward_std", "kl", "entropy", "groups_without_signal")
 """What reinforcement learning logs beside the loss."""
 
 
-class Journal(TrainerCallback):
+class LoggingCallback(TrainerCallback):
     """log.jsonl, a line a few steps, and the progress bar. A resumed run cuts the lines behind its checkpoint.
 
     `unit`: what the loss is counted in, where it is a figure with a unit.

@@ -20,8 +20,8 @@ from metier.engine.models.model import LanguageModel
 from metier.engine.training import checkpoints
 from metier.engine.training.adapters import Tuned, tuned
 from metier.engine.training.answers import Scores, by_trees
-from metier.engine.training.eval_callback import Look, Looks, stopped
-from metier.engine.training.logging_callback import Journal
+from metier.engine.training.eval_callback import EvalCallback, Evaluator, stopped
+from metier.engine.training.logging_callback import LoggingCallback
 from metier.engine.trees import batches
 from metier.engine.trees.batches import Batch
 from metier.engine.trees.examples import Example
@@ -100,12 +100,13 @@ def train(
     progress: Progress,
     start: Path | None = None,
     objective: Objective | None = None,
-    look: Look | None = None,
+    evaluator: Evaluator | None = None,
 ) -> dict[str, Any]:
     """Train an adapter into `folder`/adapter, from scratch or from the adapter `start`; returns what it cost. Without
     `lora` all weights are trained, and saved there.
 
-    `settings`: epochs, tokens, lr, batch_tokens, warmup, schedule, weight_decay, max_grad_norm, checkpoint_every, seed.
+    `settings`: epochs, max_train_tokens, lr, batch_tokens, warmup_ratio, lr_scheduler, weight_decay, max_grad_norm,
+    save_steps, seed.
     `objective`: left out, the mean negative log-likelihood of a learned token. `look`: asked now and then how good the
     adapter is; the best one is kept. Goes on from the newest whole checkpoint in `folder`/checkpoints. Raises
     `UserError` on a loss that is not a number, and where memory does not do. In what is returned `tokens` are those of
@@ -117,14 +118,19 @@ def train(
     # skipping its beginning. The trainer sees a single epoch.
     shared = network.read is by_trees
     plan = batches.plan(
-        examples, settings["batch_tokens"], settings["seed"], settings["epochs"], settings.get("tokens", 0), shared
+        examples,
+        settings["batch_tokens"],
+        settings["seed"],
+        settings["epochs"],
+        settings.get("max_train_tokens", 0),
+        shared,
     )
-    looks = [Looks(look, folder, network.attention)] if look else []
+    evaluations = [EvalCallback(evaluator, folder, network.attention)] if evaluator else []
     unit = "nats a token" if objective is None else ""
     trainer = AnswerTrainer(
         args=config(settings, folder, len(plan)),
         processing_class=model.tokenizer,
-        callbacks=[checkpoints.Seal(), Journal(folder / "log.jsonl", progress, unit), *looks],
+        callbacks=[checkpoints.Seal(), LoggingCallback(folder / "log.jsonl", progress, unit), *evaluations],
         examples=examples,
         plan=plan,
         network=network,
@@ -156,7 +162,7 @@ def finish(trainer: Any, folder: Path) -> dict[str, Any]:
         trainer.accelerator.unwrap_model(trainer.model).save_pretrained(
             str(folder / "adapter"), safe_serialization=True
         )
-        Looks.keep_best(folder)
+        EvalCallback.keep_best(folder)
     return {
         "steps": trainer.state.global_step,
         "resumed_at_step": resumed_at,
@@ -200,28 +206,28 @@ def config(settings: dict, folder: Path, steps: int) -> TrainingArguments:
         output_dir=str(folder / "checkpoints"),
         num_train_epochs=1,
         learning_rate=settings["lr"],
-        lr_scheduler_type=settings["schedule"],
-        warmup_steps=settings["warmup"],
+        lr_scheduler_type=settings["lr_scheduler"],
+        warmup_steps=settings["warmup_ratio"],
         weight_decay=settings["weight_decay"],
         max_grad_norm=settings["max_grad_norm"],
         optim="adamw_torch_fused",
         use_cpu=not torch.cuda.is_available(),
         seed=settings["seed"],
         save_strategy="steps",
-        save_steps=settings["checkpoint_every"],
+        save_steps=settings["save_steps"],
         save_total_limit=2,
-        logging_steps=_log_every(steps, settings["checkpoint_every"]),
+        logging_steps=_log_every(steps, settings["save_steps"]),
         logging_nan_inf_filter=False,  # a loss that is not a number must be seen
-        report_to=settings.get("track") or "none",
+        report_to=settings.get("report_to") or "none",
         disable_tqdm=True,
         ddp_find_unused_parameters=False,  # every trained weight is in every batch's loss
         remove_unused_columns=False,
     )
 
 
-def _log_every(steps: int, checkpoint_every: int) -> int:
+def _log_every(steps: int, save_steps: int) -> int:
     """About 100 lines in all, and one at each checkpoint, which does not keep a loss that waits for its line."""
-    return max(every for every in range(1, max(1, steps // 100) + 1) if checkpoint_every % every == 0)
+    return max(every for every in range(1, max(1, steps // 100) + 1) if save_steps % every == 0)
 
 
 def _number(batch: list[int]) -> dict[str, torch.Tensor]:

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from transformers import AttentionInterface
 
-from metier.engine.trees.packing import Forest
+from metier.engine.trees.packing import PackedBatch
 
 NAME = "metier_trees"
 BLOCK = 96
@@ -26,7 +26,7 @@ def attend(
     value: torch.Tensor,
     attention_mask: Any,
     *,
-    forest: Forest,
+    forest: PackedBatch,
     scaling: float,
     dropout: float = 0.0,
     **others: Any,
@@ -49,7 +49,9 @@ class _Attention(torch.autograd.Function):
     """(tokens, heads, size) scaled queries, (tokens, kv heads, size) keys and values -> (tokens, heads, size)."""
 
     @staticmethod
-    def forward(ctx: Any, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, forest: Forest) -> torch.Tensor:
+    def forward(
+        ctx: Any, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, forest: PackedBatch
+    ) -> torch.Tensor:
         parts, weights, outs = _parts(forest, key.shape[1]), [], []
         for part in parts:
             queries, keys, values = part.asking(query), part.asked(key), part.asked(value)
@@ -110,7 +112,7 @@ class _Prefix:
 
     before = 0
 
-    def __init__(self, forest: Forest, kv_heads: int) -> None:
+    def __init__(self, forest: PackedBatch, kv_heads: int) -> None:
         self.size, self.kv_heads, self.blocks = forest.prefix, kv_heads, _blocks(forest.prefix)
         self.hidden = torch.ones(self.size, self.size, dtype=torch.bool, device=forest.ids.device).triu(1)
 
@@ -139,7 +141,7 @@ class _Prefix:
 class _Trees:
     """The trees behind the prefix, padded to the widest: each token sees the prefix and its own ancestors."""
 
-    def __init__(self, forest: Forest, kv_heads: int) -> None:
+    def __init__(self, forest: PackedBatch, kv_heads: int) -> None:
         self.before, self.kv_heads, self.cells, self.place = forest.prefix, kv_heads, forest.cells, forest.home
         self.items, self.width = forest.cells.shape
         self.hidden, self.padding = forest.hidden, forest.padding.flatten()[:, None]
@@ -182,6 +184,6 @@ class _Trees:
         return own.index_select(0, self.cells.flatten()).masked_fill_(self.padding, 0)
 
 
-def _parts(forest: Forest, kv_heads: int) -> list[Any]:
+def _parts(forest: PackedBatch, kv_heads: int) -> list[Any]:
     trees = _Trees(forest, kv_heads)
     return [_Prefix(forest, kv_heads), trees] if forest.prefix else [trees]

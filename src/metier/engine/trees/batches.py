@@ -96,7 +96,7 @@ def plan(
 
 def _together(examples: Sequence[Example], budget: int) -> list[tuple[int, list[Bundle]]]:
     """(tokens that a family's prompts begin with, its trees)"""
-    lengths = [token_trees.fed(example.prompt, example.answers) for example in examples]
+    lengths = [token_trees.input_tokens(example.prompt, example.answers) for example in examples]
     return [
         (prefix, gathered(examples, lengths, members, prefix, budget))
         for prefix, members in families(examples, lengths, budget)
@@ -178,6 +178,8 @@ def tokens_read(examples: Sequence[Example], batch: Batch) -> int:
     for tree in batch:
         before = examples[tree[0]].prompt[:prefix]
         for example in (examples[position] for position in tree):
-            read += token_trees.fed(example.prompt, example.answers) - token_trees.common_length(before, example.prompt)
+            read += token_trees.input_tokens(example.prompt, example.answers) - token_trees.common_length(
+                before, example.prompt
+            )
             before = example.prompt
     return read

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 class Example:
     """Token lists: what the model reads, and the answers it learns or weighs, each with its end token.
 
-    One answer in supervised tuning, two where one is preferred, a whole label set where risk is minimised. The prompt
+    One answer in supervised tuning, two where one is preferred, a whole label set where risk is minimized. The prompt
     has at least one token, and so has each answer.
     """
 

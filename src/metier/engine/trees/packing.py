@@ -1,7 +1,7 @@
 """A training batch as token trees in one flat row: what its examples share stands in it once.
 
 All prompts' common beginning comes first, then the trees: the rest of a prompt with its answers as a trie, or of
-several neighbours that begin alike (questions about one table), each going its own way from where it differs.
+several neighbors that begin alike (questions about one table), each going its own way from where it differs.
 Linear layers see a row with hardly any padding; `tree_attention` gives every token its own ancestors and nothing else.
 
 Sizes are rounded up (`rounded`), because oneDNN compiles a product for each size that it has not seen, 2 to 4 ms each,
@@ -25,7 +25,7 @@ PADDING = 0
 
 
 @dataclass(frozen=True)
-class Forest:
+class PackedBatch:
     """A batch of `items` trees behind a common prefix, `tokens` in all, some of them padding."""
 
     ids: torch.Tensor
@@ -53,15 +53,15 @@ class Forest:
     answers: tuple[int, ...]
     """Answers of each example."""
 
-    def to(self, device: Any) -> "Forest":
+    def to(self, device: Any) -> "PackedBatch":
         moved: dict[str, Any] = {key: x.to(device) for key, x in vars(self).items() if isinstance(x, torch.Tensor)}
         return replace(self, **moved)
 
 
-def plant(examples: Sequence[Example], places: Sequence[Sequence[int]] | None = None) -> Forest:
+def pack(examples: Sequence[Example], places: Sequence[Sequence[int]] | None = None) -> PackedBatch:
     """The forest of a batch's examples, in `rounded` sizes.
 
-    `places`: which of them stand in a tree, tree by tree, neighbours that begin alike behind one another; left out,
+    `places`: which of them stand in a tree, tree by tree, neighbors that begin alike behind one another; left out,
     each in its own.
     """
     places = places or [[place] for place in range(len(examples))]
@@ -78,7 +78,7 @@ def plant(examples: Sequence[Example], places: Sequence[Sequence[int]] | None = 
     first = np.concatenate([[0], np.cumsum([len(example.answers) for example in examples])])
     keep = _kept(predicting, prefix + int(sizes.sum()))
     place = np.cumsum(keep) - 1
-    return Forest(
+    return PackedBatch(
         ids=_row([*examples[0].prompt[:prefix], *(token for tree in rows for token in tree.tokens)]),
         positions=_row([*range(prefix), *(prefix + depth for tree in rows for depth in tree.depth)]),
         prefix=prefix,

@@ -110,7 +110,7 @@ class Step:
 def row_of(questions: Sequence[tuple[Sequence[int], Options]]) -> tuple[TokenTree, list[Step]]:
     """One tree with all questions of a row, and what to read off it.
 
-    `questions` are (tokens, options); what two neighbours share stands once.
+    `questions` are (tokens, options); what two neighbors share stands once.
     """
     tree, steps = TokenTree(), []
     path: list[int] = []
@@ -164,7 +164,7 @@ class Bundle:
 def bundles(
     prompts: Sequence[Sequence[int]], answers: Sequence[int], share: float, most: float = math.inf
 ) -> list[Bundle]:
-    """Neighbours whose prompts begin alike: a sentence, a table, a product asked about several times.
+    """Neighbors whose prompts begin alike: a sentence, a table, a product asked about several times.
 
     A prompt joins the tree of the one before where that has `share` of its tokens already, and `SHARED_AT_LEAST`: less
     saves less than attention over the longer tree costs. `answers`: tokens behind each prompt. A tree stays within
@@ -188,6 +188,6 @@ def bundles(
     return [Bundle(members, tokens) for members, tokens in zip(found, sizes, strict=True)]
 
 
-def fed(prompt: Sequence[int], answers: Sequence[Sequence[int]]) -> int:
+def input_tokens(prompt: Sequence[int], answers: Sequence[Sequence[int]]) -> int:
     """Tokens that a prompt and the tree of its answers put into a batch."""
     return len(prompt) + (len(answers[0]) - 1 if len(answers) == 1 else len(Options.of(answers).tree))

@@ -1,4 +1,4 @@
-"""The cheap answers that a tuned model has to beat: the commonest label, and TF-IDF with logistic regression."""
+"""The baseline that a tuned model has to beat: the commonest label, and TF-IDF with logistic regression."""
 
 import itertools
 import re
@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from metier.data.records import Question
-from metier.evaluation.scoring import Answer, Judgement, answered
+from metier.evaluation.scoring import Prediction, Score, answered
 
 TFIDF = "TF-IDF with logistic regression"
 VERSION = 5
@@ -36,7 +36,7 @@ def tfidf(
     seed: int,
     balanced: bool = False,
     decide: Decide | None = None,
-) -> list[Answer]:
+) -> list[Prediction]:
     """Answers of logistic regression on TF-IDF of words, word pairs and character 2- to 5-grams (scikit-learn).
 
     It reads the rendered prompt, so every column that the model reads, and the row's text. Where a column of the prompt
@@ -158,6 +158,6 @@ def _trigrams(text: str) -> set[str]:
     return {text[at : at + 3] for at in range(len(text) - 2)}
 
 
-def _answer(question: Question, prompt: str, chosen: str, probabilities: tuple[float, ...]) -> Answer:
+def _answer(question: Question, prompt: str, chosen: str, probabilities: tuple[float, ...]) -> Prediction:
     right = float(chosen == question.answer)
-    return answered(question, question.render(prompt), Judgement(right, chosen), probabilities=probabilities)
+    return answered(question, question.render(prompt), Score(right, chosen), probabilities=probabilities)

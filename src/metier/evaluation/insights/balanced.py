@@ -1,15 +1,15 @@
 """Do the rare classes count? Macro-F1 and Matthews correlation, which a common class cannot carry."""
 
-from metier.evaluation.insight import NO_LABELS, Asked, Highlight, measured, within
+from metier.evaluation.insight import NO_LABELS, Insight, InsightContext, measured, within
 from metier.evaluation.metrics import macro_f1, mcc
 
 
-def rows(asked: Asked) -> list[Highlight]:
+def rows(asked: InsightContext) -> list[Insight]:
     """Macro-F1 (each class alike) and MCC (Gorodkin 2004), each beside the base model's."""
     if not asked.labels:
-        return [Highlight("Macro-F1 and MCC", None, NO_LABELS)]
+        return [Insight("Macro-F1 and MCC", None, NO_LABELS)]
     found = []
     for what, metric in (("Macro-F1", macro_f1.Metric()), ("MCC", mcc.Metric())):
         tuned, base = (measured(metric, table, asked.seed) for table in (asked.tuned, asked.base))
-        found.append(Highlight(what, tuned.value, f"{within(tuned)}; before tuning {base.value:.3f}."))
+        found.append(Insight(what, tuned.value, f"{within(tuned)}; before tuning {base.value:.3f}."))
     return found

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from metier.evaluation.insight import Asked, Highlight, measured, number, within
+from metier.evaluation.insight import Insight, InsightContext, measured, number, within
 from metier.evaluation.metrics._probabilities import stated
 from metier.evaluation.metrics.accuracy_at_coverage import Metric
 from metier.evaluation.stats import effective_clusters, wilson
@@ -12,11 +12,11 @@ RIGHT = f"Right in the {100 * COVERAGE:.0f} % of which it is surest"
 TO_A_PERSON = "Goes to a person"
 
 
-def rows(asked: Asked) -> list[Highlight]:
+def rows(asked: InsightContext) -> list[Insight]:
     """Two rows: accuracy at 80 % coverage (Geifman & El-Yaniv 2017, NeurIPS), and what the other 20 % hold."""
     given = stated(asked.tuned)
     if given is None or not asked.right_or_wrong:
-        return [Highlight(RIGHT, None, "These answers have no probabilities, so nobody knows which are the sure ones.")]
+        return [Insight(RIGHT, None, "These answers have no probabilities, so nobody knows which are the sure ones.")]
     n, wrong = len(asked.tuned.gold), int((~asked.tuned.right).sum())
     found = measured(Metric(COVERAGE), asked.tuned, asked.seed)
     kept = COVERAGE * n
@@ -34,6 +34,6 @@ def rows(asked: Asked) -> list[Highlight]:
     )
     held = f"; {100 * caught / wrong:.0f} % of its mistakes are among them." if wrong else "; it made no mistake."
     return [
-        Highlight(RIGHT, found.value, f"{within(found, 'share')}; of all {number(1 - wrong / n, 'share')}.", "share"),
-        Highlight(TO_A_PERSON, sent / n, note + held, "share"),
+        Insight(RIGHT, found.value, f"{within(found, 'share')}; of all {number(1 - wrong / n, 'share')}.", "share"),
+        Insight(TO_A_PERSON, sent / n, note + held, "share"),
     ]

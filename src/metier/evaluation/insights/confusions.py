@@ -3,7 +3,7 @@
 import numpy as np
 
 from metier.evaluation import costs
-from metier.evaluation.insight import NO_LABELS, Asked, Highlight, number
+from metier.evaluation.insight import NO_LABELS, Insight, InsightContext, number
 from metier.evaluation.verdict import confusion
 
 MOST = 5
@@ -11,11 +11,11 @@ WHAT = "Costliest confusions"
 NOT_JUDGED = "no label that could be judged"
 
 
-def rows(asked: Asked) -> list[Highlight]:
+def rows(asked: InsightContext) -> list[Insight]:
     """The five `right -> said` whose number times price is highest; an answer that could not be judged costs as much as
     the dearest mistake with that right label, as in `expected_cost`."""
     if not asked.labels:
-        return [Highlight(WHAT, None, NO_LABELS)]
+        return [Insight(WHAT, None, NO_LABELS)]
     labels, counts = asked.labels, confusion(asked.tuned.answers, asked.labels)
     given, prices = [*labels, NOT_JUDGED], costs.matrix(labels, asked.priced)
     prices = np.column_stack([prices, prices.max(1)])
@@ -26,11 +26,11 @@ def rows(asked: Asked) -> list[Highlight]:
     made = [(right, said) for right, said in zip(*total.nonzero(), strict=True)]
     dearest = sorted(made, key=lambda cell: (-total[cell], -counts[cell], cell))[:MOST]
     return [
-        Highlight(
+        Insight(
             f"Cost of {labels[right]} → {given[said]}",
             round(float(total[right, said]), 6),
             f"{counts[right, said]:,} times at {number(float(prices[right, said]))}, of "
             f"{counts[right].sum():,} whose right answer is {labels[right]}.",
         )
         for right, said in dearest
-    ] or [Highlight(WHAT, 0, "No answer was mistaken for another one that has a price.")]
+    ] or [Insight(WHAT, 0, "No answer was mistaken for another one that has a price.")]

@@ -3,18 +3,18 @@
 from collections import defaultdict
 
 from metier.evaluation import stats
-from metier.evaluation.insight import NO_LABELS, Asked, Highlight, within
+from metier.evaluation.insight import NO_LABELS, Insight, InsightContext, within
 from metier.evaluation.insights.missed import PRECISION, contract, marked, positives
 
-READS_HELD_OUT = True
+NEEDS_HELD_OUT = True
 WHAT = "Contracts with a miss"
 
 
-def rows(asked: Asked) -> list[Highlight]:
+def rows(asked: InsightContext) -> list[Insight]:
     """The share of contracts (groups, services, documents) that have a miss of a label that matters, with the marks
     that `missed` counts."""
     if not asked.labels:
-        return [Highlight(WHAT, None, NO_LABELS)]
+        return [Insight(WHAT, None, NO_LABELS)]
     wanted = positives(asked)
     said, thresholds, _ = marked(asked, wanted)
     missed: dict[str, int] = defaultdict(int)
@@ -22,10 +22,10 @@ def rows(asked: Asked) -> list[Highlight]:
         if (name := contract(answer)) and answer.gold in wanted:
             missed[name] += not right
     if not missed:
-        return [Highlight(WHAT, None, "These rows do not say which contract they are from.")]
+        return [Insight(WHAT, None, "These rows do not say which contract they are from.")]
     n, hit = len(missed), sum(count > 0 for count in missed.values())
     most = max(missed, key=lambda name: (missed[name], name))
     worst = f"; the most, {missed[most]:,}, in {most}" if hit else ""
     how = f"marked at {100 * PRECISION:.0f} % precision" if thresholds else "by the model's own decision"
     of = f"{hit:,} of {n:,} with something to find, {how}"
-    return [Highlight(WHAT, hit / n, f"{of}, {within(stats.wilson(hit, n), 'share')}{worst}.", "share")]
+    return [Insight(WHAT, hit / n, f"{of}, {within(stats.wilson(hit, n), 'share')}{worst}.", "share")]

@@ -1,21 +1,21 @@
 """What a thousand answers cost in mistakes, by the pack's prices."""
 
-from metier.evaluation.insight import NO_LABELS, Asked, Highlight, measured, number, within
+from metier.evaluation.insight import NO_LABELS, Insight, InsightContext, measured, number, within
 from metier.evaluation.metrics.expected_cost import Metric
 
 ITEMS = 1000
 WHAT = f"Cost of mistakes in {ITEMS:,} answers"
 
 
-def rows(asked: Asked) -> list[Highlight]:
+def rows(asked: InsightContext) -> list[Insight]:
     """Mean price of an answer (Elkan 2001, IJCAI) times 1,000, beside the base model's."""
     if not asked.labels:
-        return [Highlight(WHAT, None, NO_LABELS)]
+        return [Insight(WHAT, None, NO_LABELS)]
     metric = Metric(asked.priced)
     tuned, base = (measured(metric, table, asked.seed) for table in (asked.tuned, asked.base))
     prices = ", ".join(f"{mistake} {number(price)}" for mistake, price in asked.priced.items())
     said = f"Prices: {prices}, any other 1." if prices else "The pack prices none of these mistakes: each costs 1."
     before = number(round(ITEMS * base.value, 1))
     return [
-        Highlight(WHAT, round(ITEMS * tuned.value, 1), f"{within(tuned, times=ITEMS)}; before tuning {before}. {said}")
+        Insight(WHAT, round(ITEMS * tuned.value, 1), f"{within(tuned, times=ITEMS)}; before tuning {before}. {said}")
     ]

@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from metier.evaluation import costs
-from metier.evaluation.insight import NO_LABELS, Asked, Highlight
-from metier.evaluation.predictions import Outcomes
-from metier.evaluation.scoring import Answer
+from metier.evaluation.insight import NO_LABELS, Insight, InsightContext
+from metier.evaluation.predictions import Predictions
+from metier.evaluation.scoring import Prediction
 
-READS_HELD_OUT = True
+NEEDS_HELD_OUT = True
 PRECISION = 0.9
 FEWEST_MARKS = 20
 """Held-out rows that a threshold must mark, or its precision is luck."""
@@ -41,31 +41,31 @@ class _Threshold:
         return f"{of}from a probability of {self.probability:.3f} on ({self.marked:,} held-out rows, {rightly})"
 
 
-def rows(asked: Asked) -> list[Highlight]:
+def rows(asked: InsightContext) -> list[Insight]:
     """The share of what matters that is missed at a fixed precision, then the labels with the most misses, and of a
     single label its types (slices). Each label has its own threshold where held-out training rows suffice for one; the
     others share one. The test chooses none."""
     if not asked.labels:
-        return [Highlight(WHAT, None, NO_LABELS)]
+        return [Insight(WHAT, None, NO_LABELS)]
     wanted = positives(asked)
     said, thresholds, why = marked(asked, wanted)
     by_label = {label: [p for p, a in enumerate(asked.tuned.answers) if a.gold == label] for label in wanted}
     by_label = {label: own for label, own in by_label.items() if own}
-    found = [_overall(asked, said, by_label, thresholds) if thresholds else Highlight(WHAT, None, f"{why} {OWN}")]
+    found = [_overall(asked, said, by_label, thresholds) if thresholds else Insight(WHAT, None, f"{why} {OWN}")]
     found += _worst(asked, said, by_label, _precision(asked, said, wanted, thresholds))
     if len(wanted) == 1 and by_label:
         found += _worst(asked, said, _types(asked, by_label[wanted[0]]), {})
     return found
 
 
-def marked(asked: Asked, wanted: list[str]) -> tuple[NDArray[np.int64], list[_Threshold], str]:
+def marked(asked: InsightContext, wanted: list[str]) -> tuple[NDArray[np.int64], list[_Threshold], str]:
     """For each answer the label that it is marked with, -1 for none; the thresholds that decided that, and why where
     there are none."""
     thresholds, why = _thresholds(asked.held_out, wanted)
     return _decided(asked.tuned, wanted, thresholds), thresholds, why
 
 
-def positives(asked: Asked) -> list[str]:
+def positives(asked: InsightContext) -> list[str]:
     """The labels whose miss costs most of all, as the pack prices them; every label where it prices none. A price on
     false alarms (`false_LABEL`) says nothing of what must not be missed."""
     missed = {mistake: price for mistake, price in asked.priced.items() if not mistake.startswith(costs.FALSE)}
@@ -73,19 +73,19 @@ def positives(asked: Asked) -> list[str]:
     return [label for label, cost in zip(asked.labels, dearest, strict=True) if cost > 1] or list(asked.labels)
 
 
-def contract(answer: Answer) -> str | None:
+def contract(answer: Prediction) -> str | None:
     """The contract, service or document of an answer: its group, or a slice of such a name."""
     return answer.group or next((v for key, v in (answer.slices or {}).items() if key in CONTRACTS), None)
 
 
-def _marks(table: Outcomes, wanted: list[str]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+def _marks(table: Predictions, wanted: list[str]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """For each answer the likeliest of the wanted labels, and its probability (0 where none was given)."""
     at = np.array([table.labels.index(label) for label in wanted])
     given = np.array([a.probabilities or (0.0,) * len(table.labels) for a in table.answers])[:, at]
     return at[given.argmax(1)], given.max(1)
 
 
-def _thresholds(held_out: Outcomes | None, wanted: list[str]) -> tuple[list[_Threshold], str]:
+def _thresholds(held_out: Predictions | None, wanted: list[str]) -> tuple[list[_Threshold], str]:
     """The thresholds, and why there is none where there is none.
 
     A label of 20 held-out marks or more has its own, or none where none is so precise; those of fewer take the one that
@@ -105,7 +105,7 @@ def _thresholds(held_out: Outcomes | None, wanted: list[str]) -> tuple[list[_Thr
     return thresholds, "" if thresholds else why
 
 
-def _lowest(held_out: Outcomes, wanted: list[str], labels: tuple[str, ...], name: str) -> _Threshold | None:
+def _lowest(held_out: Predictions, wanted: list[str], labels: tuple[str, ...], name: str) -> _Threshold | None:
     """The lowest probability from which on marks of these labels keep the precision on held-out rows."""
     label, probability = _marks(held_out, wanted)
     own = np.isin(label, [held_out.labels.index(name) for name in labels])
@@ -122,7 +122,7 @@ def _lowest(held_out: Outcomes, wanted: list[str], labels: tuple[str, ...], name
     return _Threshold(labels, name, float(probability[order][best]), int(n[best]), int(kept[best]))
 
 
-def _decided(table: Outcomes, wanted: list[str], thresholds: list[_Threshold]) -> NDArray[np.int64]:
+def _decided(table: Predictions, wanted: list[str], thresholds: list[_Threshold]) -> NDArray[np.int64]:
     """For each answer the label that it is marked with, -1 for none: the model's own decision where there is no
     threshold at all."""
     if not thresholds:
@@ -135,8 +135,8 @@ def _decided(table: Outcomes, wanted: list[str], thresholds: list[_Threshold]) -
 
 
 def _overall(
-    asked: Asked, said: NDArray[np.int64], by_label: Mapping[str, list[int]], thresholds: list[_Threshold]
-) -> Highlight:
+    asked: InsightContext, said: NDArray[np.int64], by_label: Mapping[str, list[int]], thresholds: list[_Threshold]
+) -> Insight:
     marked = said >= 0
     matter = [position for own in by_label.values() for position in own]
     missed = said[matter] != asked.tuned.gold[matter]
@@ -146,19 +146,19 @@ def _overall(
         f"{np.count_nonzero(missed):,} of {len(matter):,}. Marked {how}; "
         f"of the {np.count_nonzero(marked):,} marks here {kept} are right."
     )
-    return Highlight(WHAT, float(missed.mean()) if matter else None, note, "share")
+    return Insight(WHAT, float(missed.mean()) if matter else None, note, "share")
 
 
 def _worst(
-    asked: Asked, said: NDArray[np.int64], types: Mapping[str, list[int]], precision: Mapping[str, str]
-) -> list[Highlight]:
+    asked: InsightContext, said: NDArray[np.int64], types: Mapping[str, list[int]], precision: Mapping[str, str]
+) -> list[Insight]:
     right = said == asked.tuned.gold
     missed = {name: int((~right[own]).sum()) for name, own in types.items()}
     worst = sorted(types, key=lambda name: (-missed[name], len(types[name]), name))[:MOST]
     worst = [name for name in worst if missed[name] or len(types) <= FEW]
     rest = f" The {MOST} with the most of {len(types)}." if len(types) > MOST else ""
     return [
-        Highlight(
+        Insight(
             f"Missed: {name}",
             missed[name] / len(types[name]),
             f"{missed[name]:,} of {len(types[name]):,}{precision.get(name, '')}.{rest if name == worst[0] else ''}",
@@ -169,7 +169,7 @@ def _worst(
 
 
 def _precision(
-    asked: Asked, said: NDArray[np.int64], wanted: list[str], thresholds: list[_Threshold]
+    asked: InsightContext, said: NDArray[np.int64], wanted: list[str], thresholds: list[_Threshold]
 ) -> dict[str, str]:
     found = {}
     for label in wanted:
@@ -183,7 +183,7 @@ def _precision(
     return found
 
 
-def _types(asked: Asked, positions: list[int]) -> dict[str, list[int]]:
+def _types(asked: InsightContext, positions: list[int]) -> dict[str, list[int]]:
     found: dict[str, list[int]] = defaultdict(list)
     for position in positions:
         for column, value in (asked.tuned.answers[position].slices or {}).items():

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from metier.evaluation.insight import FEWEST, Asked, Highlight, measured, number, within
+from metier.evaluation.insight import FEWEST, Insight, InsightContext, measured, number, within
 
 WHAT, WHAT_DATES = "Latest years of the test", "Latest dates of the test"
 COLUMNS = ("time", "date", "year")
@@ -16,16 +16,16 @@ YEAR, MONTH, DAY = 4, 7, 10
 DATE = re.compile(r"(?<!\d)((?:19|20)\d\d)(?:-?(0[1-9]|1[0-2])(?:-?(0[1-9]|[12]\d|3[01]))?)?(?!\d)")
 
 
-def rows(asked: Asked) -> list[Highlight]:
+def rows(asked: InsightContext) -> list[Insight]:
     """The deciding metric on the latest years, or on the latest months or days where the test is of one year; the note
     says whether training rows reach into them."""
     dates = _dates(asked)
     if not dates:
-        return [Highlight(WHAT, None, "No dates in this benchmark: how it does on later rows is not known.")]
+        return [Insight(WHAT, None, "No dates in this benchmark: how it does on later rows is not known.")]
     parts = next((both for length in (YEAR, MONTH, DAY) if (both := _parted(dates, length))), None)
     if parts is None:
         why = f"The {len(dates)} dated questions cannot be parted into two times of {FEWEST} or more."
-        return [Highlight(WHAT, None, why)]
+        return [Insight(WHAT, None, why)]
     length, latest, earlier = parts
     title, metric = asked.metric
     found, before = (measured(metric, asked.only(part), asked.seed) for part in (latest, earlier))
@@ -37,7 +37,7 @@ def rows(asked: Asked) -> list[Highlight]:
         f"{title} in {span}, {len(latest):,} questions, {within(found, unit)}; earlier ones {ago}. "
         f"{_learned(asked, first)}"
     )
-    return [Highlight(WHAT if length == YEAR else WHAT_DATES, found.value, note, unit)]
+    return [Insight(WHAT if length == YEAR else WHAT_DATES, found.value, note, unit)]
 
 
 def _parted(dates: dict[int, str], length: int) -> tuple[int, list[int], list[int]] | None:
@@ -55,7 +55,7 @@ def _parted(dates: dict[int, str], length: int) -> tuple[int, list[int], list[in
     return (length, latest, earlier) if min(len(latest), len(earlier)) >= FEWEST else None
 
 
-def _learned(asked: Asked, first: str) -> str:
+def _learned(asked: InsightContext, first: str) -> str:
     """Whether training rows reach the first date of the latest part, as far as both dates say."""
     dates = [_date(time) for time in asked.learned_times()]
     learned = [date for date in dates if date]
@@ -69,7 +69,7 @@ def _learned(asked: Asked, first: str) -> str:
     return f"Out of time: training rows end in {max(learned)}."
 
 
-def _dates(asked: Asked) -> dict[int, str]:
+def _dates(asked: InsightContext) -> dict[int, str]:
     """Position -> YYYY, YYYY-MM or YYYY-MM-DD, of the answers that have one: from a slice, else from the benchmark's
     own rows."""
     answers = asked.tuned.answers

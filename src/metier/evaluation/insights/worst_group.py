@@ -3,16 +3,16 @@
 from collections import defaultdict
 
 from metier.evaluation import stats
-from metier.evaluation.insight import FEWEST, Asked, Highlight, measured, within
+from metier.evaluation.insight import FEWEST, Insight, InsightContext, measured, within
 from metier.evaluation.metrics.accuracy import Metric
 
 SUBGROUP, ANSWER = "Worst subgroup, share right", "Worst right answer, share right"
 
 
-def rows(asked: Asked) -> list[Highlight]:
+def rows(asked: InsightContext) -> list[Insight]:
     """Of the subgroups with 20 questions or more. The interval holds for all of them at once (Bonferroni)."""
     if not asked.right_or_wrong:
-        return [Highlight(SUBGROUP, None, "These answers are not right or wrong.")]
+        return [Insight(SUBGROUP, None, "These answers are not right or wrong.")]
     subgroups: dict[str, list[int]] = defaultdict(list)
     answers: dict[str, list[int]] = defaultdict(list)
     for position, answer in enumerate(asked.tuned.answers):
@@ -25,12 +25,12 @@ def rows(asked: Asked) -> list[Highlight]:
     why = f"The benchmark declares no slices, and no group of its has {FEWEST} questions."
     if any(answer.slices for answer in asked.tuned.answers):
         why = f"No slice and no group has {FEWEST} questions."
-    found = [_worst(asked, SUBGROUP, subgroups) or Highlight(SUBGROUP, None, why)]
+    found = [_worst(asked, SUBGROUP, subgroups) or Insight(SUBGROUP, None, why)]
     by_answer = _worst(asked, ANSWER, answers)
     return [*found, by_answer] if by_answer else found
 
 
-def _worst(asked: Asked, what: str, subgroups: dict[str, list[int]]) -> Highlight | None:
+def _worst(asked: InsightContext, what: str, subgroups: dict[str, list[int]]) -> Insight | None:
     enough = {name: positions for name, positions in subgroups.items() if len(positions) >= FEWEST}
     if not enough:
         return None
@@ -41,7 +41,7 @@ def _worst(asked: Asked, what: str, subgroups: dict[str, list[int]]) -> Highligh
     table, share = asked.only(positions), float(right[positions].mean())
     groups = len(set(table.groups))
     if 1 < groups < stats.FEWEST_CLUSTERS:
-        return Highlight(what, share, f"{name}; {n:,} questions of {groups} groups, too few for an interval.", "share")
+        return Insight(what, share, f"{name}; {n:,} questions of {groups} groups, too few for an interval.", "share")
     # Of one group there is nothing to draw but its own answers.
     interval = (
         stats.wilson(int(right[positions].sum()), n, level)
@@ -49,4 +49,4 @@ def _worst(asked: Asked, what: str, subgroups: dict[str, list[int]]) -> Highligh
         else measured(Metric(), table, asked.seed, level)
     )
     widened = f", widened for the lowest of {len(enough)}" if len(enough) > 1 else ""
-    return Highlight(what, share, f"{name}; {n:,} questions, {within(interval, 'share')}{widened}.", "share")
+    return Insight(what, share, f"{name}; {n:,} questions, {within(interval, 'share')}{widened}.", "share")

@@ -3,16 +3,16 @@
 import numpy as np
 
 from metier.errors import UserError
-from metier.evaluation.predictions import Floats, Outcomes
+from metier.evaluation.predictions import Floats, Predictions
 
 
-def parts(outcomes: Outcomes, *names: str, unjudged: float | None = None) -> Floats:
+def parts(predictions: Predictions, *names: str, unjudged: float | None = None) -> Floats:
     """(n, names): the named counts of each answer; `unjudged` for those that could not be judged and have none.
 
     Raises `UserError` where they are missing otherwise: the benchmark's scorer does not fit its metric.
     """
-    found = np.empty((len(outcomes.answers), len(names)))
-    for position, answer in enumerate(outcomes.answers):
+    found = np.empty((len(predictions.answers), len(names)))
+    for position, answer in enumerate(predictions.answers):
         given = answer.parts or {}
         missing = [name for name in names if name not in given]
         if missing and (unjudged is None or answer.value is not None):

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from metier.errors import UserError
-from metier.evaluation.predictions import Floats, Outcomes
+from metier.evaluation.predictions import Floats, Predictions
 
 
 @dataclass(frozen=True)
@@ -21,14 +21,14 @@ class Stated:
     """(n,) the highest probability."""
 
 
-def stated(outcomes: Outcomes) -> Stated | None:
+def stated(predictions: Predictions) -> Stated | None:
     """None where no answer has probabilities: then there is nothing to work out (a majority class, free text)."""
-    found = np.full((3, len(outcomes.answers)), np.nan)
-    for position, answer in enumerate(outcomes.answers):
+    found = np.full((3, len(predictions.answers)), np.nan)
+    for position, answer in enumerate(predictions.answers):
         if answer.probabilities is None:
             continue
         probabilities = np.array(answer.probabilities)
-        offered = answer.options or outcomes.labels
+        offered = answer.options or predictions.labels
         if len(probabilities) != len(offered) or answer.gold not in offered:
             raise UserError(
                 f"Question {answer.id} has {len(probabilities)} probabilities for {len(offered)} answers to choose "

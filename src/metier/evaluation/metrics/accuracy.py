@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from metier.evaluation.predictions import Floats, Outcomes
+from metier.evaluation.predictions import Floats, Predictions
 
 
 @dataclass
@@ -15,8 +15,8 @@ class Metric:
     unit = "share"
     share_of_right = True
 
-    def statistics(self, outcomes: Outcomes) -> Floats:
-        return np.column_stack([outcomes.right, np.ones(len(outcomes.right))]).astype(float)
+    def statistics(self, predictions: Predictions) -> Floats:
+        return np.column_stack([predictions.right, np.ones(len(predictions.right))]).astype(float)
 
     def value(self, sums: Floats) -> Floats:
         return sums[..., 0] / sums[..., 1]

@@ -6,7 +6,7 @@ import numpy as np
 
 from metier.evaluation.metrics._probabilities import equal_mass, stated
 from metier.evaluation.metrics._ratio import ratio
-from metier.evaluation.predictions import Floats, Outcomes
+from metier.evaluation.predictions import Floats, Predictions
 
 BINS = 200
 """Steps of confidence. So many answers or fewer are each a step of its own, and the figure is exact."""
@@ -30,14 +30,14 @@ class Metric:
     def problems(self) -> list[str]:
         return [] if 0 < self.coverage <= 1 else [f"coverage: use a share above 0 up to 1, not {self.coverage}."]
 
-    def statistics(self, outcomes: Outcomes) -> Floats:
-        n, given = len(outcomes.answers), stated(outcomes)
+    def statistics(self, predictions: Predictions) -> Floats:
+        n, given = len(predictions.answers), stated(predictions)
         if given is None:
             return np.full((n, 2), np.nan)
         confidence = np.nan_to_num(given.confidence, nan=0.0)
         step = equal_mass(confidence, BINS)
         counts = np.zeros((n, 2, int(step.max()) + 1))
-        counts[np.arange(n), 0, step] = outcomes.right
+        counts[np.arange(n), 0, step] = predictions.right
         counts[np.arange(n), 1, step] = 1
         return counts[..., ::-1].reshape(n, -1)  # the surest first
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from metier.evaluation.metrics._ratio import ratio
-from metier.evaluation.predictions import Floats, Outcomes, label_counts
+from metier.evaluation.predictions import Floats, Predictions, label_counts
 
 
 @dataclass
@@ -20,8 +20,8 @@ class Metric:
     share_of_right = False
     reads = "labels"
 
-    def statistics(self, outcomes: Outcomes) -> Floats:
-        return label_counts(outcomes)[:, : 2 * len(outcomes.labels)]
+    def statistics(self, predictions: Predictions) -> Floats:
+        return label_counts(predictions)[:, : 2 * len(predictions.labels)]
 
     def value(self, sums: Floats) -> Floats:
         hits, gold = np.moveaxis(sums.reshape(*sums.shape[:-1], 2, -1), -2, 0)

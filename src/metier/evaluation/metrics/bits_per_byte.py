@@ -6,7 +6,7 @@ import numpy as np
 
 from metier.evaluation.metrics._parts import parts
 from metier.evaluation.metrics._ratio import ratio
-from metier.evaluation.predictions import Floats, Outcomes
+from metier.evaluation.predictions import Floats, Predictions
 
 
 @dataclass
@@ -21,8 +21,8 @@ class Metric:
     share_of_right = False
     reads = "losses"
 
-    def statistics(self, outcomes: Outcomes) -> Floats:
-        return np.column_stack([outcomes.value / np.log(2), parts(outcomes, "bytes", unjudged=0.0)])
+    def statistics(self, predictions: Predictions) -> Floats:
+        return np.column_stack([predictions.value / np.log(2), parts(predictions, "bytes", unjudged=0.0)])
 
     def value(self, sums: Floats) -> Floats:
         return ratio(sums[..., 0], sums[..., 1])

@@ -6,7 +6,7 @@ import numpy as np
 
 from metier.evaluation.metrics._probabilities import stated
 from metier.evaluation.metrics._ratio import ratio
-from metier.evaluation.predictions import Floats, Outcomes
+from metier.evaluation.predictions import Floats, Predictions
 
 WORST = 2.0
 
@@ -24,8 +24,8 @@ class Metric:
     share_of_right = False
     reads = "probabilities"
 
-    def statistics(self, outcomes: Outcomes) -> Floats:
-        n, given = len(outcomes.answers), stated(outcomes)
+    def statistics(self, predictions: Predictions) -> Floats:
+        n, given = len(predictions.answers), stated(predictions)
         if given is None:
             return np.full((n, 2), np.nan)
         error = given.squares - 2 * given.gold + 1  # sum of (p - y)^2, where y is 1 for the right answer

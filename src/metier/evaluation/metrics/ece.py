@@ -6,7 +6,7 @@ import numpy as np
 
 from metier.evaluation.metrics._probabilities import equal_mass, stated
 from metier.evaluation.metrics._ratio import ratio
-from metier.evaluation.predictions import Floats, Outcomes
+from metier.evaluation.predictions import Floats, Predictions
 from metier.recipes.settings import outside
 
 
@@ -30,14 +30,14 @@ class Metric:
     def problems(self) -> list[str]:
         return outside(self, bins=(1, 1_000))
 
-    def statistics(self, outcomes: Outcomes) -> Floats:
-        n, given = len(outcomes.answers), stated(outcomes)
+    def statistics(self, predictions: Predictions) -> Floats:
+        n, given = len(predictions.answers), stated(predictions)
         if given is None:
             return np.full((n, self.bins + 1), np.nan)
         confidence = np.nan_to_num(given.confidence, nan=1.0)
         gaps = np.zeros((n, self.bins + 1))
         gaps[:, -1] = 1
-        gaps[np.arange(n), equal_mass(confidence, self.bins)] = confidence - outcomes.right
+        gaps[np.arange(n), equal_mass(confidence, self.bins)] = confidence - predictions.right
         return gaps
 
     def value(self, sums: Floats) -> Floats:

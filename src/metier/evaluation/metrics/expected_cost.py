@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from metier.evaluation import costs as prices
-from metier.evaluation.predictions import Floats, Outcomes
+from metier.evaluation.predictions import Floats, Predictions
 
 
 @dataclass
@@ -29,15 +29,15 @@ class Metric:
         return prices.cost_problems(self.costs)
 
     def decide(self, probabilities: Floats, labels: Sequence[str]) -> NDArray[np.int64]:
-        """(n, labels) probabilities -> (n,) the label of least expected cost: what the cheap baseline says where this
+        """(n, labels) probabilities -> (n,) the label of least expected cost: what the baseline says where this
         metric decides, since a model may have learned the prices too (`min_risk`)."""
         return prices.decide(probabilities, prices.matrix(labels, self.costs))
 
-    def statistics(self, outcomes: Outcomes) -> Floats:
-        table = prices.matrix(outcomes.labels, self.costs)
-        found = table[outcomes.gold, outcomes.predicted]
-        unjudged = outcomes.predicted < 0
-        found[unjudged] = table.max(1)[outcomes.gold[unjudged]]
+    def statistics(self, predictions: Predictions) -> Floats:
+        table = prices.matrix(predictions.labels, self.costs)
+        found = table[predictions.gold, predictions.predicted]
+        unjudged = predictions.predicted < 0
+        found[unjudged] = table.max(1)[predictions.gold[unjudged]]
         return np.column_stack([found, np.ones(len(found))])
 
     def value(self, sums: Floats) -> Floats:

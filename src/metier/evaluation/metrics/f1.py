@@ -7,7 +7,7 @@ import numpy as np
 
 from metier.errors import shown
 from metier.evaluation.metrics._ratio import ratio
-from metier.evaluation.predictions import Floats, Outcomes
+from metier.evaluation.predictions import Floats, Predictions
 
 
 @dataclass
@@ -30,10 +30,10 @@ class Metric:
             return [f"positive: {shown(twice[0])} stands in it twice."]
         return [] if self.positive else ["positive: name at least one label."]
 
-    def statistics(self, outcomes: Outcomes) -> Floats:
-        named = [outcomes.index(label) for label in self.positive]
-        wanted, given = np.isin(outcomes.gold, named), np.isin(outcomes.predicted, named)
-        hits = wanted & (outcomes.predicted == outcomes.gold)
+    def statistics(self, predictions: Predictions) -> Floats:
+        named = [predictions.index(label) for label in self.positive]
+        wanted, given = np.isin(predictions.gold, named), np.isin(predictions.predicted, named)
+        hits = wanted & (predictions.predicted == predictions.gold)
         return np.column_stack([hits, wanted, given]).astype(float)
 
     def value(self, sums: Floats) -> Floats:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from metier.evaluation.predictions import Floats, Outcomes
+from metier.evaluation.predictions import Floats, Predictions
 
 
 @dataclass
@@ -17,8 +17,8 @@ class Metric:
     share_of_right = False
     reads = "losses"
 
-    def statistics(self, outcomes: Outcomes) -> Floats:
-        return np.column_stack([outcomes.value, outcomes.weight])
+    def statistics(self, predictions: Predictions) -> Floats:
+        return np.column_stack([predictions.value, predictions.weight])
 
     def value(self, sums: Floats) -> Floats:
         return sums[..., 0] / sums[..., 1]

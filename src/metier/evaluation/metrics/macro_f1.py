@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from metier.evaluation.predictions import Floats, Outcomes, label_counts
+from metier.evaluation.predictions import Floats, Predictions, label_counts
 
 
 @dataclass
@@ -17,8 +17,8 @@ class Metric:
     share_of_right = False
     reads = "labels"
 
-    def statistics(self, outcomes: Outcomes) -> Floats:
-        return label_counts(outcomes)
+    def statistics(self, predictions: Predictions) -> Floats:
+        return label_counts(predictions)
 
     def value(self, sums: Floats) -> Floats:
         hits, gold, chosen = np.moveaxis(sums.reshape(*sums.shape[:-1], 3, -1), -2, 0)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from metier.evaluation.metrics._ratio import ratio
-from metier.evaluation.predictions import Floats, Outcomes, label_counts
+from metier.evaluation.predictions import Floats, Predictions, label_counts
 
 
 @dataclass
@@ -21,9 +21,9 @@ class Metric:
     share_of_right = False
     reads = "labels"
 
-    def statistics(self, outcomes: Outcomes) -> Floats:
-        size = len(outcomes.labels)
-        counts = label_counts(outcomes)
+    def statistics(self, predictions: Predictions) -> Floats:
+        size = len(predictions.labels)
+        counts = label_counts(predictions)
         hits = counts[:, :size].sum(1)
         return np.column_stack([hits, np.ones(len(hits)), counts[:, size:]])
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from metier.evaluation.metrics._probabilities import stated
 from metier.evaluation.metrics._ratio import ratio
-from metier.evaluation.predictions import Floats, Outcomes
+from metier.evaluation.predictions import Floats, Predictions
 
 LEAST = 1e-6
 """What smaller probabilities count as (13.8 nats): they are saved with six digits, so a zero only says "less"."""
@@ -25,8 +25,8 @@ class Metric:
     share_of_right = False
     reads = "probabilities"
 
-    def statistics(self, outcomes: Outcomes) -> Floats:
-        n, given = len(outcomes.answers), stated(outcomes)
+    def statistics(self, predictions: Predictions) -> Floats:
+        n, given = len(predictions.answers), stated(predictions)
         if given is None:
             return np.full((n, 2), np.nan)
         surprise = -np.log(np.clip(np.nan_to_num(given.gold, nan=0.0), LEAST, 1.0))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from metier.evaluation.metrics._ratio import ratio
-from metier.evaluation.predictions import Floats, Outcomes
+from metier.evaluation.predictions import Floats, Predictions
 
 
 @dataclass
@@ -22,8 +22,8 @@ class Metric:
     unit = "share"
     share_of_right = False
 
-    def statistics(self, outcomes: Outcomes) -> Floats:
-        values = [0.0 if a.answer is None else rouge_l(words(a.answer), words(a.gold)) for a in outcomes.answers]
+    def statistics(self, predictions: Predictions) -> Floats:
+        values = [0.0 if a.answer is None else rouge_l(words(a.answer), words(a.gold)) for a in predictions.answers]
         return np.column_stack([values, np.ones(len(values))])
 
     def value(self, sums: Floats) -> Floats:

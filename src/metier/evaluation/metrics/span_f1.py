@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from metier.evaluation.metrics._parts import parts
 from metier.evaluation.metrics._ratio import ratio
-from metier.evaluation.predictions import Floats, Outcomes
+from metier.evaluation.predictions import Floats, Predictions
 
 
 @dataclass
@@ -19,8 +19,8 @@ class Metric:
     share_of_right = False
     reads = "fields"
 
-    def statistics(self, outcomes: Outcomes) -> Floats:
-        return parts(outcomes, "hits", "wanted", "given")
+    def statistics(self, predictions: Predictions) -> Floats:
+        return parts(predictions, "hits", "wanted", "given")
 
     def value(self, sums: Floats) -> Floats:
         return ratio(2 * sums[..., 0], sums[..., 1] + sums[..., 2])

@@ -6,7 +6,7 @@ import numpy as np
 
 from metier.evaluation.metrics._parts import parts
 from metier.evaluation.metrics._ratio import ratio
-from metier.evaluation.predictions import Floats, Outcomes
+from metier.evaluation.predictions import Floats, Predictions
 
 
 @dataclass
@@ -21,8 +21,8 @@ class Metric:
 
     part = "valid"
 
-    def statistics(self, outcomes: Outcomes) -> Floats:
-        return np.column_stack([parts(outcomes, self.part, unjudged=0.0), np.ones(len(outcomes.answers))])
+    def statistics(self, predictions: Predictions) -> Floats:
+        return np.column_stack([parts(predictions, self.part, unjudged=0.0), np.ones(len(predictions.answers))])
 
     def value(self, sums: Floats) -> Floats:
         return ratio(sums[..., 0], sums[..., 1])

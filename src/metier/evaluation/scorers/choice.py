@@ -8,7 +8,7 @@ import numpy as np
 
 from metier.data.records import Question
 from metier.evaluation.scorers._room import fitted
-from metier.evaluation.scoring import Answer, Judgement, answered, same
+from metier.evaluation.scoring import Prediction, Score, answered, same
 
 
 @dataclass
@@ -35,10 +35,10 @@ class Scorer:
             return ["unconditional: with `pmi` it is what the model reads, and it is empty."]
         return [] if self.length in ("none", "byte", "pmi") else [f"length: use none, byte or pmi, not {self.length}."]
 
-    def ask(self, model: Any, benchmark: Any, questions: Sequence[Question], labels: Sequence[str]) -> "ChoiceAsking":
-        return ChoiceAsking(self, model, benchmark, questions, [list(question.options) for question in questions])
+    def ask(self, model: Any, benchmark: Any, questions: Sequence[Question], labels: Sequence[str]) -> "ChoiceSession":
+        return ChoiceSession(self, model, benchmark, questions, [list(question.options) for question in questions])
 
-    def judge(self, said: str, question: Question) -> Judgement:
+    def judge(self, said: str, question: Question) -> Score:
         return same(said, question.answer)
 
     def ends(self, options: list[list[int]]) -> bool:
@@ -52,19 +52,19 @@ class Scorer:
         return f"its right answer '{question.answer}' has to be one of two or more `options`: {list(question.options)}"
 
 
-class ChoiceAsking:
+class ChoiceSession:
     """All questions of one benchmark before one model; `options` stand beside each."""
 
     def __init__(
         self, scorer: Any, model: Any, benchmark: Any, questions: Sequence[Question], options: Sequence[Sequence[str]]
     ) -> None:
         self.questions, self.options = questions, options
-        template = benchmark.template
-        read = [model.read(benchmark.render(question), template) for question in questions]
+        chat_template = benchmark.chat_template
+        read = [model.read(benchmark.render(question), chat_template) for question in questions]
         self.prompts = [text for text, _ in read]
         # The same list of options is one tree: benchmarks with a label set have a single one for all questions.
         sets = {tuple(offered): number for number, offered in enumerate(options)}
-        encoded = {offered: [model.answer(o, template) for o in offered] for offered in sets}
+        encoded = {offered: [model.answer(o, chat_template) for o in offered] for offered in sets}
         for offered, said in encoded.items():
             if scorer.ends(said):
                 encoded[offered] = [[*option, model.end_token] for option in said]
@@ -80,16 +80,16 @@ class ChoiceAsking:
         if scorer.length == "byte":
             self.scale = {offered: np.array([len(o.encode()) for o in offered], float) for offered in sets}
         if scorer.length == "pmi":
-            _, tokens = model.read(scorer.unconditional, template)
+            _, tokens = model.read(scorer.unconditional, chat_template)
             behind_nothing = model.options([tokens] * len(sets), [encoded[offered] for offered in sets])
             for batch in behind_nothing.batches:
                 for position, scores in zip(batch, behind_nothing.score(batch), strict=True):
                     self.offset[list(sets)[position]] = scores
 
-    def answer(self, batch: list[int]) -> list[Answer]:
+    def answer(self, batch: list[int]) -> list[Prediction]:
         return [self._judge(position, scores) for position, scores in zip(batch, self.scores.score(batch), strict=True)]
 
-    def _judge(self, position: int, log_likelihoods: np.ndarray) -> Answer:
+    def _judge(self, position: int, log_likelihoods: np.ndarray) -> Prediction:
         question, offered = self.questions[position], tuple(self.options[position])
         if not np.isfinite(log_likelihoods).all():
             # A model that gives no numbers is broken, and must not look like one that answers wrong.
@@ -100,7 +100,7 @@ class ChoiceAsking:
         return answered(
             question,
             self.prompts[position],
-            Judgement(float(chosen == question.answer), chosen),
+            Score(float(chosen == question.answer), chosen),
             probabilities=tuple(round(float(p), 6) for p in shifted / shifted.sum()),
             log_likelihoods=tuple(round(float(nats), 5) for nats in log_likelihoods),
             options=offered if offered == tuple(question.options) else None,  # else they are the label set's

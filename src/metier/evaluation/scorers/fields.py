@@ -6,7 +6,7 @@ from typing import Any
 
 from metier.data.records import Question
 from metier.evaluation.scorers.generate import Scorer as Generate
-from metier.evaluation.scoring import Judgement, plain
+from metier.evaluation.scoring import Score, plain
 
 
 @dataclass
@@ -18,7 +18,7 @@ class Scorer(Generate):
     Text without a JSON object is not valid and has no hits: broken JSON is what a user of it would be left with.
     """
 
-    max_tokens: int = 256
+    max_new_tokens: int = 256
     """Longest answer, in tokens."""
     stop: list[str] = field(default_factory=list)
     """Where an answer ends."""
@@ -26,7 +26,7 @@ class Scorer(Generate):
     version = 3
     gives = ("fields",)
 
-    def judge(self, said: str, question: Question) -> Judgement:
+    def judge(self, said: str, question: Question) -> Score:
         wanted, given = _items(_object(question.answer)), _items(_object(said))
         if wanted is None:
             raise ValueError(f"question {question.id}: the right answer is no JSON object")
@@ -37,7 +37,7 @@ class Scorer(Generate):
             parts |= _counts(f"{name}.", *of_field)
         both = parts["wanted"] + parts["given"]
         value = 2 * parts["hits"] / both if both else float(given == wanted)
-        return Judgement(value, None if given is None else json.dumps(_object(said), sort_keys=True), parts)
+        return Score(value, None if given is None else json.dumps(_object(said), sort_keys=True), parts)
 
 
 def _counts(name: str, wanted: set[Any], given: set[Any]) -> dict[str, float]:

@@ -8,7 +8,7 @@ from metier.data.records import Question
 from metier.errors import shown
 from metier.evaluation import patterns
 from metier.evaluation.scorers._room import fitted
-from metier.evaluation.scoring import UNJUDGED, Answer, Judgement, answered, same
+from metier.evaluation.scoring import UNJUDGED, Prediction, Score, answered, same
 from metier.recipes.settings import outside
 
 
@@ -19,7 +19,7 @@ class Scorer:
     Nor could text on which the pattern takes too long (half a second).
     """
 
-    max_tokens: int = 64
+    max_new_tokens: int = 64
     """Longest answer, in tokens."""
     stop: list[str] = field(default_factory=lambda: ["\n"])
     """Where an answer ends."""
@@ -30,7 +30,7 @@ class Scorer:
     chooses = False
 
     def problems(self) -> list[str]:
-        found = outside(self, max_tokens=(1, 100_000))
+        found = outside(self, max_new_tokens=(1, 100_000))
         if "" in self.stop:
             found.append("stop: an empty text stands in it, and every answer would end before its first letter.")
         try:
@@ -39,41 +39,41 @@ class Scorer:
             return [*found, f"pattern: {error}."]
         return found if groups else [*found, f"pattern: {shown(self.pattern)} has no group. Put ( ) around the answer."]
 
-    def ask(self, model: Any, benchmark: Any, questions: Sequence[Question], labels: Sequence[str]) -> "TextAsking":
-        return TextAsking(self, model, benchmark, questions)
+    def ask(self, model: Any, benchmark: Any, questions: Sequence[Question], labels: Sequence[str]) -> "TextSession":
+        return TextSession(self, model, benchmark, questions)
 
     def extract(self, said: str) -> str | None:
         """The answer in a text, or None where the pattern finds none. Raises `TooSlow`."""
         return patterns.last_group(self.pattern, said)
 
-    def judge(self, said: str, question: Question) -> Judgement:
+    def judge(self, said: str, question: Question) -> Score:
         answer = self.extract(said)
-        return Judgement(None, None) if answer is None else same(answer, question.answer)
+        return Score(None, None) if answer is None else same(answer, question.answer)
 
 
-class TextAsking:
+class TextSession:
     """All questions of one benchmark before one model; used by every scorer that reads free text."""
 
     def __init__(self, scorer: Any, model: Any, benchmark: Any, questions: Sequence[Question]) -> None:
         self.scorer, self.questions = scorer, questions
-        read = [model.read(benchmark.render(question), benchmark.template) for question in questions]
+        read = [model.read(benchmark.render(question), benchmark.chat_template) for question in questions]
         self.prompts = [text for text, _ in read]
-        ids, room = [question.id for question in questions], [scorer.max_tokens] * len(read)
+        ids, room = [question.id for question in questions], [scorer.max_new_tokens] * len(read)
         prompts, self.truncated = fitted(model, benchmark, ids, [tokens for _, tokens in read], room)
-        self.texts = model.texts(prompts, scorer.max_tokens, scorer.stop)
+        self.texts = model.texts(prompts, scorer.max_new_tokens, scorer.stop)
         self.batches: list[list[int]] = self.texts.batches
 
-    def answer(self, batch: list[int]) -> list[Answer]:
+    def answer(self, batch: list[int]) -> list[Prediction]:
         return [
-            answered(self.questions[p], self.prompts[p], self._judge(said, self.questions[p]), said=said)
+            answered(self.questions[p], self.prompts[p], self._judge(said, self.questions[p]), completion=said)
             for p, (said, _, _) in zip(batch, self.texts.score(batch), strict=True)
         ]
 
-    def _judge(self, said: str, question: Question) -> Judgement:
+    def _judge(self, said: str, question: Question) -> Score:
         try:
-            judgement: Judgement = self.scorer.judge(said, question)
+            score: Score = self.scorer.judge(said, question)
         except patterns.TooSlow:
             return UNJUDGED
         except Exception as error:  # of all the questions in a batch, say which
             raise RuntimeError(f"question {question.id}: {error}") from error
-        return judgement
+        return score

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from metier.data.records import Question
-from metier.evaluation.scorers.choice import ChoiceAsking
+from metier.evaluation.scorers.choice import ChoiceSession
 from metier.evaluation.scorers.choice import Scorer as Choice
 
 
@@ -16,8 +16,8 @@ class Scorer(Choice):
     version = Choice.version + 1
     chooses = True
 
-    def ask(self, model: Any, benchmark: Any, questions: Sequence[Question], labels: Sequence[str]) -> ChoiceAsking:
-        return ChoiceAsking(self, model, benchmark, questions, [labels] * len(questions))
+    def ask(self, model: Any, benchmark: Any, questions: Sequence[Question], labels: Sequence[str]) -> ChoiceSession:
+        return ChoiceSession(self, model, benchmark, questions, [labels] * len(questions))
 
     def misfit(self, question: Question) -> str | None:
         return None  # the options are the benchmark's labels, which are looked at as a whole

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from metier.data.records import Question
-from metier.evaluation.scoring import Answer, Judgement, answered
+from metier.evaluation.scoring import Prediction, Score, answered
 
 
 @dataclass
@@ -17,31 +17,31 @@ class Scorer:
     chooses = False
     gives = ("losses",)
 
-    def ask(self, model: Any, benchmark: Any, questions: Sequence[Question], labels: Sequence[str]) -> "LossAsking":
-        return LossAsking(model, benchmark, questions)
+    def ask(self, model: Any, benchmark: Any, questions: Sequence[Question], labels: Sequence[str]) -> "LossSession":
+        return LossSession(model, benchmark, questions)
 
-    def judge(self, said: str, question: Question) -> Judgement:
-        return Judgement(None, None)  # a text of one's own cannot be judged by a model's surprise at it
+    def judge(self, said: str, question: Question) -> Score:
+        return Score(None, None)  # a text of one's own cannot be judged by a model's surprise at it
 
 
-class LossAsking:
+class LossSession:
     """All texts of one benchmark before one model; long ones are read in pieces, so that none is truncated."""
 
     truncated = 0
 
     def __init__(self, model: Any, benchmark: Any, questions: Sequence[Question]) -> None:
         self.questions = questions
-        read = [model.read(benchmark.render(question), "plain") for question in questions]
+        read = [model.read(benchmark.render(question), False) for question in questions]
         self.texts = [text for text, _ in read]
         self.losses = model.losses([tokens for _, tokens in read])
         self.batches: list[list[int]] = self.losses.batches
 
-    def answer(self, batch: list[int]) -> list[Answer]:
+    def answer(self, batch: list[int]) -> list[Prediction]:
         return [self._line(p, *scored) for p, scored in zip(batch, self.losses.score(batch), strict=True)]
 
-    def _line(self, position: int, nats: float, tokens: int) -> Answer:
+    def _line(self, position: int, nats: float, tokens: int) -> Prediction:
         question, text = self.questions[position], self.texts[position]
         if not math.isfinite(nats):
             raise FloatingPointError(f"question {question.id}: loss {nats}")
         size = {"bytes": float(len(text.encode()))}
-        return answered(question, text, Judgement(nats, None, size), weight=float(tokens))
+        return answered(question, text, Score(nats, None, size), weight=float(tokens))

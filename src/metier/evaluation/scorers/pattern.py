@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from metier.data.records import Question
 from metier.evaluation import patterns
 from metier.evaluation.scorers.generate import Scorer as Generate
-from metier.evaluation.scoring import Judgement
+from metier.evaluation.scoring import Score
 
 
 @dataclass
@@ -16,13 +16,13 @@ class Scorer(Generate):
     just what is being looked for (after the verifiable instructions of IFEval; Zhou et al. 2023).
     """
 
-    max_tokens: int = 48
+    max_new_tokens: int = 48
     """Longest answer, in tokens."""
     stop: list[str] = field(default_factory=list)
     """Where an answer ends."""
 
     version = 1
 
-    def judge(self, said: str, question: Question) -> Judgement:
+    def judge(self, said: str, question: Question) -> Score:
         text = said.strip()
-        return Judgement(float(patterns.matches_whole(question.fields["must"], text, dot_all=True)), text)
+        return Score(float(patterns.matches_whole(question.fields["must"], text, dot_all=True)), text)

@@ -9,9 +9,9 @@ import numpy as np
 from metier.data.records import Question
 from metier.errors import UserError
 from metier.evaluation.scorers._room import fitted
-from metier.evaluation.scoring import Answer, Judgement, answered, same
+from metier.evaluation.scoring import Prediction, Score, answered, same
 
-NEITHER = Judgement(None, None)
+NEITHER = Score(None, None)
 NO_PAIR = (
     "is no pair of two different answers, of which one was preferred: the scorer `preference` needs rows with `chosen` "
     "and `rejected`"
@@ -37,10 +37,10 @@ class Scorer:
     def problems(self) -> list[str]:
         return [] if self.length in ("token", "none") else [f"length: use token or none, not {self.length}."]
 
-    def ask(self, model: Any, benchmark: Any, questions: Sequence[Question], labels: Sequence[str]) -> "Asking":
-        return Asking(self, model, benchmark, questions)
+    def ask(self, model: Any, benchmark: Any, questions: Sequence[Question], labels: Sequence[str]) -> "ScoringSession":
+        return ScoringSession(self, model, benchmark, questions)
 
-    def judge(self, said: str, question: Question) -> Judgement:
+    def judge(self, said: str, question: Question) -> Score:
         return same(said, question.answer)
 
     def ends(self, options: list[list[int]]) -> bool:
@@ -50,53 +50,57 @@ class Scorer:
     def misfit(self, question: Question) -> str | None:
         return None if _others(question) else NO_PAIR
 
-    def cheap(self, benchmark: Any, asked: Sequence[Question], learned: Sequence[Question]) -> tuple[str, list[Answer]]:
+    def baseline(
+        self, benchmark: Any, asked: Sequence[Question], learned: Sequence[Question]
+    ) -> tuple[str, list[Prediction]]:
         """(what it is called, its answers): the longer of two answers, in characters, or the shorter one where that
         was preferred in more of the pairs learned from."""
         sign = 1 if sum(np.sign(_longer_by(question)) for question in learned) >= 0 else -1
         answers = []
         for question in asked:
             longer_by, other = sign * _longer_by(question), _others(question)[0]
-            prefers = Judgement(1.0, question.answer) if longer_by > 0 else Judgement(0.0, other)
+            prefers = Score(1.0, question.answer) if longer_by > 0 else Score(0.0, other)
             judged = prefers if longer_by else NEITHER
             answers.append(answered(question, benchmark.render(question), judged, options=question.options))
         return f"the {'longer' if sign > 0 else 'shorter'} answer", answers
 
 
-class Asking:
+class ScoringSession:
     """All questions of one benchmark before one model."""
 
     def __init__(self, scorer: Scorer, model: Any, benchmark: Any, questions: Sequence[Question]) -> None:
         for question in questions:
             if not _others(question):
                 raise UserError(f"Question {question.id} {NO_PAIR}.")
-        self.questions, self.per_token, template = questions, scorer.length == "token", benchmark.template
-        read = [model.read(benchmark.render(question), template) for question in questions]
+        self.questions, self.per_token, chat_template = questions, scorer.length == "token", benchmark.chat_template
+        read = [model.read(benchmark.render(question), chat_template) for question in questions]
         self.prompts = [text for text, _ in read]
         # With the end token, as it was trained: where an answer ends is part of it.
-        said = [[[*model.answer(o, template), model.end_token] for o in question.options] for question in questions]
+        said = [
+            [[*model.answer(o, chat_template), model.end_token] for o in question.options] for question in questions
+        ]
         self.tokens = [[len(answer) for answer in pair] for pair in said]
         ids, room = [question.id for question in questions], [max(lengths) for lengths in self.tokens]
         prompts, self.truncated = fitted(model, benchmark, ids, [tokens for _, tokens in read], room)
         self.scores = model.options(prompts, said)
         self.batches: list[list[int]] = self.scores.batches
 
-    def answer(self, batch: list[int]) -> list[Answer]:
+    def answer(self, batch: list[int]) -> list[Prediction]:
         return [self._judge(position, scores) for position, scores in zip(batch, self.scores.score(batch), strict=True)]
 
-    def _judge(self, position: int, log_likelihoods: np.ndarray) -> Answer:
+    def _judge(self, position: int, log_likelihoods: np.ndarray) -> Prediction:
         question = self.questions[position]
         if not np.isfinite(log_likelihoods).all():
             # A model that gives no numbers is broken, and must not look like one that answers wrong.
             raise FloatingPointError(f"question {question.id}: log-likelihoods {log_likelihoods}")
         fair = log_likelihoods / self.tokens[position] if self.per_token else log_likelihoods
         preferred = question.options[int(fair.argmax())]
-        judgement = Judgement(float(preferred == question.answer), preferred) if fair[0] != fair[1] else NEITHER
+        score = Score(float(preferred == question.answer), preferred) if fair[0] != fair[1] else NEITHER
         shifted = np.exp(fair - fair.max())
         return answered(
             question,
             self.prompts[position],
-            judgement,
+            score,
             probabilities=tuple(round(float(p), 6) for p in shifted / shifted.sum()),
             log_likelihoods=tuple(round(float(nats), 5) for nats in log_likelihoods),
             options=question.options,

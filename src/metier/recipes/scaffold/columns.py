@@ -142,13 +142,13 @@ def _replies(known: list[Profile], texts: list[Profile], rows: int) -> list[Prof
     longest = max((it.length for it in texts if it.spaced and it not in found), default=0.0)
     # A ticket's `summary` is its title; what sums up a text is shorter than it.
     found = [it for it in found if not it.called("summary") or it.length < longest]
-    if any(it.name.casefold() in WRITTEN for it in found) and any(_asks(it) for it in texts if it not in found):
+    if any(it.name.casefold() in WRITTEN for it in found) and any(_insights(it) for it in texts if it not in found):
         return found
     # The questions of a survey come again and again: there the responses are what is read.
     return found if any(it not in found and not it.classes for it in texts) else []
 
 
-def _asks(column: Profile) -> bool:
+def _insights(column: Profile) -> bool:
     return column.spaced and column.called(ASKING)
 
 
@@ -156,7 +156,7 @@ def _read(known: list[Profile], texts: list[Profile], replies: list[Profile], to
     """The column that the model reads."""
     if told:
         return next(it for it in known if it.name == QUESTION)
-    read = [it for it in texts if it not in replies and (_asks(it) or not it.classes)] if replies else texts
+    read = [it for it in texts if it not in replies and (_insights(it) or not it.classes)] if replies else texts
     return max(read, key=lambda it: (it.spaced, bool(replies) and it.called(ASKING), it.length))
 
 

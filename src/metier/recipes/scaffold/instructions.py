@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from metier.data.converter import Wrong
+from metier.data.converter import ConversionError
 from metier.recipes import plugins
 from metier.recipes.scaffold.columns import ANSWER, QUESTION, absent
 from metier.recipes.scaffold.tables import Gathered, Row
@@ -34,17 +34,17 @@ def as_tables(gathered: Gathered) -> None:
     for file, rows in list(gathered.tables.items()):
         shape = _shape_of([_plain(cells) for _, _, cells in rows[:LOOKED_AT]])
         if shape == "preference":
-            _set_aside(file, gathered)
+            _rejected_rows(file, gathered)
         elif shape:
             gathered.told.add(file)
-            built, parts = plugins.build("shapes", shape, {}), PARTS if shape == "alpaca" else ()
+            built, parts = plugins.build("converters", shape, {}), PARTS if shape == "alpaca" else ()
             gathered.tables[file] = [it for it in (_as_row(row, built, parts, gathered) for row in rows) if it]
             if not gathered.tables[file]:
                 del gathered.tables[file]
 
 
 def _plain(cells: dict[str, Any]) -> dict[str, Any]:
-    """A row with the names that shapes know, however they are spelt, and numbers as the texts that a model writes."""
+    """A row with the names that shapes know, however they are spelled, and numbers as the texts that a model writes."""
     plain = {}
     for name, value in cells.items():
         if (low := name.casefold()) in KNOWN:
@@ -54,11 +54,12 @@ def _plain(cells: dict[str, Any]) -> dict[str, Any]:
     return plain
 
 
-def _set_aside(file: Path, gathered: Gathered) -> None:
+def _rejected_rows(file: Path, gathered: Gathered) -> None:
     del gathered.tables[file]
     gathered.left_out.append({"origin": file.name, "reason": "holds preferences, which `dpo` learns from."})
     gathered.doubts.append(
-        f"`{file.name}` holds preferences, which `dpo` learns from: put {{path: ..., shape: preference, licence: ...}} "
+        f"`{file.name}` holds preferences, which `dpo` learns from: put "
+        f"{{path: ..., converter: preference, license: ...}} "
         "among the datasets and dpo behind the other method (docs/methods.md)?"
     )
 
@@ -80,7 +81,7 @@ def _as_row(row: Row, shape: Any, parts: tuple[str, ...], gathered: Gathered) ->
     origin, file, cells = row[0], row[1], _plain(row[2])
     try:
         found = shape.columns(cells)
-    except Wrong as wrong:
+    except ConversionError as wrong:
         gathered.left_out.append({"origin": origin, "reason": str(wrong)})
         return None
     if len(found.get("messages", ())) > 2 and EARLIER not in gathered.doubts:

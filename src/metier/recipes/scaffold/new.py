@@ -14,9 +14,9 @@ from typing import Any
 
 from metier.data.decoding import half_pair, opened
 from metier.data.files import Found, found, pieces
-from metier.data.format import Broken
+from metier.data.format import RejectedRow
 from metier.data.records import rows_to_table
-from metier.data.step import Surroundings
+from metier.data.step import StepContext
 from metier.data.steps.split import Step as Split
 from metier.errors import UserError
 from metier.evaluation.stats import FEWEST_CLUSTERS
@@ -25,12 +25,12 @@ from metier.recipes.names import file_name
 from metier.recipes.scaffold.columns import SIDES, Columns, absent
 from metier.recipes.scaffold.instructions import as_tables
 from metier.recipes.scaffold.recipe_text import general_doubts, recipe_text
-from metier.recipes.scaffold.tables import FEWEST_ROWS, Gathered, Row, labelled
+from metier.recipes.scaffold.tables import FEWEST_ROWS, Gathered, Row, labeled
 from metier.recipes.schema import DEFAULT_INDUSTRY
 
 TABLES = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", ".csv.gz", ".tsv.gz", ".jsonl.gz", ".ndjson.gz")
 DOCUMENTS = (".txt", ".md", ".html", ".htm", ".pdf", ".docx")
-ABOUT = ("readme", "license", "licence", "changelog", "notice")
+ABOUT = ("readme", "license", "license", "changelog", "notice")
 TEST_SHARE, SEED = 0.2, 0
 SEPARATORS, LOOKED_AT = ",;\t|", 50
 """What parts the cells of a .csv, and the records it is told by."""
@@ -49,7 +49,7 @@ def new(name: str, folder: Path, industry: str | None = None, into: Path = Path(
     pack = plugins.find("industries", industry or DEFAULT_INDUSTRY)()
     gathered = _gather(folder)
     as_tables(gathered)
-    columns, rows = labelled(gathered)
+    columns, rows = labeled(gathered)
     sides = _sides(rows, columns, gathered) if rows else []
     gathered.doubts += general_doubts(industry, pack)
     if not rows and not gathered.documents:
@@ -114,8 +114,12 @@ def _gather(folder: Path) -> Gathered:
         separated = _separated(file) if lower.endswith((".csv", ".csv.gz")) else None
         for place, piece in pieces(str(file), separated):
             at = f"{origin}{place.removeprefix(file.name)}"
-            if isinstance(piece, Broken) or half_pair(piece):
-                why = piece.reason if isinstance(piece, Broken) else "has half of a character pair. Mend its encoding."
+            if isinstance(piece, RejectedRow) or half_pair(piece):
+                why = (
+                    piece.reason
+                    if isinstance(piece, RejectedRow)
+                    else "has half of a character pair. Mend its encoding."
+                )
                 gathered.left_out.append({"origin": at, "reason": why})
             elif table:
                 gathered.tables[file].append((at, file, piece))
@@ -224,15 +228,15 @@ def _said(rows: list[Row], columns: Columns, gathered: Gathered) -> list[str] | 
 def _drawn(rows: list[Row], columns: Columns, gathered: Gathered) -> list[str]:
     """A seeded draw in which labels keep their share and groups stay whole, by the step that parts train and valid."""
     if len(rows) < FEWEST_ROWS:
-        raise UserError(f"There are {len(rows)} labelled rows; to learn and to test takes {FEWEST_ROWS} or more.")
+        raise UserError(f"There are {len(rows)} labeled rows; to learn and to test takes {FEWEST_ROWS} or more.")
     text, labels, group = str(columns.text), _labels(rows, columns), str(columns.group)
     groups = [None if row.get(group) is None else str(row[group]) for _, _, row in rows]
-    blank = {"source": "", "licence": ""}
+    blank = {"source": "", "license": ""}
     table = rows_to_table(
         {"id": str(n), "text": str(row[text]), "label": labels[n], "group": groups[n], **blank, "origin": at}
         for n, (at, _, row) in enumerate(rows)
     )
-    parted = Split(valid=TEST_SHARE).apply(table, Surroundings(SEED, [])).kept["split"].to_pylist()
+    parted = Split(valid=TEST_SHARE).apply(table, StepContext(SEED, [])).kept["split"].to_pylist()
     sides = ["test" if side == "valid" else "train" for side in parted]
     total, learned = Counter(labels), Counter(la for la, side in zip(labels, sides, strict=True) if side == "train")
     # A rare label comes back to training with its groups: what cannot be learned cannot be asked.

@@ -13,8 +13,8 @@ from metier.recipes import plugins, strict_yaml
 from metier.recipes.scaffold.columns import Columns
 from metier.recipes.schema import DEFAULT_INDUSTRY
 
-FIRST, LAST = ["licence", "normalise", "decontaminate"], [{"split": {"by": "group"}}, {"select": {"rows": 17000}}]
-"""Steps before and behind redaction and duplicates, which hang on what the answers are."""
+FIRST, LAST = ["license", "normalize", "decontaminate"], [{"split": {"by": "group"}}, {"select": {"rows": 17000}}]
+"""Steps before and behind redaction and duplicates, which depend on what the answers are."""
 
 LONGEST_WRITTEN = 512
 """Tokens that a written answer is given at most."""
@@ -70,15 +70,15 @@ def _datasets(pack: Any, columns: Columns, counts: dict[str, int]) -> list[str]:
     if columns.label:
         said = {key: getattr(columns, key) for key in ("text", "label", "group", "time", "id", "split")}
         own.append(
-            {"path": "train.jsonl", **{key: value for key, value in said.items() if value}, "licence": "proprietary"}
+            {"path": "train.jsonl", **{key: value for key, value in said.items() if value}, "license": "proprietary"}
         )
     if counts["documents"]:
-        own.append({"path": "documents.jsonl", "licence": "proprietary"})
+        own.append({"path": "documents.jsonl", "license": "proprietary"})
     notes = ["May you train on these texts? `proprietary` is your word that they are yours to use."]
     if columns.label:
         return [_comment(notes), _yaml("datasets", [*own, "general"])]
     notes += [
-        "There are no labelled rows among the files, so nothing below tests your own work: the pack's data and its "
+        "There are no labeled rows among the files, so nothing below tests your own work: the pack's data and its "
         f"benchmarks ({', '.join(map(str, pack.benchmarks))}) stand in for it. What is missing is a table with a text "
         "and an answer in each row; the documents are learned as raw text beside the pack's rows.",
     ]
@@ -111,12 +111,12 @@ def _small(counts: dict[str, int]) -> list[str]:
 def _written(name: str, columns: Columns, counts: dict[str, int], redacted: bool) -> list[str]:
     # Three times the average answer: four characters make a token of English.
     tokens = min(LONGEST_WRITTEN, 32 * math.ceil(3 * columns.written / 4 / 32))
-    benchmark = _test_of(name, columns) | {"prompt": "{text}", "template": "chat"}
-    benchmark |= {"scorer": {"generate": {"max_tokens": tokens, "stop": []}}, "metrics": ["rouge_l"]}
+    benchmark = _test_of(name, columns) | {"prompt": "{text}", "chat_template": True}
+    benchmark |= {"scorer": {"generate": {"max_new_tokens": tokens, "stop": []}}, "metrics": ["rouge_l"]}
     notes = [
         "How do you know a good answer? `rouge_l` counts the words that it shares with yours, in order: a first look, "
         "and no judge of truth. Where they are numbers, JSON fields or short phrases, `metier list scorers` has better "
-        f"ones. Are some longer than {tokens} tokens? Then raise `max_tokens`."
+        f"ones. Are some longer than {tokens} tokens? Then raise `max_new_tokens`."
     ]
     if redacted:
         notes.append(
@@ -129,7 +129,7 @@ def _written(name: str, columns: Columns, counts: dict[str, int], redacted: bool
 def _without_repeat(methods: list[Any]) -> list[Any]:
     """The pack's methods without what they say of its own datasets by name."""
     kept = [
-        (name, {key: value for key, value in settings.items() if key != "repeat"})
+        (name, {key: value for key, value in settings.items() if key != "upsample"})
         for name, settings in map(plugins.named, methods)
     ]
     return [{name: settings} if settings else name for name, settings in kept]

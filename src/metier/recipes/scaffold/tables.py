@@ -10,7 +10,7 @@ from metier.recipes.scaffold.columns import SIDES, Columns, absent, columns_of
 MOST_NAMED = 0.5
 """Share of rows whose text may have the answer in it before it is asked whether that is meant."""
 FEWEST_ROWS = 20
-"""Labelled rows below which there is nothing to learn and to test with."""
+"""Labeled rows below which there is nothing to learn and to test with."""
 
 Row = tuple[str, Path, dict[str, Any]]
 """(where it stands, its file, the row as the file has it)"""
@@ -29,7 +29,7 @@ class Gathered:
     """The tables whose rows had a shape that says what is asked and answered."""
 
 
-def labelled(gathered: Gathered) -> tuple[Columns, list[Row]]:
+def labeled(gathered: Gathered) -> tuple[Columns, list[Row]]:
     """The table to learn from: of those with a text and an answer the one with most rows, classes before written
     answers. Texts without an answer become documents."""
     tables: dict[tuple[bool, frozenset[str]], list[Row]] = defaultdict(list)
@@ -90,16 +90,16 @@ def _joined(best: tuple[Columns, list[Row]], known: list[tuple[Columns, list[Row
     """The tables (by identity of their rows) that have the text and the answer of the best one, and other columns
     beside them: a test.csv with remarks is still the team's test. Their columns get its spelling."""
     columns, mine = best
-    spelt = {name.casefold(): name for _, _, row in mine for name in row}
+    spelled = {name.casefold(): name for _, _, row in mine for name in row}
     wanted, found = {str(columns.text).casefold(), str(columns.label).casefold()}, set()
     for _, rows in known:
         names = {name for _, _, row in rows for name in row}
         if rows is mine or not columns.label or not wanted <= {name.casefold() for name in names}:
             continue
-        rows[:] = [(at, file, {spelt.get(k.casefold(), k): v for k, v in row.items()}) for at, file, row in rows]
+        rows[:] = [(at, file, {spelled.get(k.casefold(), k): v for k, v in row.items()}) for at, file, row in rows]
         found.add(id(rows))
         files = ", ".join(f"`{name}`" for name in sorted({file.name for _, file, _ in rows}))
-        more = sorted({spelt.get(name.casefold(), name) for name in names} ^ set(spelt.values()))
+        more = sorted({spelled.get(name.casefold(), name) for name in names} ^ set(spelled.values()))
         other = f"; not in both: {', '.join(f'`{name}`' for name in more)}" if more else ""
         gathered.doubts.append(
             f"{files}: read together with the other table, by `{columns.text}` and `{columns.label}`{other}. Rightly?"

@@ -7,15 +7,15 @@ from typing import Any
 
 import pyarrow as pa
 
-from metier.data.step import Sifted, Surroundings, sift
+from metier.data.step import StepContext, StepResult, filter_rows
 from metier.errors import Problems
 
-ATTRIBUTION = "name the authors and the licence wherever the data or a copy of them are passed on"
+ATTRIBUTION = "name the authors and the license wherever the data or a copy of them are passed on"
 SHARE_ALIKE = "data derived from these rows must be passed on under the same terms"
 RESEARCH_ONLY = "no commercial use of the rows; ask the rights' holder before a commercial use of the model"
 
 # Our spelling -> (pattern over a squeezed spelling, obligation). Only a whole match counts: "MIT for the code, texts on
-# request" is no MIT licence.
+# request" is no MIT license.
 PERMISSIVE: dict[str, tuple[str, str]] = {
     "MIT": (r"(the-)?mit", ATTRIBUTION),
     "Apache-2.0": (r"(the-)?apache(-v)?-?2(\.0)?", ATTRIBUTION),
@@ -31,7 +31,7 @@ PERMISSIVE: dict[str, tuple[str, str]] = {
     "CDLA-Sharing-1.0": (r"cdla-sharing(-1\.0)?", SHARE_ALIKE),
     "ODbL-1.0": (r"(odc-)?odbl(-1\.0)?", SHARE_ALIKE),
 }
-# The ports that SPDX lists. Any other ending makes a licence unknown.
+# The ports that SPDX lists. Any other ending makes a license unknown.
 PORTS = "at|au|de|fr|igo|jp|nl|uk|us"
 CREATIVE_COMMONS = re.compile(rf"cc-by((?:-(?:nc|nd|sa))*)(?:-[1-4]\.[0-9](?:-(?:{PORTS}))?)?")
 LONG_NAMES = {
@@ -48,63 +48,63 @@ LONG_NAMES = {
 
 @dataclass(frozen=True)
 class Judged:
-    """What a licence asks for; `refused` says why rows under it may not be trained on."""
+    """What a license asks for; `refused` says why rows under it may not be trained on."""
 
     obligations: tuple[str, ...] = ()
     refused: str | None = None
 
 
-UNKNOWN = Judged(refused="not a licence known here")
+UNKNOWN = Judged(refused="not a license known here")
 
 
 @dataclass
 class Step:
-    """Stop at a licence that is unknown or forbids training; nothing is dropped, and nothing passes unseen."""
+    """Stop at a license that is unknown or forbids training; nothing is dropped, and nothing passes unseen."""
 
     allow: list[str] = field(default_factory=list)
-    """Licences that you answer for yourself, each as it stands in the rows."""
+    """Licenses that you answer for yourself, each as it stands in the rows."""
     intended_use: str = "research"
     """`research`, or `commercial`: then rows for non-commercial use stop the run too."""
 
     version = 1
 
-    def apply(self, rows: pa.Table, around: Surroundings) -> Sifted:
-        counts = Counter(zip(rows["source"].to_pylist(), rows["licence"].to_pylist(), strict=True))
-        licences = Counter(rows["licence"].to_pylist())
-        judged = {licence: self._judge(licence) for licence in licences}
+    def apply(self, rows: pa.Table, context: StepContext) -> StepResult:
+        counts = Counter(zip(rows["source"].to_pylist(), rows["license"].to_pylist(), strict=True))
+        licenses = Counter(rows["license"].to_pylist())
+        judged = {license: self._judge(license) for license in licenses}
         refused: dict[str, list[str]] = defaultdict(list)
-        for (dataset, licence), count in sorted(counts.items()):
-            if why := judged[licence].refused:
-                refused[dataset].append(f"{count:,} {'row' if count == 1 else 'rows'} under '{licence}' ({why})")
+        for (dataset, license), count in sorted(counts.items()):
+            if why := judged[license].refused:
+                refused[dataset].append(f"{count:,} {'row' if count == 1 else 'rows'} under '{license}' ({why})")
         if refused:
             raise Problems([_refusal(dataset, found) for dataset, found in refused.items()])
-        notes: dict[str, Any] = {"licences": dict(licences.most_common()), "intended_use": self.intended_use}
+        notes: dict[str, Any] = {"licenses": dict(licenses.most_common()), "intended_use": self.intended_use}
         notes["obligations"] = _obligations(judged)
-        notes["allowed_by_name"] = sorted(set(self.allow) & set(licences))
-        return sift(rows, [None] * len(rows), **notes)
+        notes["allowed_by_name"] = sorted(set(self.allow) & set(licenses))
+        return filter_rows(rows, [None] * len(rows), **notes)
 
-    def _judge(self, licence: str) -> Judged:
-        if licence in self.allow:
+    def _judge(self, license: str) -> Judged:
+        if license in self.allow:
             return Judged(("allowed by name in the recipe: its terms are yours to keep",))
-        return judge(licence, self.intended_use)
+        return judge(license, self.intended_use)
 
     def problems(self) -> list[str]:
         known = ("research", "commercial")
         found = [] if self.intended_use in known else [f"intended_use: use {' or '.join(known)}."]
-        return found + [f"allow: {name!r} names no licence." for name in self.allow if not name.strip()]
+        return found + [f"allow: {name!r} names no license." for name in self.allow if not name.strip()]
 
 
-def judge(licence: str, intended_use: str = "research") -> Judged:
-    """What a licence, or several joined by AND, OR or `mixed: a, b`, means for training. Unknown means refused."""
-    text = licence.strip()
-    # Nested brackets are not taken apart: they stay in the text, which is then no known licence.
+def judge(license: str, intended_use: str = "research") -> Judged:
+    """What a license, or several joined by AND, OR or `mixed: a, b`, means for training. Unknown means refused."""
+    text = license.strip()
+    # Nested brackets are not taken apart: they stay in the text, which is then no known license.
     whole = re.fullmatch(r"\(([^()]*)\)", text)
     text = whole[1] if whole else text
     if "(" in text or ")" in text:
         return UNKNOWN
     if mixed := re.match(r"mixed:", text, flags=re.I):
         parts = text[mixed.end() :].split(",")
-        # A list in a list is no licence known here; thousands of them would end Python's stack.
+        # A list in a list is no license known here; thousands of them would end Python's stack.
         if any(re.match(r"\W*mixed:", part, flags=re.I) for part in parts):
             return UNKNOWN
         return _all([judge(part, intended_use) for part in parts])
@@ -149,16 +149,16 @@ def _one(squeezed: str, intended_use: str) -> Judged:
 
 
 def _obligations(judged: dict[str, Judged]) -> dict[str, list[str]]:
-    """Obligation -> the licences that ask for it."""
+    """Obligation -> the licenses that ask for it."""
     found: dict[str, list[str]] = defaultdict(list)
-    for licence in sorted(judged):
-        for obligation in judged[licence].obligations:
-            found[obligation].append(licence)
+    for license in sorted(judged):
+        for obligation in judged[license].obligations:
+            found[obligation].append(license)
     return dict(found)
 
 
 def _refusal(dataset: str, found: list[str]) -> str:
     return (
         f"The dataset '{dataset}' has {'; '.join(found)}. Take it out of `datasets`, or, where you may train on it "
-        "all the same, name the licence: {licence: {allow: [...]}}."
+        "all the same, name the license: {license: {allow: [...]}}."
     )

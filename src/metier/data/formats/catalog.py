@@ -1,4 +1,4 @@
-"""Product catalogues: a JSON list, JSON lines, or CSV."""
+"""Product catalogs: a JSON list, JSON lines, or CSV."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from metier.data.decoding import TOO_DEEP, opened, too_deep
-from metier.data.format import Broken, Pieces
+from metier.data.format import Pieces, RejectedRow
 from metier.data.formats.csv import Format as Table
 from metier.recipes import strict_json
 
@@ -31,28 +31,28 @@ class Format:
 
     def read(self, file: Path) -> Pieces:
         for place, found in _table(file) if file.name.lower().endswith(Table.suffixes) else _json(file):
-            if isinstance(found, Broken):
+            if isinstance(found, RejectedRow):
                 yield place, found
             elif not isinstance(found, dict):
                 why = f"is no JSON object but a {type(found).__name__}. Each product must be one object."
-                yield place, Broken(why, str(found)[:200])
+                yield place, RejectedRow(why, str(found)[:200])
             elif too_deep(found):  # asked here already: `_words` goes into the product
                 yield place, TOO_DEEP
             elif not _words(found.get(self.title)):
-                why = f"has no title in '{self.title}'. Fill it in, or name the column: catalogue: {{title: ...}}."
-                yield place, Broken(why, str(found)[:200])
+                why = f"has no title in '{self.title}'. Fill it in, or name the column: catalog: {{title: ...}}."
+                yield place, RejectedRow(why, str(found)[:200])
             else:
                 yield place, {**found, "text": self._text(found)}
 
     def _text(self, product: dict[str, Any]) -> str:
         bullets = product.get(self.bullets)
         points = bullets if isinstance(bullets, list) else str(bullets or "").splitlines()
-        labelled = [
+        labeled = [
             f"{label}: {words}"
             for label, words in (("Brand", _words(product.get(self.brand))), ("Price", _words(product.get(self.price))))
             if words
         ]
-        parts = [_words(product[self.title]), *labelled, _words(product.get(self.description)), *map(_words, points)]
+        parts = [_words(product[self.title]), *labeled, _words(product.get(self.description)), *map(_words, points)]
         return " ".join(part if part[-1] in ".!?" else f"{part}." for part in parts if part)
 
 
@@ -67,7 +67,7 @@ def _words(value: Any) -> str:
 
 def _table(file: Path) -> Iterator[tuple[str, Any]]:
     for place, found in Table().read(file):
-        row = found if isinstance(found, Broken) else {name: cell or None for name, cell in found.items()}
+        row = found if isinstance(found, RejectedRow) else {name: cell or None for name, cell in found.items()}
         yield f"line {place}", row
 
 
@@ -96,6 +96,6 @@ def _parse(raw: bytes) -> Any:
         # Prices stay as they are written: 5.00 is not 5.0.
         return strict_json.loads(raw.decode("utf-8-sig"), parse_float=str)
     except UnicodeDecodeError as error:
-        return Broken(f"is not UTF-8 (byte {error.start}). Convert it.")
+        return RejectedRow(f"is not UTF-8 (byte {error.start}). Convert it.")
     except (ValueError, RecursionError) as error:
-        return Broken(f"is no valid JSON: {error}. Mend it.", raw[:200].decode("utf-8", "replace"))
+        return RejectedRow(f"is no valid JSON: {error}. Mend it.", raw[:200].decode("utf-8", "replace"))

@@ -16,7 +16,7 @@ import numpy as np
 
 from metier.evaluation import stats
 from metier.evaluation.metrics.accuracy import Metric
-from metier.evaluation.predictions import Outcomes
+from metier.evaluation.predictions import Predictions
 from metier.evaluation.retention import not_too_sure
 from metier.evaluation.verdict import compare
 from metier.runs import run as runs
@@ -65,10 +65,10 @@ def kept(n: int, size: int, margin: float, fixed: float, samples: int) -> dict[s
     return {"n": n, "size": size, "margin": margin, "fixed": fixed, "kept": now, "bootstrap": bootstrap}
 
 
-def answers(right: np.ndarray, groups: tuple[str, ...]) -> Outcomes:
+def answers(right: np.ndarray, groups: tuple[str, ...]) -> Predictions:
     """Right and wrong ones, in clusters."""
     none = np.full(len(right), -1)
-    return Outcomes(none, none, right.astype(float), np.ones(len(right)), (), groups, ())
+    return Predictions(none, none, right.astype(float), np.ones(len(right)), (), groups, ())
 
 
 def text(rows: list[dict[str, Any]]) -> str:

@@ -43,7 +43,7 @@ class Topic:
 
 @dataclass(frozen=True)
 class Embedded:
-    """Every target passage's vector, and its nearest neighbour's cosine on each side."""
+    """Every target passage's vector, and its nearest neighbor's cosine on each side."""
 
     vectors: Floats
     words: Any
@@ -69,15 +69,15 @@ def embed(target: Side, candidate: Side, baseline: Side, seed: int, embedding: s
     return Embedded(own, words[: len(own)], count.get_feature_names_out(), *nearest)
 
 
-def neighbours(found: Embedded, draws: Draws) -> Measure:
-    """Share of target texts with a neighbour nearer than 95 % of them have in the baseline (so that has 5 %)."""
+def neighbors(found: Embedded, draws: Draws) -> Measure:
+    """Share of target texts with a neighbor nearer than 95 % of them have in the baseline (so that has 5 %)."""
     threshold = float(np.percentile(found.baseline, PERCENTILE))
     near = [np.asarray(side > threshold, dtype=float) for side in (found.candidate, found.baseline)]
     difference = np.column_stack([near[0] - near[1], np.ones(len(near[0]))])
     candidate, baseline = (float(side.mean()) for side in near)
     spread = interval(candidate - baseline, draws.values(difference, ratio), draws.effective)
     further = {"threshold": threshold}
-    return Measure("neighbours", "Texts with a near neighbour", "share", "higher", candidate, baseline, spread, further)
+    return Measure("neighbors", "Texts with a near neighbor", "share", "higher", candidate, baseline, spread, further)
 
 
 def nearer(found: Embedded, draws: Draws) -> Measure:
