@@ -12,7 +12,6 @@ import pytest
 from metier.cli import app
 from metier.cli.stopping import MESSAGE
 from metier.runs import files
-from metier.runs import run as runs
 from tests.tiny import write_triage
 
 SWALLOWED = """
@@ -96,7 +95,7 @@ def started(code):
 def test_a_run_stopped_in_every_stage_ends_with_3_and_comes_to_the_same_figures(monkeypatch, capfd, tmp_path):
     recipe = write_triage(tmp_path, train=30, test=12)
     count, write = [], files.write
-    monkeypatch.setattr(runs, "write", lambda path, fill: (count.append(path), write(path, fill)))
+    monkeypatch.setattr(files, "write", lambda path, fill: (count.append(path), write(path, fill)))
     whole, _ = go(monkeypatch, capfd, "run", recipe, "--out", tmp_path / "whole")
     assert whole in (0, 2)
     stages = {"curate", "train", "evaluate", "verdict"}
@@ -110,7 +109,7 @@ def test_a_run_stopped_in_every_stage_ends_with_3_and_comes_to_the_same_figures(
             os.kill(os.getpid(), numbers[len(stopped) % 2])
         write(path, fill)
 
-    monkeypatch.setattr(runs, "write", interrupted)
+    monkeypatch.setattr(files, "write", interrupted)
     for _ in stages:
         code, err = go(monkeypatch, capfd, "run", recipe, "--out", tmp_path / "run")
         assert code == 3 and MESSAGE in err and "Traceback" not in err

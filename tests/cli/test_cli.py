@@ -10,6 +10,7 @@ import time
 import pytest
 
 from metier.cli import app
+from metier.runs import files
 from metier.runs.files import write
 
 
@@ -93,7 +94,6 @@ def test_a_pickle_checkpoint_is_refused_and_not_opened(monkeypatch, capsys, tmp_
 
 
 def test_a_full_disk_is_said_and_the_run_goes_on_afterwards(monkeypatch, capsys, tmp_path, triage):
-    from metier.runs import run as runs
 
     real, calls = write, []
 
@@ -104,7 +104,7 @@ def test_a_full_disk_is_said_and_the_run_goes_on_afterwards(monkeypatch, capsys,
         return real(path, fill)
 
     with monkeypatch.context() as patch:
-        patch.setattr(runs, "write", full)
+        patch.setattr(files, "write", full)
         code, _, err = inside(monkeypatch, capsys, "run", triage, "--out", tmp_path / "run")
     assert code == 3 and "No space left on device" in err and "continues" in err
     code, out, _ = inside(monkeypatch, capsys, "run", triage, "--out", tmp_path / "run")

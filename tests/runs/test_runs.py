@@ -403,8 +403,8 @@ def test_held_out_rows_of_an_unknown_label_have_no_right_answer_to_choose(curate
 def test_the_baseline_classifier_weighs_rare_labels_where_the_deciding_metric_asks_for_them(
     triage, tmp_path, monkeypatch, metric, balanced, priced
 ):
-    seen, real = [], evaluate.baselines.tfidf
-    monkeypatch.setattr(evaluate.baselines, "tfidf", lambda *given: seen.append(given[-2:]) or real(*given))
+    seen, real = [], evaluate.tfidf.tfidf
+    monkeypatch.setattr(evaluate.tfidf, "tfidf", lambda *given: seen.append(given[-2:]) or real(*given))
     asked = triage.read_text().replace("cluster: patient", f"cluster: patient, metrics: [{metric}]")
     triage.write_text(asked)
     recipe = load(triage)

@@ -4,9 +4,9 @@ import errno
 import os
 import traceback
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
+import metier
 from metier.errors import Problems, UserError, shown
 
 CONTINUES = "then call again: the run continues where it stopped."
@@ -40,7 +40,7 @@ ADVICE = {
 # Those that are the machine's, whichever file they were met at, and in whichever words a library passes them on.
 OF_THE_MACHINE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EMFILE, errno.ENFILE, errno.EIO)
 OUT_OF_MEMORY = ("can't allocate memory", "out of memory", "bad_alloc", os.strerror(errno.ENOMEM))
-PACKAGE = str(Path(__file__).parent) + os.sep
+PACKAGE = os.path.dirname(metier.__file__) + os.sep
 
 
 def explained(error: BaseException) -> str | None:
