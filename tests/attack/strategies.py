@@ -151,8 +151,8 @@ FRAGMENTS = [
     *(b"seed: 1\nseed: 2\n", b"seed: 1:30\n", b"seed: 0x10\n", b"seed: 010\n", b"seed: 2024-02-30\n", b"seed: true\n"),
     *(b"quick: yes\n", b"x" * 100_000, b"seed: " + b"9" * 5_000 + b"\n", b'model: "\\ud800"\n', b'"\\ud800": 1\n'),
     *(b"steps: " + b"[" * n + b"]" * n + b"\n" for n in (100, 600, 5_000)),
-    *(b"keep: " + b"{a: " * n + b"1" + b"}" * n + b"\n" for n in (100, 600)),
-    *(b"keep: &x {general: *x}\n", b"steps: &s [*s]\n", _bomb(12), _bomb(40)),
+    *(b"retention: " + b"{a: " * n + b"1" + b"}" * n + b"\n" for n in (100, 600)),
+    *(b"retention: &x {general: *x}\n", b"steps: &s [*s]\n", _bomb(12), _bomb(40)),
 ]
 
 

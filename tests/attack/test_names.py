@@ -11,12 +11,12 @@ from metier.recipes.schema import Recipe, build_one, name_of
 
 STEP = """
 from dataclasses import dataclass
-from metier.data.step import sift
+from metier.data.step import filter_rows
 
 @dataclass
 class Step:
     def apply(self, rows, context):
-        return sift(rows, [None] * len(rows))
+        return filter_rows(rows, [None] * len(rows))
 """
 
 

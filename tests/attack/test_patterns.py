@@ -49,8 +49,8 @@ def test_a_recipes_expression_that_does_not_end_leaves_the_answer_unscored():
 
 
 def test_a_reward_by_such_an_expression_could_not_be_judged():
-    assert of_scorer("pattern").worth("task", LONG, asked(SLOW)) is None
-    assert of_scorer("pattern").worth("task", "aa", asked("a+")) == 1.0
+    assert of_scorer("pattern").score("task", LONG, asked(SLOW)) is None
+    assert of_scorer("pattern").score("task", "aa", asked("a+")) == 1.0
 
 
 def test_check_stops_looking_at_questions_that_each_take_too_long(tmp_path, monkeypatch):

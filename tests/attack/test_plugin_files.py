@@ -14,7 +14,7 @@ from tests.tiny import write_triage
 
 STEP = """
 from dataclasses import dataclass
-from metier.data.step import sift
+from metier.data.step import filter_rows
 
 @dataclass
 class Step:
@@ -24,7 +24,7 @@ class Step:
 
     def apply(self, rows, context):
         {body}
-        return sift(rows, [None] * len(rows))
+        return filter_rows(rows, [None] * len(rows))
 """
 
 

@@ -130,7 +130,7 @@ def test_answers_that_were_changed_give_no_verdict(run_folder, attack):
 def test_a_baseline_that_was_taken_away_with_its_mark_is_missed(run_folder):
     for file in (run_folder / "evaluate" / "baseline").iterdir():
         file.unlink()
-    with pytest.raises(UserError, match="cheap.*is missing"):
+    with pytest.raises(UserError, match="baseline.*is missing"):
         report(saved_run(run_folder, Progress()))
 
 

@@ -138,10 +138,10 @@ def rows(count: int, label: str = "a", source: str = "s") -> pa.Table:
 def test_rows_that_come_again_are_counted_before_they_are_made():
     mixed = pa.concat_tables([rows(6), rows(2, "b"), rows(3, source="other")])
     assert Sft().check_rows(mixed) == 11
-    assert Sft(epochs=2, repeat={"s": 10}).check_rows(mixed) == 2 * (80 + 3)
-    assert Sft(balance=1.0).check_rows(mixed) == 9 + 9
+    assert Sft(epochs=2, upsample={"s": 10}).check_rows(mixed) == 2 * (80 + 3)
+    assert Sft(class_balance=1.0).check_rows(mixed) == 9 + 9
     with pytest.raises(Exception, match="make 1,000,000,000 rows to read of 1,000"):
-        Sft(epochs=1_000, repeat={"s": 1_000}).check_rows(rows(1_000))
+        Sft(epochs=1_000, upsample={"s": 1_000}).check_rows(rows(1_000))
 
 
 def test_prices_are_numbers_of_a_mistake():

@@ -50,8 +50,8 @@ def compile_on():
         exec("def f(x):\\n total = 0\\n for i in range(x):\\n  total += i * len(str(i))\\n return total", found)
         numba.njit(found["f"])(3)
 
-cli._verb = compile_on
-cli.main()
+app._verb = compile_on
+app.main()
 """
 CATCHES_ALL = """
 import sys, time
@@ -65,8 +65,8 @@ def verb():
         pass
     return 0  # as if nothing had been
 
-cli._verb = verb
-cli.main()
+app._verb = verb
+app.main()
 """
 
 

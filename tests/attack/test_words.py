@@ -159,7 +159,7 @@ def test_closed_streams_stop_no_work(tmp_path):
     code += "from metier.runs.progress import Progress\n"
     code += "def verb():\n terminal.prepare(); file = open('x', 'w'); p = Progress()\n"
     code += " [p.say('line') for _ in range(3)]; terminal.out('out')\n file.write('whole'); file.close(); return 2\n"
-    code += "cli._verb = verb; cli.main()"
+    code += "app._verb = verb; app.main()"
     reader, writer = os.pipe()
     os.close(reader)
     for closing in ("", "exec 1>&-; exec 2>&-; "):

@@ -435,11 +435,16 @@ def test_no_two_benchmarks_have_one_name_and_each_stands_beside_its_dataset():
 
 
 def test_settings_change_a_copy_and_are_checked():
-    few = plugins.build("benchmarks", "fomc_stance", {"rows": 100})
-    assert few.rows == 100 and plugins.find("benchmarks", "fomc_stance").rows == 0
+    few = plugins.build("benchmarks", "fomc_stance", {"limit": 100})
+    assert few.limit == 100 and plugins.find("benchmarks", "fomc_stance").limit == 0
     for kind, name, settings, said in [
-        ("benchmarks", "fomc_stance", {"row": 1}, "The benchmark 'fomc_stance' has no setting 'row'.*mean 'rows'"),
-        ("benchmarks", "fomc_stance", {"rows": "many"}, "The benchmark 'fomc_stance' cannot take rows: 'many'"),
+        (
+            "benchmarks",
+            "fomc_stance",
+            {"limits": 1},
+            "The benchmark 'fomc_stance' has no setting 'limits'.*mean 'limit'",
+        ),
+        ("benchmarks", "fomc_stance", {"limit": "many"}, "The benchmark 'fomc_stance' cannot take limit: 'many'"),
         ("benchmarks", "fomc_stance", {"metrics": []}, "The benchmark 'fomc_stance': .*names no metric"),
         ("datasets", "icd10cm", {"description_lenght": 1}, "The dataset 'icd10cm' has no setting.*description_length"),
         ("datasets", "general", {"to_row": "x"}, "The dataset 'general' has no setting 'to_row'"),

@@ -76,5 +76,5 @@ def test_two_seeds_are_refused(triage):
 def test_a_recipe_that_check_refuses_is_not_proved(monkeypatch, capsys, tmp_path):
     recipe = write_triage(tmp_path)
     recipe.write_text(recipe.read_text().replace("benchmarks:\n", "benchmarks:\n  - icd10cm_chapter\n"))
-    code, _, err = inside(monkeypatch, capsys, "prove", recipe, "--out", tmp_path / "out")
+    code, _, err = inside(monkeypatch, capsys, "ablate", recipe, "--out", tmp_path / "out")
     assert code == 3 and "Add `task:` with one of" in err and not (tmp_path / "out").exists()

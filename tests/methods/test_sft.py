@@ -82,9 +82,9 @@ def test_rare_labels_are_repeated_and_none_is_lost():
 
 def test_rows_of_a_small_source_are_seen_several_times_an_epoch():
     rows = [{"text": "itch", "label": "skin"}, {"text": "cough", "label": "lung", "source": "small"}]
-    found, _ = examples(rows, repeat={"small": 3})
+    found, _ = examples(rows, upsample={"small": 3})
     assert Counter(text(example.prompt).split("\n")[0] for example in found) == {"itch": 1, "cough": 3}
-    found, said = examples(rows, repeat={"smal": 3})
+    found, said = examples(rows, upsample={"smal": 3})
     assert len(found) == 2 and "no labeled rows come from a dataset 'smal'. Did you mean 'small'" in said[0]
     assert Method(upsample={"small": 0}).problems() == ["upsample: use 1 to 1,000 times for 'small', not 0."]
 

@@ -105,7 +105,7 @@ def test_what_a_pack_only_watches_comes_with_its_own_benchmarks(tmp_path):
     own = recipe(tmp_path, "industry: legal\nbenchmarks: [unfair_tos]\n")
     assert load(own).retention == {"general": 0.02}
     assert load(own, None, ["retention.arc_easy=0.05"]).retention == {"general": 0.02, "arc_easy": 0.05}
-    own.write_text("industry: legal\nbenchmarks: [unfair_tos]\nkeep: {arc_easy: monitor}\n")
+    own.write_text("industry: legal\nbenchmarks: [unfair_tos]\nretention: {arc_easy: monitor}\n")
     assert load(own).retention == {"arc_easy": "monitor"}
     saved = recipe(tmp_path, load(None, "legal").as_yaml())
     assert load(saved) == load(None, "legal")

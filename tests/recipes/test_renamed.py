@@ -27,7 +27,7 @@ def test_an_old_setting_is_answered_by_its_new_name(kind, name, settings):
 def test_an_old_key_of_a_recipe_is_answered_by_its_new_name(tmp_path):
     recipe = tmp_path / "recipe.yaml"
     recipe.write_text("keep: {general: 0.02}\n")
-    with pytest.raises(Problems, match="no key 'keep'. It is called 'retention' now"):
+    with pytest.raises(Problems, match="`keep` is now called `retention`"):
         load(recipe)
 
 

@@ -143,7 +143,7 @@ def test_every_mapped_type_becomes_a_line(tmp_path):
             dosageInstruction=[
                 {
                     "doseAndRate": [{"doseQuantity": {"value": 500, "unit": "mg"}}],
-                    "timing": {"upsample": {"frequency": 2, "period": 1, "periodUnit": "d"}},
+                    "timing": {"repeat": {"frequency": 2, "period": 1, "periodUnit": "d"}},
                 }
             ],
         ),
