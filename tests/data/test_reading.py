@@ -298,7 +298,7 @@ def test_a_subfolder_that_may_not_be_read_or_entered_is_said(tmp_path, monkeypat
     monkeypatch.setattr(owner, function, refused)  # root, who runs tests in containers, may read everything
     mine = source(tmp_path)
     for read in (mine.rows, mine.fingerprint):
-        with pytest.raises(UserError, match=f"/a/b.* in the folder {tmp_path} cannot be read: Permission denied. Mend"):
+        with pytest.raises(UserError, match=f"/a/b.* in the folder {tmp_path} cannot be read: Permission denied. Fix"):
             read()
 
 

@@ -195,14 +195,14 @@ class Dataset(BaseDataset):
             except (KeyError, TypeError, ValueError, IndexError) as error:
                 why = f"it has no column {error}" if isinstance(error, KeyError) else str(error)
                 raise UserError(
-                    f"{origin}: the row is none of the dataset {self.name} as it is read here ({why}). Mend it, or "
+                    f"{origin}: the row is none of the dataset {self.name} as it is read here ({why}). Fix it, or "
                     "look for the version that is published."
                 ) from error
             if row is not None:
                 shared = {"source": self.name, "license": self.license, "origin": origin, "split": split}
                 row["id"] = row.get("id") or origin
                 if row.get("text") is None:
-                    raise UserError(f"{origin}: the row has no '{self.columns.get('text', 'text')}'. Mend the dataset.")
+                    raise UserError(f"{origin}: the row has no '{self.columns.get('text', 'text')}'. Fix the dataset.")
                 row["fields"] = list(row.get("fields", {}).items())
                 rows.append({**shared, **row})
         return rows_to_table(rows)

@@ -38,7 +38,7 @@ def found(path: str) -> list[Found]:
             files = _below(literal)
         except OSError as error:
             why = f"{error.filename} in the folder {path} cannot be read: {error.strerror}."
-            raise UserError(f"{why} Mend its permissions, or take it out of the folder.") from error
+            raise UserError(f"{why} Fix its permissions, or take it out of the folder.") from error
         if not files:
             raise UserError(f"The folder {path} holds no file. Hidden ones are left out.")
         return files
@@ -46,7 +46,7 @@ def found(path: str) -> list[Found]:
         raise UserError(f"The path {shown(path)} has ** more than {MOST_STARS} times. Once reaches all folders below.")
     matched = [literal] if literal.is_file() else sorted(map(Path, glob.glob(path, recursive=True)))
     if not matched:
-        raise UserError(f"There is no file {path}. Mend `path`; it is read relative to the recipe's folder.")
+        raise UserError(f"There is no file {path}. Fix `path`; it is read relative to the recipe's folder.")
     for file in matched:
         if not file.is_file():
             raise UserError(f"{file} is not a file. Name a file, a folder, or a pattern such as {file}/*.jsonl.")
@@ -99,7 +99,7 @@ def pieces(path: str, use: Any = None) -> Pieces:
                 deep = not isinstance(piece, RejectedRow) and too_deep(piece)
                 yield f"{name}:{place}" if place else name, TOO_DEEP if deep else piece
         except (OSError, EOFError, zlib.error) as error:
-            raise UserError(f"{file} cannot be read: {error}. Mend the file or its permissions.") from error
+            raise UserError(f"{file} cannot be read: {error}. Fix the file or its permissions.") from error
 
 
 def fingerprint(path: str) -> str:
@@ -114,7 +114,7 @@ def fingerprint(path: str) -> str:
                 while block := stream.read(1 << 20):
                     digest.update(block)
         except OSError as error:
-            raise UserError(f"{file} cannot be read: {error}. Mend the file or its permissions.") from error
+            raise UserError(f"{file} cannot be read: {error}. Fix the file or its permissions.") from error
     return digest.hexdigest()
 
 

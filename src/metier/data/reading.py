@@ -209,7 +209,7 @@ class FileSource:
         if not text.strip():
             return f"has an empty text in '{self.text}'. Fill it in or remove the line."
         if half := next((key for key, value in row.items() if half_pair([key, value])), None):
-            return f"has half of a character pair in '{without_halves(half)}'. Mend the text's encoding."
+            return f"has half of a character pair in '{without_halves(half)}'. Fix the text's encoding."
         for column in (self.label, self.id):
             if column and (_absent(row.get(column)) or not str(row[column]).strip()):
                 what = "label" if column == self.label else "id"
@@ -221,7 +221,7 @@ class FileSource:
             if not isinstance(offered, list) or len(offered) < 2:
                 return f"has no list of options in '{self.options}'. Give at least two, or remove the line."
             if self.label and str(row[self.label]) not in map(str, offered):
-                return f"has the answer '{row[self.label]}', which is not among its options. Mend the line."
+                return f"has the answer '{row[self.label]}', which is not among its options. Fix the line."
         split = row.get(self.split) if self.split else None
         if not _absent(split) and split not in ("train", "valid", "test"):
             return f"has the split '{split}'. Use train, valid or test."

@@ -144,7 +144,7 @@ class Method(Tuning):
         return questions_asked * sampling + training_seconds(model, groups, self.lora(), self, share)
 
     def summary(self, log: list[dict[str, Any]], names: Sequence[str], context: TrainingContext) -> dict[str, Any]:
-        """What a finished training earned, from the trainer's own log; says aloud what the user should know."""
+        """What a finished training earned, from the trainer's own log; warns of what the user should know."""
         from metier.engine.rl.rollouts import NO_SIGNAL, SILENT, UNJUDGED, history
 
         mean, silent, lengths = (history(log, name) for name in ("reward", SILENT, "completions/mean_length"))

@@ -189,7 +189,7 @@ def question_problems(benchmark: Benchmark, asked: Sequence[Question], labels: S
     if found:
         least = "At least " if looked < len(asked) else ""
         many = f"{least}{len(found):,} of the {len(asked):,} questions of benchmark '{benchmark.name}' cannot be judged"
-        return [f"{many}; {found[0][0]}: {found[0][1]}. Mend the test, or name another `scorer`."]
+        return [f"{many}; {found[0][0]}: {found[0][1]}. Fix the test, or name another `scorer`."]
     if not (labels and scorer.chooses):
         return []
     return [f"Benchmark '{benchmark.name}': {why}" for why in unfit(benchmark.build_metrics(), perfect(asked, labels))]

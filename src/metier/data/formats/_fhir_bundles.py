@@ -42,7 +42,7 @@ def entries(file: Path) -> Iterator[tuple[str, Entry | RejectedRow]]:
 def _bundled(line: int, bundle: Resource) -> Iterator[tuple[str, Entry | RejectedRow]]:
     listed = bundle.get("entry", [])
     if not isinstance(listed, list):
-        yield f"line {line}", RejectedRow("is a Bundle whose 'entry' is no list. Mend it.", json.dumps(bundle)[:200])
+        yield f"line {line}", RejectedRow("is a Bundle whose 'entry' is no list. Fix it.", json.dumps(bundle)[:200])
         return
     held: dict[str, Resource] = {}
     for entry in listed:
@@ -85,4 +85,4 @@ def _parse(raw: bytes) -> Any:
     except UnicodeDecodeError as error:
         return RejectedRow(f"is not UTF-8 (byte {error.start}). Convert it.")
     except (ValueError, RecursionError) as error:
-        return RejectedRow(f"is no valid JSON: {error}. Mend it.", raw[:200].decode("utf-8", "replace"))
+        return RejectedRow(f"is no valid JSON: {error}. Fix it.", raw[:200].decode("utf-8", "replace"))

@@ -17,7 +17,7 @@ def inner(resource: Resource, key: str) -> Resource:
     """The object in a field, an empty one where the field is absent."""
     value = resource.get(key, {})
     if not isinstance(value, dict):
-        raise Unreadable(f"has no object in '{key}' but {str(value)[:40]!r}. Mend it.")
+        raise Unreadable(f"has no object in '{key}' but {str(value)[:40]!r}. Fix it.")
     return value
 
 
@@ -25,7 +25,7 @@ def items(resource: Resource, key: str) -> list[Resource]:
     """The objects in a field that repeats."""
     value = resource.get(key, [])
     if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
-        raise Unreadable(f"has no list of objects in '{key}' but {str(value)[:40]!r}. Mend it.")
+        raise Unreadable(f"has no list of objects in '{key}' but {str(value)[:40]!r}. Fix it.")
     return value
 
 
@@ -33,7 +33,7 @@ def word(resource: Resource, key: str) -> str:
     """A plain value as text, empty where the field is absent."""
     value = resource.get(key, "")
     if value is None or isinstance(value, dict | list):
-        raise Unreadable(f"has no plain value in '{key}' but {str(value)[:40]!r}. Mend it.")
+        raise Unreadable(f"has no plain value in '{key}' but {str(value)[:40]!r}. Fix it.")
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
@@ -93,5 +93,5 @@ def attached(attachments: list[Resource]) -> list[str]:
             raw = base64.b64decode("".join(data.split()), validate=True)
             texts.append(read_as(raw, charset[1] if charset else "utf-8").strip())
         except ValueError as error:
-            raise Unreadable(f"has an attachment that cannot be decoded: {error}. Mend it.") from error
+            raise Unreadable(f"has an attachment that cannot be decoded: {error}. Fix it.") from error
     return [text for text in texts if text]

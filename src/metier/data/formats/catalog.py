@@ -98,4 +98,4 @@ def _parse(raw: bytes) -> Any:
     except UnicodeDecodeError as error:
         return RejectedRow(f"is not UTF-8 (byte {error.start}). Convert it.")
     except (ValueError, RecursionError) as error:
-        return RejectedRow(f"is no valid JSON: {error}. Mend it.", raw[:200].decode("utf-8", "replace"))
+        return RejectedRow(f"is no valid JSON: {error}. Fix it.", raw[:200].decode("utf-8", "replace"))

@@ -78,7 +78,7 @@ def _rows(feed: _Feed, separator: str, most: int) -> Pieces:
         try:
             cells = _next(reader, most)
         except csv.Error as error:
-            yield str(feed.taken[0][0]), RejectedRow(f"is no valid CSV: {error}. Mend the line.", _raw(feed))
+            yield str(feed.taken[0][0]), RejectedRow(f"is no valid CSV: {error}. Fix the line.", _raw(feed))
             feed.give_back()
             continue
         if cells is None:
@@ -114,12 +114,12 @@ def _wrong(cells: list[str], header: list[str] | None, feed: _Feed) -> RejectedR
     if any("\udc80" <= letter <= "\udcff" for cell in cells if not cell.isascii() for letter in cell):
         return RejectedRow("is not UTF-8. Convert the file to UTF-8.", _raw(feed))
     if any("\0" in cell for cell in cells):
-        return RejectedRow("holds a NUL byte. Mend the line, or convert the file to UTF-8.", _raw(feed))
+        return RejectedRow("holds a NUL byte. Fix the line, or convert the file to UTF-8.", _raw(feed))
     if header is None:
         twice = sorted({name for name in cells if cells.count(name) > 1})
         return RejectedRow(f"names the column '{twice[0]}' twice. Rename one.", _raw(feed)) if twice else None
     if len(cells) != len(header):
-        return RejectedRow(f"has {len(cells)} cells where the first line has {len(header)}. Mend the line.", _raw(feed))
+        return RejectedRow(f"has {len(cells)} cells where the first line has {len(header)}. Fix the line.", _raw(feed))
     return None
 
 

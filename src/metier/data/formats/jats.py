@@ -68,7 +68,7 @@ class Format:
                 yield from _rows(article, f"article {number}")
                 _forget(article)
         except etree.XMLSyntaxError as error:
-            why = f"is no valid XML: {error.msg}. Mend it."
+            why = f"is no valid XML: {error.msg}. Fix it."
             if number or several:  # how many articles stand behind the tear, nobody knows
                 raise UserError(f"{file} breaks off at line {error.lineno}: it {why}") from error
             yield f"line {error.lineno}", RejectedRow(why)

@@ -37,7 +37,7 @@ def _parsed(line: bytes) -> dict[str, Any] | RejectedRow:
     except UnicodeDecodeError as error:
         return RejectedRow(f"is not UTF-8 (byte {error.start}). Convert the file to UTF-8.", beginning(line))
     except (ValueError, RecursionError) as error:
-        return RejectedRow(f"is no valid JSON: {error}. Mend or remove the line.", beginning(line))
+        return RejectedRow(f"is no valid JSON: {error}. Fix or remove the line.", beginning(line))
     if not isinstance(row, dict):
         why = f"is no JSON object but a {type(row).__name__}. Each line must be one object."
         return RejectedRow(why, beginning(line))

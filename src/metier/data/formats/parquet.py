@@ -56,5 +56,5 @@ def _row(one: pa.RecordBatch) -> dict[str, Any] | RejectedRow:
     try:
         row: dict[str, Any] = one.to_pylist()[0]
     except (ValueError, OverflowError) as error:
-        return RejectedRow(f"holds a value that cannot be read: {error}. Mend or remove the row.")
+        return RejectedRow(f"holds a value that cannot be read: {error}. Fix or remove the row.")
     return row

@@ -39,7 +39,7 @@ class Step:
     drop: bool = True
     """Off keeps all rows and makes each cluster one group, so that `split` leaves it on one side."""
     alarm: float = 0.3
-    """Share of a dataset's rows from which dropping them is said aloud: data of one template look like duplicates."""
+    """Share of a dataset's rows from which dropping them gives a warning: data of one template look like duplicates."""
 
     version = 2
 
@@ -101,7 +101,7 @@ class Step:
         return {"exact": copies, "near": int(gone.sum()) - copies, **pairs, "families": families}
 
     def _alarms(self, datasets: list[str], copies: np.ndarray, contradicted: np.ndarray) -> list[str]:
-        """What is said aloud of datasets that lose many rows."""
+        """The warning about datasets that lose many rows."""
         advice = {
             "are (near-)duplicates. If its texts share a template, raise `threshold`, or set `drop: false` to keep "
             "them in one group.": copies & ~contradicted,

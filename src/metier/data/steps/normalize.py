@@ -14,7 +14,7 @@ from metier.data.step import StepContext, StepResult, filter_rows
 
 @dataclass
 class Step:
-    """Mend mojibake (ftfy), compose characters (NFC) and fold runs of spaces, in texts and in chosen and rejected
+    """Fix mojibake (ftfy), compose characters (NFC) and fold runs of spaces, in texts and in chosen and rejected
     answers; rows left without text are dropped."""
 
     keep_lines: bool = True

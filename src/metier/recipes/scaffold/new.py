@@ -118,7 +118,7 @@ def _gather(folder: Path) -> Gathered:
                 why = (
                     piece.reason
                     if isinstance(piece, RejectedRow)
-                    else "has half of a character pair. Mend its encoding."
+                    else "has half of a character pair. Fix its encoding."
                 )
                 gathered.left_out.append({"origin": at, "reason": why})
             elif table:
