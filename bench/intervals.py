@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 from scipy.stats import norm
 
-from metier.evaluation import stats, verdict
+from metier.evaluation import comparison, stats
 from metier.evaluation.predictions import Predictions
 from metier.recipes import plugins
 
@@ -203,7 +203,7 @@ def coverage(scenario: Scenario, samples: int) -> dict[str, dict[str, float]]:
     for _ in range(samples):
         before, after = scenario.sample(generator)
         for name, metric in metrics().items():
-            found = verdict.compare(metric, before, after, seed=0, alpha=0.05)
+            found = comparison.compare(metric, before, after, seed=0, alpha=0.05)
             first, gain = truth[name][0], truth[name][1] - truth[name][0]
             held[name] += holds(found.before, first), holds(found.gain, gain)
     return {
@@ -222,7 +222,7 @@ def false_gains(suite: list[Scenario], suites: int) -> dict[str, float]:
         generator, gains = np.random.default_rng(2), 0
         for _ in range(suites):
             pairs = [replace(scenario, gain=0.0).sample(generator) for scenario in suite]
-            judged = [verdict.compare(metric, *pair, seed=0, alpha=0.05) for pair in pairs]
+            judged = [comparison.compare(metric, *pair, seed=0, alpha=0.05) for pair in pairs]
             adjusted = stats.holm([paired.p for paired in judged])
             gains += any(p < 0.05 and paired.gain.low > 0 for p, paired in zip(adjusted, judged, strict=True))
         found[name] = gains / suites
@@ -244,10 +244,10 @@ def power(scenario: Scenario, samples: int) -> dict[str, dict[str, float]]:
     return found
 
 
-def pairs(scenario: Scenario, metric: Any, samples: int, seed: int) -> Iterator[verdict.Paired]:
+def pairs(scenario: Scenario, metric: Any, samples: int, seed: int) -> Iterator[comparison.Paired]:
     generator = np.random.default_rng(seed)
     for _ in range(samples):
-        yield verdict.compare(metric, *scenario.sample(generator), seed=0, alpha=0.05)
+        yield comparison.compare(metric, *scenario.sample(generator), seed=0, alpha=0.05)
 
 
 def missed(found: dict[str, Any], samples: int, suites: int) -> list[str]:

@@ -13,7 +13,7 @@ import platform
 import shutil
 import sys
 import tempfile
-from dataclasses import replace
+from dataclasses import asdict, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -23,15 +23,17 @@ import numpy as np
 from metier.data.records import questions
 from metier.engine.models.model import load
 from metier.evaluation import costs
+from metier.evaluation.answers import read_answers
 from metier.evaluation.baselines import tfidf
+from metier.evaluation.benchmark import Benchmark
+from metier.evaluation.comparison import mean_gain
 from metier.evaluation.predictions import as_predictions
 from metier.evaluation.scoring import Prediction
-from metier.experiments.seeds import evaluated, opened, paired
+from metier.experiments.seeds import evaluated, opened
 from metier.recipes import plugins
 from metier.recipes.schema import Recipe
 from metier.runs.progress import Progress
 from metier.runs.run import Run
-from metier.stages.evaluate import read_answers
 
 MISS, ALARM = 10.0, 1.0
 PRICES = {"miss_unfair": MISS, "false_unfair": ALARM}
@@ -75,10 +77,17 @@ def compare(shape: dict[str, Any], out: Path, seeds: int) -> dict[str, Any]:
             given.setdefault(way, []).append(answers)
     tables = {way: [as_predictions(answers, LABELS) for answers in several] for way, several in given.items()}
     cost = {way: [float(metric.value(metric.statistics(t).sum(0))) for t in several] for way, several in tables.items()}
-    judged = paired(metric, tables["sft, dev threshold"], tables["min_risk, dev threshold"], 0)
-    plain = paired(metric, tables["sft, dev threshold"], tables["min_risk"], 0)
+    judged = mean_gain(metric, tables["sft, dev threshold"], tables["min_risk, dev threshold"], 0)
+    plain = mean_gain(metric, tables["sft, dev threshold"], tables["min_risk"], 0)
     versions = {name: version(name) for name in ("metier", "torch", "transformers", "peft")}
-    return {"costs": cost, **judged, "without_threshold": plain, "seeds": seeds, "versions": versions, "machine": cpu()}
+    return {
+        "costs": cost,
+        **asdict(judged),
+        "without_threshold": asdict(plain),
+        "seeds": seeds,
+        "versions": versions,
+        "machine": cpu(),
+    }
 
 
 def one_seed(shape: dict[str, Any], out: Path, seed: int) -> dict[str, list[Prediction]]:
@@ -103,7 +112,7 @@ def one_seed(shape: dict[str, Any], out: Path, seed: int) -> dict[str, list[Pred
         for part in ("curate", "train/01-sft"):
             shutil.copytree(sft.folder / part, second / part)
             shutil.copy(sft.folder / f"{part}.done.json", second / f"{part}.done.json")
-    risk = evaluated(second, chained, progress, sft.folder / "evaluate" / "base")
+    risk = evaluated(second, chained, progress, sft)
     (named,) = recipe.build_benchmarks()
     found = {"always fair": [decided(a, "fair") for a in read_answers(sft, "base", named.name)]}
     for way, run in (("sft", sft), ("min_risk", risk)):
@@ -117,7 +126,7 @@ def one_seed(shape: dict[str, Any], out: Path, seed: int) -> dict[str, list[Pred
     return found | {"TF-IDF, dev threshold": by_threshold(baseline[cut:], baseline[:cut])}
 
 
-def dev_answers(run: Run, benchmark: Any) -> list[Prediction]:
+def dev_answers(run: Run, benchmark: Benchmark) -> list[Prediction]:
     """The run's tuned model on its held-out rows."""
     model = load(run.recipe.model, run.folder / run.result("train")["adapter"], run.progress.say)
     held = questions(run.table("curate", "valid.parquet"))

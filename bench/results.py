@@ -16,9 +16,10 @@ from typing import Any
 import numpy as np
 
 from metier.evaluation import stats
+from metier.evaluation.answers import Answers
 from metier.evaluation.baselines import tfidf
 from metier.evaluation.predictions import as_predictions
-from metier.evaluation.verdict import say_p
+from metier.evaluation.reasons import say_p
 from metier.experiments.average import made_from
 from metier.experiments.seeds import decided, evaluated, judged, together
 from metier.recipes import plugins
@@ -77,9 +78,8 @@ def run_each(wanted: dict[str, Recipe], seeds: int, out: Path) -> Iterable[Run]:
     for number in range(seeds):
         for name, recipe in wanted.items():
             seeded = recipe.model_copy(update={"seed": recipe.seed + number})
-            first = out / name / f"seed-{recipe.seed}"
-            base = first / "evaluate" / "base" if number else None
-            run = evaluated(out / name / f"seed-{seeded.seed}", seeded, Progress(), base)
+            first = done[name][0] if number else None
+            run = evaluated(out / name / f"seed-{seeded.seed}", seeded, Progress(), first)
             with lock.run_lock(run.folder):
                 report(run)
                 if recipe.retention:
@@ -178,17 +178,17 @@ def row(name: str, done: list[Run]) -> dict[str, Any]:
     published = [r for r in benchmark.references if r.metric == entry["metric"] and r.how != "recomputed"]
     steps = json.loads((done[0].folder / "curate" / "steps.json").read_text(encoding="utf-8"))
     by_all = decided(done, done[0].recipe) if len(done) > 1 else None
-    figures = by_all["benchmarks"][0] if by_all else judged(benchmark, done, done[0].recipe)
+    figures = by_all.benchmarks[0] if by_all else judged(benchmark, [Answers(done[0])], done[0].recipe)
     return {
         "recipe": name,
         # Corrected over the table's tests, not the recipe's: `table` does it.
-        **{key: value for key, value in figures.items() if key not in ("p_holm", "p_ship", "state")},
+        **{key: value for key, value in figures.to_json().items() if key not in ("p_holm", "p_ship", "state")},
         "seeds": [run.recipe.seed for run in done],
         "majority": entry["majority"],
-        "baseline_version": done[0].result(f"evaluate/baseline/{benchmark.name}").get("version")
+        "baseline_version": done[0].result(f"evaluate/{benchmark.name}/{benchmark.baseline}")["version"]
         if entry["baseline"]
         else None,
-        "decision": (by_all or verdicts[0])["decision"],
+        "decision": by_all.decision if by_all else verdicts[0]["decision"],
         "decisions": [verdict["decision"] for verdict in verdicts],
         "averaged": averaged_figures(done),
         "school": asked_of_school(done),
@@ -239,7 +239,7 @@ def markdown(figures: dict[str, Any]) -> str:
         by_seed = ", ".join(f"{value:.3f}" for value in entry["values"])
         tuned, baseline = f"{entry['tuned']['value']:.3f}", f"{entry['baseline']['value']:.3f}" if over else ""
         better = not over or over["value"] > 0
-        baseline += "" if entry.get("baseline_version") == tfidf.VERSION else " †"
+        baseline += "" if entry.get("baseline_version") == tfidf.Baseline.version else " †"
         cells = [
             f"[{entry['recipe']}](../recipes/{entry['recipe']}.yaml)",
             entry["metric"],

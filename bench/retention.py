@@ -15,10 +15,10 @@ from unittest import mock
 import numpy as np
 
 from metier.evaluation import stats
+from metier.evaluation.comparison import compare
 from metier.evaluation.metrics.accuracy import Metric
 from metier.evaluation.predictions import Predictions
 from metier.evaluation.retention import not_too_sure
-from metier.evaluation.verdict import compare
 from metier.runs import run as runs
 
 BOUND = 0.035

@@ -55,7 +55,7 @@ class Claims(BaseDataset):
     seed: int = 0
     """Another seed gives other notes."""
 
-    def rows(self) -> pa.Table:
+    def read(self) -> pa.Table:
         return rows_to_table(self._notes())
 
     def _notes(self) -> Iterator[dict[str, Any]]:

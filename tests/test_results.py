@@ -65,7 +65,7 @@ def test_no_row_of_todays_baseline_is_held_against_a_weaker_rival_than_the_datas
     """A rival that cannot see what the question is about makes any model look good (docs/log.md)."""
     checked = 0
     for entry in json.loads((ROOT / "docs" / "results.json").read_text())["rows"]:
-        if entry.get("baseline_version") != results.tfidf.VERSION:
+        if entry.get("baseline_version") != results.tfidf.Baseline.version:
             continue
         for known in plugins.build("benchmarks", entry["recipe"], {}).references:
             if known.how == "recomputed" and known.metric == entry["metric"]:
@@ -140,9 +140,9 @@ def test_a_second_seed_joins_the_row_and_the_base_model_is_asked_once(results, t
     assert results.row("colors", results.finished({"colors": recipe}, out)["colors"])["averaged"] is None
     assert "†" not in results.markdown({"rows": [both]}), "the baseline is today's"
     assert " †" in results.markdown({"rows": [{**both, "baseline_version": both["baseline_version"] - 1}]})
-    remark(out / "colors" / "seed-0", "evaluate/baseline/colors", version=1)
+    remark(out / "colors" / "seed-0", "evaluate/colors/tfidf", version=1)
     assert results.row("colors", first["colors"])["baseline_version"] == 1, "that of the answers, not of today"
-    base = [out / "colors" / f"seed-{n}" / "evaluate" / "base" / "colors.done.json" for n in (0, 1)]
+    base = [out / "colors" / f"seed-{n}" / "evaluate" / "colors" / "base.done.json" for n in (0, 1)]
     assert base[0].read_bytes() == base[1].read_bytes()
     assert len(results.finished({"colors": recipe}, out)["colors"]) == 2
     other = recipe.model_copy(update={"methods": [{"sft": {"lr": 0.02}}]})

@@ -11,10 +11,10 @@ from metier.recipes.schema import Recipe, build_one, name_of
 
 STEP = """
 from dataclasses import dataclass
-from metier.data.step import filter_rows
+from metier.data.step import StepLike, filter_rows
 
 @dataclass
-class Step:
+class Step(StepLike):
     def apply(self, rows, context):
         return filter_rows(rows, [None] * len(rows))
 """

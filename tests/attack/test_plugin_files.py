@@ -14,10 +14,10 @@ from tests.tiny import write_triage
 
 STEP = """
 from dataclasses import dataclass
-from metier.data.step import filter_rows
+from metier.data.step import StepLike, filter_rows
 
 @dataclass
-class Step:
+class Step(StepLike):
     "Keeps all."
 
     rowwise = True
@@ -25,6 +25,13 @@ class Step:
     def apply(self, rows, context):
         {body}
         return filter_rows(rows, [None] * len(rows))
+"""
+
+BY_HAND = """
+from metier.data.step import StepLike
+class Step(StepLike):
+    def __init__(self, x): pass
+    def apply(self): pass
 """
 
 
@@ -52,7 +59,7 @@ def with_step(folder, text):
         ("import sys\nsys.exit(0)", "line 2: the plug-in cannot be loaded (SystemExit: 0)"),
         ("raise SystemExit", "line 1: the plug-in cannot be loaded (SystemExit"),
         ("class Step: pass", "the class Step has no 'apply'"),
-        ("class Step:\n def __init__(self, x): pass\n def apply(self): pass", "is no dataclass"),
+        (BY_HAND, "is no dataclass"),
         ("raise ValueError('x' * 10**6)", "more characters"),
         ("def f(): f()\nf()", "RecursionError"),
         ("\0", "cannot be loaded"),
@@ -94,7 +101,8 @@ def test_what_a_step_of_ones_own_raises_is_told_with_its_line(monkeypatch, capsy
 
 def test_a_bug_of_ours_behind_a_plug_in_stays_ours(tmp_path):
     (tmp_path / "mine.py").write_text(
-        "from metier.errors import nearest\nclass Step:\n apply = lambda self: nearest(5, [])\n"
+        "from metier.data.step import StepLike, dataclass\nfrom metier.errors import nearest\n\n\n"
+        "@dataclass\nclass Step(StepLike):\n apply = lambda self: nearest(5, [])\n"
     )
     step = plugins.find("steps", str(tmp_path / "mine.py"))()
     with pytest.raises(TypeError) as caught:
@@ -115,7 +123,10 @@ def test_check_names_the_python_files_that_it_ran(monkeypatch, capsys, tmp_path)
 def test_two_files_of_one_name_are_two_modules(tmp_path):
     for folder in ("a", "b"):
         (tmp_path / folder).mkdir()
-        (tmp_path / folder / "mine.py").write_text(f"class Step:\n 'From {folder}.'\n apply = None\n")
+        (tmp_path / folder / "mine.py").write_text(
+            "from metier.data.step import StepLike, dataclass\n@dataclass\n"
+            f"class Step(StepLike):\n 'From {folder}.'\n apply = None\n"
+        )
     first, second = (plugins.find("steps", str(tmp_path / folder / "mine.py")) for folder in ("a", "b"))
     assert sys.modules[first.__module__].Step is first and sys.modules[second.__module__].Step is second
 

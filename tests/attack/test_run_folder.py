@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from metier.errors import UserError
+from metier.evaluation.answers import read_answers
+from metier.evaluation.asking import _answers, _part_line, _resume
 from metier.experiments.average import average
 from metier.export.export import export
 from metier.export.verify_lm_eval import verify_lm_eval
@@ -15,7 +17,7 @@ from metier.runs.files import write_json
 from metier.runs.marks import hashed, read_hashed
 from metier.runs.progress import Progress
 from metier.runs.run import Run, open_run, saved_run
-from metier.stages.evaluate import _resume, evaluate
+from metier.stages.evaluate import evaluate
 from metier.stages.report import report
 from metier.stages.train import train
 from tests.attack.harness import call
@@ -95,7 +97,7 @@ def test_a_run_without_its_lock_is_not_believed(run_folder, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "name", ["lock.json", "train.done.json", "evaluate/tuned/triage.done.json", "curate.done.json"]
+    "name", ["lock.json", "train.done.json", "evaluate/triage/tuned.done.json", "curate.done.json"]
 )
 @pytest.mark.parametrize("content", ["", "{", "[]", "{}", "null", '{"inputs": 1, "result": 2}', "[" * 5000])
 def test_a_damaged_mark_or_lock_is_named(run_folder, name, content):
@@ -105,8 +107,8 @@ def test_a_damaged_mark_or_lock_is_named(run_folder, name, content):
 
 
 def test_an_edited_mark_is_not_believed(run_folder):
-    edit(run_folder / "evaluate" / "tuned" / "triage.done.json", '"cardiology"', '"oncology"')
-    with pytest.raises(UserError, match="triage.done.json was changed"):
+    edit(run_folder / "evaluate" / "triage" / "tuned.done.json", '"truncated": 0', '"truncated": 1')
+    with pytest.raises(UserError, match="tuned.done.json was changed"):
         report(saved_run(run_folder, Progress()))
 
 
@@ -121,25 +123,25 @@ def shortened(path: Path) -> None:
 
 @pytest.mark.parametrize("attack", [forged, shortened, flip, Path.unlink])
 def test_answers_that_were_changed_give_no_verdict(run_folder, attack):
-    for who in ("base", "tuned", "baseline"):
-        attack(run_folder / "evaluate" / who / "triage.jsonl")
-    with pytest.raises(UserError, match=r"triage.jsonl (was changed|is missing).*metier evaluate"):
+    for who in ("base", "tuned", "tfidf"):
+        attack(run_folder / "evaluate" / "triage" / f"{who}.jsonl")
+    with pytest.raises(UserError, match=r"\.jsonl (was changed|is missing).*metier evaluate"):
         report(saved_run(run_folder, Progress()))
 
 
 def test_a_baseline_that_was_taken_away_with_its_mark_is_missed(run_folder):
-    for file in (run_folder / "evaluate" / "baseline").iterdir():
+    for file in (run_folder / "evaluate" / "triage").glob("tfidf.*"):
         file.unlink()
-    with pytest.raises(UserError, match="baseline.*is missing"):
+    with pytest.raises(UserError, match="tfidf.*is missing"):
         report(saved_run(run_folder, Progress()))
 
 
 def test_changed_answers_are_asked_again_and_the_verdict_is_the_same(run_folder, field):
-    forged(run_folder / "evaluate" / "tuned" / "triage.jsonl")
+    forged(run_folder / "evaluate" / "triage" / "tuned.jsonl")
     run = saved_run(run_folder, Progress())
     evaluate(run)
     report(run)
-    for file in ("evaluate/tuned/triage.jsonl", "evaluate/base/triage.jsonl"):
+    for file in ("evaluate/triage/tuned.jsonl", "evaluate/triage/base.jsonl"):
         assert (run_folder / file).read_bytes() == (field.run / file).read_bytes()
 
 
@@ -188,15 +190,13 @@ def test_no_file_of_ours_holds_nan(tmp_path):
 
 
 def test_a_forged_line_of_an_unfinished_evaluation_is_asked_again(run_folder):
-    from metier.stages.evaluate import _part_line, read_answers
-
     run = saved_run(run_folder, Progress())
     answers = read_answers(run, "tuned", "triage")
 
     class ScoringSession:
         batches = [[0], [1], [2]]
 
-    part = run_folder / "evaluate" / "tuned" / "triage.part.jsonl"
+    part = run_folder / "evaluate" / "triage" / "tuned.part.jsonl"
     lines = [_part_line("inputs", at, 0.1, answers[at]) for at in range(3)]
     row = json.loads(lines[1])
     for forged_line in (json.dumps({**row, "value": 1 - row["value"]}) + "\n", "[1]\n", "{}\n", '{"line": 1}\n'):
@@ -217,7 +217,6 @@ def test_samples_of_the_harness_that_are_malformed_are_named(run_folder, tmp_pat
 
 def test_a_model_that_gives_no_numbers_stops_the_evaluation(run_folder):
     from metier.engine.models.model import load
-    from metier.stages.evaluate import _answers
 
     [benchmark] = saved_run(run_folder, Progress()).recipe.build_benchmarks()
     model, asked = load("fake"), benchmark.questions(3)

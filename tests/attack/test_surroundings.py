@@ -96,7 +96,7 @@ def test_the_snippet_of_the_verdict_page_answers_as_the_run_did_where_one_label_
     (page,) = [text for text in blocks(Path(__file__).parents[2] / "docs/verdict.md", "python") if "likelihood" in text]
     names: dict = {}
     exec(page, names)
-    answers = lines(folder / "evaluate/tuned/triage.jsonl")
+    answers = lines(folder / "evaluate/triage/tuned.jsonl")
     said = [row["answer"] for row in answers]
     assert said.count("dermas") > 6
     assert [names["answer"](row["prompt"], ["derma", "dermas"]) for row in answers] == said

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 
@@ -53,7 +54,7 @@ def test_a_shown_value_is_short_on_one_line_and_printable():
 
 def test_results_bars_and_lines_hold_no_escape_sequence(capfd, monkeypatch):
     output.say({HOSTILE: HOSTILE}, False)
-    output.finish((output.Path(HOSTILE), {"reasons": [HOSTILE], "decision": "SHIP"}), False)
+    output.finish((output.Path(HOSTILE), SimpleNamespace(reasons=[HOSTILE], decision="SHIP")), False)
     progress = Progress()
     progress.say(HOSTILE + " :heart: [red]x[/red]")
     progress.begin(HOSTILE, 2, "rows")

@@ -17,10 +17,10 @@ def answers(right):
 def test_a_slice_is_judged_from_enough_questions_on_and_never_for_good():
     base, tuned = answers([False] * 35), answers([n % 2 == 0 for n in range(35)])
     big, small = slices(Metric(), {"base": base, "tuned": tuned}, ["a", "b"], seed=0)
-    assert (big["value"], big["n"], big["base"], big["tuned"]) == ("big", 30, 0.0, 0.5)
-    assert 0 < big["gain"]["low"] < 0.5 < big["gain"]["high"] < 1
-    assert (small["value"], small["n"]) == ("small", 5) and FEWEST > 5 and "gain" not in small
-    assert big["exploratory"] and small["exploratory"]
+    assert (big.value, big.n, big.base, big.tuned) == ("big", 30, 0.0, 0.5)
+    assert 0 < big.gain.low < 0.5 < big.gain.high < 1
+    assert (small.value, small.n) == ("small", 5) and FEWEST > 5 and small.gain is None
+    assert big.exploratory and small.exploratory
 
 
 def test_a_gain_is_what_is_better_whichever_way_a_metric_runs():
@@ -28,7 +28,7 @@ def test_a_gain_is_what_is_better_whichever_way_a_metric_runs():
 
     base, tuned = answers([False] * 35), answers([True] * 35)
     big, _ = slices(Cost(), {"base": base, "tuned": tuned}, ["a", "b"], seed=0)
-    assert (big["base"], big["tuned"]) == (1.0, 0.0) and big["gain"]["value"] == 1.0
+    assert (big.base, big.tuned) == (1.0, 0.0) and big.gain.value == 1.0
 
 
 def test_a_benchmark_without_slices_has_none():
@@ -43,7 +43,7 @@ def test_a_slice_of_fewer_groups_than_a_test_takes_is_only_counted():
     for groups, judged in ((9, False), (15, True)):
         base, tuned = grouped([False] * 35, groups), grouped([n % 2 == 0 for n in range(35)], groups)
         [big, _] = slices(Metric(), {"base": base, "tuned": tuned}, ["a", "b"], seed=0)
-        assert big["n"] == 30 and ("gain" in big) == judged
+        assert big.n == 30 and (big.gain is not None) == judged
 
 
 def test_a_slice_without_the_label_that_counts_has_no_figures():
@@ -51,4 +51,4 @@ def test_a_slice_without_the_label_that_counts_has_no_figures():
 
     base = answers([True] * 35)
     [big, _] = slices(F1(["b"]), {"base": base, "tuned": base}, ["a", "b"], seed=0)
-    assert big["n"] == 30 and "gain" not in big
+    assert big.n == 30 and big.gain is None

@@ -1,6 +1,7 @@
 """SHIP only where a statistician would sign."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -8,11 +9,15 @@ import pytest
 from metier.errors import UserError
 from metier.evaluation import retention
 from metier.evaluation.benchmark import Benchmark
+from metier.evaluation.comparison import compare
 from metier.evaluation.metrics.accuracy import Metric
 from metier.evaluation.predictions import as_predictions
+from metier.evaluation.reasons import of_retention
+from metier.evaluation.results import RetentionResult, SeedsResult
 from metier.evaluation.scoring import Prediction
-from metier.evaluation.verdict import compare, decide, judge_benchmark, judge_retention
-from metier.stages.report import meaning
+from metier.evaluation.stats import Interval
+from metier.evaluation.verdict import decide, judge_benchmark, judge_retention
+from metier.reporting.verdict_page import meaning
 
 BENCHMARK = Benchmark("triage", path="unused.jsonl", metrics=["accuracy", "macro_f1"])
 
@@ -33,22 +38,38 @@ def entry(base, tuned, baseline):
 
 
 def verdict(*entries, retention=(), quick=False, trainings=1):
-    return decide(list(entries), list(retention), min_gain=0.02, alpha=0.05, quick=quick, trainings=trainings)
+    decision, reasons, _ = decide(entries, retention, min_gain=0.02, alpha=0.05, quick=quick, trainings=trainings)
+    return decision, reasons
 
 
-KEPT = {
-    "name": "general",
-    "metric": "loss",
-    "unit": "nats",
-    "base": 3.0,
-    "tuned": 3.0,
-    "change": {"value": 0, "low": 0, "high": 0},
-    "margin": 0.1,
-    "state": "kept",
-    "n": 80,
-    "clusters": 80,
-    "n_required": 900,
-}
+def but(result, **changed):
+    """A result with other values."""
+    return result.model_copy(update=changed)
+
+
+def over_baseline(result, **changed):
+    """A result with another gain over the baseline."""
+    return but(result, gain_over_baseline=but(result.gain_over_baseline, **changed))
+
+
+def told(decision, benchmarks, kept):
+    """What page one says of a decision."""
+    return meaning(SimpleNamespace(decision=decision, benchmarks=benchmarks, retention=kept))
+
+
+KEPT = RetentionResult(
+    name="general",
+    metric="loss",
+    unit="nats",
+    base=3.0,
+    tuned=3.0,
+    change=Interval(0, 0, 0),
+    margin=0.1,
+    state="kept",
+    n=80,
+    clusters=80,
+    n_required=900,
+)
 
 
 def test_a_clear_gain_over_base_and_cheap_ships():
@@ -60,32 +81,32 @@ def test_a_clear_gain_over_base_and_cheap_ships():
 def test_a_close_test_asks_for_more_trainings_on_both_sides_of_alpha():
     for baseline, decision in ((140, "SHIP"), (145, "HOLD")):
         found = entry(60, 160, baseline)
-        found["gain_over_baseline"]["p"] = 0.03 if decision == "SHIP" else 0.08
+        found = over_baseline(found, p=0.03 if decision == "SHIP" else 0.08)
         assert verdict(found)[0] == decision and "--seeds 3" in verdict(found)[1][-1]
-    mean_of_three = {**found, "values": [0.7, 0.8, 0.9]}
+    own = {key: value for key, value in dict(found).items() if key in SeedsResult.model_fields}
+    mean_of_three = SeedsResult(**own, values=(0.7, 0.8, 0.9), spread=0.1)
     assert "0.700 to 0.900 over 3 seeds" in verdict(mean_of_three)[1][0]
     for several in (mean_of_three, found):  # the mean of their figures, or of their weights
         assert "more seeds, or more questions" in verdict(several, trainings=3)[1][-1]
     for p in (0.001, 0.5):
-        found["gain_over_baseline"]["p"] = p
-        assert not any("--seeds" in reason for reason in verdict(found)[1])
-    found["gain_over_baseline"] |= {"p": 0.03, "value": -0.02}  # behind: more trainings would not turn that round
+        assert not any("--seeds" in reason for reason in verdict(over_baseline(found, p=p))[1])
+    found = over_baseline(found, p=0.03, value=-0.02)  # behind: more trainings would not turn that round
     assert not any("--seeds" in reason for reason in verdict(found)[1])
 
 
 def test_a_gain_below_what_the_recipe_asks_for_is_held():
     found = entry(60, 160, 110)
     assert decide([found], [KEPT], 0.4, 0.05, False, 1)[0] == "SHIP"
-    decision, reasons = decide([found], [KEPT], 0.6, 0.05, False, 1)
+    decision, reasons, _ = decide([found], [KEPT], 0.6, 0.05, False, 1)
     assert decision == "HOLD" and "less than the 0.6 that the recipe asks for" in reasons[0]
 
 
 def test_the_majority_answer_has_a_figure_for_every_metric():
     given = [replace(one, gold="b" if n % 4 == 0 else "a") for n, one in enumerate(answers(range(60)))]
     found = judge_benchmark(BENCHMARK, dict.fromkeys(("base", "tuned", "baseline"), given), ["a", "b"], "a", 0, 0.05)
-    accuracy, macro = found["metrics"]
-    assert found["majority"] == accuracy["majority"] == 0.75
-    assert macro["majority"] == pytest.approx((2 * 0.75 / 1.75) / 2)  # F1 of "a", and 0 of "b"
+    accuracy, macro = found.metrics
+    assert found.majority == accuracy.majority == 0.75
+    assert macro.majority == pytest.approx((2 * 0.75 / 1.75) / 2)  # F1 of "a", and 0 of "b"
 
 
 def test_answers_that_nobody_could_judge_are_counted_for_each_model():
@@ -93,19 +114,19 @@ def test_answers_that_nobody_could_judge_are_counted_for_each_model():
     for who, count in (("base", 3), ("tuned", 1)):
         given[who][:count] = [replace(one, answer=None, value=None) for one in given[who][:count]]
     found = judge_benchmark(BENCHMARK, given, ["a", "b"], "a", 0, 0.05)
-    assert found["unscored"] == {"base": 3, "tuned": 1, "baseline": 0}
+    assert found.unscored == {"base": 3, "tuned": 1, "baseline": 0}
 
 
 def test_a_metric_that_the_baseline_answers_have_no_ground_for_is_told_without_them():
     sure = [replace(answer, probabilities=(0.8, 0.2)) for answer in answers(range(60))]
     benchmark = Benchmark("exam", path="unused.jsonl", metrics=["accuracy", "brier"])
     given = {"base": sure, "tuned": sure, "baseline": answers(range(30))}
-    accuracy, brier = judge_benchmark(benchmark, given, ["a", "b"], "a", seed=0, alpha=0.05)["metrics"]
-    assert accuracy["baseline"] and brier["baseline"] is None and brier["tuned"]["value"] > 0
+    accuracy, brier = judge_benchmark(benchmark, given, ["a", "b"], "a", seed=0, alpha=0.05).metrics
+    assert accuracy.baseline and brier.baseline is None and brier.tuned.value > 0
 
 
 def test_not_sure_says_how_many_items_would_decide():
-    _, reasons = verdict(entry(60, 160, 110), retention=[{**KEPT, "state": "inconclusive"}])
+    _, reasons = verdict(entry(60, 160, 110), retention=[but(KEPT, state="inconclusive")])
     assert "about 900 items, not 80" in reasons[-1]
 
 
@@ -128,7 +149,7 @@ def test_a_baseline_classifier_that_is_better_is_called_so():
 
 @pytest.mark.parametrize("state", ["lost", "inconclusive"])
 def test_what_is_not_surely_kept_holds(state):
-    assert verdict(entry(60, 160, 110), retention=[{**KEPT, "state": state}])[0] == "HOLD"
+    assert verdict(entry(60, 160, 110), retention=[but(KEPT, state=state)])[0] == "HOLD"
 
 
 def test_what_is_only_watched_ships_and_says_what_was_forgotten():
@@ -136,27 +157,26 @@ def test_what_is_only_watched_ships_and_says_what_was_forgotten():
     before, few = answers(range(160)), [replace(a, group="one") for a in answers(range(160))]
     for after, state in ((answers(range(60)), "forgotten"), (answers(range(161)), "monitored")):
         found = judge_retention(school, None, before, after, ["a", "b"], seed=0)
-        assert (found["state"], found["margin"], found["n_required"]) == (state, None, None)
+        assert (found.state, found.margin, found.n_required) == (state, None, None)
         decision, reasons = verdict(entry(60, 160, 110), retention=[KEPT, found])
         assert decision == "SHIP" and reasons[-1].startswith(f"{state.capitalize()} school: accuracy went from 0.800")
         assert ("worse by 0.500" in reasons[-1]) == (state == "forgotten")
-        shipped = {**entry(60, 160, 110), "state": "gain"}
-        said = meaning({"decision": decision, "benchmarks": [shipped], "retention": [KEPT, found]})
-        assert said.endswith("it is worse than before.") == (state == "forgotten")
+        text = told(decision, [but(entry(60, 160, 110), state="gain")], [KEPT, found])
+        assert text.endswith("it is worse than before.") == (state == "forgotten")
         assert "decides nothing" in reasons[-1] and "no margin" in reasons[-1]
     # One cluster shows nothing, however much was lost in it.
     lost = [replace(a, group="one") for a in answers(range(60))]
-    assert judge_retention(school, None, few, lost, ["a", "b"], seed=0)["state"] == "monitored"
+    assert judge_retention(school, None, few, lost, ["a", "b"], seed=0).state == "monitored"
 
 
 def test_the_box_on_page_one_says_the_worst_first():
-    change = {"value": 0.1, "low": 0.05, "high": 0.15}
-    school = {**KEPT, "name": "school", "state": "forgotten", "margin": None, "change": change}
+    change = Interval(0.1, 0.05, 0.15)
+    school = but(KEPT, name="school", state="forgotten", margin=None, change=change)
     assert retention.box([]) == ("not checked", "add retention: to the recipe")
     state, note = retention.box([KEPT, school])
     assert (state, note) == ("forgotten", "general: as before, margin 0.1; school: worse by 0.100, no margin")
-    assert retention.box([school, {**KEPT, "state": "lost"}])[0] == "lost"
-    assert retention.box([{**school, "state": "monitored"}, KEPT])[0] == "kept", "the check that decides has the word"
+    assert retention.box([school, but(KEPT, state="lost")])[0] == "lost"
+    assert retention.box([but(school, state="monitored"), KEPT])[0] == "kept", "the check that decides has the word"
 
 
 def test_one_benchmark_that_gets_worse_holds_though_another_gains():
@@ -182,44 +202,42 @@ def test_holm_makes_a_thin_gain_among_many_benchmarks_a_hold():
 
 def test_one_lucky_win_over_the_baseline_classifier_among_four_benchmarks_is_a_hold():
     def found(p):
-        return {**(made := entry(60, 160, 140)), "gain_over_baseline": {**made["gain_over_baseline"], "p": p}}
+        return over_baseline(entry(60, 160, 140), p=p)
 
     assert verdict(found(0.02))[0] == "SHIP"
     several = [found(p) for p in (0.02, 0.3, 0.4, 0.9)]
-    decision, reasons = verdict(*several)
+    decision, reasons, judged = decide(several, [], 0.02, 0.05, False)
     assert decision == "HOLD" and "p = 0.020, over all benchmarks p = 0.080" in reasons[0]
-    assert [one["p_ship"] for one in several] == pytest.approx([0.08, 0.9, 0.9, 0.9])
+    assert [one.p_ship for one in judged] == pytest.approx([0.08, 0.9, 0.9, 0.9])
 
 
 def test_without_a_baseline_classifier_the_gain_is_adjusted_with_the_others():
-    alone = {**entry(60, 160, 140), "p": 0.02, "gain_over_baseline": None, "baseline": None}
-    assert verdict(dict(alone))[0] == "SHIP"
-    even = [
-        {**(made := entry(60, 160, 140)), "gain_over_baseline": {**made["gain_over_baseline"], "p": 0.6}} for _ in "ab"
-    ]
-    decision, reasons = verdict(alone, *even)
-    assert decision == "HOLD" and alone["state"] == "none"
+    alone = but(entry(60, 160, 140), p=0.02, gain_over_baseline=None, baseline=None)
+    assert verdict(alone)[0] == "SHIP"
+    even = [over_baseline(entry(60, 160, 140), p=0.6) for _ in "ab"]
+    decision, reasons, judged = decide([alone, *even], [], 0.02, 0.05, False)
+    assert decision == "HOLD" and judged[0].state == "none"
     assert "no gain beyond chance, over all benchmarks p = 0.060" in reasons[0]
 
 
 def test_a_ship_says_what_it_rests_on_and_what_it_does_not_show():
     good, even, other = (
-        {**entry(60, 160, baseline), "name": name} for name, baseline in (("a", 110), ("b", 159), ("c", 159))
+        but(entry(60, 160, baseline), name=name) for name, baseline in (("a", 110), ("b", 159), ("c", 159))
     )
     entries = [good, even, other]
-    decision, _ = verdict(*entries)
-    said = meaning({"decision": decision, "benchmarks": entries, "retention": []})
-    assert said.startswith("On a the tuned model is better") and said.endswith("On b and c that is not shown.")
-    assert [one["state"] for one in entries] == ["gain", "none", "none"]
-    assert "not shown" not in meaning({"decision": "SHIP", "benchmarks": [good], "retention": [KEPT]})
+    decision, _, judged = decide(entries, [], 0.02, 0.05, False)
+    text = told(decision, judged, [])
+    assert text.startswith("On a the tuned model is better") and text.endswith("On b and c that is not shown.")
+    assert [one.state for one in judged] == ["gain", "none", "none"]
+    assert "not shown" not in told("SHIP", judged[:1], [KEPT])
 
 
 def test_counts_and_intervals_are_those_of_the_answers():
     found = entry(60, 160, 110)
-    assert (found["fixed"], found["broken"]) == (100, 0)
-    assert found["gain"]["value"] == pytest.approx(0.5)
-    assert found["gain"]["low"] < 0.5 < found["gain"]["high"]
-    assert found["test"] == "mid-p McNemar"
+    assert (found.fixed, found.broken) == (100, 0)
+    assert found.gain.value == pytest.approx(0.5)
+    assert found.gain.low < 0.5 < found.gain.high
+    assert found.test == "mid-p McNemar"
 
 
 def test_clusters_change_the_test():
@@ -228,8 +246,8 @@ def test_clusters_change_the_test():
 
     given = {"base": grouped(range(60)), "tuned": grouped(range(160)), "baseline": []}
     found = judge_benchmark(BENCHMARK, given, ["a", "b"], None, seed=0, alpha=0.05)
-    assert found["test"] == "paired cluster bootstrap"
-    assert found["gain"]["high"] - found["gain"]["low"] > 0.3  # ten clusters, not 200 answers
+    assert found.test == "paired cluster bootstrap"
+    assert found.gain.high - found.gain.low > 0.3  # ten clusters, not 200 answers
 
 
 def test_forgetting_is_judged_in_the_metrics_own_direction():
@@ -239,8 +257,8 @@ def test_forgetting_is_judged_in_the_metrics_own_direction():
     for added, state in ((0.01, "kept"), (0.5, "lost")):
         after = answers(range(60), 60, losses + 100 * added, 100)
         found = judge_retention(general, 0.1, before, after, ["a"], seed=0)
-        assert found["state"] == state
-        assert found["change"]["value"] == pytest.approx(added, abs=1e-9)
+        assert found.state == state
+        assert found.change.value == pytest.approx(added, abs=1e-9)
 
 
 def test_a_right_answer_outside_the_label_set_is_the_benchmarks_fault():
@@ -254,11 +272,11 @@ def test_a_handful_of_clusters_is_not_tested():
 
     given = {"base": grouped(range(60)), "tuned": grouped(range(160)), "baseline": grouped(range(30))}
     found = judge_benchmark(BENCHMARK, given, ["a", "b"], None, seed=0, alpha=0.05)
-    assert found["p"] == 1.0 and "too few groups" in found["test"]
+    assert found.p == 1.0 and "too few groups" in found.test
     assert verdict(found)[0] == "HOLD"
     assert "3 groups of questions are too few to test" in verdict(found)[1][0]
     kept = judge_retention(BENCHMARK, 0.1, given["base"], given["base"], ["a", "b"], seed=0)
-    assert kept["state"] == "inconclusive" and "stand in 3 groups" in retention.sentence(kept)
+    assert kept.state == "inconclusive" and "stand in 3 groups" in of_retention(kept)
 
 
 def test_harm_is_not_hidden_by_many_benchmarks():
@@ -280,9 +298,9 @@ EXAM = Benchmark("exam", path="unused.jsonl", scorer="generate", metrics=["exact
 def test_a_few_answers_that_did_not_change_do_not_show_that_a_skill_is_kept():
     few, many = (answers(range(n), n) for n in (12, 1000))
     found = judge_retention(EXAM, 0.02, few, few, [], seed=0)
-    assert found["state"] == "inconclusive" and found["n_required"] > 100
-    assert found["change"]["low"] < 0 < found["change"]["high"]
-    assert judge_retention(EXAM, 0.02, many, many, [], seed=0)["state"] == "kept"
+    assert found.state == "inconclusive" and found.n_required > 100
+    assert found.change.low < 0 < found.change.high
+    assert judge_retention(EXAM, 0.02, many, many, [], seed=0).state == "kept"
 
 
 def test_a_loss_as_large_as_the_margin_is_seldom_called_kept():
@@ -291,7 +309,7 @@ def test_a_loss_as_large_as_the_margin_is_seldom_called_kept():
     before = answers(range(50), 50)
     for _ in range(40):
         after = answers(set(np.flatnonzero(generator.random(50) >= 0.02)), 50)
-        kept += judge_retention(EXAM, 0.02, before, after, [], seed=0)["state"] == "kept"
+        kept += judge_retention(EXAM, 0.02, before, after, [], seed=0).state == "kept"
     assert kept <= 2
 
 

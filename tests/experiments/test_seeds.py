@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -11,11 +12,12 @@ from safetensors.torch import load_file
 
 from metier.engine.models.model import load
 from metier.errors import UserError
+from metier.evaluation.answers import read_answers
+from metier.evaluation.comparison import compare, mean_gain
 from metier.evaluation.predictions import as_predictions
 from metier.evaluation.scoring import Prediction
-from metier.evaluation.verdict import compare
 from metier.experiments.average import SCALES, NoMean, _without, average
-from metier.experiments.seeds import evaluated, opened, paired, seeds
+from metier.experiments.seeds import evaluated, opened, seeds
 from metier.export.export import export
 from metier.recipes import checks, plugins
 from metier.recipes import schema as recipes
@@ -24,7 +26,6 @@ from metier.runs.marks import read_hashed
 from metier.runs.progress import Progress
 from metier.runs.run import saved_run
 from metier.stages.curate import curate
-from metier.stages.evaluate import read_answers
 from metier.stages.train import train
 from tests.cli.test_cli import inside
 from tests.tiny import write_wards
@@ -58,29 +59,29 @@ def test_two_seeds_have_a_spread_a_paired_interval_and_one_base_model(two, monke
     recipe, out = two
     monkeypatch.setattr("metier.engine.training.trainer.train", None)  # this call finds everything done
     found = seeds(recipe, out, 2)
-    (entry,) = found["benchmarks"]
+    (entry,) = found.benchmarks
     verdicts = [json.loads((out / f"seed-{n}" / "verdict.json").read_text()) for n in (0, 1)]
     alone = [verdict["benchmarks"][0] for verdict in verdicts]
-    assert entry["values"] == [one["tuned"]["value"] for one in alone]
-    assert entry["tuned"]["value"] == pytest.approx(sum(entry["values"]) / 2)
-    assert entry["gain"]["value"] == pytest.approx(entry["tuned"]["value"] - alone[0]["base"]["value"])
-    assert entry["gain"]["low"] <= entry["gain"]["value"] <= entry["gain"]["high"] and 0 < entry["p"] <= 1
+    assert list(entry.values) == [one["tuned"]["value"] for one in alone]
+    assert entry.tuned.value == pytest.approx(sum(entry.values) / 2)
+    assert entry.gain.value == pytest.approx(entry.tuned.value - alone[0]["base"]["value"])
+    assert entry.gain.low <= entry.gain.value <= entry.gain.high and 0 < entry.p <= 1
     assert alone[0]["base"] == alone[1]["base"] and verdicts[1]["seeds"] == [1]
-    assert read_hashed(out / "seeds.json", "") == found
+    assert read_hashed(out / "seeds.json", "") == found.to_json()
     assert seeds(recipe, out, 2) == found
 
 
 def test_what_must_not_be_forgotten_is_judged_in_the_mean_over_the_seeds(recipe, tmp_path):
     found = seeds(recipe.model_copy(update={"retention": {"general": 0.02}}), tmp_path / "out", 2)
-    (row,) = found["retention"]
+    (row,) = found.retention
     verdicts = [json.loads((tmp_path / "out" / f"seed-{n}" / "verdict.json").read_text()) for n in (0, 1)]
     alone = [verdict["retention"][0] for verdict in verdicts]
     changes = [one["change"]["value"] for one in alone]
-    assert row["change"]["value"] == pytest.approx(sum(changes) / 2) and changes[0] != changes[1]
-    assert row["change"]["low"] < min(changes) and row["change"]["high"] > max(changes), "seeds are drawn as well"
-    assert row["base"] == alone[0]["base"] and row["n"] == alone[0]["n"] and row["margin"] == 0.02
-    if row["state"] != "kept":
-        assert found["decision"] == "HOLD"
+    assert row.change.value == pytest.approx(sum(changes) / 2) and changes[0] != changes[1]
+    assert row.change.low < min(changes) and row.change.high > max(changes), "seeds are drawn as well"
+    assert row.base == alone[0]["base"] and row.n == alone[0]["n"] and row.margin == 0.02
+    if row.state != "kept":
+        assert found.decision == "HOLD"
 
 
 def test_the_page_of_all_seeds_has_the_decision_and_escapes_names(two, tmp_path):
@@ -88,12 +89,12 @@ def test_the_page_of_all_seeds_has_the_decision_and_escapes_names(two, tmp_path)
     shutil.copytree(two[1], out)
     found = seeds(recipe, out, 2)
     page = (out / "report.html").read_text()
-    assert f"<strong>{found['decision']}</strong>" in page and "&lt;b&gt;out" in page and "<b>out" not in page
-    assert 'href="seed-0/report.html"' in page and "tuned, seed 1" in page and "over 2 seeds" in found["reasons"][0]
+    assert f"<strong>{found.decision}</strong>" in page and "&lt;b&gt;out" in page and "<b>out" not in page
+    assert 'href="seed-0/report.html"' in page and "tuned, seed 1" in page and "over 2 seeds" in found.reasons[0]
     assert (out / "seed-1" / "report.html").is_file()
-    insights = found["averaged"]["insights"]
+    insights = found.averaged.insights
     section = page[page.index("Key figures for your trade") : page.index("What must not be forgotten")]
-    assert insights and all(row["what"] in section for row in insights) and "the averaged model" in section
+    assert insights and all(row.what in section for row in insights) and "the averaged model" in section
 
 
 def test_a_handful_of_groups_proves_nothing_over_seeds_either():
@@ -112,8 +113,8 @@ def test_a_handful_of_groups_proves_nothing_over_seeds_either():
             * 2
             for said in ("b", "a")
         )
-        found = paired(metric, before, after, 0)
-        assert found["gain"]["value"] == 1.0 and (found["p"] < 0.05) == proves
+        found = mean_gain(metric, before, after, 0)
+        assert found.gain.value == 1.0 and (found.p < 0.05) == proves
 
 
 def test_one_seed_has_no_spread(recipe, tmp_path):
@@ -161,7 +162,7 @@ def test_the_averaged_model_adds_the_mean_of_what_the_trainings_add_by_the_best_
     assert "1.5 times the mean" in (out / "averaged/report.html").read_text()
     saved = read_answers(run, "tuned", "desk")
     right = sum(answer.value for answer in saved) / len(saved)
-    assert found["averaged"]["benchmarks"][0]["tuned"]["value"] == pytest.approx(right)
+    assert found.averaged.benchmarks[0].tuned.value == pytest.approx(right)
     answers = [answer.answer for answer in saved]
     model = load("fake", out / "averaged/train/adapter")
     (benchmark,) = recipe.build_benchmarks()
@@ -236,7 +237,7 @@ def test_adapters_of_dora_have_no_mean_and_the_seeds_say_so(two, tmp_path, monke
 
     monkeypatch.setattr("metier.experiments.seeds.average", refuse)
     found = seeds(recipe, out, 2)
-    assert found["averaged"] is None and found["decision"] in ("SHIP", "HOLD")
+    assert found.averaged is None and found.decision in ("SHIP", "HOLD")
     assert "were not averaged: Adapters of DoRA" in capsys.readouterr().err
     assert not (out / "averaged" / "recipe.yaml").exists()
     assert "Take the first seed" in (out / "report.html").read_text()
@@ -244,21 +245,22 @@ def test_adapters_of_dora_have_no_mean_and_the_seeds_say_so(two, tmp_path, monke
 
 def test_the_base_models_answers_are_copied_whole_or_not_at_all(two, monkeypatch):
     recipe, out = two
-    base, second = out / "seed-0" / "evaluate" / "base", out / "seed-1"
+    first, second = saved_run(out / "seed-0", Progress()), out / "seed-1"
     shutil.rmtree(second / "evaluate")
+    curate(opened(second, recipe.model_copy(update={"seed": 1}), Progress()))
 
     def torn(source, target):
-        target.mkdir(parents=True)
-        (target / "desk.jsonl").write_text('{"id')
+        Path(target).write_text('{"id')
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr("metier.experiments.seeds.shutil.copytree", torn)
+        patch.setattr("metier.runs.run.shutil.copyfile", torn)
         with pytest.raises(OSError):
-            evaluated(second, recipe.model_copy(update={"seed": 1}), Progress(), base)
-    run = evaluated(second, recipe.model_copy(update={"seed": 1}), Progress(), base)
-    assert (run.folder / "evaluate/base/desk.jsonl").read_bytes() == (base / "desk.jsonl").read_bytes()
-    assert not list((run.folder / "evaluate").glob(".*"))
+            evaluated(second, recipe.model_copy(update={"seed": 1}), Progress(), first)
+    run = evaluated(second, recipe.model_copy(update={"seed": 1}), Progress(), first)
+    mine, theirs = (one.folder / "evaluate/desk/base.jsonl" for one in (run, first))
+    assert mine.read_bytes() == theirs.read_bytes()
+    assert not list((run.folder / "evaluate" / "desk").glob(".*"))
 
 
 def test_a_folder_with_one_run_takes_no_seeds_and_another_recipes_mean_is_refused_at_once(two, capsys):
@@ -278,7 +280,7 @@ def test_different_questions_are_not_paired():
         for side in "xy"
     )
     with pytest.raises(UserError, match="different questions"):
-        paired(metric, [first], [second], 0)
+        mean_gain(metric, [first], [second], 0)
     with pytest.raises(UserError, match="different questions"):
         compare(metric, first, second, 0, 0.05)
 
@@ -302,7 +304,7 @@ def test_a_test_that_changed_is_asked_of_the_averaged_model_too(two):
     path = out.with_name("test.csv")
     path.write_text(path.read_text() + "itch 500,skin\n")
     again = seeds(recipe, out, 2)
-    assert {entry["n"] for entry in (again["benchmarks"][0], again["averaged"]["benchmarks"][0])} == {41}
+    assert {entry.n for entry in (again.benchmarks[0], again.averaged.benchmarks[0])} == {41}
 
 
 def test_rows_of_two_sources_that_number_alike_are_two_rows():

@@ -8,12 +8,13 @@ import yaml
 
 from metier.engine.models.model import tokens_only
 from metier.errors import UserError
+from metier.evaluation.answers import read_answers
+from metier.evaluation.samples import open_samples
 from metier.export.export import _Ending, export
 from metier.export.verify_lm_eval import verify_lm_eval
 from metier.recipes.plugins import build
 from metier.runs.progress import Progress
 from metier.runs.run import saved_run
-from metier.stages.evaluate import read_answers
 from tests.runs.test_runs import go
 from tests.test_docs import ROOT, blocks
 from tests.tiny import write_triage
@@ -115,7 +116,7 @@ def test_the_page_that_says_how_to_use_a_model_gives_the_verdicts_answers(run, t
     (code,) = blocks(ROOT / "docs/verdict.md", "python")
     said = {}
     exec(code, said)
-    labels = run.result("evaluate/tuned/triage")["labels"]
+    labels = open_samples(run).benchmarks[0].label_set()
     for answer in read_answers(run, "tuned", "triage")[:5]:
         found = [said["likelihood"](answer.prompt, tokens) for tokens in said["encoded"](labels)]
         assert said["answer"](answer.prompt, labels) == answer.answer

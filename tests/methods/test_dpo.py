@@ -16,7 +16,10 @@ from metier.engine.models.model import load
 from metier.engine.training import adapters, answers, trainer
 from metier.engine.training.context import TrainingContext
 from metier.errors import Problems, UserError
+from metier.evaluation.baseline import BaselineContext
+from metier.evaluation.baselines.longer_answer import Baseline
 from metier.evaluation.benchmark import Benchmark
+from metier.evaluation.metrics.accuracy import Metric as Accuracy
 from metier.evaluation.scorers.preference import Scorer
 from metier.methods.dpo import Method
 from metier.recipes import plugins
@@ -232,14 +235,20 @@ def test_only_pairs_are_asked(options):
         Scorer().ask(Weighing({}), BENCHMARK, [Question("q", "White?", "a", options)], [])
 
 
-def test_the_cheap_answer_is_the_longer_one_or_the_shorter_where_that_was_preferred():
+def baseline_of(asked, learned):
+    """What the longer answer is called, and its answers."""
+    given = Baseline().answer(BaselineContext(BENCHMARK, learned, asked, [], Accuracy(), 0))
+    return given.name, given.answers
+
+
+def test_the_baseline_answer_is_the_longer_one_or_the_shorter_where_that_was_preferred():
     asked = [Question(str(n), "?", *pair) for n, pair in enumerate([("long", ("a", "long")), ("b", ("b", "other")),
                                                                    ("ab", ("ab", "cd"))])]  # fmt: skip
     longer, shorter = [Question("l", "?", "longer", ("longer", "short"))], [Question("s", "?", "x", ("longer", "x"))]
-    name, found = Scorer().baseline(BENCHMARK, asked, longer)
+    name, found = baseline_of(asked, longer)
     assert (name, [answer.value for answer in found]) == ("the longer answer", [1.0, 0.0, None])
     assert [answer.answer for answer in found] == ["long", "other", None]
-    name, found = Scorer().baseline(BENCHMARK, asked, shorter)
+    name, found = baseline_of(asked, shorter)
     assert (name, [answer.value for answer in found]) == ("the shorter answer", [0.0, 1.0, None])
 
 
@@ -327,11 +336,11 @@ def test_a_whole_run_is_held_against_the_longer_answer(shop):
     run = runs.open_run(shop / "run", recipe(shop / "recipe.yaml"), Progress())
     for stage in (curate, train, evaluate):
         stage(run)
-    (entry,) = report(run)["benchmarks"]
-    assert (entry["baseline_name"], entry["n"]) == ("the longer answer", 8)
+    (entry,) = report(run).benchmarks
+    assert (entry.baseline_name, entry.n) == ("the longer answer", 8)
     lines = (shop / "mirror/retail/epqa_product_qa/pairs_test.jsonl").read_text().splitlines()
     pairs = [json.loads(line) for line in lines]
     longer = sum(len(pair["chosen"]) > len(pair["rejected"]) for pair in pairs) / len(pairs)
-    assert entry["baseline"]["value"] == pytest.approx(longer) and 0 < longer < 1
+    assert entry.baseline.value == pytest.approx(longer) and 0 < longer < 1
     assert "the longer answer" in (run.folder / "report.html").read_text()
     assert "the longer answer" in (run.folder / "model_card.md").read_text()

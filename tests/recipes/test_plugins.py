@@ -159,7 +159,10 @@ def test_an_unknown_name_gets_the_nearest_one():
 
 
 def test_a_plug_in_may_come_from_a_file(tmp_path):
-    (tmp_path / "mine.py").write_text("class Step:\n    'Mine.'\n    def apply(self, rows, context): ...\n")
+    (tmp_path / "mine.py").write_text(
+        "from metier.data.step import StepLike, dataclass\n\n\n"
+        "@dataclass\nclass Step(StepLike):\n    'Mine.'\n    def apply(self, rows, context): ...\n"
+    )
     assert plugins.find("steps", str(tmp_path / "mine.py")).__doc__ == "Mine."
     with pytest.raises(UserError, match="no plug-in file"):
         plugins.find("steps", str(tmp_path / "absent.py"))

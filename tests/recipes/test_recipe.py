@@ -184,7 +184,7 @@ def test_a_prompt_that_names_no_column_is_said_and_the_label_is_no_column(triage
         ("metrics: [perplexity]", "perplexity reads losses, which the scorer label does not give"),
         ("metrics: [accuracy, span_f1]", "span_f1 reads fields, which the scorer label does not give"),
         ("scorer: generate, metrics: [exact_match, brier]", "brier reads probabilities, which the scorer generate"),
-        ("scorer: preference, metrics: [nll, accuracy]", "nll decides, and the baseline have no probabilities"),
+        ("scorer: preference, metrics: [nll, accuracy]", "nll decides, and the baseline has no probabilities"),
     ],
 )
 def test_a_metric_that_does_not_fit_the_scorer_is_said_before_training(triage, declared, said):

@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import signal
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,12 +12,17 @@ import pytest
 from metier.data.records import rows_to_table
 from metier.engine.training import checkpoints, trainer
 from metier.errors import UserError
+from metier.evaluation import asking, baseline
+from metier.evaluation.answers import read_answers
+from metier.evaluation.baselines import tfidf
 from metier.evaluation.benchmark import Benchmark
+from metier.evaluation.samples import open_samples
 from metier.evaluation.scorers import choice, label
 from metier.evaluation.scoring import Prediction
 from metier.export import export
 from metier.recipes.checks import label_problems
 from metier.recipes.schema import load
+from metier.reporting import verdict_page
 from metier.runs import run as runs
 from metier.runs.files import write_table
 from metier.runs.lock import run_lock
@@ -74,9 +80,9 @@ POINTS = {  # where it is killed, and the stage that the run has behind it by th
     "curate, between two tables": (curate, "write_table", 2, None),
     "train, a few steps behind a checkpoint": (trainer.LoggingCallback, "on_step_end", 6, "curated"),
     "train, in the middle of writing a checkpoint": (checkpoints, "_hashes", 2, "curated"),
-    "train, with the adapter written and not sealed": (train, "file_sha256", 3, "curated"),
+    "train, with the adapter written and not sealed": (train, "file_sha256", 1, "curated"),
     "evaluate, between two batches": (choice.ChoiceSession, "answer", 3, "trained"),
-    "evaluate, before the answers are in place": (evaluate, "_write_answers", 2, "trained"),
+    "evaluate, before the answers are in place": (asking, "write_answers", 2, "trained"),
     "report, before the page": (report, "write_text", 1, "evaluated"),
 }
 
@@ -119,9 +125,9 @@ def test_the_tuned_fake_model_learned_the_rows(whole):
 
 def test_a_torn_line_and_a_stale_part_file_are_not_used(finished_run, whole):
     recipe, folder = finished_run
-    answers = (folder / "evaluate/tuned/triage.jsonl").read_text()
-    (folder / "evaluate/tuned/triage.done.json").unlink()
-    (folder / "evaluate/tuned/triage.part.jsonl").write_text(
+    answers = (folder / "evaluate/triage/tuned.jsonl").read_text()
+    (folder / "evaluate/triage/tuned.done.json").unlink()
+    (folder / "evaluate/triage/tuned.part.jsonl").write_text(
         "stale\n" + answers.replace('"value": 1', '"value": 9')[:900]
     )
     go(recipe, folder)
@@ -163,21 +169,21 @@ ASKED_AGAIN = {
 def test_an_answer_given_under_other_conditions_is_asked_again(change, finished, finished_run, monkeypatch):
     (recipe, folder), reused = finished_run, {}
     for who in () if finished else ("base", "tuned"):  # all answered, killed before the answers stood in their place
-        place = folder / "evaluate" / who
-        mark_done, answers = place / "triage.done.json", place / "triage.jsonl"
+        place = folder / "evaluate" / "triage"
+        mark_done, answers = place / f"{who}.done.json", place / f"{who}.jsonl"
         inputs = json.loads(mark_done.read_text())["inputs"]
         read = [Prediction.from_json(json.loads(line)) for line in answers.read_text().splitlines()]
-        lines = [evaluate._part_line(inputs, i, 0.1, answer) for i, answer in enumerate(read)]
-        (place / "triage.part.jsonl").write_text(inputs + "\n" + "".join(lines))
+        lines = [asking._part_line(inputs, i, 0.1, answer) for i, answer in enumerate(read)]
+        (place / f"{who}.part.jsonl").write_text(inputs + "\n" + "".join(lines))
         mark_done.unlink()
-    real = evaluate._resume
+    real = asking._resume
 
-    def resume(part, inputs, asking):
-        whole, waited = real(part, inputs, asking)
-        reused[part.parent.name] = len(whole)
+    def resume(part, inputs, session):
+        whole, waited = real(part, inputs, session)
+        reused[part.name.split(".")[0]] = len(whole)
         return whole, waited
 
-    monkeypatch.setattr(evaluate, "_resume", resume)
+    monkeypatch.setattr(asking, "_resume", resume)
     change(folder, monkeypatch)
     evaluate.evaluate(runs.open_run(folder, load(recipe), Progress()))
     kept = {} if finished else {who: 24 for who in {"base", "tuned"} - ASKED_AGAIN[change]}
@@ -250,8 +256,8 @@ def test_the_run_folder_holds_what_the_design_says(finished_run):
         "curate/steps.json",
         "train/01-sft/log.jsonl",
         "train/01-sft/adapter/adapter_model.safetensors",
-        "evaluate/base/triage.jsonl",
-        "evaluate/baseline/triage.jsonl",
+        "evaluate/triage/base.jsonl",
+        "evaluate/triage/tfidf.jsonl",
     ):
         assert (folder / name).is_file(), name
     assert not list(folder.rglob("*.part*")) and not list(folder.rglob("checkpoint-*"))
@@ -321,7 +327,7 @@ def test_a_killed_evaluation_asks_only_what_is_still_open(trained_run, whole, mo
     with monkeypatch.context() as patch:
         die_on_call(choice.ChoiceSession, "answer", 3, patch)
         killed(lambda: go(recipe, folder))
-    part = folder / "evaluate/base/triage.part.jsonl"
+    part = folder / "evaluate/triage/base.part.jsonl"
     lines = part.read_text().split("\n")[:-1]
     part.write_text("\n".join(lines[:-1]) + "\n" + lines[-1][:40])  # the last line torn as well
     asked, real = [], choice.ChoiceSession.answer
@@ -344,7 +350,7 @@ def test_a_benchmark_that_changes_is_looked_through_for_training_rows_again(cura
 def test_line_separators_in_a_text_do_not_tear_an_answer(triage, tmp_path):
     path = triage.parent / "test.jsonl"
     path.write_text(path.read_text().replace("since", "since\u2028or\u0085about"), encoding="utf-8")
-    assert go(triage, tmp_path / "run")["benchmarks"][0]["n"] == 24
+    assert go(triage, tmp_path / "run").benchmarks[0].n == 24
 
 
 def test_other_held_out_rows_may_choose_another_adapter_so_it_is_trained_again(triage, tmp_path):
@@ -384,10 +390,11 @@ def test_a_verdict_is_not_told_with_rows_that_the_model_was_not_trained_on(finis
 def test_held_out_rows_of_an_unknown_label_have_no_right_answer_to_choose(curated_run):
     recipe, folder = curated_run
     run = runs.saved_run(folder, Progress())
-    (benchmark,) = load(recipe).build_benchmarks()
-    held = evaluate._held_out(run, benchmark, ["cardiology", "dermatology"])
+    (benchmark,), valid = load(recipe).build_benchmarks(), run.table("curate", "valid.parquet")
+    held = evaluate._held_out(run, benchmark, valid)
     assert {question.answer for question in held} == {"cardiology", "dermatology"}
-    assert {question.answer for question in evaluate._held_out(run, benchmark, ["dermatology"])} == {"dermatology"}
+    held = evaluate._held_out(run, replace(benchmark, labels=["dermatology"]), valid)
+    assert {question.answer for question in held} == {"dermatology"}
 
 
 @pytest.mark.parametrize(
@@ -403,18 +410,18 @@ def test_held_out_rows_of_an_unknown_label_have_no_right_answer_to_choose(curate
 def test_the_baseline_classifier_weighs_rare_labels_where_the_deciding_metric_asks_for_them(
     triage, tmp_path, monkeypatch, metric, balanced, priced
 ):
-    seen, real = [], evaluate.tfidf.tfidf
-    monkeypatch.setattr(evaluate.tfidf, "tfidf", lambda *given: seen.append(given[-2:]) or real(*given))
+    seen, real = [], tfidf.tfidf
+    monkeypatch.setattr(tfidf, "tfidf", lambda *given: seen.append(given[-2:]) or real(*given))
     asked = triage.read_text().replace("cluster: patient", f"cluster: patient, metrics: [{metric}]")
     triage.write_text(asked)
     recipe = load(triage)
     with run_lock(tmp_path / "run"):
         run = runs.open_run(tmp_path / "run", recipe, Progress())
         rows = curate.curate(run) and run.table("curate", "train.parquet")
-        evaluate._baseline(run, recipe.build_benchmarks()[0], rows)
+        baseline.answer_baseline(run, open_samples(run).benchmarks[0], rows)
     assert [(weighs, decide is not None) for weighs, decide in seen] == [(balanced, priced)]
     if priced:  # a model may have learned the prices, so its rival knows them too
-        assert {answer.answer for answer in evaluate.read_answers(run, "baseline", "triage")} == {"dermatology"}
+        assert {answer.answer for answer in read_answers(run, "tfidf", "triage")} == {"dermatology"}
 
 
 def test_a_test_file_that_changed_since_curation_is_not_asked_by_evaluate_alone(trained_run):
@@ -434,7 +441,7 @@ def test_a_model_that_was_trained_again_is_not_reported_by_its_old_answers(finis
 
 def test_an_evaluation_that_was_cut_off_is_not_reported(finished_run, monkeypatch):
     run = runs.saved_run(finished_run[1], Progress())
-    monkeypatch.setattr(evaluate, "_asked", lambda *_: 1 / 0)
+    monkeypatch.setattr(evaluate, "ask", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         evaluate.evaluate(run)
     with pytest.raises(UserError, match="run `metier evaluate"):
@@ -455,7 +462,7 @@ def test_examples_of_fixed_and_broken_are_those_that_are_counted():
 
     pairs = [(None, 1), (None, 0), (0.5, 0.7), (1, 0), (0, 1), (1, None), (0, 0)]
     base, tuned = ([Prediction(str(n), "", "", "x", str(n), pair[at]) for n, pair in enumerate(pairs)] for at in (0, 1))
-    shown = {fixed: {row["gold"] for row in report._examples(base, tuned, 0, fixed)} for fixed in (True, False)}
+    shown = {fixed: {row["gold"] for row in verdict_page._examples(base, tuned, 0, fixed)} for fixed in (True, False)}
     assert shown == {True: {"0", "4"}, False: {"3", "5"}}
 
 

@@ -126,15 +126,15 @@ def test_work_that_cannot_be_judged_beside_work_that_can_is_no_go(triage, tmp_pa
     triage.write_text(twice.replace("{path: train.jsonl,", "{path: train.jsonl, task: triage,"))
     run = runs.open_run(tmp_path / "run", load(triage), Progress())
     empty = table([{"text": "a"}])
-    found = assessment.represent(run, empty, empty, empty.append_column("step", pa.array(["dedup"])))
+    found = assessment.represent(
+        run, run.recipe.build_benchmarks(), empty, empty, empty.append_column("step", pa.array(["dedup"]))
+    )
     assert found["state"] == "NOT JUDGED" and len(found["reasons"]) == 2
 
 
 def test_examples_that_none_learned_from_are_known_by_their_id_and_not_by_a_text_that_cleaning_changed():
     rows = table([{"text": f"it\u2019s {n}", "task": "own"} for n in range(6)])
-    benchmark = SimpleNamespace(
-        name="own", path=None, dataset_name="s", data=lambda: SimpleNamespace(rows=lambda: rows)
-    )
+    benchmark = SimpleNamespace(name="own", path=None, dataset_name="s", rows=rows)
     cleaned = table([{"text": f"it's {n}", "task": "own"} for n in range(3)])
     dropped = rows.slice(3, 2).append_column("step", pa.array(["decontaminate", "select"]))
     seen = assessment._seen(cleaned, dropped)

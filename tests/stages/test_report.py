@@ -3,12 +3,18 @@
 import json
 import re
 from html import unescape
+from types import SimpleNamespace
 
 import pyarrow as pa
 import pytest
 
+from metier.evaluation.answers import Answers
+from metier.evaluation.results import InsightResult
 from metier.evaluation.scoring import Prediction
 from metier.recipes.schema import load
+from metier.reporting import verdict_page
+from metier.reporting.pages import template
+from metier.reporting.verdict_page import by_benchmark, content
 from metier.runs.progress import Progress
 from metier.runs.run import Run, saved_run
 from metier.stages import report as reporting
@@ -21,12 +27,12 @@ from tests.tiny import remark, write_triage
 def finished(tmp_path_factory):
     home = tmp_path_factory.mktemp("report")
     go(write_triage(home), home / "run", "retention={general: 0.5}")
-    path = home / "run/evaluate/base/triage.jsonl"  # worse than the tuned model, so that a mix-up shows
+    path = home / "run/evaluate/triage/base.jsonl"  # worse than the tuned model, so that a mix-up shows
     lines = [json.loads(line) for line in path.read_text().splitlines()]
     for line in lines[:20]:
         line |= {"value": 0.0, "answer": "dermatology" if line["gold"] == "cardiology" else "cardiology"}
     path.write_text("".join(json.dumps(line) + "\n" for line in lines))
-    for stage in ("evaluate/base/triage", "evaluate"):
+    for stage in ("evaluate/triage/base", "evaluate"):
         remark(home / "run", stage)
     reporting.report(saved_run(home / "run", Progress()))
     return home / "run"
@@ -78,7 +84,7 @@ def test_what_the_trade_asks_has_its_figure_and_its_note(finished):
     rows = [row for row in cells(page, "Key figures for your trade")[2:] if len(row) == 3]
     assert len(rows) == len(verdict["insights"])
     for row, ask in zip(rows, verdict["insights"], strict=True):
-        figure = reporting.by_benchmark([ask])[ask["benchmark"]][0]["shown"]
+        figure = by_benchmark([InsightResult(**ask)])[ask["benchmark"]][0]["shown"]
         assert [" ".join(cell) for cell in row] == [ask["what"], figure, ask["note"]]
 
 
@@ -91,10 +97,10 @@ def test_the_model_card_has_base_before_tuned(finished):
 
 def test_the_boxes_of_a_hold_are_of_what_got_worse():
     entry = {"unit": "share", "metric": "accuracy", "n": 10, "p_holm": 0.01, "fixed": 1, "broken": 2, "baseline": None}
-    entry |= {who: {"value": 0.5} for who in ("base", "tuned")}
-    both = [{**entry, "name": "gained", "state": "gain"}, {**entry, "name": "lost", "state": "worse"}]
+    entry |= {who: SimpleNamespace(value=0.5) for who in ("base", "tuned")}
+    both = [SimpleNamespace(**entry, name=name, state=state) for name, state in (("gained", "gain"), ("lost", "worse"))]
     for decision, name in (("SHIP", "gained"), ("HOLD", "lost")):
-        boxes = reporting._five({"decision": decision, "benchmarks": both, "retention": []})
+        boxes = verdict_page._five(SimpleNamespace(decision=decision, benchmarks=both, retention=[]))
         assert boxes[0]["note"].endswith(name)
 
 
@@ -109,7 +115,7 @@ def test_a_pack_of_ones_own_is_called_by_its_name_and_not_by_its_path(finished, 
     )
     recipe = load(finished / "recipe.yaml", str(own))
     run = Run(finished, recipe, Progress())
-    page = reporting.template("report.html").render(reporting._content(run, judge(run)))
+    page = template("report.html").render(content(run, Answers(run), judge(run, Answers(run)), "run"))
     assert "tuned for dentists" in page and str(own) not in page
 
 
@@ -124,5 +130,5 @@ def test_dates_of_training_rows_are_those_of_the_benchmarks_own_task(finished, m
 def test_an_answer_that_nobody_could_judge_is_no_word_of_the_models():
 
     right, none = Prediction("1", "q", "", "a", "a", 1.0), Prediction("1", "q", "", None, "a", None)
-    (row,) = reporting._examples([none], [right], 0, fixed=True)
-    assert row == {"text": "q", "gold": "a", "base": "(could not be judged)", "tuned": "a"}
+    (row,) = verdict_page._examples([none], [right], 0, fixed=True)
+    assert row == {"text": "q", "gold": "a", "base": "(unscored)", "tuned": "a"}

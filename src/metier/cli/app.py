@@ -93,8 +93,8 @@ def ablate(
     """Does curation help? Arms of the same tokens, raw to fully curated, by the paired test."""
     from metier.experiments.ablate import ablate as run_arms
 
-    found = run_arms(checked(load_recipe(recipe, None, set_, False)), out, rows, tokens, seeds)
-    tell(found, "\n".join(found["sentences"]), json_)
+    ablation = run_arms(checked(load_recipe(recipe, None, set_, False)), out, rows, tokens, seeds)
+    tell(ablation.to_json(), "\n".join(ablation.sentences), json_)
 
 
 @app.command()
@@ -185,8 +185,8 @@ def compare(first: Folder, second: Folder, json_: Json = False) -> None:
     from metier.experiments.compare import compare as pair
 
     with read_alone(first, second):
-        found = pair(first, second)
-    tell(found, "\n".join(row["sentence"] for row in found["benchmarks"]), json_)
+        compared = pair(first, second)
+    tell(compared.to_json(), "\n".join(row.sentence for row in compared.benchmarks), json_)
 
 
 @app.command()

@@ -1,11 +1,14 @@
 """The last lines of a verb, for people or as JSON."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from metier.runs.terminal import out, out_json
+
+if TYPE_CHECKING:  # numpy and pydantic would be loaded before `--help` answers
+    from metier.evaluation.results import SeedsVerdict, Verdict
 
 HOLD = 2
 """The exit code of a verdict that is not SHIP."""
@@ -13,18 +16,18 @@ BUSY = 0.25
 """Share of the cores from which on `check` says that its estimate was taken on a busy machine."""
 
 
-def finish(done: tuple[Path, Any], as_json: bool) -> None:
+def finish(done: tuple[Path, "Verdict | SeedsVerdict"], as_json: bool) -> None:
     """The last lines: reasons, verdict, and where the report is. HOLD is exit code 2."""
     folder, verdict = done
     if as_json:
-        out_json(verdict)
+        out_json(verdict.to_json())
     else:
-        out("\n" + "\n".join(f"- {reason}" for reason in verdict["reasons"]))
-        if one := verdict.get("averaged"):
+        out("\n" + "\n".join(f"- {reason}" for reason in verdict.reasons))
+        if one := getattr(verdict, "averaged", None):
             page = (folder / "averaged" / "report.html").resolve()
-            out(f"\nThe {len(verdict['seeds'])} trainings averaged into one model: {one['decision']}   {page}")
-        out(f"\n{verdict['decision']}   {(folder / 'report.html').resolve()}")
-    if verdict["decision"] == "HOLD":
+            out(f"\nThe {len(verdict.seeds)} trainings averaged into one model: {one.decision}   {page}")
+        out(f"\n{verdict.decision}   {(folder / 'report.html').resolve()}")
+    if verdict.decision == "HOLD":
         raise typer.Exit(HOLD)
 
 

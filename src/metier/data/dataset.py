@@ -60,7 +60,7 @@ class DatasetLike(Protocol):
 
 @dataclass
 class BaseDataset:
-    """What every named dataset says of itself. One of another kind than those below has `rows` and `fingerprint`."""
+    """What every named dataset says of itself. One of another kind than those below has `read` and `fingerprint`."""
 
     name: str
     """The name of its file."""
@@ -87,6 +87,14 @@ class BaseDataset:
         return []
 
     def rows(self) -> pa.Table:
+        """All rows, read once."""
+        return self._rows
+
+    @cached_property
+    def _rows(self) -> pa.Table:
+        return self.read()
+
+    def read(self) -> pa.Table:
         """All rows, in the one schema, with `split` filled in where the dataset has fixed splits."""
         raise NotImplementedError
 
@@ -116,7 +124,7 @@ class PackagedDataset(BaseDataset):
     to_row: Callable[[int, Record], Row] = field(default=lambda number, record: record, metadata=NO_SETTING)
     """Number of the line and their row -> ours, without source, license and origin."""
 
-    def rows(self) -> pa.Table:
+    def read(self) -> pa.Table:
         shared = {"source": self.name, "license": self.license}
         return rows_to_table(
             {**shared, "origin": f"{self.file}:{number}", **self.to_row(number, json.loads(line))}
@@ -186,7 +194,7 @@ class Dataset(BaseDataset):
             )
         return self.label_names[label]
 
-    def rows(self) -> pa.Table:
+    def read(self) -> pa.Table:
         """All rows, ours, with `split`. Raises `UserError` where neither mirror nor hub can be reached."""
         rows = []
         for split, origin, record in self._records():

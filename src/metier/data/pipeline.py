@@ -6,7 +6,7 @@ that made it, so that an edited step is done again with those behind it, and tho
 
 import random
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from metier.data.records import SCHEMA
-from metier.data.step import StepContext, StepResult
+from metier.data.step import StepContext, StepLike, StepResult
 from metier.recipes.plugins import own_code
 from metier.runs.files import fingerprint, write
 from metier.runs.run import Run
@@ -26,11 +26,11 @@ LISTED = 200
 """Entries of a list in the notes, when the batches' lists are put together."""
 DROPPED = SCHEMA.append(pa.field("reason", pa.string()))
 
-Mapper = Callable[[Any, pa.Table, StepContext], Iterator[StepResult]]
+Mapper = Callable[[StepLike, pa.Table, StepContext], Iterator[StepResult]]
 """How a row-wise step is taken over all rows: `in_batches` here, or over a cluster (`metier.data.ray`)."""
 
 
-def in_batches(step: Any, rows: pa.Table, context: StepContext) -> Iterator[StepResult]:
+def in_batches(step: StepLike, rows: pa.Table, context: StepContext) -> Iterator[StepResult]:
     for begin in range(0, max(len(rows), 1), BATCH_ROWS):
         yield step.apply(rows.slice(begin, BATCH_ROWS), context)
 
@@ -57,12 +57,17 @@ def stored(path: Path) -> pa.Table:
 
 
 def run_steps(
-    run: Run, rows: pa.Table, steps: list[tuple[str, Any]], context: StepContext, made_from: str, mapper: Mapper
+    run: Run,
+    rows: pa.Table,
+    steps: Sequence[tuple[str, StepLike]],
+    context: StepContext,
+    made_from: str,
+    mapper: Mapper,
 ) -> tuple[pa.Table, pa.Table, list[dict[str, Any]]]:
     """(kept rows, dropped rows with `reason` and `step`, one journal entry a step)."""
     journal, drops = [], []
     for number, (name, step) in enumerate(steps, start=1):
-        asked = context.benchmarks_print if getattr(step, "uses_benchmarks", False) else ""
+        asked = context.benchmarks_print if step.uses_benchmarks else ""
         made_from = fingerprint(VERSION, made_from, step_print(name, step), context.seed, asked)
         stage = f"curate/steps/{number:02}-{name}"
         files = [f"{stage}.{side}.arrow" for side in ("kept", "dropped")]
@@ -81,19 +86,18 @@ def run_steps(
     return rows, pa.concat_tables([empty, *drops]), journal
 
 
-def step_print(name: str, step: Any) -> str:
+def step_print(name: str, step: StepLike) -> str:
     """Changes with a step's settings, its version, what lies in a file that a setting names, and, where a step is given
     by its file, with the code: nobody raises a version while a step is being written."""
-    outside = step.fingerprint() if hasattr(step, "fingerprint") else ""
-    return fingerprint(name, vars(step), getattr(step, "version", 1), outside, own_code(step))
+    return fingerprint(name, vars(step), step.version, step.fingerprint(), own_code(step))
 
 
 def _take(
-    run: Run, name: str, step: Any, rows: pa.Table, context: StepContext, mapper: Mapper, kept: str, dropped: str
+    run: Run, name: str, step: StepLike, rows: pa.Table, context: StepContext, mapper: Mapper, kept: str, dropped: str
 ) -> dict[str, Any]:
     """One step over all rows, into its two files; returns its journal entry."""
     started = time.monotonic()
-    rowwise = getattr(step, "rowwise", False)
+    rowwise = step.rowwise
     parts = mapper(step, rows, context) if rowwise else iter([step.apply(rows, context)])
     notes: dict[str, Any] = {}
     gone: list[pa.Table] = []

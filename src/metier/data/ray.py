@@ -14,11 +14,11 @@ from typing import Any
 import pyarrow as pa
 
 from metier.data.pipeline import BATCH_ROWS, DROPPED
-from metier.data.step import StepContext, StepResult
+from metier.data.step import StepContext, StepLike, StepResult
 from metier.errors import UserError
 
 
-def mapper(step: Any, rows: pa.Table, context: StepContext) -> Iterator[StepResult]:
+def mapper(step: StepLike, rows: pa.Table, context: StepContext) -> Iterator[StepResult]:
     """A `sifting.Mapper`. Raises `UserError` where Ray is not installed."""
     try:
         import ray

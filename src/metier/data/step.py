@@ -1,17 +1,13 @@
-"""Steps that clean rows: one file each, rows in, kept and dropped rows out, every drop with its reason.
+"""Steps that clean rows: one file each, rows in, kept and dropped rows out, every drop with its reason."""
 
-A step is a dataclass `Step` whose fields are its settings, with `apply(rows, around) -> Sifted` and, where settings can
-be wrong, `problems() -> list[str]`. Class attributes say how it may be run: `rowwise = True` where each row is judged
-by itself, so that rows may come in batches of any size; `version`, to be raised when the same rows would come out
-differently; `uses_benchmarks = True` where the outcome depends on the recipe's test questions.
-"""
-
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar, Protocol
 
 import pyarrow as pa
 
 from metier.data import arrow_store
+from metier.evaluation.benchmark import Benchmark
 
 
 @dataclass
@@ -28,11 +24,33 @@ class StepContext:
     """What a step may need besides the rows."""
 
     seed: int
-    benchmarks: list[Any]
+    benchmarks: Sequence[Benchmark]
     benchmarks_print: str = ""
     """Changes when a question of a benchmark does."""
     kept: dict[str, Any] = field(default_factory=dict)
     """What a step makes once and uses for every batch of rows."""
+
+
+class StepLike(Protocol):
+    """What the file of a step defines as `Step`, a dataclass whose fields are its settings; derive it from this."""
+
+    version: ClassVar[int] = 1
+    """Raised when the same rows would come out differently."""
+    rowwise: ClassVar[bool] = False
+    """Whether each row is judged by itself, so that rows may come in batches of any size."""
+
+    def apply(self, rows: pa.Table, context: StepContext) -> StepResult:
+        """Sort rows into kept and dropped."""
+        raise NotImplementedError
+
+    @property
+    def uses_benchmarks(self) -> bool:
+        """Whether the outcome depends on the recipe's test questions."""
+        return False
+
+    def fingerprint(self) -> str:
+        """Of what else the outcome depends on, such as a file that a setting names."""
+        return ""
 
 
 def filter_rows(rows: pa.Table, reasons: list[str | None], **notes: Any) -> StepResult:

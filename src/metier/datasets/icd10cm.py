@@ -55,7 +55,7 @@ class Terms(BaseDataset):
     def problems(self) -> list[str]:
         return outside(self, description_length=(0, 100))
 
-    def rows(self) -> pa.Table:
+    def read(self) -> pa.Table:
         import simple_icd_10_cm as icd
 
         found: list[dict[str, Any]] = []

@@ -15,9 +15,11 @@ from metier.data.dataset import DatasetLike
 from metier.data.reading import FileSource
 from metier.data.records import Question, questions
 from metier.errors import Problems, UserError, nearest, shown
+from metier.evaluation.predictions import MetricLike
+from metier.evaluation.scoring import ScorerLike
 from metier.recipes import plugins
 from metier.recipes.names import file_name
-from metier.recipes.settings import MOST, outside
+from metier.recipes.settings import MOST, NO_SETTING, outside
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,22 @@ class Reference:
 def tfidf(metric: str, value: float) -> Reference:
     """What TF-IDF with logistic regression reaches on the test rows of the mirror."""
     return Reference("TF-IDF + logistic regression", metric, value, "README of the dataset in the mirror", "recomputed")
+
+
+@dataclass(frozen=True)
+class Samples:
+    """What a benchmark asks in one run."""
+
+    questions: list[Question]
+    """In the order in which they are asked."""
+    labels: list[str]
+    """The label set; empty where a scorer needs none."""
+    solved: dict[str, list[Question]]
+    """Kind of question -> the solved examples that stand before it."""
+    times: dict[str, str]
+    """Id of a question -> its date, of the questions that have one."""
+    labeled: bool
+    """Whether its rows have answers; raw text has none."""
 
 
 @dataclass
@@ -87,6 +105,8 @@ class Benchmark:
     references: list[Reference] = field(default_factory=list)
     description: str = ""
     """What is asked, in a sentence."""
+    samples: Samples | None = field(default=None, repr=False, compare=False, metadata=NO_SETTING)
+    """What a run asks, once curate has written it; None: the dataset is read."""
 
     def problems(self) -> list[str]:
         """What is wrong with the declaration, found without running anything."""
@@ -98,7 +118,11 @@ class Benchmark:
         return plugins.named(self.dataset)[0] if self.dataset else ""
 
     def data(self) -> DatasetLike:
-        """The dataset that holds the questions."""
+        """The dataset that holds the questions, always the same object, so that its rows are read once."""
+        return self._data
+
+    @cached_property
+    def _data(self) -> DatasetLike:
         if self.path:
             # The test file is the user's own and is never trained on or passed on, so no license is asked for.
             return FileSource(
@@ -114,19 +138,34 @@ class Benchmark:
         dataset: DatasetLike = plugins.build("datasets", *plugins.named(self.dataset))
         return dataset
 
-    def build_scorer(self) -> Any:
-        return plugins.build("scorers", *plugins.named(self.scorer))
+    def read_from(self, dataset: DatasetLike) -> None:
+        """Take the questions from a dataset that somebody else reads too, so that it is read once for both."""
+        self.__dict__["_data"] = dataset
 
-    def build_metrics(self) -> dict[str, Any]:
+    @cached_property
+    def rows(self) -> pa.Table:
+        """All rows of the dataset, those to learn from included; read once."""
+        return self.data().rows()
+
+    @property
+    def baseline(self) -> str | None:
+        """The baseline (a plug-in's name) that a tuned model has to beat; None: there is none."""
+        return self.build_scorer().baseline
+
+    def build_scorer(self) -> ScorerLike:
+        scorer: ScorerLike = plugins.build("scorers", *plugins.named(self.scorer))
+        return scorer
+
+    def build_metrics(self) -> dict[str, MetricLike]:
         """Title -> metric, in the declared order; settings stand in the title."""
-        found = {}
+        metrics: dict[str, MetricLike] = {}
         for use in self.metrics:
             name, settings = plugins.named(use)
-            said = ", ".join(
+            values = ", ".join(
                 str(v) for value in settings.values() for v in (value if isinstance(value, list) else [value])
             )
-            found[f"{name} ({said})" if said else name] = plugins.build("metrics", name, settings)
-        return found
+            metrics[f"{name} ({values})" if values else name] = plugins.build("metrics", name, settings)
+        return metrics
 
     def render(self, question: Question) -> str:
         """What the model reads: solved examples, where the benchmark has them, and the question."""
@@ -138,14 +177,17 @@ class Benchmark:
 
     def questions(self, most: int = 0) -> list[Question]:
         """The test questions, at most `most` of them (0: as many as the benchmark declares)."""
+        if self.samples:
+            return self.samples.questions
         return draw(self.all_questions(), min(filter(None, (most, self.limit)), default=0), self.name)
 
     def all_questions(self) -> list[Question]:
         """Every test question, those that the draw leaves out included: none of them may be trained on."""
-        table = self.data().rows()
-        if self.dataset:
-            table = table.filter(pc.equal(table["split"], "test"))
-        found = questions(table, unlabeled=not self._labeled())
+        return self._all_questions
+
+    @cached_property
+    def _all_questions(self) -> list[Question]:
+        found = questions(self._test_rows(), unlabeled=not self.labeled)
         if not found:
             where = (
                 f"The dataset '{self.dataset_name}' holds no test rows; in a mirror, their file is missing from its "
@@ -156,6 +198,16 @@ class Benchmark:
             raise UserError(f"The benchmark '{self.name}' has no questions. {where}")
         self._check_columns(found)
         return [self._placed(question) for question in found]
+
+    def _test_rows(self) -> pa.Table:
+        return self.rows.filter(pc.equal(self.rows["split"], "test")) if self.dataset else self.rows
+
+    def times(self) -> dict[str, str]:
+        """Id -> date of the questions that have one."""
+        if self.samples:
+            return self.samples.times
+        rows = self._test_rows().select(["id", "time"]).to_pylist()
+        return {row["id"]: row["time"] for row in rows if row["time"]}
 
     def _check_columns(self, asked: list[Question]) -> None:
         """Raises `UserError` where no question has a column that the benchmark goes by."""
@@ -172,14 +224,16 @@ class Benchmark:
         """All answers there are, sorted where the benchmark does not give an order; none where a scorer needs none."""
         if self.labels or not self.build_scorer().chooses:
             return self.labels
-        seen = {question.answer for question in self.questions()}
+        seen = set(self.samples.labels) if self.samples else {question.answer for question in self.questions()}
         if training_rows is not None:
             mine = training_rows.filter(pc.equal(training_rows["task"], self.name))
             seen |= {label for label in mine["label"].to_pylist() if label is not None}
         return sorted(seen)
 
-    def _labeled(self) -> bool:
-        return self.data().labeled
+    @property
+    def labeled(self) -> bool:
+        """Whether its rows have answers; raw text has none."""
+        return self.samples.labeled if self.samples else self.data().labeled
 
     def _placed(self, question: Question) -> Question:
         """The question with its kind, and with what it belongs to where the benchmark says that of a dataset's rows."""
@@ -192,14 +246,15 @@ class Benchmark:
         if not self.num_fewshot:
             return ""
         kind = question.fields.get(self.fewshot_by, "") if self.fewshot_by else ""
-        solved = [f"{example.render(self.prompt)} {example.answer}\n\n" for example in self._solved.get(kind, [])]
+        solved = [f"{example.render(self.prompt)} {example.answer}\n\n" for example in self.solved.get(kind, [])]
         return "".join(solved)
 
     @cached_property
-    def _solved(self) -> dict[str, list[Question]]:
-        """Kind -> the drawn training examples, the same before every question, so that they are read once."""
-        table = self.data().rows()
-        rows = questions(table.filter(pc.equal(pc.fill_null(table["split"], "train"), "train")))
+    def solved(self) -> dict[str, list[Question]]:
+        """Kind of question -> the training examples that stand solved before it, drawn once."""
+        if self.samples or not self.num_fewshot:
+            return self.samples.solved if self.samples else {}
+        rows = questions(self.rows.filter(pc.equal(pc.fill_null(self.rows["split"], "train"), "train")))
         kinds: dict[str, list[Question]] = defaultdict(list)
         for row in rows:
             kinds[row.fields.get(self.fewshot_by, "") if self.fewshot_by else ""].append(row)
@@ -234,7 +289,9 @@ class Inspection:
         if not it.metrics:
             found.append(f"The benchmark '{it.name}' names no metric. Add `metrics: [accuracy]`.")
         if it.num_fewshot and it.path:
-            found.append(f"The benchmark '{it.name}' has `shots` but a test file only. Solved examples need a dataset.")
+            found.append(
+                f"The benchmark '{it.name}' has `num_fewshot` but a test file only. Solved examples need a dataset."
+            )
         found += outside(it, num_fewshot=(0, 1_000), limit=(0, MOST))
         if twice := sorted(label for label, count in Counter(it.labels).items() if count > 1):
             found.append(f"The benchmark '{it.name}' names the label {shown(twice[0])} twice. Leave one of them out.")
@@ -279,17 +336,17 @@ class Inspection:
         """Metrics that the scorer's answers are no ground for; otherwise it would be found out after training."""
         it, scorer = self.benchmark, self.benchmark.build_scorer()
         name, found = plugins.named(it.scorer)[0], []
-        given = {*getattr(scorer, "gives", ()), *(["labels"] if scorer.chooses or it.labels else [])}
+        given = {*scorer.gives, *(["labels"] if scorer.chooses or it.labels else [])}
         for number, (title, metric) in enumerate(it.build_metrics().items()):
-            reads = getattr(metric, "reads", None)
+            reads = metric.reads
             if reads == "labels" and reads not in given:
                 found.append(f"{title} counts labels, and the scorer {name} has no label set")
             elif reads and reads not in given:
                 found.append(f"{title} reads {reads}, which the scorer {name} does not give")
             elif "losses" in given and reads != "losses":
                 found.append(f"{title} counts right answers, and a loss is neither right nor wrong")
-            elif reads == "probabilities" and number == 0 and hasattr(scorer, "baseline"):
-                found.append(f"{title} decides, and the baseline have no probabilities to be held against")
+            elif reads == "probabilities" and number == 0 and scorer.baseline == "longer_answer":
+                found.append(f"{title} decides, and the baseline has no probabilities to be held against")
         return [f"The benchmark '{it.name}': {why}. Name other `metrics`; see `metier list metrics`." for why in found]
 
 
@@ -316,3 +373,18 @@ def drawn_positions(answers: Sequence[str], rows: int, seed: str) -> list[int]:
         quota[answer] += 1
     generator = random.Random(f"metier:{seed}")
     return sorted(p for answer in sorted(quota) for p in generator.sample(by_answer[answer], quota[answer]))
+
+
+def share_datasets(benchmarks: Sequence[Benchmark], uses: Sequence[tuple[Any, DatasetLike]]) -> None:
+    """Let benchmarks over one named dataset, and the recipe that learns from it, read the same object.
+
+    `uses`: what the recipe names, with what was built of it.
+    """
+    known = {_key(use): dataset for use, dataset in uses if isinstance(use, str) or "path" not in use}
+    for benchmark in benchmarks:
+        if benchmark.dataset:
+            benchmark.read_from(known.setdefault(_key(benchmark.dataset), benchmark.data()))
+
+
+def _key(use: Any) -> str:
+    return repr(plugins.named(use))

@@ -10,6 +10,7 @@ import numpy as np
 
 from metier.errors import UserError, nearest
 from metier.evaluation import stats
+from metier.evaluation.benchmark import Benchmark
 from metier.evaluation.costs import fits
 from metier.evaluation.predictions import MetricLike, Predictions, as_predictions
 from metier.evaluation.slices import FEWEST
@@ -46,7 +47,7 @@ class Insight:
 class InsightContext:
     """The answers to one benchmark, as evaluate wrote them, and what the run knows beside them."""
 
-    benchmark: Any
+    benchmark: Benchmark
     base: Predictions
     tuned: Predictions
     costs: Mapping[str, float] = field(default_factory=dict)

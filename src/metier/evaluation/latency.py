@@ -1,13 +1,15 @@
 """How long a question waits that comes alone, as a shopper's does; the answers themselves are given in batches."""
 
 import time
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 
 from metier.data.records import Question
-from metier.evaluation.benchmark import draw
+from metier.evaluation.answers import LATENCY, stage_of
+from metier.evaluation.asking import Model
+from metier.evaluation.benchmark import Benchmark, draw
+from metier.evaluation.scoring import ModelLike
 from metier.runs.files import fingerprint
 from metier.runs.run import Run
 
@@ -18,33 +20,25 @@ QUICK = 10
 """Of a smoke run, whose figures count for nothing: 50 took 2.5 minutes a benchmark on one slow core."""
 
 
-def measure_latency(
-    run: Run,
-    benchmark: Any,
-    asked: Sequence[Question],
-    labels: list[str],
-    model: Callable[[], Any],
-    made_by: Sequence[Any],
-) -> float:
+def measure_latency(run: Run, benchmark: Benchmark, questions: Sequence[Question], model: Model) -> float:
     """Ask at most 50 questions (10 in a smoke run), drawn by their ids, one after the other; returns the seconds that
     took.
 
-    Sealed as `evaluate/latency/BENCHMARK`: `n`, `p50_s` and `p95_s`. The answers are thrown away: a question is judged
-    by the answer that it got in its batch.
+    Marked as done with `n`, `p50_s` and `p95_s`. The answers are thrown away: a question is judged by the answer that
+    it got in its batch.
     """
-    scorer, stage = benchmark.build_scorer(), f"evaluate/latency/{benchmark.name}"
-    some = draw(list(asked), QUICK if run.recipe.quick else QUESTIONS, f"{benchmark.name}:alone")
+    scorer, stage = benchmark.build_scorer(), stage_of(benchmark.name, LATENCY)
+    some = draw(list(questions), QUICK if run.recipe.quick else QUESTIONS, f"{benchmark.name}:alone")
     shown = [(question.id, benchmark.render(question), question.options) for question in some]
-    inputs = fingerprint(
-        VERSION, scorer.version, *made_by, benchmark.scorer, benchmark.chat_template, vars(scorer), labels, shown
-    )
+    how = [benchmark.scorer, benchmark.chat_template, vars(scorer), benchmark.label_set()]
+    inputs = fingerprint(VERSION, scorer.version, *model.made_by, how, shown)
     done = run.done(stage, inputs)
     if done is None:
-        _ask(scorer, model(), benchmark, some[0], labels)  # what the first question of a process pays for once
+        _ask(model.load(), benchmark, some[0])  # what the first question of a process pays for once
         run.progress.begin(f"evaluate: one at a time, {benchmark.name}", len(some), "questions")
         waits = []
         for question in some:
-            waits.append(_ask(scorer, model(), benchmark, question, labels))
+            waits.append(_ask(model.load(), benchmark, question))
             run.progress.advance(1)
         run.progress.end()
         middle, late = np.quantile(waits, [0.5, 0.95], method="higher")
@@ -53,9 +47,9 @@ def measure_latency(
     return float(done["seconds"])
 
 
-def _ask(scorer: Any, model: Any, benchmark: Any, question: Question, labels: list[str]) -> float:
+def _ask(model: ModelLike, benchmark: Benchmark, question: Question) -> float:
     # Not timed, as it is not in batches: here the prompt is tokenized and the engine checks itself.
-    session = scorer.ask(model, benchmark, [question], labels)
+    session = benchmark.build_scorer().ask(model, benchmark, [question], benchmark.label_set())
     began = time.monotonic()
     for batch in session.batches:
         session.answer(batch)

@@ -7,7 +7,7 @@ A metric turns every answer into a short vector (`statistics`) and the weighted 
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,21 +56,31 @@ class Predictions:
 
 
 class MetricLike(Protocol):
-    """What the file of a metric defines as `Metric`, a dataclass whose fields are its settings."""
+    """What the file of a metric defines as `Metric`, a dataclass whose fields are its settings; derive it from this."""
 
-    higher_is_better: bool
-    unit: str
+    higher_is_better: ClassVar[bool] = True
+    unit: ClassVar[str] = "share"
     """`share` for figures between 0 and 1, else a word."""
-    share_of_right: bool
+    share_of_right: ClassVar[bool] = False
     """Whether the figure is the share of questions answered right, so that McNemar's test and Wilson's interval fit."""
-    # `reads = "labels"` where it is worked out of more than right and wrong, which not all scorers give: labels,
-    # probabilities, fields or losses (`gives` of a scorer).
+    reads: ClassVar[str | None] = None
+    """What it needs besides right and wrong, which not all scorers give (`gives`): labels, probabilities, fields or
+    losses."""
+    prices_mistakes: ClassVar[bool] = False
+    """Whether some mistakes cost more than others, so that the likeliest label is not the best one to say."""
 
     def statistics(self, predictions: Predictions) -> Floats:
         """(n, k): the vector of each answer."""
+        raise NotImplementedError
 
     def value(self, sums: Floats) -> Floats:
         """(..., k) sums -> (...) values; NaN where a draw leaves nothing to work it out from."""
+        raise NotImplementedError
+
+    def decide(self, probabilities: Floats, labels: Sequence[str]) -> NDArray[np.int64]:
+        """(n, labels) probabilities -> (n,) the position of the label to say."""
+        likeliest: NDArray[np.int64] = probabilities.argmax(1)
+        return likeliest
 
 
 def as_predictions(answers: Sequence[Prediction], labels: Sequence[str]) -> Predictions:

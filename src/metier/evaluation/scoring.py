@@ -6,9 +6,11 @@ Every scorer is also a reward: `judge` takes an answer in words, so reinforcemen
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol, TypeVar
 
+import numpy as np
 import xxhash
+from numpy.typing import NDArray
 
 from metier.data.records import Question
 from metier.evaluation.patterns import TooSlow
@@ -19,29 +21,29 @@ class Score:
     """What an answer is worth."""
 
     value: float | None
-    """1 right, 0 wrong, between them for a part; None: could not be judged."""
+    """1 right, 0 wrong, between them for a part; None: unscored."""
     answer: str | None
     """The answer as it was understood; None: nothing could be read out of it."""
     parts: dict[str, float] | None = None
     """Counts that a metric adds up over all answers (hits, wanted, given)."""
 
 
-UNJUDGED = Score(None, None)
+UNSCORED = Score(None, None)
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """What a model answered to one question: a line of evaluate/*/BENCHMARK.jsonl."""
+    """What a model answered to one question: a line of evaluate/BENCHMARK/*.jsonl."""
 
     id: str
     prompt: str
     """The rendered text that the model read."""
     prompt_hash: str
     answer: str | None
-    """None: could not be judged."""
+    """None: unscored."""
     gold: str
     value: float | None
-    """1 right, 0 wrong, between them for a part, or a sum of losses; None: could not be judged."""
+    """1 right, 0 wrong, between them for a part, or a sum of losses; None: unscored."""
     weight: float = 1.0
     probabilities: tuple[float, ...] | None = None
     """One a label (or option), in the order of the label set (or options); they add up to 1."""
@@ -69,34 +71,126 @@ class Prediction:
         return cls(**{**row, **tuples})
 
 
+Questions = Sequence[Question]
+Labels = Sequence[str]
+Scored = TypeVar("Scored", covariant=True)
+
+
+class Batches(Protocol[Scored]):
+    """Questions in batches that are fixed before the first is answered."""
+
+    @property
+    def batches(self) -> list[list[int]]:
+        """Positions of the questions that are answered together."""
+
+    def score(self, batch: Sequence[int]) -> Sequence[Scored]:
+        """What the model makes of one batch, in its order."""
+
+
+class ModelLike(Protocol):
+    """What a scorer asks of a model. Prompts and answers are lists of tokens."""
+
+    @property
+    def tokenizer(self) -> Any: ...
+    @property
+    def context(self) -> int:
+        """Most tokens that the model reads at once."""
+
+    @property
+    def end_token(self) -> int: ...
+    def read(self, prompt: str, chat_template: bool = False) -> tuple[str, list[int]]:
+        """What the model reads, as text and as tokens."""
+
+    def answer(self, answer: str, chat_template: bool = False) -> list[int]:
+        """The tokens of an answer behind a prompt."""
+
+    def options(
+        self, prompts: Sequence[Sequence[int]], options: Sequence[Sequence[Sequence[int]]]
+    ) -> Batches[NDArray[np.float64]]:
+        """Log-likelihoods, in nats, of each prompt's own options."""
+
+    def texts(
+        self, prompts: Sequence[Sequence[int]], max_new_tokens: int, stop: Sequence[str] = ()
+    ) -> Batches[tuple[str, int, bool]]:
+        """Greedy answers: their words, the number of their tokens, and whether they ended by themselves."""
+
+    def losses(self, texts: Sequence[Sequence[int]]) -> Batches[tuple[float, int]]:
+        """Summed loss of whole texts, in nats, and how many tokens it is of."""
+
+
+class BenchmarkLike(Protocol):
+    """What a scorer asks of a benchmark."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def chat_template(self) -> bool: ...
+    @property
+    def too_long(self) -> str: ...
+    def render(self, question: Question) -> str:
+        """What the model reads."""
+
+
 class ScoringSession(Protocol):
     """A scorer at work: the batches are fixed before the first answer, so that a killed run goes on identically."""
 
-    batches: list[list[int]]
-    """Positions of the questions that are answered together."""
-    truncated: int
-    """How many prompts lost their beginning, because they are longer than the model's context."""
+    @property
+    def batches(self) -> list[list[int]]:
+        """Positions of the questions that are answered together."""
+
+    @property
+    def truncated(self) -> int:
+        """How many prompts lost their beginning, because they are longer than the model's context."""
 
     def answer(self, batch: list[int]) -> list[Prediction]:
         """The answers of one batch, in its order."""
 
 
+@dataclass(frozen=True)
+class FreeText:
+    """How an answer in the model's own words is made."""
+
+    max_new_tokens: int
+    stop: tuple[str, ...]
+    """Where it ends, besides the end token."""
+
+
 class ScorerLike(Protocol):
-    """What the file of a scorer defines as `Scorer`, a dataclass whose fields are its settings."""
+    """What the file of a scorer defines as `Scorer`, a dataclass whose fields are its settings; derive it from this."""
 
-    version: int
+    version: ClassVar[int] = 1
     """Raised when answers would come out differently, so that no stale answer is used."""
-    chooses: bool
-    """Whether the answer is one of a label set, so that a baseline can be held against it."""
-    # `gives = ("probabilities",)` where its answers have more than a value, for metrics that read it: probabilities,
-    # fields (the counts of `fields`) or losses. `misfit(question)` says why a question cannot be judged, where some
-    # cannot.
+    chooses: ClassVar[bool] = False
+    """Whether the answer is one of a label set, the same for all questions."""
+    gives: ClassVar[tuple[str, ...]] = ()
+    """What its answers have besides a value, for metrics that read it: probabilities, fields (the counts of `fields`)
+    or losses."""
+    baseline: ClassVar[str | None] = None
+    """The baseline (a plug-in's name) that a tuned model has to beat; None: there is none."""
 
-    def ask(self, model: Any, benchmark: Any, questions: Sequence[Question], labels: Sequence[str]) -> ScoringSession:
+    def ask(self, model: ModelLike, benchmark: BenchmarkLike, questions: Questions, labels: Labels) -> ScoringSession:
         """Get ready to ask all questions."""
+        raise NotImplementedError
 
     def judge(self, completion: str, question: Question) -> Score:
         """What an answer in words is worth."""
+        raise NotImplementedError
+
+    def misfit(self, question: Question) -> str | None:
+        """Why a question cannot be scored whatever is answered; None where it can."""
+        return None
+
+    def free_text(self) -> FreeText | None:
+        """How the model's own words are made into an answer; None where it only chooses or reads."""
+        return None
+
+    def length_adjustment(self) -> str:
+        """How likelihoods are made up for the length of options; `none`: their sums are compared."""
+        return "none"
+
+    def ends(self, options: list[list[int]]) -> bool:
+        """Whether the end token belongs to these options, given in tokens."""
+        return False
 
 
 def answered(question: Question, prompt: str, score: Score, **more: Any) -> Prediction:
@@ -125,25 +219,24 @@ def same(completion: str, gold: str) -> Score:
     return Score(float(plain(completion) == plain(gold)), " ".join(completion.split()) or None)
 
 
-def judged(scorer: Any, completion: str, question: Question) -> Score:
-    """What an answer in words is worth; what comes behind the scorer's first stop string is not heard."""
-    cuts = [completion.find(stop) for stop in getattr(scorer, "stop", None) or () if stop in completion]
-    score: Score = scorer.judge(completion[: min(cuts)] if cuts else completion, question)
-    return score
+def judged(scorer: ScorerLike, completion: str, question: Question) -> Score:
+    """What an answer in words is worth; what comes behind the scorer's first stop string is left out."""
+    written = scorer.free_text()
+    cuts = [completion.find(stop) for stop in written.stop if stop in completion] if written else []
+    return scorer.judge(completion[: min(cuts)] if cuts else completion, question)
 
 
-def scored(scorer: Any, completion: str, question: Question) -> Score:
-    """As `judged`; what a scorer's pattern takes too long on could not be judged."""
+def scored(scorer: ScorerLike, completion: str, question: Question) -> Score:
+    """As `judged`; an answer that a scorer's pattern takes too long on is unscored."""
     try:
         return judged(scorer, completion, question)
     except TooSlow:
-        return UNJUDGED
+        return UNSCORED
 
 
-def misfit(scorer: Any, question: Question) -> str | None:
+def misfit(scorer: ScorerLike, question: Question) -> str | None:
     """Why a scorer can judge no answer to a question, not even the right one; None where it can."""
-    own: Callable[[Question], str | None] = getattr(scorer, "misfit", lambda _: None)
-    return failing(lambda: judged(scorer, question.answer, question)) or own(question)
+    return failing(lambda: judged(scorer, question.answer, question)) or scorer.misfit(question)
 
 
 def failing(judge: Callable[[], object]) -> str | None:

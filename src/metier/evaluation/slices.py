@@ -1,14 +1,14 @@
 """Results by kind of question: where to look next, and nothing to ship by."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
-from typing import Any
 
 import numpy as np
 
 from metier.evaluation import stats
-from metier.evaluation.predictions import MetricLike, as_predictions
+from metier.evaluation.predictions import MetricLike, Predictions, as_predictions
+from metier.evaluation.results import Slice
 from metier.evaluation.scoring import Prediction
+from metier.evaluation.stats import Interval
 
 FEWEST = 20
 """Questions below which a slice is counted and not judged; so it is with fewer clusters than a test takes."""
@@ -16,7 +16,7 @@ FEWEST = 20
 
 def slices(
     metric: MetricLike, answers: Mapping[str, Sequence[Prediction]], labels: Sequence[str], seed: int
-) -> list[dict[str, Any]]:
+) -> list[Slice]:
     """One entry for each value of each declared column: n, base, tuned and gain with a 95 % interval.
 
     Always exploratory: many slices are looked at, nobody said beforehand which, and the intervals are not adjusted.
@@ -28,16 +28,17 @@ def slices(
         values = [(answer.slices or {}).get(column) for answer in tuned]
         for value in sorted({value for value in values if value is not None}):
             chosen = [position for position, own in enumerate(values) if own == value]
-            entry = {"column": column, "value": value, "n": len(chosen), "exploratory": True}
+            entry = Slice(column=column, value=value, n=len(chosen))
             clusters = {tuned[position].group or tuned[position].id for position in chosen}
             if len(chosen) >= FEWEST and len(clusters) >= stats.FEWEST_CLUSTERS:
                 tables = [as_predictions([side[position] for position in chosen], labels) for side in (base, tuned)]
-                entry |= _figures(metric, tables, seed)  # nothing where it has no label that the metric counts
+                # Nothing where it has no label that the metric counts.
+                entry = entry.model_copy(update=_figures(metric, tables, seed))
             found.append(entry)
     return found
 
 
-def _figures(metric: MetricLike, tables: list[Any], seed: int) -> dict[str, Any]:
+def _figures(metric: MetricLike, tables: Sequence[Predictions], seed: int) -> dict[str, float | Interval]:
     cluster, weights = stats.bootstrap_weights(tables[0].groups, seed, draws=2000)
     statistics = [metric.statistics(table) for table in tables]
     values = [float(metric.value(table.sum(0))) for table in statistics]
@@ -47,4 +48,4 @@ def _figures(metric: MetricLike, tables: list[Any], seed: int) -> dict[str, Any]
     gain = stats.percentile_interval(difference, drawn, clusters=stats.effective_clusters(cluster))
     if not np.isfinite([*values, gain.low, gain.high]).all():
         return {}
-    return {"base": values[0], "tuned": values[1], "gain": asdict(gain)}
+    return {"base": values[0], "tuned": values[1], "gain": gain}

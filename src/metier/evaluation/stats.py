@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -254,7 +255,7 @@ def minimum_detectable_effect(
     return float(quantiles.sum() * standard_error * _too_narrow(clusters))
 
 
-def non_inferiority(worsening: Interval, margin: float) -> str:
+def non_inferiority(worsening: Interval, margin: float) -> Literal["kept", "lost", "inconclusive"]:
     """kept: surely within the margin; lost: surely beyond it; inconclusive: the interval holds the margin."""
     if worsening.high < margin:
         return "kept"

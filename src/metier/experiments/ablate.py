@@ -8,8 +8,14 @@ import numpy as np
 
 from metier.errors import UserError
 from metier.evaluation import stats
-from metier.evaluation.verdict import say_p
-from metier.experiments.seeds import evaluated, opened, paired, tuned
+from metier.evaluation.answers import TUNED, Answers
+from metier.evaluation.benchmark import Benchmark
+from metier.evaluation.comparison import mean_gain
+from metier.evaluation.predictions import Predictions
+from metier.evaluation.reasons import say_p
+from metier.evaluation.results import Result
+from metier.evaluation.stats import Interval
+from metier.experiments.seeds import evaluated, opened
 from metier.recipes import plugins
 from metier.recipes.schema import Recipe
 from metier.runs.files import write_json
@@ -28,6 +34,35 @@ class Arm:
     name: str
     steps: list[Any]
     against: str | None
+
+
+class ArmResult(Result):
+    """An arm on one benchmark, in the mean over the seeds."""
+
+    benchmark: str
+    metric: str
+    arm: str
+    values: tuple[float, ...]
+    """The deciding metric of each seed."""
+    against: str | None = None
+    """The arm that it has to beat; this and the next four are null where there is none."""
+    gain: Interval | None = None
+    p: float | None = None
+    p_holm: float | None = None
+    """Adjusted over all arms and benchmarks (Holm)."""
+    minimum_detectable_effect: float | None = None
+
+
+class Ablation(Result):
+    """What `metier ablate` found: ablation.json."""
+
+    rows: int
+    """Of the arms that draw some."""
+    max_train_tokens: int
+    """Of each training."""
+    seeds: int
+    arms: tuple[ArmResult, ...]
+    sentences: tuple[str, ...]
 
 
 def arms(recipe: Recipe, rows: int) -> list[Arm]:
@@ -49,7 +84,7 @@ def arms(recipe: Recipe, rows: int) -> list[Arm]:
     ]
 
 
-def ablate(recipe: Recipe, out: Path, rows: int, tokens: int, seeds: int) -> dict[str, Any]:
+def ablate(recipe: Recipe, out: Path, rows: int, tokens: int, seeds: int) -> Ablation:
     """Train and ask every arm with every seed (each a run in `out`, so a killed call goes on), then compare."""
     _check(recipe, rows, tokens, seeds)
     progress = Progress()
@@ -61,16 +96,18 @@ def ablate(recipe: Recipe, out: Path, rows: int, tokens: int, seeds: int) -> dic
     tokens = tokens or min(_tokens(run) for run in curated.values())
     progress.say(f"ablate: {len(every)} arms x {seeds} seeds, {tokens:,} tokens each")
     done: dict[str, list[Run]] = {}
-    base: Path | None = None
+    first: Run | None = None
     for arm in every:
         done[arm.name] = []
         for seed in range(seeds):
-            run = _trained(recipe, out, arm, recipe.seed + seed, tokens, progress, base)
-            base = base or run.folder / "evaluate" / "base"
+            run = _trained(recipe, out, arm, recipe.seed + seed, tokens, progress, first)
+            first = first or run
             done[arm.name].append(run)
-    result = {"rows": rows, "max_train_tokens": tokens, "seeds": seeds, **_compared(recipe, every, done)}
-    write_json(out / "ablation.json", result)
-    return result
+    results = _compared(recipe, every, done)
+    sentences = tuple(_sentence(one, recipe.ship.alpha) for one in results)
+    ablation = Ablation(rows=rows, max_train_tokens=tokens, seeds=seeds, arms=tuple(results), sentences=sentences)
+    write_json(out / "ablation.json", ablation.to_json())
+    return ablation
 
 
 def _check(recipe: Recipe, rows: int, tokens: int, seeds: int) -> None:
@@ -112,37 +149,47 @@ def _tokens(run: Run) -> int:
     return sum(map(len, method.examples(model, context))) * method.epochs
 
 
-def _trained(recipe: Recipe, out: Path, arm: Arm, seed: int, tokens: int, progress: Progress, base: Path | None) -> Run:
+def _trained(
+    recipe: Recipe, out: Path, arm: Arm, seed: int, tokens: int, progress: Progress, same_base: Run | None
+) -> Run:
     progress.say(f"ablate: {arm.name}, seed {seed}")
-    return evaluated(out / arm.name / f"seed-{seed}", _variant(recipe, arm, seed, tokens), progress, base)
+    return evaluated(out / arm.name / f"seed-{seed}", _variant(recipe, arm, seed, tokens), progress, same_base)
 
 
-def _compared(recipe: Recipe, every: list[Arm], done: dict[str, list[Run]]) -> dict[str, Any]:
+def _compared(recipe: Recipe, every: list[Arm], done: dict[str, list[Run]]) -> list[ArmResult]:
     """Each arm against the one that it has to beat, on every benchmark, adjusted by Holm over all of them."""
-    found = []
+    answers = {name: [Answers(run) for run in several] for name, several in done.items()}
+    results = []
     for benchmark in recipe.build_benchmarks():
-        title, metric = next(iter(benchmark.build_metrics().items()))
-        tables = {name: [tuned(run, benchmark.name) for run in several] for name, several in done.items()}
-        for arm in every:
-            values = [float(metric.value(metric.statistics(table).sum(0))) for table in tables[arm.name]]
-            entry: dict[str, Any] = {"benchmark": benchmark.name, "metric": title, "arm": arm.name, "values": values}
-            if arm.against:
-                entry |= {"against": arm.against, **paired(metric, tables[arm.against], tables[arm.name], recipe.seed)}
-            found.append(entry)
-    judged = [entry for entry in found if "p" in entry]
-    for entry, adjusted in zip(judged, stats.holm([entry["p"] for entry in judged]), strict=True):
-        entry["p_holm"] = adjusted
-    return {"arms": found, "sentences": [_sentence(entry, recipe.ship.alpha) for entry in found]}
+        tables = {name: [one.table(TUNED, benchmark.name) for one in several] for name, several in answers.items()}
+        results += [_arm_result(benchmark, arm, tables, recipe.seed) for arm in every]
+    adjusted = iter(stats.holm([one.p for one in results if one.p is not None]))
+    return [one if one.p is None else one.model_copy(update={"p_holm": next(adjusted)}) for one in results]
 
 
-def _sentence(entry: dict[str, Any], alpha: float) -> str:
-    values = entry["values"]
+def _arm_result(benchmark: Benchmark, arm: Arm, tables: dict[str, list[Predictions]], seed: int) -> ArmResult:
+    title, metric = next(iter(benchmark.build_metrics().items()))
+    values = tuple(float(metric.value(metric.statistics(table).sum(0))) for table in tables[arm.name])
+    result = ArmResult(benchmark=benchmark.name, metric=title, arm=arm.name, values=values)
+    if arm.against is None:
+        return result
+    paired = mean_gain(metric, tables[arm.against], tables[arm.name], seed)
+    return result.model_copy(
+        update={
+            "against": arm.against,
+            "gain": paired.gain,
+            "p": paired.p,
+            "minimum_detectable_effect": paired.minimum_detectable_effect,
+        }
+    )
+
+
+def _sentence(one: ArmResult, alpha: float) -> str:
+    values, gain = one.values, one.gain
     spread = f"{np.mean(values):.3f} ({min(values):.3f} to {max(values):.3f} over {len(values)} seeds)"
-    said = f"{entry['benchmark']}, {entry['arm']}: {entry['metric']} {spread}"
-    if "p" not in entry:
-        return said + "."
-    gain = entry["gain"]
-    what = f"{gain['value']:+.3f} over {entry['against']} (95 % interval {gain['low']:+.3f} to {gain['high']:+.3f}, "
-    sure = entry["p_holm"] < alpha
-    verdict = ("a gain" if gain["value"] > 0 else "a loss") if sure else "no measurable gain"
-    return f"{said}; {what}{say_p(entry['p_holm'])} adjusted): {verdict}."
+    start = f"{one.benchmark}, {one.arm}: {one.metric} {spread}"
+    if gain is None or one.p_holm is None:
+        return start + "."
+    what = f"{gain.value:+.3f} over {one.against} (95 % interval {gain.low:+.3f} to {gain.high:+.3f}, "
+    verdict = ("a gain" if gain.value > 0 else "a loss") if one.p_holm < alpha else "no measurable gain"
+    return f"{start}; {what}{say_p(one.p_holm)} adjusted): {verdict}."

@@ -2,10 +2,8 @@
 
 import json
 import shutil
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -15,9 +13,14 @@ from metier.engine.models import weights
 from metier.engine.training.context import TrainingContext
 from metier.engine.training.evaluator import held_out, scores
 from metier.errors import UserError
+from metier.evaluation.samples import open_samples
+from metier.evaluation.scoring import ModelLike
 from metier.runs import run as runs
-from metier.runs.files import file_sha256, fingerprint, write_table
+from metier.runs.files import file_sha256, fingerprint
 from metier.runs.run import Run
+from metier.stages.curate import Curated, write_rows
+from metier.stages.curate import finish as finish_curating
+from metier.stages.train import finish as finish_training
 from metier.stages.train import trained_model
 
 VERSION = 2
@@ -51,31 +54,28 @@ def average(done: list[Run], folder: Path) -> Run:
     )
     inputs = made_from(done)
     # What is asked is no part of the weights, but the stages behind go by what the rows were held against.
-    _rows(run, done, fingerprint(inputs, [one.result("curate").get("asked") for one in done]))
-    adapter = run.folder / "train" / "adapter"
-    file = f"train/adapter/{weights.adapter_file(folders[0]).name}"
+    _rows(run, done, fingerprint(inputs, [one.result("curate")["asked"] for one in done]))
     if run.done("train", inputs) is None:
         run.progress.say(f"average: one model of {len(done)} trainings")
+        adapter = run.folder / "train" / "adapter"
         by_scale = _weights(run, folders, adapter)
-        run.mark_done(
-            "train",
-            inputs,
-            {
-                "adapter": "train/adapter",
-                "adapter_sha256": file_sha256(run.folder / file),
-                "rows_sha256": _sha256(run, "train"),
-                "held_out": {str(scale): score for scale, score in by_scale.items()},
-                **{cost: round(sum(one[cost] for one in trained), 1) for cost in ("seconds", "steps", "tokens")},
-            },
-            *(f"train/adapter/{path.name}" for path in sorted(adapter.iterdir())),
-        )
+        result = {
+            "adapter_sha256": file_sha256(weights.adapter_file(adapter)),
+            "rows_sha256": run.recorded_sha256("curate", "curate/train.parquet"),
+            "held_out": {str(scale): score for scale, score in by_scale.items()},
+            **{cost: round(sum(one[cost] for one in trained), 1) for cost in ("seconds", "steps", "tokens")},
+        }
+        finish_training(run, inputs, adapter, result)
     return run
 
 
 def made_from(done: Sequence[Run]) -> str:
     """A hash of all that the mean of these runs depends on."""
     parts = [
-        [*(one.result("train")[key] for key in ("adapter_sha256", "rows_sha256")), _sha256(one, "valid")]
+        [
+            *(one.result("train")[key] for key in ("adapter_sha256", "rows_sha256")),
+            one.recorded_sha256("curate", "curate/valid.parquet"),
+        ]
         for one in done
     ]
     return fingerprint(VERSION, SCALES, HELD_OUT_ROWS, FEWEST_HELD_OUT, parts)
@@ -85,17 +85,14 @@ def _dora(adapter: Path) -> bool:
     return bool(json.loads((adapter / "adapter_config.json").read_text(encoding="utf-8")).get("use_dora"))
 
 
-def _sha256(run: Run, side: str) -> str:
-    return file_sha256(run.folder / "curate" / f"{side}.parquet")
-
-
 def _weights(run: Run, trained: Sequence[Path], adapter: Path) -> dict[float, float | None]:
     """The averaged weights, there completely or not at all, by the scale that answers held-out rows best (the first
     where several do; 1 where too few are held out from all trainings). Returns the scores by scale, None: not asked."""
     from metier.engine.models.model import load
     from metier.engine.training.averaging import average as mean_of
 
-    model, benchmarks = run.recipe.model, {benchmark.name: benchmark for benchmark in run.recipe.build_benchmarks()}
+    model = run.recipe.model
+    benchmarks = {benchmark.name: benchmark for benchmark in open_samples(run).benchmarks}
     rows, valid = (run.table("curate", f"{name}.parquet") for name in ("train", "valid"))
     context = TrainingContext(rows, valid, benchmarks, model, None, adapter.parent, run.recipe.seed, run.progress)
     asked = held_out(context, HELD_OUT_ROWS)
@@ -118,10 +115,12 @@ def _weights(run: Run, trained: Sequence[Path], adapter: Path) -> dict[float, fl
     return by_scale
 
 
-def _score(run: Run, model: Any, context: TrainingContext, asked: dict[str, list[Question]], scale: float) -> float:
+def _score(
+    run: Run, model: ModelLike, context: TrainingContext, asked: dict[str, list[Question]], scale: float
+) -> float:
     figures, score = scores(model, context, asked)
-    said = ", ".join(f"{name} {value:.3f}" for name, value in figures.items())
-    run.progress.say(f"  {scale} times the mean of the changes, held-out rows: {said}")
+    shown = ", ".join(f"{name} {value:.3f}" for name, value in figures.items())
+    run.progress.say(f"  {scale} times the mean of the changes, held-out rows: {shown}")
     return score
 
 
@@ -133,21 +132,16 @@ def _rows(run: Run, done: list[Run], inputs: str) -> None:
     learned = first.table("curate", "train.parquet")
     for one in done[1:]:
         learned = pa.concat_tables([learned, _without(one.table("curate", "train.parquet"), learned)])
-    files = {"train": learned}
-    for name in ("valid", "dropped"):
-        files[name] = _without(first.table("curate", f"{name}.parquet"), learned)
+    valid, dropped = (_without(first.table("curate", f"{name}.parquet"), learned) for name in ("valid", "dropped"))
     # A row of a customer whose other rows were learned is not held out from all trainings.
-    files["valid"] = _without(files["valid"], learned, "group")
-    for name, rows in files.items():
-        write_table(run.path("curate", f"{name}.parquet"), rows)
+    curated = Curated(learned, _without(valid, learned, "group"), dropped)
+    write_rows(run, curated)
     for name in ("steps.json", "representation.json"):
         shutil.copy(first.output("curate", f"curate/{name}"), run.path("curate", name))
-    counts = {name: len(rows) for name, rows in files.items()}
-    licenses = dict(Counter(learned["license"].to_pylist()))
     seconds = round(sum(one.result("curate")["seconds"] for one in done), 1)
-    result = {**first.result("curate"), **counts, "licenses": licenses, "seconds": seconds}
-    copied = ("steps.json", "representation.json")
-    run.mark_done("curate", inputs, result, *(f"curate/{name}" for name in (*(f"{n}.parquet" for n in files), *copied)))
+    finish_curating(
+        run, inputs, curated, open_samples(first).everything, {**first.result("curate"), "seconds": seconds}
+    )
 
 
 def _without(rows: pa.Table, others: pa.Table, column: str = "id") -> pa.Table:

@@ -1,62 +1,79 @@
 """Two runs on the same questions."""
 
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from metier.errors import UserError
-from metier.evaluation.predictions import as_predictions
-from metier.evaluation.verdict import compare as paired
-from metier.evaluation.verdict import fixed_and_broken, say_p
+from metier.evaluation.answers import TUNED, Answers
+from metier.evaluation.comparison import compare as paired
+from metier.evaluation.comparison import fixed_and_broken
+from metier.evaluation.reasons import say_p
+from metier.evaluation.results import Result
+from metier.evaluation.stats import Interval
 from metier.runs.progress import Progress
 from metier.runs.run import saved_run
-from metier.stages.evaluate import read_answers
+
+WORDING = ("prompt", "chat_template", "num_fewshot")
 
 
-def compare(first: Path, second: Path) -> dict[str, Any]:
+class ComparedBenchmark(Result):
+    """What the second run's tuned model gains over the first one's."""
+
+    name: str
+    metric: str
+    before: Interval
+    after: Interval
+    gain: Interval
+    p: float
+    test: str
+    minimum_detectable_effect: float
+    fixed: int
+    broken: int
+    sentence: str
+
+
+class ComparedRuns(Result):
+    """What `metier compare` says."""
+
+    first: str
+    second: str
+    benchmarks: tuple[ComparedBenchmark, ...]
+
+
+def compare(first: Path, second: Path) -> ComparedRuns:
     """What the tuned model of the second run gains over that of the first, benchmark by benchmark."""
-    runs = [saved_run(folder, Progress()) for folder in (first, second)]
-    declared = [{benchmark.name: benchmark for benchmark in run.recipe.build_benchmarks()} for run in runs]
-    common = [name for name in declared[0] if name in declared[1]]
+    runs = (Answers(saved_run(first, Progress())), Answers(saved_run(second, Progress())))
+    names = [[benchmark.name for benchmark in answers.judging.benchmarks] for answers in runs]
+    common = [name for name in names[0] if name in names[1]]
     if not common:
         raise UserError(
-            f"{first} and {second} have no benchmark in common: {', '.join(declared[0])} and {', '.join(declared[1])}."
+            f"{first} and {second} have no benchmark in common: {', '.join(names[0])} and {', '.join(names[1])}."
         )
-    rows = []
-    for name in common:
-        mine, theirs = (known[name] for known in declared)
-        worded_alike = all(
-            getattr(mine, key) == getattr(theirs, key) for key in ("prompt", "chat_template", "num_fewshot")
-        )
-        before, after = (read_answers(run, "tuned", name) for run in runs)
-        asked = [
-            [(a.id, a.gold, a.options, a.prompt_hash if worded_alike else "") for a in answers]
-            for answers in (before, after)
-        ]
-        if asked[0] != asked[1]:
-            raise UserError(
-                f"The two runs were asked different questions of '{name}'. Run both from the same benchmark."
-            )
-        first_table, second_table = [
-            as_predictions(given, run.result(f"evaluate/tuned/{name}")["labels"])
-            for run, given in zip(runs, (before, after), strict=True)
-        ]
-        title, metric = next(iter(mine.build_metrics().items()))
-        found = paired(metric, first_table, second_table, runs[0].recipe.seed, runs[0].recipe.ship.alpha)
-        fixed, broken = fixed_and_broken(first_table, second_table)
-        sentence = (
-            f"{name}: {title} {found.before.value:.3f} in {first}, {found.after.value:.3f} in {second}; "
-            f"gain {found.gain.value:+.3f} (95 % interval {found.gain.low:+.3f} to {found.gain.high:+.3f}, "
-            f"{say_p(found.p)}, {found.test})"
-        )
-        rows.append(
-            {
-                "name": name,
-                "metric": title,
-                **asdict(found),
-                "fixed": fixed,
-                "broken": broken,
-                "sentence": sentence,
-            }
-        )
-    return {"first": str(first), "second": str(second), "benchmarks": rows}
+    benchmarks = tuple(_compared(name, *runs) for name in common)
+    return ComparedRuns(first=str(first), second=str(second), benchmarks=benchmarks)
+
+
+def _compared(name: str, first: Answers, second: Answers) -> ComparedBenchmark:
+    _check_questions(name, first, second)
+    recipe = first.run.recipe
+    title, metric = next(iter(first.benchmark(name).build_metrics().items()))
+    tables = first.table(TUNED, name), second.table(TUNED, name)
+    result, (fixed, broken) = paired(metric, *tables, recipe.seed, recipe.ship.alpha), fixed_and_broken(*tables)
+    sentence = (
+        f"{name}: {title} {result.before.value:.3f} in {first.run.folder}, {result.after.value:.3f} in "
+        f"{second.run.folder}; gain {result.gain.value:+.3f} (95 % interval {result.gain.low:+.3f} to "
+        f"{result.gain.high:+.3f}, {say_p(result.p)}, {result.test})"
+    )
+    figures = vars(result)
+    return ComparedBenchmark(name=name, metric=title, **figures, fixed=fixed, broken=broken, sentence=sentence)
+
+
+def _check_questions(name: str, first: Answers, second: Answers) -> None:
+    """Raises `UserError` where the runs were asked different questions, or in other words."""
+    mine, theirs = first.benchmark(name), second.benchmark(name)
+    worded_alike = all(vars(mine)[key] == vars(theirs)[key] for key in WORDING)
+    questions = [
+        [(a.id, a.gold, a.options, a.prompt_hash if worded_alike else "") for a in answers.of(TUNED, name)]
+        for answers in (first, second)
+    ]
+    if questions[0] != questions[1]:
+        raise UserError(f"The two runs were asked different questions of '{name}'. Run both from the same benchmark.")

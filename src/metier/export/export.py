@@ -9,9 +9,11 @@ import yaml
 
 from metier.engine.models import weights
 from metier.errors import UserError, nearest
+from metier.evaluation.answers import TUNED, read_answers
+from metier.evaluation.samples import open_samples
 from metier.runs.files import write_json, write_text
 from metier.runs.run import Run
-from metier.stages.evaluate import read_answers, same_model
+from metier.stages.evaluate import check_model
 from metier.stages.train import trained_model
 
 FORMS = ("merged", "lm-eval")
@@ -28,7 +30,7 @@ def export(run: Run, to: str, out: Path) -> dict[str, Any]:
     if out.exists() and any(out.iterdir()):
         raise UserError(f"{out} is not empty. Name a new folder: nothing is written over.")
     adapter = trained_model(run)
-    same_model(run)
+    check_model(run)
     out.mkdir(parents=True, exist_ok=True)
     return _merged(run, adapter, out) if to == "merged" else _tasks(run, adapter, out)
 
@@ -54,15 +56,15 @@ def _tasks(run: Run, adapter: Path, out: Path) -> dict[str, Any]:
     tasks, left_out = [], []
     base = weights.folder(run.recipe.model, run.progress.say)
     model = tokens_only(run.recipe.model, run.progress.say)
-    for benchmark in run.recipe.build_benchmarks():
-        answers = read_answers(run, "tuned", benchmark.name)
+    for benchmark in open_samples(run).benchmarks:
+        answers = read_answers(run, TUNED, benchmark.name)
         if not answers or answers[0].log_likelihoods is None:
             left_out.append(benchmark.name)
             continue
         scorer = benchmark.build_scorer()
-        if (setting := scorer.length) != "none":
+        if (setting := scorer.length_adjustment()) != "none":
             run.progress.say(f"  {benchmark.name}: the harness compares sums; ours are made up for length ({setting})")
-        labels = run.result(f"evaluate/tuned/{benchmark.name}")["labels"]
+        labels = benchmark.label_set()
         lead = "" if benchmark.chat_template else " "
         rows, ending = [], _Ending(scorer, model, benchmark.chat_template)
         for answer in answers:

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from metier.errors import UserError, shown
+from metier.evaluation.answers import read_answers
 from metier.runs.run import Run
-from metier.stages.evaluate import read_answers
 
 
 def verify_lm_eval(run: Run, out: Path) -> dict[str, Any]:

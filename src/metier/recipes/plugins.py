@@ -37,6 +37,7 @@ KINDS = {
     "benchmarks": "BENCHMARKS",
     "scorers": "Scorer",
     "metrics": "Metric",
+    "baselines": "Baseline",
 }
 # Kind -> the package whose files are its plug-ins.
 PACKAGES = {
@@ -47,6 +48,7 @@ PACKAGES = {
     "methods": "metier.methods",
     "scorers": "metier.evaluation.scorers",
     "metrics": "metier.evaluation.metrics",
+    "baselines": "metier.evaluation.baselines",
     "insights": "metier.evaluation.insights",
     "datasets": "metier.datasets",
 }
@@ -58,16 +60,20 @@ PARTS = {
     "datasets": ("name", "license", "labeled", "pairs", "task", "rows", "batches", "fingerprint", "problems"),
     "formats": ("suffixes", "read"),
     "converters": ("columns",),
-    "steps": ("apply",),
+    "steps": ("apply", "version", "rowwise", "uses_benchmarks", "fingerprint"),
     "methods": ("reads", "seconds", "train"),
     "benchmarks": ("name", "questions", "render", "label_set", "build_scorer", "build_metrics"),
-    "scorers": ("version", "chooses", "ask", "judge"),
-    "metrics": ("unit", "higher_is_better", "share_of_right", "statistics", "value"),
+    "scorers": ("version", "chooses", "gives", "baseline", "ask", "judge", "misfit", "free_text"),
+    "metrics": ("unit", "higher_is_better", "share_of_right", "reads", "prices_mistakes", "statistics", "value"),
+    "baselines": ("version", "answer"),
 }
 BASES = {
+    "steps": "metier.data.step.StepLike",
     "industries": "metier.industries.BaseIndustry",
     "datasets": "metier.datasets.BaseDataset",
     "benchmarks": "metier.datasets.Benchmark",
+    "scorers": "metier.evaluation.scoring.ScorerLike",
+    "metrics": "metier.evaluation.predictions.MetricLike",
 }
 FILE_MODULE = "metier_plugin_"
 """How the names of modules begin that were given as a file."""

@@ -11,6 +11,8 @@ matplotlib.use("svg")
 import matplotlib.pyplot as plt  # noqa: E402
 import numpy as np  # noqa: E402
 
+from metier.evaluation.results import Figure  # noqa: E402
+
 INK, QUIET, BEFORE, AFTER = "#1c2733", "#8593a0", "#8593a0", "#0b6e5f"
 STYLE: Any = {
     "svg.fonttype": "none",  # text stays text: searchable, and small
@@ -31,21 +33,23 @@ LONGEST = 40
 """Characters of a label that stand beside a matrix; longer ones would make its figures too small to read."""
 
 
-def intervals(rows: Sequence[tuple[str, dict[str, float] | None]], title: str, share: bool = True) -> str:
+def intervals(rows: Sequence[tuple[str, Figure | None]], title: str, share: bool = True) -> str:
     """A dot and its 95 % interval for each model; tuned models stand out. A `share` is drawn between 0 and 1."""
-    shown = [(name, interval) for name, interval in rows if interval]
+    shown = [
+        (name, one.value, one.low, one.high)
+        for name, one in rows
+        if one and one.low is not None and one.high is not None
+    ]
     with plt.rc_context(STYLE):
         figure, axes = plt.subplots(figsize=(7, 0.5 + 0.5 * len(shown)))
-        for place, (name, interval) in enumerate(reversed(shown)):
+        for place, (name, value, low, high) in enumerate(reversed(shown)):
             color = AFTER if name.startswith("tuned") else BEFORE
-            axes.plot([interval["low"], interval["high"]], [place, place], color=color, lw=3, solid_capstyle="round")
-            axes.plot([interval["value"]], [place], "o", color=color, ms=9)
-            axes.annotate(
-                f"{interval['value']:.3f}", (interval["value"], place), (0, 9), textcoords="offset points", ha="center"
-            )
-        axes.set_yticks(range(len(shown)), [name for name, _ in reversed(shown)])
+            axes.plot([low, high], [place, place], color=color, lw=3, solid_capstyle="round")
+            axes.plot([value], [place], "o", color=color, ms=9)
+            axes.annotate(f"{value:.3f}", (value, place), (0, 9), textcoords="offset points", ha="center")
+        axes.set_yticks(range(len(shown)), [name for name, *_ in reversed(shown)])
         axes.set_ylim(-0.5, len(shown) - 0.2)
-        if share and min(interval["low"] for _, interval in shown) >= 0:  # a correlation may lie below zero
+        if share and min(low for *_, low, _ in shown) >= 0:  # a correlation may lie below zero
             axes.set_xlim(0, 1)
         axes.grid(axis="x", color="#e6eaee")
         axes.tick_params(length=0)

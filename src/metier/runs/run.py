@@ -4,7 +4,9 @@ import hashlib
 import os
 import platform
 import resource
+import shutil
 from collections.abc import Iterable
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -17,7 +19,7 @@ from metier.errors import UserError, shown
 from metier.recipes import strict_yaml
 from metier.recipes.schema import Recipe, load
 from metier.runs import distributed
-from metier.runs.files import file_sha256, write_json, write_text
+from metier.runs.files import file_sha256, write, write_json, write_text
 from metier.runs.lock import BUSY
 from metier.runs.marks import Mark, hashed, read_hashed, read_mark
 from metier.runs.progress import Progress
@@ -51,6 +53,21 @@ class Run:
         """A file that a finished stage wrote. Raises `UserError` where it is missing or was changed since."""
         self._verify(stage, [file])
         return self.folder / file
+
+    def recorded_sha256(self, stage: str, file: str) -> str:
+        """The hash that a file had when a finished stage wrote it. `output` and `table` hold the file against it."""
+        return self._finished(stage).files[file]
+
+    def take_over(self, other: "Run", stage: str) -> None:
+        """Copy a finished stage of another run with its files, so that it counts as done here from the same inputs.
+        Nothing where it is not finished there; raises as `output` where its files were changed since."""
+        if not other.is_done(stage):
+            return
+        other.verify(stage)
+        mark = other._finished(stage)
+        for file in mark.files:
+            write(self.path(file), partial(shutil.copyfile, other.folder / file))
+        self.mark_done(stage, mark.inputs, mark.result, *mark.files)
 
     def verify(self, stage: str) -> None:
         """Raises `UserError` where any file that a finished stage wrote is missing or was changed since."""

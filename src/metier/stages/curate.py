@@ -3,8 +3,9 @@
 import json
 import time
 from collections import Counter
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -17,8 +18,9 @@ from metier.data.step import StepContext
 from metier.data.steps.decontaminate import overlap
 from metier.data.steps.select import Step as Select
 from metier.errors import Problems, UserError, nearest
-from metier.evaluation.benchmark import Benchmark
+from metier.evaluation.benchmark import Benchmark, share_datasets
 from metier.evaluation.costs import fits, names
+from metier.evaluation.samples import write_samples
 from metier.recipes import plugins
 from metier.recipes.checks import label_problems, order_problems, question_problems
 from metier.recipes.schema import QUICK_QUESTIONS, QUICK_ROWS, task_of
@@ -27,7 +29,7 @@ from metier.reporting.curation_page import curation_page
 from metier.runs.files import fingerprint, write_json, write_table, write_text
 from metier.runs.run import Run
 
-VERSION = 3
+VERSION = 4
 WRITTEN = (
     "train.parquet",
     "valid.parquet",
@@ -40,71 +42,125 @@ WRITTEN = (
 
 
 def curate(run: Run, mapper: Mapper = in_batches) -> dict[str, Any]:
-    """Read, clean and split the rows; returns counts. Done once for the same datasets, steps and benchmarks."""
-    recipe = run.recipe
-    datasets, benchmarks = recipe.build_datasets(), recipe.build_benchmarks()
-    judging = [*benchmarks, *(benchmark for benchmark, _ in recipe.build_retention())]
-    prints = [{"name": dataset.name, "fingerprint": dataset.fingerprint()} for dataset in datasets]
-    asked = [benchmark.data().fingerprint() for benchmark in judging]
-    said = recipe.model_dump(include={"datasets", "steps", "benchmarks", "retention", "seed", "quick"})
-    cleaning = [step_print(name, step) for name, step in recipe.build_steps()]
-    inputs = fingerprint(VERSION, said, cleaning, prints, asked)
+    """Read, clean and split the rows and fix the questions; returns counts.
+
+    Done once for the same datasets, steps and benchmarks.
+    """
+    work = _Work.of(run)
+    inputs = work.fingerprint()
     if result := run.done("curate", inputs):
         run.progress.say("curate: done before")
         return result
-    if problems := order_problems(recipe):
+    if problems := order_problems(run.recipe):
         raise Problems(problems)
     started = time.monotonic()
-    made_from = fingerprint(VERSION, recipe.datasets, recipe.benchmarks, prints)
-    rows, rejected_rows = _read(run, datasets, benchmarks, made_from)
-    _check_rows(run, rows, benchmarks, judging)
-    steps = [*recipe.build_steps(), *([("quick", Select(QUICK_ROWS))] if recipe.quick else [])]
-    context = StepContext(recipe.seed, judging, fingerprint(asked))
-    kept, dropped, journal = run_steps(run, rows, steps, context, made_from, mapper)
-    train = kept.filter(pc.not_equal(pc.fill_null(kept["split"], "train"), "valid"))
-    valid = kept.filter(pc.equal(pc.fill_null(kept["split"], "train"), "valid"))
-    _check_result(train, valid, judging)
-    write_table(run.path("curate", "train.parquet"), train)
-    write_table(run.path("curate", "valid.parquet"), valid)
-    write_table(run.path("curate", "dropped.parquet"), dropped)
+    rows, rejected = _read(work)
+    _check_rows(work, rows)
+    kept, dropped, journal = _cleaned(work, rows, mapper)
+    curated = Curated(*_sides(kept), dropped)
+    _check_result(curated, work.judging)
+    write_rows(run, curated)
     write_json(run.path("curate", "steps.json"), journal)
-    run.lock(datasets=prints)
-    write_cards(run, datasets, rows, train, valid, len(dropped), journal)
-    represents = represent(run, train, valid, dropped)
-    result = {
-        "read": len(rows),
-        "rejected": rejected_rows,
-        "train": len(train),
-        "valid": len(valid),
-        "dropped": len(dropped),
-        "licenses": dict(Counter(train["license"].to_pylist())),
-        "represents": represents,
-        "asked": dict(zip([benchmark.name for benchmark in judging], asked, strict=True)),
-        "seconds": round(time.monotonic() - started, 1),
-    }
-    result = run.mark_done("curate", inputs, result, *(f"curate/{name}" for name in WRITTEN))
+    run.lock(datasets=work.prints)
+    write_cards(run, work.datasets, rows, curated.train, curated.valid, len(dropped), journal)
+    represents = represent(run, work.benchmarks, *curated)
+    counts = {"read": len(rows), "rejected": rejected, "represents": represents, "asked": work.asked}
+    result = finish(run, inputs, curated, work.judging, {**counts, "seconds": round(time.monotonic() - started, 1)})
     if not (run.folder / "verdict.json").is_file():
         write_text(run.path("report.html"), curation_page(run))
-    run.progress.say(f"curate: {len(rows):,} rows read, {len(train):,} to train on, {len(valid):,} held out")
+    run.progress.say(f"curate: {len(rows):,} rows read, {result['train']:,} to train on, {result['valid']:,} held out")
     run.progress.say("\n".join([f"curate: {represents['state']}", *(f"  {why}" for why in represents["reasons"])]))
     return result
 
 
-def _read(run: Run, datasets: list[DatasetLike], benchmarks: list[Benchmark], made_from: str) -> tuple[pa.Table, int]:
+class Curated(NamedTuple):
+    """The rows that curate ends with."""
+
+    train: pa.Table
+    valid: pa.Table
+    """Held out from training."""
+    dropped: pa.Table
+
+
+@dataclass(frozen=True)
+class _Work:
+    """What there is to curate. Each dataset is one object, so that its rows are read once."""
+
+    run: Run
+    datasets: list[DatasetLike]
+    benchmarks: list[Benchmark]
+    judging: list[Benchmark]
+    """The benchmarks, and what must not be forgotten."""
+    prints: list[dict[str, str]]
+    asked: dict[str, str]
+    """Benchmark -> fingerprint of its dataset."""
+
+    @classmethod
+    def of(cls, run: Run) -> "_Work":
+        recipe = run.recipe
+        datasets, benchmarks = recipe.build_datasets(), recipe.build_benchmarks()
+        judging = [*benchmarks, *(benchmark for benchmark, _ in recipe.build_retention())]
+        share_datasets(judging, list(zip(recipe.datasets, datasets, strict=True)))
+        prints = [{"name": dataset.name, "fingerprint": dataset.fingerprint()} for dataset in datasets]
+        asked = {benchmark.name: benchmark.data().fingerprint() for benchmark in judging}
+        return cls(run, datasets, benchmarks, judging, prints, asked)
+
+    def fingerprint(self) -> str:
+        recipe = self.run.recipe
+        named = recipe.model_dump(include={"datasets", "steps", "benchmarks", "retention", "seed", "quick"})
+        cleaning = [step_print(name, step) for name, step in recipe.build_steps()]
+        return fingerprint(VERSION, named, cleaning, self.prints, list(self.asked.values()))
+
+    def rows_print(self) -> str:
+        return fingerprint(VERSION, self.run.recipe.datasets, self.run.recipe.benchmarks, self.prints)
+
+
+def write_rows(run: Run, curated: Curated) -> None:
+    """train.parquet, valid.parquet and dropped.parquet."""
+    for side, rows in curated._asdict().items():
+        write_table(run.path("curate", f"{side}.parquet"), rows)
+
+
+def finish(
+    run: Run, inputs: str, curated: Curated, judging: list[Benchmark], result: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Write the samples and mark curating as done; returns `result` with the counts of the rows.
+
+    Everything in `WRITTEN` stands there before.
+    """
+    samples = write_samples(run, judging, curated.train)
+    counts = {side: len(rows) for side, rows in curated._asdict().items()}
+    licenses = dict(Counter(curated.train["license"].to_pylist()))
+    files = [f"curate/{name}" for name in WRITTEN if (run.folder / "curate" / name).is_file()]
+    return run.mark_done("curate", inputs, {**result, **counts, "licenses": licenses}, *files, *samples)
+
+
+def _cleaned(work: _Work, rows: pa.Table, mapper: Mapper) -> tuple[pa.Table, pa.Table, list[dict[str, Any]]]:
+    """(kept rows, dropped rows, one journal entry a step)."""
+    recipe = work.run.recipe
+    steps = [*recipe.build_steps(), *([("quick", Select(QUICK_ROWS))] if recipe.quick else [])]
+    context = StepContext(recipe.seed, work.judging, fingerprint(list(work.asked.values())))
+    return run_steps(work.run, rows, steps, context, work.rows_print(), mapper)
+
+
+def _sides(kept: pa.Table) -> tuple[pa.Table, pa.Table]:
+    """(rows to train on, rows held out)."""
+    split = pc.fill_null(kept["split"], "train")
+    return kept.filter(pc.not_equal(split, "valid")), kept.filter(pc.equal(split, "valid"))
+
+
+def _read(work: _Work) -> tuple[pa.Table, int]:
     """(all rows that may be learned from, how many pieces of files gave no row: they stand in rejected.jsonl)."""
-    stage, file, aside = (
-        "curate/steps/00-read",
-        "curate/steps/00-read.kept.arrow",
-        run.path("curate", "rejected.jsonl"),
-    )
+    run, stage, made_from = work.run, "curate/steps/00-read", work.rows_print()
+    file, aside = f"{stage}.kept.arrow", run.path("curate", "rejected.jsonl")
     if (done := run.done(stage, made_from)) is None:
-        run.progress.say("curate: reading " + ", ".join(dataset.name for dataset in datasets))
-        store(run.path(file), for_learning(datasets, benchmarks), SCHEMA)
-        pieces = [piece for dataset in datasets for piece in dataset.rejected_rows]
+        run.progress.say("curate: reading " + ", ".join(dataset.name for dataset in work.datasets))
+        store(run.path(file), for_learning(work.datasets, work.benchmarks), SCHEMA)
+        pieces = [piece for dataset in work.datasets for piece in dataset.rejected_rows]
         write_text(aside, "".join(json.dumps(piece, ensure_ascii=False) + "\n" for piece in pieces))
         done = run.mark_done(stage, made_from, {"rejected": len(pieces)}, file, "curate/rejected.jsonl")
     if done["rejected"]:
-        run.progress.say(f"curate: {done['rejected_rows']:,} broken pieces rejected, see {aside}")
+        run.progress.say(f"curate: {done['rejected']:,} broken pieces rejected, see {aside}")
     return stored(run.folder / file), done["rejected"]
 
 
@@ -122,15 +178,16 @@ def _with_task(rows: pa.Table, dataset: DatasetLike, benchmarks: list[Benchmark]
     return rows.set_column(at, SCHEMA.field(at), pa.array([task.name if task else None] * len(rows), pa.string()))
 
 
-def _check_rows(run: Run, rows: pa.Table, benchmarks: list[Any], judging: list[Any]) -> None:
-    labels = {benchmark.name: benchmark.label_set(rows) for benchmark in judging}
-    most = QUICK_QUESTIONS if run.recipe.quick else 0
-    found = label_problems(rows, benchmarks) or [
-        said for one in judging for said in question_problems(one, one.questions(most), labels[one.name])
+def _check_rows(work: _Work, rows: pa.Table) -> None:
+    """Raises `Problems` where labels cannot be learned or questions cannot be scored: now, not after training."""
+    labels = {benchmark.name: benchmark.label_set(rows) for benchmark in work.judging}
+    most = QUICK_QUESTIONS if work.run.recipe.quick else 0
+    problems = label_problems(rows, work.benchmarks) or [
+        problem for one in work.judging for problem in question_problems(one, one.questions(most), labels[one.name])
     ]
-    if found:  # said now, not after training
-        raise Problems(found)
-    _say_costs(run, [labels[benchmark.name] for benchmark in benchmarks])
+    if problems:
+        raise Problems(problems)
+    _say_costs(work.run, [labels[benchmark.name] for benchmark in work.benchmarks])
 
 
 def _say_costs(run: Run, sets: list[list[str]]) -> None:
@@ -146,14 +203,14 @@ def _say_costs(run: Run, sets: list[list[str]]) -> None:
             run.progress.say(f"costs: '{mistake}' is a mistake of no benchmark, and counts nowhere.{near}")
 
 
-def _check_result(train: pa.Table, valid: pa.Table, benchmarks: list[Any]) -> None:
-    if not len(train):
+def _check_result(curated: Curated, judging: list[Benchmark]) -> None:
+    """Raises `UserError` where nothing is left to learn from, or a question of a benchmark would be learned."""
+    if not len(curated.train):
         raise UserError(
             "No training rows are left. Look into the reasons in the steps above; loosen a step or add data."
         )
-    for benchmark in benchmarks:
-        shared = overlap(pa.concat_tables([train, valid]), [benchmark])
-        if shared:
+    for benchmark in judging:
+        if shared := overlap(pa.concat_tables([curated.train, curated.valid]), [benchmark]):
             row, question = next(iter(shared.items()))
             raise UserError(
                 f"Benchmark '{benchmark.name}' shares {len(shared)} questions with the training rows (row {row} is "

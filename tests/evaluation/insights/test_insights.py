@@ -14,13 +14,18 @@ from metier.data.dataset import MIRROR
 from metier.data.records import Question
 from metier.data.representativeness.assessment import _glossary
 from metier.errors import UserError
+from metier.evaluation import asking as asking_module
 from metier.evaluation import insight, latency
+from metier.evaluation.answers import read_answers
+from metier.evaluation.asking import Model
 from metier.evaluation.benchmark import Benchmark
 from metier.evaluation.insight import Insight, InsightContext, find, number
 from metier.evaluation.predictions import as_predictions
+from metier.evaluation.results import InsightResult
 from metier.evaluation.scoring import Prediction
 from metier.recipes import plugins
 from metier.recipes.schema import load
+from metier.reporting.verdict_page import by_benchmark
 from metier.runs.files import write_json
 from metier.runs.marks import hashed
 from metier.runs.progress import Progress
@@ -422,37 +427,37 @@ def test_the_verdict_and_the_first_page_say_what_the_trade_asks(retail):
     section = page[page.index("Key figures for your trade") : page.index("Before and after")]
     for row in insights:
         assert row["what"].replace("<", "&lt;").replace(">", "&gt;") in section
-    rendered = reporting.by_benchmark([{"benchmark": "b", **Insight("<b>w", 1, "<i>n").to_json()}])
+    rendered = by_benchmark([InsightResult(benchmark="b", **Insight("<b>w", 1, "<i>n").to_json())])
     assert rendered == {"b": [{"what": "<b>w", "value": 1, "note": "<i>n", "unit": "", "shown": "1"}]}
     assert "<b>dermatology" not in page and "&lt;b&gt;dermatology" in section
 
 
 def test_held_out_rows_are_answered_where_the_trade_needs_a_threshold(retail, tmp_path):
-    assert not (retail / "evaluate" / "held-out").exists()
+    assert not (retail / "evaluate" / "triage" / "held-out.jsonl").exists()
     recipe = write_triage(tmp_path)
     recipe.write_text(recipe.read_text().replace("industry: healthcare", "industry: legal"))
     go(recipe, tmp_path / "run")
     run = Run(tmp_path / "run", load(recipe), Progress())
     held = run.table("curate", "valid.parquet")
-    answers = evaluating.read_answers(run, "held-out", "triage")
+    answers = read_answers(run, "held-out", "triage")
     assert {a.id for a in answers} == set(held["id"].to_pylist()) and all(a.probabilities for a in answers)
     insights = json.loads((tmp_path / "run" / "verdict.json").read_text())["insights"]
     assert "held-out rows" in insights[0]["note"]
 
 
 def test_waits_are_sealed_with_the_answers(retail):
-    is_done = json.loads((retail / "evaluate" / "tuned" / "triage.done.json").read_text())["result"]
+    is_done = json.loads((retail / "evaluate" / "triage" / "tuned.done.json").read_text())["result"]
     asking = is_done["timing"]
     assert asking["batches"] >= 1 and 0 < asking["p95_s"] <= asking["seconds"] + 1e-3
     assert asking["seconds"] <= is_done["seconds"] + 0.1
-    assert "position" not in (retail / "evaluate" / "tuned" / "triage.jsonl").read_text()
+    assert "position" not in (retail / "evaluate" / "triage" / "tuned.jsonl").read_text()
 
 
 def test_some_questions_are_asked_alone_once_where_the_trade_wants_their_wait(retail):
-    mark_done = retail / "evaluate" / "latency" / "triage.done.json"
+    mark_done = retail / "evaluate" / "triage" / "latency.done.json"
     is_done, tuned = (
         json.loads(path.read_text())["result"]
-        for path in (mark_done, retail / "evaluate" / "tuned" / "triage.done.json")
+        for path in (mark_done, retail / "evaluate" / "triage" / "tuned.done.json")
     )
     assert is_done["n"] == min(50, tuned["n"]) and 0 < is_done["p50_s"] <= is_done["p95_s"] < 10
     wait = next(
@@ -471,40 +476,43 @@ def test_a_wait_is_the_answers_and_not_the_engines_check_of_itself():
             time.sleep(0.2)
             return SimpleNamespace(batches=[[0]], answer=lambda batch: time.sleep(0.01))
 
-    assert 0.01 <= latency._ask(Slow(), None, None, None, []) < 0.1
+    benchmark = SimpleNamespace(build_scorer=Slow, label_set=list)
+    assert 0.01 <= latency._ask(None, benchmark, None) < 0.1
 
 
 def test_the_wait_of_95_in_100_is_the_one_that_so_many_stay_below(tmp_path, monkeypatch):
     waits = iter([9.0, *(n / 100 for n in range(1, 41))])  # the first is what a process pays for once
     monkeypatch.setattr(latency, "_ask", lambda *_: next(waits))
-    benchmark, asked = Benchmark("b", path="unused.jsonl"), [Question(str(n), "t", "a") for n in range(40)]
+    benchmark, asked = (
+        Benchmark("b", path="unused.jsonl", labels=["a"]),
+        [Question(str(n), "t", "a") for n in range(40)],
+    )
     run = Run(tmp_path, load(), Progress())
-    latency.measure_latency(run, benchmark, asked, ["a"], lambda: None, [])
-    is_done = run.result("evaluate/latency/b")
+    model = Model(lambda: None, [])
+    latency.measure_latency(run, benchmark, asked, model)
+    is_done = run.result("evaluate/b/latency")
     assert (is_done["n"], is_done["p50_s"], is_done["p95_s"]) == (40, 0.21, 0.39)
     waits = iter([1.0] * 11)  # a smoke run asks ten
-    latency.measure_latency(
-        Run(tmp_path, load(None, None, ["quick=true"]), Progress()), benchmark, asked, ["a"], lambda: None, []
-    )
-    assert run.result("evaluate/latency/b")["n"] == 10
+    latency.measure_latency(Run(tmp_path, load(None, None, ["quick=true"]), Progress()), benchmark, asked, model)
+    assert run.result("evaluate/b/latency")["n"] == 10
 
 
 def test_a_batch_keeps_its_time_over_a_kill_and_one_without_is_asked_again(tmp_path):
     part, given = tmp_path / "part.jsonl", drawn(4)
-    lines = [evaluating._part_line("inputs", n, 2.5, given[n]) for n in (0, 1)]
+    lines = [asking_module._part_line("inputs", n, 2.5, given[n]) for n in (0, 1)]
     old = json.dumps({"position": 2, **given[2].to_json()}) + "\n"
     part.write_text("inputs\n" + "".join(lines) + old)
     asking = SimpleNamespace(batches=[[0, 1], [2], [3]])
-    assert evaluating._resume(part, "inputs", asking) == ({0: given[0], 1: given[1]}, {0: 2.5, 1: 2.5})
+    assert asking_module._resume(part, "inputs", asking) == ({0: given[0], 1: given[1]}, {0: 2.5, 1: 2.5})
     assert part.read_text() == "inputs\n" + "".join(lines)
 
 
 def test_seeds_are_those_of_the_runs_beside_it(retail, tmp_path):
     write_json(tmp_path / "seeds.json", hashed({"benchmarks": [{"name": "triage", "values": [0.5, 0.75]}]}))
     recipe = load(retail / "recipe.yaml")
-    assert reporting._seeds(Run(tmp_path / "seed-0", recipe, Progress()), "triage") == [0.5, 0.75]
-    assert reporting._seeds(Run(tmp_path / "seed-0", recipe, Progress()), "another") == []
-    assert reporting._seeds(Run(tmp_path / "other", recipe, Progress()), "triage") == []
+    assert reporting.values_by_seed(Run(tmp_path / "seed-0", recipe, Progress()), "triage") == [0.5, 0.75]
+    assert reporting.values_by_seed(Run(tmp_path / "seed-0", recipe, Progress()), "another") == []
+    assert reporting.values_by_seed(Run(tmp_path / "other", recipe, Progress()), "triage") == []
 
 
 def test_dates_of_questions_are_those_of_the_test_rows(tmp_path, monkeypatch):
@@ -512,7 +520,7 @@ def test_dates_of_questions_are_those_of_the_test_rows(tmp_path, monkeypatch):
     monkeypatch.setenv(MIRROR, str(tmp_path))
     benchmark = plugins.build("benchmarks", "fomc_stance", {})
     tests = [row for row in benchmark.data().rows().to_pylist() if row["split"] == "test"]
-    assert tests and reporting._times(benchmark) == {row["id"]: row["time"] for row in tests}
+    assert tests and benchmark.times() == {row["id"]: row["time"] for row in tests}
 
 
 def test_the_glossary_stands_beside_the_state_and_does_not_make_it(retail):

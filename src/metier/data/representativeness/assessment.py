@@ -1,6 +1,7 @@
 """Whether the rows to train on represent the work of each benchmark: GO, CAUTION or NO-GO, before training."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from metier.data.representativeness.page import section
 from metier.data.representativeness.passages import LONGEST, MOST, side
 from metier.data.representativeness.reference import general_text
 from metier.errors import UserError
+from metier.evaluation.benchmark import Benchmark
 from metier.recipes import plugins
 from metier.runs.files import write_json
 from metier.runs.run import Run
@@ -25,19 +27,21 @@ HELD_OUT = "rows held out from training"
 OWN = "training rows of its dataset, none of them learned from"
 
 
-def represent(run: Run, train: pa.Table, valid: pa.Table, dropped: pa.Table) -> dict[str, Any]:
+def represent(
+    run: Run, benchmarks: Sequence[Benchmark], train: pa.Table, valid: pa.Table, dropped: pa.Table
+) -> dict[str, Any]:
     """Hold the training rows against examples of each benchmark's work; never against its test.
 
     The examples are the rows held out for it, else the training rows that its own dataset has where none of them is
     learned from. Writes curate/representation.json. The state is the worst of all benchmarks; what could not be judged
-    is no GO. The terms that decide are
-    those of the examples; how many of the industry's glossary the rows have stands beside them.
+    is no GO. The terms that decide are those of the examples; how many of the industry's glossary the rows have stands
+    beside them.
     """
     found = []
     reference, what = general_text()
     glossary = _glossary(run, train["text"].to_pylist(), reference)
     seen = _seen(train, dropped)
-    for benchmark in run.recipe.build_benchmarks():
+    for benchmark in benchmarks:
         examples, where = _examples(benchmark, seen, valid)
         entry: dict[str, Any] = {"benchmark": benchmark.name, "examples": where, "reference": what}
         if reason := _too_few(train["text"].to_pylist(), examples, benchmark.name):
@@ -108,14 +112,14 @@ def _seen(train: pa.Table, dropped: pa.Table) -> pa.Array:
     return pa.concat_arrays([identities(train), identities(alike)])
 
 
-def _examples(benchmark: Any, seen: pa.Array, valid: pa.Table) -> tuple[list[str], str]:
+def _examples(benchmark: Benchmark, seen: pa.Array, valid: pa.Table) -> tuple[list[str], str]:
     held_out = valid.filter(pc.fill_null(pc.equal(valid["task"], benchmark.name), False))
     # Raw text of another dataset may have been given the only task there is: it shows no work of this benchmark.
     if len(of_it := held_out.filter(pc.equal(held_out["source"], benchmark.dataset_name))):
         held_out = of_it
     if len(held_out) or benchmark.path:
         return held_out["text"].to_pylist(), HELD_OUT
-    rows = benchmark.data().rows()
+    rows = benchmark.rows
     own = rows.filter(pc.not_equal(pc.fill_null(rows["split"], "train"), "test"))
     # By id and not by text, which cleaning may have changed.
     return own.filter(pc.invert(pc.is_in(identities(own), seen)))["text"].to_pylist(), OWN
@@ -133,7 +137,7 @@ def _too_few(candidate: list[str], examples: list[str], name: str) -> str:
     return ""
 
 
-def _labels(rows: pa.Table, benchmark: Any) -> list[str]:
+def _labels(rows: pa.Table, benchmark: Benchmark) -> list[str]:
     """None where answers are written or stand with each question: each would be a label that never occurs again."""
     if not benchmark.build_scorer().chooses:
         return []

@@ -1,21 +1,22 @@
 """What of a row counts when rows are compared: the text, and whatever else of it a model would read."""
 
 import re
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from metier.data.records import Question
+from metier.evaluation.benchmark import Benchmark
 
 
-def columns_of(benchmark: Any) -> list[str]:
+def columns_of(benchmark: Benchmark) -> list[str]:
     """The columns that a benchmark's prompt names, besides the text."""
     return sorted(set(re.findall(r"\{(\w+)\}", benchmark.prompt)) - {"text"})
 
 
-def question_text(benchmark: Any, question: Question) -> str:
+def question_text(benchmark: Benchmark, question: Question) -> str:
     """A question as `compared` gives it for a row."""
     columns = columns_of(benchmark)
     return (
@@ -25,7 +26,7 @@ def question_text(benchmark: Any, question: Question) -> str:
     )
 
 
-def beside(rows: pa.Table, benchmarks: list[Any], answers: bool = True) -> list[tuple[str, ...]]:
+def beside(rows: pa.Table, benchmarks: Sequence[Benchmark], answers: bool = True) -> list[tuple[str, ...]]:
     """What a row has besides its text: the columns that its task's prompt names, and with `answers` chosen and
     rejected answer.
 
@@ -47,7 +48,7 @@ def beside(rows: pa.Table, benchmarks: list[Any], answers: bool = True) -> list[
     return found
 
 
-def compared(rows: pa.Table, benchmarks: list[Any], answers: bool = True) -> pa.ChunkedArray | pa.Array:
+def compared(rows: pa.Table, benchmarks: Sequence[Benchmark], answers: bool = True) -> pa.ChunkedArray | pa.Array:
     """One string a row: the text, and behind it what stands beside it."""
     more = beside(rows, benchmarks, answers)
     wide = np.array([bool(parts) for parts in more], bool)

@@ -1,5 +1,6 @@
 """Take out of the training rows what stands in a test."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,8 +12,9 @@ from metier.data.kernels.folding import foldable
 from metier.data.kernels.overlap import Runs, index, occurrences, run_hashes
 from metier.data.kernels.words import sequence_hashes, word_hashes
 from metier.data.records import Question, canonical
-from metier.data.step import StepContext, StepResult, filter_rows
+from metier.data.step import StepContext, StepLike, StepResult, filter_rows
 from metier.data.steps._compared import compared, question_text
+from metier.evaluation.benchmark import Benchmark
 from metier.recipes.settings import MOST, outside
 
 RUNS = ((26, 13), (8, 8), (5, 5), (3, 3))
@@ -28,7 +30,7 @@ SHOWN = 20
 
 
 @dataclass
-class Step:
+class Step(StepLike):
     """Drop every row that holds a question of one of the recipe's benchmarks: as the row, re-wrapped, anywhere in it.
 
     Words are compared, so line breaks, case and punctuation do not count. A question counts as held where `coverage` of
@@ -72,7 +74,7 @@ class Step:
         return found + (outside(self, longest=(RUNS[0][1] + 1, MOST)))
 
 
-def overlap(rows: pa.Table, benchmarks: list[Any]) -> dict[str, str]:
+def overlap(rows: pa.Table, benchmarks: Sequence[Benchmark]) -> dict[str, str]:
     """Row id -> which test question it repeats word for word: all that `curate` insists on without this step.
 
     Without the answers of a pair: a prompt of the test is one, whatever two answers stand behind it.
@@ -85,7 +87,7 @@ def overlap(rows: pa.Table, benchmarks: list[Any]) -> dict[str, str]:
 class Items:
     """The test questions of all benchmarks, and their runs of words."""
 
-    def __init__(self, benchmarks: list[Any]) -> None:
+    def __init__(self, benchmarks: Sequence[Benchmark]) -> None:
         pairs = [(benchmark, question) for benchmark in benchmarks for question in benchmark.all_questions()]
         self.questions = [(benchmark.name, question) for benchmark, question in pairs]
         asked = [question_text(benchmark, question) for benchmark, question in pairs]

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from metier.data.kernels.folding import foldable
 from metier.data.kernels.minhash import near_duplicates
 from metier.data.kernels.words import GOLD
-from metier.data.step import StepContext, StepResult, filter_rows
+from metier.data.step import StepContext, StepLike, StepResult, filter_rows
 from metier.data.steps._compared import beside, compared
 from metier.recipes.settings import outside
 
@@ -22,7 +22,7 @@ LABELS, LABEL_CHARACTERS = 3, 60
 
 
 @dataclass
-class Step:
+class Step(StepLike):
     """Exact duplicates by normalized text (case, punctuation and spaces aside), and near-duplicates by the share of
     common five-word runs (MinHash finds them, the share itself is then worked out for every pair).
 

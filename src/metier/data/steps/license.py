@@ -7,7 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from metier.data.step import StepContext, StepResult, filter_rows
+from metier.data.step import StepContext, StepLike, StepResult, filter_rows
 from metier.errors import Problems
 
 ATTRIBUTION = "name the authors and the license wherever the data or a copy of them are passed on"
@@ -58,7 +58,7 @@ UNKNOWN = Judged(refused="not a license known here")
 
 
 @dataclass
-class Step:
+class Step(StepLike):
     """Stop at a license that is unknown or forbids training; nothing is dropped, and nothing passes unseen."""
 
     allow: list[str] = field(default_factory=list)

@@ -9,11 +9,11 @@ import ftfy
 import pyarrow as pa
 import xxhash
 
-from metier.data.step import StepContext, StepResult, filter_rows
+from metier.data.step import StepContext, StepLike, StepResult, filter_rows
 
 
 @dataclass
-class Step:
+class Step(StepLike):
     """Fix mojibake (ftfy), compose characters (NFC) and fold runs of spaces, in texts and in chosen and rejected
     answers; rows left without text are dropped."""
 

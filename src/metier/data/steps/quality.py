@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from metier.data.records import canonical
-from metier.data.step import StepContext, StepResult, filter_rows
+from metier.data.step import StepContext, StepLike, StepResult, filter_rows
 from metier.data.steps._label_noise import Suspect, suspects
 from metier.recipes.settings import MOST, outside
 
@@ -23,7 +23,7 @@ LISTED = 200
 
 
 @dataclass
-class Step:
+class Step(StepLike):
     """Each drop says what was measured. Shares of repetition are those of Gopher (Rae et al. 2021, table A1)."""
 
     min_words: int = 1

@@ -10,7 +10,7 @@ import pyarrow as pa
 import xxhash
 
 from metier.data.redaction import PROFILES, Redactor, presidio
-from metier.data.step import StepContext, StepResult, filter_rows
+from metier.data.step import StepContext, StepLike, StepResult, filter_rows
 from metier.errors import nearest
 
 STATEMENT = "This is no statement of compliance with any law or rule. What is found and what is not: docs/redaction.md."
@@ -19,7 +19,7 @@ _COLUMNS = ("id", "group", "label", "options", "messages", "fields", "raw_hash",
 
 
 @dataclass
-class Step:
+class Step(StepLike):
     """Replace names, numbers, dates and addresses of persons by tags or stand-ins; no row is dropped."""
 
     profile: str = "healthcare"

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from metier.data import arrow_store
-from metier.data.step import StepContext, StepResult, filter_rows
+from metier.data.step import StepContext, StepLike, StepResult, filter_rows
 from metier.errors import UserError, nearest
 from metier.evaluation.benchmark import drawn_positions
 from metier.recipes import strict_json
@@ -26,7 +26,7 @@ NO_TASK = ""
 
 
 @dataclass
-class Step:
+class Step(StepLike):
     """Keep so many training rows, drawn or chosen; valid rows are not touched."""
 
     rows: int = 8000
@@ -233,7 +233,7 @@ def _target_texts(target: str, context: StepContext, tasks: set[str]) -> list[st
         raise UserError(
             f"The benchmark '{target}' has test questions only; rows are not chosen by those. Name a file of examples."
         )
-    rows = named[target].data().rows()
+    rows = named[target].rows
     found: list[str] = rows.filter(pc.equal(pc.fill_null(rows["split"], "train"), "train"))["text"].to_pylist()
     if not found:
         raise UserError(

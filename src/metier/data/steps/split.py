@@ -10,7 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from metier.data.step import StepContext, StepResult, filter_rows
+from metier.data.step import StepContext, StepLike, StepResult, filter_rows
 from metier.errors import UserError
 
 SHOWN = 3
@@ -18,7 +18,7 @@ SHOWN = 3
 
 
 @dataclass
-class Step:
+class Step(StepLike):
     """Hold out a share of the training rows for choosing settings. Sides that a dataset fixed stay as they are, but a
     dataset that fixed no held-out rows gives some of its training rows. Further rows of a group follow those that are
     fixed.

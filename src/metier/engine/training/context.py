@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 
+from metier.evaluation.benchmark import Benchmark
 from metier.runs.progress import Progress
 
 
@@ -19,7 +19,7 @@ class TrainingContext:
     renders a row."""
     valid: pa.Table
     """The rows held out, of the same datasets: to stop by and to choose by, never to learn from."""
-    benchmarks: Mapping[str, Any]
+    benchmarks: Mapping[str, Benchmark]
     model: str
     adapter: Path | None
     """The adapter of the method before this one; None where this is the first."""

@@ -1,12 +1,16 @@
 """Looks at how well held-out questions are answered while a model is tuned."""
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from metier.data.records import Question, questions
 from metier.engine.training.context import TrainingContext
-from metier.evaluation.benchmark import draw
+from metier.evaluation.benchmark import Benchmark, draw
 from metier.evaluation.predictions import as_predictions, perfect, unfit
+from metier.evaluation.scoring import ModelLike
+
+if TYPE_CHECKING:
+    from metier.engine.models.model import LanguageModel
 
 
 def held_out(context: TrainingContext, rows: int) -> dict[str, list[Question]]:
@@ -16,7 +20,7 @@ def held_out(context: TrainingContext, rows: int) -> dict[str, list[Question]]:
     tasks = context.valid["task"].to_pylist()
     for name, benchmark in context.benchmarks.items():
         mine = context.valid.take([at for at, task in enumerate(tasks) if task == name]) if name in tasks else None
-        held = questions(mine, unlabeled=not benchmark.data().labeled) if mine is not None else []
+        held = questions(mine, unlabeled=not benchmark.labeled) if mine is not None else []
         labels = benchmark.label_set(context.rows) if held else []
         if strange := [question for question in held if labels and question.answer not in labels]:
             context.progress.say(
@@ -34,14 +38,16 @@ def held_out(context: TrainingContext, rows: int) -> dict[str, list[Question]]:
     return asked
 
 
-def _tells(benchmark: Any, asked: list[Question], labels: list[str]) -> bool:
+def _tells(benchmark: Benchmark, asked: list[Question], labels: list[str]) -> bool:
     """Whether the deciding metric has a value for perfect answers: F1 of a label that no question has, has none, and
     the model that never says it would look as good as any."""
     title, metric = next(iter(benchmark.build_metrics().items()))
     return not labels or not unfit({title: metric}, perfect(asked, labels))
 
 
-def scores(model: Any, context: TrainingContext, asked: dict[str, list[Question]]) -> tuple[dict[str, float], float]:
+def scores(
+    model: ModelLike, context: TrainingContext, asked: dict[str, list[Question]]
+) -> tuple[dict[str, float], float]:
     """The first metric of each benchmark on its held-out questions, and their mean, where higher is better."""
     figures, signed = {}, []
     for name, held in asked.items():
@@ -62,14 +68,14 @@ class HeldOutEvaluator:
 
     every: int
     patience: int
-    model: Any
+    model: "LanguageModel"
     context: TrainingContext
     asked: dict[str, list[Question]]
     """Benchmark -> held-out questions."""
 
     @classmethod
     def of(
-        cls, model: Any, context: TrainingContext, every: int, patience: int, rows: int
+        cls, model: "LanguageModel", context: TrainingContext, every: int, patience: int, rows: int
     ) -> "HeldOutEvaluator | None":
         """At most `rows` questions of each benchmark, the same for every look; None, with a warning, where none is held
         out."""

@@ -5,14 +5,15 @@ import re
 import warnings
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from metier.data.records import Question
+from metier.evaluation.baseline import BaselineAnswers, BaselineContext
 from metier.evaluation.scoring import Prediction, Score, answered
 
 TFIDF = "TF-IDF with logistic regression"
-VERSION = 5
 WORD = r"(?u)\b\w+\b"
 Decide = Callable[[np.ndarray, Sequence[str]], np.ndarray]
 """(n, labels) probabilities and the labels -> (n,) positions of labels."""
@@ -20,6 +21,22 @@ ROWS_A_VALUE = 20
 """Training rows that a value of a column must have on average, or words by value are as rare as the rows."""
 WORDS_TO_COMPARE = 4
 """Words that a column must have on average to be held against another: a name is too short for that."""
+
+
+@dataclass
+class Baseline:
+    """TF-IDF of words and characters with logistic regression, trained on the rows that the model is trained on."""
+
+    version = 5
+
+    def answer(self, context: BaselineContext) -> BaselineAnswers:
+        metric, prompt = context.metric, context.benchmark.prompt
+        # Weights for metrics that ask for rare labels: they cost right answers, and twist probabilities, which prices
+        # are weighed with. docs/evaluation.md has what they give.
+        balanced = metric.reads == "labels" and not metric.prices_mistakes
+        decide = metric.decide if metric.prices_mistakes else None
+        answers = tfidf(context.rows, context.questions, prompt, context.labels, context.seed, balanced, decide)
+        return BaselineAnswers(TFIDF, answers, majority([row.answer for row in context.rows]))
 
 
 def majority(training_labels: Sequence[str]) -> str:

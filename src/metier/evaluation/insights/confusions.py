@@ -3,8 +3,8 @@
 import numpy as np
 
 from metier.evaluation import costs
+from metier.evaluation.comparison import confusion
 from metier.evaluation.insight import NO_LABELS, Insight, InsightContext, number
-from metier.evaluation.verdict import confusion
 
 MOST = 5
 WHAT = "Costliest confusions"
@@ -16,7 +16,7 @@ def rows(asked: InsightContext) -> list[Insight]:
     the dearest mistake with that right label, as in `expected_cost`."""
     if not asked.labels:
         return [Insight(WHAT, None, NO_LABELS)]
-    labels, counts = asked.labels, confusion(asked.tuned.answers, asked.labels)
+    labels, counts = asked.labels, confusion(asked.tuned)
     given, prices = [*labels, NOT_JUDGED], costs.matrix(labels, asked.priced)
     prices = np.column_stack([prices, prices.max(1)])
     table = asked.tuned

@@ -4,15 +4,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from metier.evaluation.predictions import Floats, Predictions
+from metier.evaluation.predictions import Floats, MetricLike, Predictions
 
 
 @dataclass
-class Metric:
+class Metric(MetricLike):
     """Accuracy, between 0 and 1, as in scikit-learn. An answer that could not be judged is not right."""
 
-    higher_is_better = True
-    unit = "share"
     share_of_right = True
 
     def statistics(self, predictions: Predictions) -> Floats:

@@ -6,14 +6,14 @@ import numpy as np
 
 from metier.evaluation.metrics._probabilities import equal_mass, stated
 from metier.evaluation.metrics._ratio import ratio
-from metier.evaluation.predictions import Floats, Predictions
+from metier.evaluation.predictions import Floats, MetricLike, Predictions
 
 BINS = 200
 """Steps of confidence. So many answers or fewer are each a step of its own, and the figure is exact."""
 
 
 @dataclass
-class Metric:
+class Metric(MetricLike):
     """Accuracy on the most confident share of the answers (selective prediction: Geifman & El-Yaniv 2017, NeurIPS).
 
     An answer without probabilities among others that have them could not be judged: it is not right, and goes last.
@@ -22,9 +22,6 @@ class Metric:
     coverage: float = 0.8
     """The share of answers that the model keeps; the others, of which it is least sure, go to a person."""
 
-    higher_is_better = True
-    unit = "share"
-    share_of_right = False
     reads = "probabilities"
 
     def problems(self) -> list[str]:

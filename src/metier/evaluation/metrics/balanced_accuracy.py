@@ -5,19 +5,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from metier.evaluation.metrics._ratio import ratio
-from metier.evaluation.predictions import Floats, Predictions, label_counts
+from metier.evaluation.predictions import Floats, MetricLike, Predictions, label_counts
 
 
 @dataclass
-class Metric:
+class Metric(MetricLike):
     """Mean recall over the labels that occur among the right answers (Brodersen et al. 2010, ICPR; as scikit-learn).
 
     An answer that could not be judged is not right: it lowers the recall of its label.
     """
 
-    higher_is_better = True
-    unit = "share"
-    share_of_right = False
     reads = "labels"
 
     def statistics(self, predictions: Predictions) -> Floats:

@@ -6,11 +6,11 @@ import numpy as np
 
 from metier.evaluation.metrics._parts import parts
 from metier.evaluation.metrics._ratio import ratio
-from metier.evaluation.predictions import Floats, Predictions
+from metier.evaluation.predictions import Floats, MetricLike, Predictions
 
 
 @dataclass
-class Metric:
+class Metric(MetricLike):
     """Summed loss in bits over summed UTF-8 bytes (Gao et al. 2020, The Pile): comparable across tokenizers.
 
     A text that could not be judged leaves no figure (NaN), as in `perplexity`.
@@ -18,7 +18,6 @@ class Metric:
 
     higher_is_better = False
     unit = "bits a byte"
-    share_of_right = False
     reads = "losses"
 
     def statistics(self, predictions: Predictions) -> Floats:

@@ -6,13 +6,13 @@ import numpy as np
 
 from metier.evaluation.metrics._probabilities import stated
 from metier.evaluation.metrics._ratio import ratio
-from metier.evaluation.predictions import Floats, Predictions
+from metier.evaluation.predictions import Floats, MetricLike, Predictions
 
 WORST = 2.0
 
 
 @dataclass
-class Metric:
+class Metric(MetricLike):
     """Squared error of the probabilities, summed over the labels: 0 is best, 2 worst (Brier 1950).
 
     For two labels that is twice what `brier_score_loss` of scikit-learn gives for one of them. An answer without
@@ -21,7 +21,6 @@ class Metric:
 
     higher_is_better = False
     unit = "squared error"
-    share_of_right = False
     reads = "probabilities"
 
     def statistics(self, predictions: Predictions) -> Floats:

@@ -6,12 +6,12 @@ import numpy as np
 
 from metier.evaluation.metrics._probabilities import equal_mass, stated
 from metier.evaluation.metrics._ratio import ratio
-from metier.evaluation.predictions import Floats, Predictions
+from metier.evaluation.predictions import Floats, MetricLike, Predictions
 from metier.recipes.settings import outside
 
 
 @dataclass
-class Metric:
+class Metric(MetricLike):
     """Expected calibration error over bins of equally many answers (Naeini et al. 2015, AAAI; Nixon et al. 2019).
 
     An answer without probabilities among others that have them could not be judged, and counts as wrong in full
@@ -23,8 +23,6 @@ class Metric:
     """So many groups of like confidence. More see finer faults and more noise."""
 
     higher_is_better = False
-    unit = "share"
-    share_of_right = False
     reads = "probabilities"
 
     def problems(self) -> list[str]:

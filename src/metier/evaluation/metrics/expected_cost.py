@@ -7,11 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from metier.evaluation import costs as prices
-from metier.evaluation.predictions import Floats, Predictions
+from metier.evaluation.predictions import Floats, MetricLike, Predictions
 
 
 @dataclass
-class Metric:
+class Metric(MetricLike):
     """Mean cost of an answer (cost-sensitive classification, Elkan 2001, IJCAI); 0 where all are right.
 
     An answer that could not be judged costs as much as the dearest mistake with that right label.
@@ -22,8 +22,8 @@ class Metric:
 
     higher_is_better = False
     unit = "cost an answer"
-    share_of_right = False
     reads = "labels"
+    prices_mistakes = True
 
     def problems(self) -> list[str]:
         return prices.cost_problems(self.costs)

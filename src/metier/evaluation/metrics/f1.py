@@ -7,11 +7,11 @@ import numpy as np
 
 from metier.errors import shown
 from metier.evaluation.metrics._ratio import ratio
-from metier.evaluation.predictions import Floats, Predictions
+from metier.evaluation.predictions import Floats, MetricLike, Predictions
 
 
 @dataclass
-class Metric:
+class Metric(MetricLike):
     """Micro-averaged F1 over some labels; with one label its own F1 (van Rijsbergen 1979; as scikit-learn's `labels`).
 
     An answer that could not be judged is a miss where a named label was right, and a false alarm for none.
@@ -20,9 +20,6 @@ class Metric:
     positive: list[str]
     """The labels that count, such as [fraud]; all others are "none of these"."""
 
-    higher_is_better = True
-    unit = "share"
-    share_of_right = False
     reads = "labels"
 
     def problems(self) -> list[str]:

@@ -4,17 +4,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from metier.evaluation.predictions import Floats, Predictions
+from metier.evaluation.predictions import Floats, MetricLike, Predictions
 
 
 @dataclass
-class Metric:
+class Metric(MetricLike):
     """Summed loss over summed tokens, so that a long text weighs more than a short one (cross-entropy, as
     transformers' causal models report it). A text whose loss is no number leaves no figure at all."""
 
     higher_is_better = False
     unit = "nats a token"
-    share_of_right = False
     reads = "losses"
 
     def statistics(self, predictions: Predictions) -> Floats:

@@ -4,17 +4,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from metier.evaluation.predictions import Floats, Predictions, label_counts
+from metier.evaluation.predictions import Floats, MetricLike, Predictions, label_counts
 
 
 @dataclass
-class Metric:
+class Metric(MetricLike):
     """Macro-averaged F1 as in scikit-learn, over the labels that occur among right or given answers. An answer that
     could not be judged is a miss of the right label and no false alarm of another."""
 
-    higher_is_better = True
-    unit = "share"
-    share_of_right = False
     reads = "labels"
 
     def statistics(self, predictions: Predictions) -> Floats:

@@ -5,20 +5,18 @@ from dataclasses import dataclass
 import numpy as np
 
 from metier.evaluation.metrics._ratio import ratio
-from metier.evaluation.predictions import Floats, Predictions, label_counts
+from metier.evaluation.predictions import Floats, MetricLike, Predictions, label_counts
 
 
 @dataclass
-class Metric:
+class Metric(MetricLike):
     """Matthews correlation coefficient for any number of labels (Gorodkin 2004, Comput. Biol. Chem. 28).
 
     An answer that could not be judged counts as a label of its own, which is never right. Zero where all right or all
     given labels are the same, as in scikit-learn: such answers tell nothing apart.
     """
 
-    higher_is_better = True
     unit = "correlation"
-    share_of_right = False
     reads = "labels"
 
     def statistics(self, predictions: Predictions) -> Floats:

@@ -6,14 +6,14 @@ import numpy as np
 
 from metier.evaluation.metrics._probabilities import stated
 from metier.evaluation.metrics._ratio import ratio
-from metier.evaluation.predictions import Floats, Predictions
+from metier.evaluation.predictions import Floats, MetricLike, Predictions
 
 LEAST = 1e-6
 """What smaller probabilities count as (13.8 nats): they are saved with six digits, so a zero only says "less"."""
 
 
 @dataclass
-class Metric:
+class Metric(MetricLike):
     """Mean negative logarithm of the right answer's probability, clipped at 1e-6 (the logarithmic score, Good 1952).
 
     An answer without probabilities among others that have them could not be judged, and counts as one that gave the
@@ -22,7 +22,6 @@ class Metric:
 
     higher_is_better = False
     unit = "nats an answer"
-    share_of_right = False
     reads = "probabilities"
 
     def statistics(self, predictions: Predictions) -> Floats:

@@ -7,20 +7,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from metier.evaluation.metrics._ratio import ratio
-from metier.evaluation.predictions import Floats, Predictions
+from metier.evaluation.predictions import Floats, MetricLike, Predictions
 
 
 @dataclass
-class Metric:
+class Metric(MetricLike):
     """Mean ROUGE-L: F1 of the longest common run of words, gaps allowed (Lin 2004, ACL workshop).
 
     An answer that could not be judged counts as 0.
     """
 
     # By hand: `rouge-score` brings absl-py and nltk for these ten lines, and its pattern of words keeps ASCII only.
-    higher_is_better = True
-    unit = "share"
-    share_of_right = False
 
     def statistics(self, predictions: Predictions) -> Floats:
         values = [0.0 if a.answer is None else rouge_l(words(a.answer), words(a.gold)) for a in predictions.answers]

@@ -4,19 +4,16 @@ from dataclasses import dataclass
 
 from metier.evaluation.metrics._parts import parts
 from metier.evaluation.metrics._ratio import ratio
-from metier.evaluation.predictions import Floats, Predictions
+from metier.evaluation.predictions import Floats, MetricLike, Predictions
 
 
 @dataclass
-class Metric:
+class Metric(MetricLike):
     """Micro-averaged F1 over all items of all answers (Tjong Kim Sang & De Meulder 2003, CoNLL).
 
     An answer that could not be judged gives nothing and misses all that was wanted; its scorer must count that.
     """
 
-    higher_is_better = True
-    unit = "share"
-    share_of_right = False
     reads = "fields"
 
     def statistics(self, predictions: Predictions) -> Floats:

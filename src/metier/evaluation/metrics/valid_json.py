@@ -6,17 +6,14 @@ import numpy as np
 
 from metier.evaluation.metrics._parts import parts
 from metier.evaluation.metrics._ratio import ratio
-from metier.evaluation.predictions import Floats, Predictions
+from metier.evaluation.predictions import Floats, MetricLike, Predictions
 
 
 @dataclass
-class Metric:
+class Metric(MetricLike):
     """Mean of `valid`, which the scorer `fields` counts; an answer that could not be judged is not valid."""
 
-    higher_is_better = True
-    unit = "share"
     # A share, but not of right answers: McNemar's test would count other questions than this figure does.
-    share_of_right = False
     reads = "fields"
 
     part = "valid"

@@ -5,19 +5,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from metier.evaluation.metrics._ratio import ratio
-from metier.evaluation.predictions import Floats, Predictions, label_counts
+from metier.evaluation.predictions import Floats, MetricLike, Predictions, label_counts
 
 
 @dataclass
-class Metric:
+class Metric(MetricLike):
     """Weighted F1 as in scikit-learn (`average="weighted"`).
 
     An answer that could not be judged is a miss for the right label and a false alarm for none.
     """
 
-    higher_is_better = True
-    unit = "share"
-    share_of_right = False
     reads = "labels"
 
     def statistics(self, predictions: Predictions) -> Floats:

@@ -1,15 +1,15 @@
 """Whether a question and its answer fit into what the model reads at once."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from metier.errors import UserError, shown
+from metier.evaluation.scoring import BenchmarkLike, ModelLike
 
 TOO_LONG = ("refuse", "truncate")
 
 
 def fitted(
-    model: Any, benchmark: Any, ids: Sequence[str], prompts: Sequence[list[int]], answers: Sequence[int]
+    model: ModelLike, benchmark: BenchmarkLike, ids: Sequence[str], prompts: Sequence[list[int]], answers: Sequence[int]
 ) -> tuple[list[list[int]], int]:
     """(the prompts in tokens, how many of them lost their beginning).
 

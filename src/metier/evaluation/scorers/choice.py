@@ -2,17 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from metier.data.records import Question
 from metier.evaluation.scorers._room import fitted
-from metier.evaluation.scoring import Prediction, Score, answered, same
+from metier.evaluation.scoring import BenchmarkLike, ModelLike, Prediction, Score, ScorerLike, answered, same
 
 
 @dataclass
-class Scorer:
+class Scorer(ScorerLike):
     """Log-likelihood of every option behind the question (no free text, so a base model is not punished for chatting).
 
     Options are compared by the sum of their tokens' log-probabilities, as lm-evaluation-harness does for `acc`, or as
@@ -27,7 +26,6 @@ class Scorer:
     """With `pmi`: what an option is likely behind when no question is asked."""
 
     version = 3
-    chooses = False
     gives = ("probabilities",)
 
     def problems(self) -> list[str]:
@@ -35,16 +33,21 @@ class Scorer:
             return ["unconditional: with `pmi` it is what the model reads, and it is empty."]
         return [] if self.length in ("none", "byte", "pmi") else [f"length: use none, byte or pmi, not {self.length}."]
 
-    def ask(self, model: Any, benchmark: Any, questions: Sequence[Question], labels: Sequence[str]) -> "ChoiceSession":
+    def ask(
+        self, model: ModelLike, benchmark: BenchmarkLike, questions: Sequence[Question], labels: Sequence[str]
+    ) -> "ChoiceSession":
         return ChoiceSession(self, model, benchmark, questions, [list(question.options) for question in questions])
 
-    def judge(self, said: str, question: Question) -> Score:
-        return same(said, question.answer)
+    def judge(self, completion: str, question: Question) -> Score:
+        return same(completion, question.answer)
 
     def ends(self, options: list[list[int]]) -> bool:
         """Whether the end token belongs to these options, given in tokens: one of them begins with another."""
         ordered = sorted(options)
         return any(longer[: len(shorter)] == shorter for shorter, longer in zip(ordered, ordered[1:], strict=False))
+
+    def length_adjustment(self) -> str:
+        return self.length
 
     def misfit(self, question: Question) -> str | None:
         if len(question.options) > 1 and question.answer in question.options:
@@ -56,7 +59,12 @@ class ChoiceSession:
     """All questions of one benchmark before one model; `options` stand beside each."""
 
     def __init__(
-        self, scorer: Any, model: Any, benchmark: Any, questions: Sequence[Question], options: Sequence[Sequence[str]]
+        self,
+        scorer: Scorer,
+        model: ModelLike,
+        benchmark: BenchmarkLike,
+        questions: Sequence[Question],
+        options: Sequence[Sequence[str]],
     ) -> None:
         self.questions, self.options = questions, options
         chat_template = benchmark.chat_template

@@ -26,8 +26,8 @@ class Scorer(Generate):
     version = 3
     gives = ("fields",)
 
-    def judge(self, said: str, question: Question) -> Score:
-        wanted, given = _items(_object(question.answer)), _items(_object(said))
+    def judge(self, completion: str, question: Question) -> Score:
+        wanted, given = _items(_object(question.answer)), _items(_object(completion))
         if wanted is None:
             raise ValueError(f"question {question.id}: the right answer is no JSON object")
         parts = {"valid": float(given is not None), "exact": float(given == wanted)}
@@ -37,7 +37,7 @@ class Scorer(Generate):
             parts |= _counts(f"{name}.", *of_field)
         both = parts["wanted"] + parts["given"]
         value = 2 * parts["hits"] / both if both else float(given == wanted)
-        return Score(value, None if given is None else json.dumps(_object(said), sort_keys=True), parts)
+        return Score(value, None if given is None else json.dumps(_object(completion), sort_keys=True), parts)
 
 
 def _counts(name: str, wanted: set[Any], given: set[Any]) -> dict[str, float]:

@@ -2,18 +2,27 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from metier.data.records import Question
 from metier.errors import shown
 from metier.evaluation import patterns
 from metier.evaluation.scorers._room import fitted
-from metier.evaluation.scoring import UNJUDGED, Prediction, Score, answered, same
+from metier.evaluation.scoring import (
+    UNSCORED,
+    BenchmarkLike,
+    FreeText,
+    ModelLike,
+    Prediction,
+    Score,
+    ScorerLike,
+    answered,
+    same,
+)
 from metier.recipes.settings import outside
 
 
 @dataclass
-class Scorer:
+class Scorer(ScorerLike):
     """Greedy text, then a pattern; text in which the pattern finds nothing could not be judged, which is not wrong.
 
     Nor could text on which the pattern takes too long (half a second).
@@ -27,7 +36,6 @@ class Scorer:
     """Regular expression whose first group is the answer; the last match counts. As it comes: all of the text."""
 
     version = 1
-    chooses = False
 
     def problems(self) -> list[str]:
         found = outside(self, max_new_tokens=(1, 100_000))
@@ -39,22 +47,29 @@ class Scorer:
             return [*found, f"pattern: {error}."]
         return found if groups else [*found, f"pattern: {shown(self.pattern)} has no group. Put ( ) around the answer."]
 
-    def ask(self, model: Any, benchmark: Any, questions: Sequence[Question], labels: Sequence[str]) -> "TextSession":
+    def ask(
+        self, model: ModelLike, benchmark: BenchmarkLike, questions: Sequence[Question], labels: Sequence[str]
+    ) -> "TextSession":
         return TextSession(self, model, benchmark, questions)
 
-    def extract(self, said: str) -> str | None:
-        """The answer in a text, or None where the pattern finds none. Raises `TooSlow`."""
-        return patterns.last_group(self.pattern, said)
+    def free_text(self) -> FreeText:
+        return FreeText(self.max_new_tokens, tuple(self.stop))
 
-    def judge(self, said: str, question: Question) -> Score:
-        answer = self.extract(said)
-        return Score(None, None) if answer is None else same(answer, question.answer)
+    def extract(self, completion: str) -> str | None:
+        """The answer in a text, or None where the pattern finds none. Raises `TooSlow`."""
+        return patterns.last_group(self.pattern, completion)
+
+    def judge(self, completion: str, question: Question) -> Score:
+        answer = self.extract(completion)
+        return UNSCORED if answer is None else same(answer, question.answer)
 
 
 class TextSession:
     """All questions of one benchmark before one model; used by every scorer that reads free text."""
 
-    def __init__(self, scorer: Any, model: Any, benchmark: Any, questions: Sequence[Question]) -> None:
+    def __init__(
+        self, scorer: Scorer, model: ModelLike, benchmark: BenchmarkLike, questions: Sequence[Question]
+    ) -> None:
         self.scorer, self.questions = scorer, questions
         read = [model.read(benchmark.render(question), benchmark.chat_template) for question in questions]
         self.prompts = [text for text, _ in read]
@@ -73,7 +88,7 @@ class TextSession:
         try:
             score: Score = self.scorer.judge(said, question)
         except patterns.TooSlow:
-            return UNJUDGED
+            return UNSCORED
         except Exception as error:  # of all the questions in a batch, say which
             raise RuntimeError(f"question {question.id}: {error}") from error
         return score

@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from metier.data.records import Question
 from metier.evaluation.scorers.choice import ChoiceSession
 from metier.evaluation.scorers.choice import Scorer as Choice
+from metier.evaluation.scoring import BenchmarkLike, ModelLike
 
 
 @dataclass
@@ -15,8 +15,11 @@ class Scorer(Choice):
 
     version = Choice.version + 1
     chooses = True
+    baseline = "tfidf"
 
-    def ask(self, model: Any, benchmark: Any, questions: Sequence[Question], labels: Sequence[str]) -> ChoiceSession:
+    def ask(
+        self, model: ModelLike, benchmark: BenchmarkLike, questions: Sequence[Question], labels: Sequence[str]
+    ) -> ChoiceSession:
         return ChoiceSession(self, model, benchmark, questions, [labels] * len(questions))
 
     def misfit(self, question: Question) -> str | None:

@@ -3,25 +3,34 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from metier.data.records import Question
-from metier.evaluation.scoring import Prediction, Score, answered
+from metier.evaluation.scoring import (
+    UNSCORED,
+    BenchmarkLike,
+    ModelLike,
+    Prediction,
+    Questions,
+    Score,
+    ScorerLike,
+    answered,
+)
 
 
 @dataclass
-class Scorer:
+class Scorer(ScorerLike):
     """Negative log-likelihood of the rendered text, in nats; `weight` is the number of predicted tokens."""
 
     version = 3
-    chooses = False
     gives = ("losses",)
 
-    def ask(self, model: Any, benchmark: Any, questions: Sequence[Question], labels: Sequence[str]) -> "LossSession":
+    def ask(
+        self, model: ModelLike, benchmark: BenchmarkLike, questions: Sequence[Question], labels: Sequence[str]
+    ) -> "LossSession":
         return LossSession(model, benchmark, questions)
 
-    def judge(self, said: str, question: Question) -> Score:
-        return Score(None, None)  # a text of one's own cannot be judged by a model's surprise at it
+    def judge(self, completion: str, question: Question) -> Score:
+        return UNSCORED  # a text of one's own cannot be judged by a model's surprise at it
 
 
 class LossSession:
@@ -29,7 +38,7 @@ class LossSession:
 
     truncated = 0
 
-    def __init__(self, model: Any, benchmark: Any, questions: Sequence[Question]) -> None:
+    def __init__(self, model: ModelLike, benchmark: BenchmarkLike, questions: Questions) -> None:
         self.questions = questions
         read = [model.read(benchmark.render(question), False) for question in questions]
         self.texts = [text for text, _ in read]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from metier.data.records import Question
 from metier.evaluation.scorers.generate import Scorer as Generate
-from metier.evaluation.scoring import Score
+from metier.evaluation.scoring import UNSCORED, Score
 from metier.recipes.settings import outside
 
 PERCENT = ("%", "percent")
@@ -45,22 +45,22 @@ class Scorer(Generate):
         found = super().problems() + outside(self, tolerance=(0, 1))
         return found if self.marker else [*found, "marker: an empty text stands everywhere. Give a text."]
 
-    def judge(self, said: str, question: Question) -> Score:
+    def judge(self, completion: str, question: Question) -> Score:
         """`question.fields["scale"]`, where there is one, says in what the right answer is counted."""
         scale = question.fields.get("scale", "")
-        wanted, given = read_number(question.answer, scale), self._number(said, scale)
+        wanted, given = read_number(question.answer, scale), self._number(completion, scale)
         if wanted is None:
             raise ValueError(f"question {question.id}: the right answer '{question.answer}' is no number")
         if given is None:
-            return Score(None, None)
+            return UNSCORED
         # As the fractions that they are, 2.33 % and 2.34 % would be within the absolute tolerance.
         size = 100.0 if _unit(_numbers(question.answer)[-1], scale) in PERCENT else 1.0
         close = math.isclose(size * given, size * wanted, rel_tol=self.tolerance, abs_tol=self.tolerance)
         return Score(float(close), f"{given:g}")
 
-    def _number(self, said: str, scale: str) -> float | None:
-        _, marked, behind = said.rpartition(self.marker)
-        found = _numbers(behind if marked else said)
+    def _number(self, completion: str, scale: str) -> float | None:
+        _, marked, behind = completion.rpartition(self.marker)
+        found = _numbers(behind if marked else completion)
         return _value(found[0 if marked else -1], scale) if found else None
 
 

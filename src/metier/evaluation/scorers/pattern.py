@@ -23,6 +23,6 @@ class Scorer(Generate):
 
     version = 1
 
-    def judge(self, said: str, question: Question) -> Score:
-        text = said.strip()
+    def judge(self, completion: str, question: Question) -> Score:
+        text = completion.strip()
         return Score(float(patterns.matches_whole(question.fields["must"], text, dot_all=True)), text)

@@ -2,16 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from metier.data.records import Question
 from metier.errors import UserError
 from metier.evaluation.scorers._room import fitted
-from metier.evaluation.scoring import Prediction, Score, answered, same
+from metier.evaluation.scoring import UNSCORED, BenchmarkLike, ModelLike, Prediction, Score, ScorerLike, answered, same
 
-NEITHER = Score(None, None)
 NO_PAIR = (
     "is no pair of two different answers, of which one was preferred: the scorer `preference` needs rows with `chosen` "
     "and `rejected`"
@@ -19,10 +17,10 @@ NO_PAIR = (
 
 
 @dataclass
-class Scorer:
+class Scorer(ScorerLike):
     """Log-likelihood of both answers behind the question, each with its end token.
 
-    Nothing depends on which of them stands first. Two that are exactly as likely could not be judged: the model prefers
+    Nothing depends on which of them stands first. Two that are exactly as likely are unscored: the model prefers
     neither.
     """
 
@@ -31,46 +29,39 @@ class Scorer:
     or `none` (the sum, by which the shorter answer nearly always wins)."""
 
     version = 1
-    chooses = False
     gives = ("probabilities",)
+    baseline = "longer_answer"
 
     def problems(self) -> list[str]:
         return [] if self.length in ("token", "none") else [f"length: use token or none, not {self.length}."]
 
-    def ask(self, model: Any, benchmark: Any, questions: Sequence[Question], labels: Sequence[str]) -> "ScoringSession":
-        return ScoringSession(self, model, benchmark, questions)
+    def ask(
+        self, model: ModelLike, benchmark: BenchmarkLike, questions: Sequence[Question], labels: Sequence[str]
+    ) -> "PreferenceSession":
+        return PreferenceSession(self, model, benchmark, questions)
 
-    def judge(self, said: str, question: Question) -> Score:
-        return same(said, question.answer)
+    def judge(self, completion: str, question: Question) -> Score:
+        return same(completion, question.answer)
 
     def ends(self, options: list[list[int]]) -> bool:
         """As `choice` says it; here the end token always belongs to an answer."""
         return True
 
+    def length_adjustment(self) -> str:
+        return self.length
+
     def misfit(self, question: Question) -> str | None:
-        return None if _others(question) else NO_PAIR
-
-    def baseline(
-        self, benchmark: Any, asked: Sequence[Question], learned: Sequence[Question]
-    ) -> tuple[str, list[Prediction]]:
-        """(what it is called, its answers): the longer of two answers, in characters, or the shorter one where that
-        was preferred in more of the pairs learned from."""
-        sign = 1 if sum(np.sign(_longer_by(question)) for question in learned) >= 0 else -1
-        answers = []
-        for question in asked:
-            longer_by, other = sign * _longer_by(question), _others(question)[0]
-            prefers = Score(1.0, question.answer) if longer_by > 0 else Score(0.0, other)
-            judged = prefers if longer_by else NEITHER
-            answers.append(answered(question, benchmark.render(question), judged, options=question.options))
-        return f"the {'longer' if sign > 0 else 'shorter'} answer", answers
+        return None if others(question) else NO_PAIR
 
 
-class ScoringSession:
+class PreferenceSession:
     """All questions of one benchmark before one model."""
 
-    def __init__(self, scorer: Scorer, model: Any, benchmark: Any, questions: Sequence[Question]) -> None:
+    def __init__(
+        self, scorer: Scorer, model: ModelLike, benchmark: BenchmarkLike, questions: Sequence[Question]
+    ) -> None:
         for question in questions:
-            if not _others(question):
+            if not others(question):
                 raise UserError(f"Question {question.id} {NO_PAIR}.")
         self.questions, self.per_token, chat_template = questions, scorer.length == "token", benchmark.chat_template
         read = [model.read(benchmark.render(question), chat_template) for question in questions]
@@ -95,7 +86,7 @@ class ScoringSession:
             raise FloatingPointError(f"question {question.id}: log-likelihoods {log_likelihoods}")
         fair = log_likelihoods / self.tokens[position] if self.per_token else log_likelihoods
         preferred = question.options[int(fair.argmax())]
-        score = Score(float(preferred == question.answer), preferred) if fair[0] != fair[1] else NEITHER
+        score = Score(float(preferred == question.answer), preferred) if fair[0] != fair[1] else UNSCORED
         shifted = np.exp(fair - fair.max())
         return answered(
             question,
@@ -107,12 +98,7 @@ class ScoringSession:
         )
 
 
-def _others(question: Question) -> tuple[str, ...]:
+def others(question: Question) -> tuple[str, ...]:
     """The answer that was not preferred; empty where the question is no pair."""
     others = tuple(option for option in question.options if option != question.answer)
     return others if len(question.options) == 2 and len(others) == 1 else ()
-
-
-def _longer_by(question: Question) -> int:
-    """Characters by which the preferred answer is longer than the other."""
-    return len(question.answer) - len(_others(question)[0])

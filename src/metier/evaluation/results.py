@@ -1,0 +1,209 @@
+"""What is measured and decided, as frozen values; verdict.json and seeds.json hold them as they stand here."""
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from metier.evaluation.stats import Interval
+
+SCHEMA_VERSION = 2
+"""Raised when a key of verdict.json or seeds.json changes its name or meaning."""
+
+State = Literal["gain", "none", "worse"]
+RetentionState = Literal["kept", "lost", "inconclusive", "monitored", "forgotten"]
+Decision = Literal["SHIP", "HOLD", "SMOKE"]
+
+
+class Result(BaseModel):
+    """A value that nobody changes; a changed one is a copy."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values, as the JSON files hold them."""
+        return self.model_dump(mode="json")
+
+
+class Figure(Result):
+    """A metric's value with its 95 % interval; the mean of several trainings has no interval."""
+
+    value: float
+    low: float | None = None
+    high: float | None = None
+
+    @classmethod
+    def of(cls, interval: Interval) -> "Figure":
+        return cls(value=interval.value, low=interval.low, high=interval.high)
+
+
+class Gain(Result):
+    """A gain with its 95 % interval and the p of its test; above zero is better, whatever the metric."""
+
+    value: float
+    low: float
+    high: float
+    p: float
+
+
+class Slice(Result):
+    """One kind of question. Always exploratory: many slices are looked at, and nothing is adjusted for that."""
+
+    column: str
+    value: str
+    n: int
+    exploratory: bool = True
+    base: float | None = None
+    """This and the next two: only from 20 questions in ten groups on."""
+    tuned: float | None = None
+    gain: Interval | None = None
+
+
+class MetricResult(Result):
+    """All models under one metric."""
+
+    metric: str
+    unit: str
+    """`share` for figures between 0 and 1, else a word."""
+    majority: float | None
+    """What always giving the commonest training label reaches; null where a metric needs more than a label."""
+    baseline: Figure | None
+    base: Figure
+    tuned: Figure
+    gain: Interval
+    test: str
+    p: float
+    minimum_detectable_effect: float
+    """The true gain that the test would find in four cases of five (80 % power)."""
+
+
+class Comparison(Result):
+    """The base model, the tuned model and the baseline on the questions of one benchmark, under its first metric."""
+
+    name: str
+    metric: str
+    """The one that decides."""
+    unit: str
+    """`share` for figures between 0 and 1, else a word."""
+    n: int
+    """Questions."""
+    clusters: int
+    """Groups of questions that belong together; as many as questions where each stands alone."""
+    base: Figure
+    tuned: Figure
+    gain: Interval
+    """Tuned model over base model; above zero is better, whatever the metric."""
+    p: float
+    """Of the gain over the base model, not adjusted."""
+    minimum_detectable_effect: float
+    """The true gain that the test would find in four cases of five (80 % power)."""
+    baseline: Figure | None = None
+    baseline_name: str | None = None
+    """What the baseline is: TF-IDF, or the longer answer."""
+    gain_over_baseline: Gain | None = None
+    p_holm: float | None = None
+    """Of the gain over the base model, adjusted over all benchmarks (Holm)."""
+    p_ship: float | None = None
+    """The larger of the p's over base model and baseline, adjusted over all benchmarks."""
+    state: State | None = None
+    """gain: SHIP may rest on it; none: no gain is shown; worse: worse than the base model."""
+
+
+class BenchmarkResult(Comparison):
+    """One training on one benchmark: an entry of verdict.json's `benchmarks`."""
+
+    majority: float | None
+    """What always giving the commonest training label reaches."""
+    test: str
+    fixed: int
+    """Questions that the base model answers wrong and the tuned model right."""
+    broken: int
+    """Questions that the base model answers right and the tuned model wrong."""
+    unscored: dict[str, int]
+    """Answers that could not be scored: model -> count."""
+    p_mcnemar: float | None = None
+    """Accuracy only: the mid-p McNemar test, clusters ignored."""
+    p_sign_flip: float | None = None
+    """Accuracy only: by exchanging the answers of whole clusters."""
+    metrics: tuple[MetricResult, ...]
+    slices: tuple[Slice, ...] = ()
+    truncated: int = 0
+    """Prompts longer than the model's context, which lost their beginning."""
+
+
+class SeedsResult(Comparison):
+    """Several trainings on one benchmark, by their mean: an entry of seeds.json's `benchmarks`."""
+
+    values: tuple[float, ...]
+    """The deciding metric of each training."""
+    spread: float | None
+    """Standard deviation of `values`; null with one training."""
+
+
+class RetentionResult(Result):
+    """What must not be forgotten: an entry of `retention`."""
+
+    name: str
+    metric: str
+    unit: str
+    n: int
+    clusters: int
+    base: float
+    tuned: float
+    change: Interval
+    """Above zero is worse, in the unit of the metric."""
+    margin: float | None
+    """The loss that is tolerable; null: the change is monitored and decides nothing."""
+    state: RetentionState
+    n_required: int | None
+    """Questions that would show that it is kept, at this change and spread; null where none would."""
+    truncated: int = 0
+    """Prompts longer than the model's context, which lost their beginning."""
+
+
+class InsightResult(Result):
+    """A key figure of the recipe's industry for one benchmark."""
+
+    benchmark: str
+    what: str
+    value: float | None
+    """Null where it cannot be worked out; `note` says why."""
+    note: str
+    unit: str = ""
+    """`share` for figures between 0 and 1, else a word, or nothing."""
+
+
+class Verdict(Result):
+    """SHIP or HOLD, and what it rests on: verdict.json."""
+
+    schema_version: int = SCHEMA_VERSION
+    decision: Decision
+    """SMOKE: a smoke run, which gives no verdict."""
+    reasons: tuple[str, ...]
+    """Sentences."""
+    benchmarks: tuple[BenchmarkResult, ...]
+    retention: tuple[RetentionResult, ...]
+    insights: tuple[InsightResult, ...] = ()
+    """Key figures for the recipe's industry."""
+    seconds: dict[str, float]
+    """For curate, train and evaluate."""
+    seconds_a_question: dict[str, dict[str, float | None]]
+    """For each benchmark, base and tuned: the mean, asked in batches, without loading the model."""
+    peak_memory_mb: int
+    """Of the process, the highest of all stages."""
+    seeds: tuple[int, ...]
+    """Of the training runs."""
+    adapter_sha256: str
+    """Of adapter_model.safetensors, or of model.safetensors with `tune: full`."""
+
+
+class SeedsVerdict(Result):
+    """SHIP or HOLD by the mean of several trainings: seeds.json."""
+
+    schema_version: int = SCHEMA_VERSION
+    decision: Decision
+    reasons: tuple[str, ...]
+    seeds: tuple[int, ...]
+    benchmarks: tuple[SeedsResult, ...]
+    retention: tuple[RetentionResult, ...]
+    averaged: Verdict | None = None
+    """The verdict on the trainings averaged into one model; null where they have no mean."""
