@@ -85,7 +85,8 @@ def _one(kind: str, name: str) -> Iterator[str]:
     if settings:
         yield from ("", "| setting | type | default | |", "|---|---|---|---|")
         for setting, type_, default, what in settings:
-            yield f"| `{setting}` | `{_cell(str(type_).replace('typing.', ''))}` | `{_cell(repr(default))}` | {_cell(what)} |"
+            kind_of = str(type_).replace("typing.", "")
+            yield f"| `{setting}` | `{_cell(kind_of)}` | `{_cell(repr(default))}` | {_cell(what)} |"
 
 
 def _first(text: str) -> str:
