@@ -1,9 +1,9 @@
-# make demo: everything from nothing to a verdict. make test: the tests. GPU users: see README.md.
+# make demo: everything from nothing to a verdict. make test: the tests. GPU users: see docs/how-to/gpu-and-processes.md.
 PYTHON ?= python3
 WORKERS ?= 2
 BIN := .venv/bin
 
-.PHONY: demo test test-all torture check fix bench results clean
+.PHONY: demo test test-all torture check fix bench results reference clean
 
 .venv: .venv/installed
 
@@ -33,6 +33,7 @@ torture: .venv
 check: .venv
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/codespell
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest tests/test_docs.py
@@ -55,6 +56,10 @@ bench: .venv
 
 results: .venv
 	$(BIN)/python bench/results.py
+
+# The pages of docs/reference that repeat what the command line and the plug-ins say of themselves.
+reference: .venv
+	$(BIN)/python scripts/make_reference.py
 
 clean:
 	rm -rf .venv
