@@ -114,7 +114,7 @@ def needs(name: str, need: str) -> bool:
 
 def _module(name: str) -> Any:
     if name.endswith(".py"):
-        return plugins._from_file(Path(name))
+        return plugins.from_file(Path(name))
     if name in (known := plugins.names("insights")):
         return import_module(f"metier.evaluation.insights.{name}")
     raise UserError(f"An industry asks for '{name}', which there is not.{nearest(name, known)}")

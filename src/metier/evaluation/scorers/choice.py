@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -20,7 +20,7 @@ class Scorer:
     could not lose.
     """
 
-    length: str = "none"
+    length: Literal["none", "byte", "pmi"] = "none"
     """How the length of options is made up for: `none`, `byte` (per byte, lm-evaluation-harness's `acc_norm`) or `pmi`
     (minus the likelihood behind `unconditional`; Holtzman et al. 2021, EMNLP)."""
     unconditional: str = "Answer:"
@@ -33,7 +33,7 @@ class Scorer:
     def problems(self) -> list[str]:
         if self.length == "pmi" and not self.unconditional.strip():
             return ["unconditional: with `pmi` it is what the model reads, and it is empty."]
-        return [] if self.length in ("none", "byte", "pmi") else [f"length: use none, byte or pmi, not {self.length}."]
+        return []
 
     def ask(self, model: Any, benchmark: Any, questions: Sequence[Question], labels: Sequence[str]) -> "ChoiceSession":
         return ChoiceSession(self, model, benchmark, questions, [list(question.options) for question in questions])

@@ -9,7 +9,7 @@ from metier.errors import shown
 from metier.evaluation import patterns
 from metier.evaluation.scorers._room import fitted
 from metier.evaluation.scoring import UNJUDGED, Prediction, Score, answered, same
-from metier.recipes.settings import outside
+from metier.recipes.settings import AnswerTokens
 
 
 @dataclass
@@ -19,7 +19,7 @@ class Scorer:
     Nor could text on which the pattern takes too long (half a second).
     """
 
-    max_new_tokens: int = 64
+    max_new_tokens: AnswerTokens = 64
     """Longest answer, in tokens."""
     stop: list[str] = field(default_factory=lambda: ["\n"])
     """Where an answer ends."""
@@ -30,7 +30,7 @@ class Scorer:
     chooses = False
 
     def problems(self) -> list[str]:
-        found = outside(self, max_new_tokens=(1, 100_000))
+        found = []
         if "" in self.stop:
             found.append("stop: an empty text stands in it, and every answer would end before its first letter.")
         try:

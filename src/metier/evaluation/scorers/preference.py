@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -26,16 +26,13 @@ class Scorer:
     neither.
     """
 
-    length: str = "token"
+    length: Literal["token", "none"] = "token"
     """How the length of answers is made up for: `token` (the mean of their tokens, as SimPO trains; Meng et al. 2024)
     or `none` (the sum, by which the shorter answer nearly always wins)."""
 
     version = 1
     chooses = False
     gives = ("probabilities",)
-
-    def problems(self) -> list[str]:
-        return [] if self.length in ("token", "none") else [f"length: use token or none, not {self.length}."]
 
     def ask(self, model: Any, benchmark: Any, questions: Sequence[Question], labels: Sequence[str]) -> "ScoringSession":
         return ScoringSession(self, model, benchmark, questions)
