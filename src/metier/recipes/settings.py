@@ -66,6 +66,12 @@ def usable(value: Any) -> Any:
     return value
 
 
+def whole(value: Any) -> Any:
+    """The same for a whole number, which may be written as 1e6."""
+    value = usable(value)
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 def range_of(kind: Any) -> str:
     """The range that a type declares, in words ("at least 0 and below 1"); empty where it declares none."""
     bounds = [

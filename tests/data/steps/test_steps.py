@@ -156,8 +156,8 @@ def test_by_time_it_is_said_where_nothing_can_be_held_out(times, said):
 
 def test_the_split_knows_three_ways():
     assert [plugins.build("steps", "split", {"by": way}).by for way in ("group", "row", "time")]
-    with pytest.raises(Problems, match="cannot take by: 'date'. There are: group, row, time."):
-        plugins.build("steps", "split", {"by": "date"})
+    with pytest.raises(Problems, match="cannot take by: 'day'. There are: group, row, time."):
+        plugins.build("steps", "split", {"by": "day"})
 
 
 def test_written_answers_are_no_classes_to_hold_out_by():

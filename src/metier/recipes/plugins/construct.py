@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, fields, is_dataclass, replace
 from functools import lru_cache
-from typing import TYPE_CHECKING, Annotated, Any, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin, get_type_hints
 
 from metier.errors import Problems, UserError, shortened, shown
 from metier.recipes.plugins.registry import find, singular
 from metier.recipes.renamed import hint
-from metier.recipes.settings import is_of_the_type, usable, why
+from metier.recipes.settings import is_of_the_type, usable, whole, why
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -85,14 +85,17 @@ def _checked(of: type, where: str, given: dict[str, Any]) -> tuple[dict[str, Any
     """(the values as their types take them, what is wrong with some); None where one is of a wrong type, and not only
     beyond a range or no choice."""
     from pydantic import ValidationError
-    from pydantic.errors import PydanticUserError
 
     if not given:
         return {}, []
     try:
-        return _adapter(of, where, tuple(given)).validate_python(given), []
-    except PydanticUserError as error:
+        adapter = _adapter(of, where, tuple(given))
+    except UserError:
+        raise
+    except Exception as error:  # as in `hints`
         raise UserError(f"The {where} has a setting that no recipe can give: {error}. Fix the plug-in.") from error
+    try:
+        return adapter.validate_python(given), []
     except ValidationError as error:
         details = error.errors()
     types, said = hints(of, where), dict[str, list[str]]()
@@ -116,10 +119,10 @@ def _adapter(of: type, where: str, names: tuple[str, ...]) -> "TypeAdapter[dict[
     types = hints(of, where)
     checked = {}
     for name in names:
-        # YAML knows lists only.
-        is_sequence = get_origin(types[name]) in (tuple, set, frozenset)
-        kind = Annotated[types[name], Strict(False)] if is_sequence else types[name]
-        checked[name] = Annotated[kind, BeforeValidator(usable)]
+        kind = get_args(types[name])[0] if get_origin(types[name]) is Annotated else types[name]
+        # YAML knows lists only, and reads 1e6 as a float.
+        taken = Annotated[types[name], Strict(False)] if get_origin(kind) in (tuple, set, frozenset) else types[name]
+        checked[name] = Annotated[taken, BeforeValidator(whole if kind is int else usable)]
     config = ConfigDict(strict=True, allow_inf_nan=False, arbitrary_types_allowed=True)
     settings: Any = with_config(config)(TypedDict("settings", checked))  # type: ignore[operator]
     return TypeAdapter(settings)

@@ -56,7 +56,7 @@ def _type_name(plain: Any, declared: Any) -> str:
         return " | ".join(map(repr, get_args(plain)))
     name = plain.__name__ if isinstance(plain, type) else str(plain)
     allowed = range_of(declared)
-    return f"{name}, {allowed}" if allowed else name
+    return f"{name} ({allowed})" if allowed else name
 
 
 def _default(field: Field) -> Any:
