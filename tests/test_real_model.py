@@ -28,5 +28,5 @@ def test_the_whole_path_on_real_weights(smollm2, tmp_path):
     verdict = go(recipe, tmp_path / "run", "model=smollm2-135m", "methods=[{sft: {batch_tokens: 256}}]", "retention={}")
     log = [json.loads(line) for line in (tmp_path / "run/train/01-sft/log.jsonl").read_text().splitlines()]
     assert log[-1]["loss"] < log[0]["loss"]
-    assert verdict["benchmarks"][0]["n"] == 12
-    assert verdict["benchmarks"][0]["tuned"]["value"] >= verdict["benchmarks"][0]["base"]["value"]
+    (entry,) = verdict.benchmarks
+    assert entry.n == 12 and entry.tuned.value >= entry.base.value

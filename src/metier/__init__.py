@@ -1,3 +1,3 @@
 """Teach an open language model a trade, and prove that it learned it."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

@@ -10,6 +10,7 @@ from metier.engine.models.model import load, tokens_only
 from metier.errors import Problems, UserError
 from metier.evaluation.context_check import check_context
 from metier.evaluation.scorers._room import fitted
+from metier.recipes import plugins
 from metier.recipes.schema import load as load_recipe
 from tests.tiny import write_lines, write_triage
 
@@ -110,7 +111,8 @@ def test_training_says_what_does_not_fit_before_it_begins(recipe, tmp_path):
 
 def test_other_words_for_too_long_are_refused(recipe):
     [(benchmark, _, _)] = asked(recipe)
-    assert any("Use refuse or truncate" in said for said in replace(benchmark, too_long="cut").problems())
+    with pytest.raises(Problems, match="cannot take too_long: 'cut'. There are: refuse, truncate."):
+        plugins.construct(benchmark, "benchmark 'triage'", {"too_long": "cut"})
 
 
 def test_a_question_of_a_megabyte_is_counted_and_not_computed(recipe):

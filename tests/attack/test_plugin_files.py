@@ -10,6 +10,7 @@ from metier.cli import app, failures
 from metier.cli.output import check_text
 from metier.errors import UserError
 from metier.recipes import plugins
+from metier.recipes.plugins import registry
 from tests.tiny import write_triage
 
 STEP = """
@@ -133,8 +134,8 @@ def test_two_files_of_one_name_are_two_modules(tmp_path):
 
 def test_two_packages_with_plug_ins_of_one_name_are_told(monkeypatch):
     points = [EntryPoint("mine", f"{package}.mine", "metier.data.step") for package in ("one", "two")]
-    monkeypatch.setattr(plugins, "entry_points", lambda group: points)
-    monkeypatch.setattr(plugins, "_joined", plugins._joined.__wrapped__)
+    monkeypatch.setattr(registry, "entry_points", lambda group: points)
+    monkeypatch.setattr(registry, "_joined", registry._joined.__wrapped__)
     with pytest.raises(UserError, match="named 'mine': one.mine, two.mine"):
         plugins.find("steps", "mine")
     points.pop()

@@ -48,7 +48,7 @@ def bomb(levels: int = 9) -> str:
         ("ship: {alpha: '0.05'}", "cannot be '0.05'"),
         ("seed: 1\nmodel: fake\nseed: 2", "line 3: the key 'seed' stands in line 1 already"),
         ("ship: {alpha: 0.01, alpha: 0.4}", "the key 'alpha' stands in line 1 already"),
-        ("model: on", "`model` cannot be True. Input should be a valid string. Write it in quotation marks"),
+        ("model: on", "`model` cannot be True. Input should be a valid string. Write True in quotation marks"),
         ("model: 'a\\0'\n" + 'embedding: "a\\ud800"', "which is no character of a text"),
         ("model: \x1b[2J", "is no valid YAML"),
         ("model: !!python/object:os.system x", "is no valid YAML"),

@@ -13,6 +13,7 @@ from metier.data import reading
 from metier.data.reading import FileSource
 from metier.data.records import SCHEMA
 from metier.errors import Problems, UserError
+from metier.recipes import plugins
 from tests.tiny import write_lines
 
 GOOD = {"text": "a note", "label": "x"}
@@ -167,7 +168,8 @@ def test_more_broken_rows_than_allowed_stop_the_reading(tmp_path):
     assert len(source(path, max_error_rate=0.02).rows()) == 197
     with pytest.raises(Problems):
         source(write_with_broken(path, 10_000, 1), max_error_rate=0).rows()
-    assert "between 0 and 1" in source(path, max_error_rate=2).problems()[0]
+    with pytest.raises(Problems, match="cannot take max_error_rate: 2. Use a number at least 0 and at most 1"):
+        plugins.construct(FileSource, "dataset", {"path": str(path), "license": "mit", "max_error_rate": 2})
 
 
 def test_what_is_rejected_rows_can_be_written_down(tmp_path):

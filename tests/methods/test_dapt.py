@@ -9,8 +9,9 @@ from metier.data.records import rows_to_table
 from metier.engine.models.model import load
 from metier.engine.training.blocks import blocks
 from metier.engine.training.context import TrainingContext
-from metier.errors import UserError
+from metier.errors import Problems, UserError
 from metier.methods.dapt import HeldOut, Method
+from metier.recipes import plugins
 from metier.runs.progress import Progress
 
 TRADE = ["the patient has a rash on the left arm", "a cough of three days and a fever", "the rash is on the arm"]
@@ -83,7 +84,9 @@ def test_training_ends_where_general_text_leaves_its_margin(tmp_path, capsys):
 
 def test_settings_of_looks_that_make_no_sense_are_refused():
     wrong = {"max_train_tokens": -1, "eval_steps": -1, "eval_blocks": -1, "stall": -0.1, "patience": -1}
-    assert [said.split(":")[0] for said in Method(**wrong).problems()] == list(wrong)
+    with pytest.raises(Problems) as caught:
+        plugins.build("methods", "dapt", wrong)
+    assert [said.split("take ")[1].split(":")[0] for said in caught.value.problems] == sorted(wrong)
 
 
 def test_training_ends_where_the_domain_loss_stalls():

@@ -176,10 +176,11 @@ def test_what_was_chosen_becomes_the_likelier_answer(settings, tmp_path):
 
 @pytest.mark.parametrize(
     ("wrong", "said"),
-    [({"beta": 0}, "beta"), ({"loss": "kto"}, "sigmoid or ipo"), ({"reference": "base"}, "start or none"),
-     ({"rpo_alpha": -1}, "rpo_alpha"), ({"warmup_ratio": -0.1}, "warmup_ratio: use a share"),
-     ({"warmup_ratio": 1.0}, "warmup_ratio: use a share"),
-     ({"weight_decay": -1.0}, "weight_decay: use a number from 0")],
+    [({"beta": 0}, "beta"), ({"loss": "kto"}, "There are: ipo, sigmoid"),
+     ({"reference": "base"}, "There are: none, start"),
+     ({"rpo_alpha": -1}, "rpo_alpha"), ({"warmup_ratio": -0.1}, "warmup_ratio: .*Use a number at least 0 and below 1"),
+     ({"warmup_ratio": 1.0}, "warmup_ratio: .*Use a number at least 0 and below 1"),
+     ({"weight_decay": -1.0}, "weight_decay: -1.0. Use a number at least 0")],
 )  # fmt: skip
 def test_settings_that_make_no_sense_are_refused(wrong, said):
     with pytest.raises(Problems, match=said):

@@ -131,7 +131,7 @@ def test_export_names_the_tuned_model_where_there_is_no_adapter(tmp_path):
 @pytest.mark.parametrize(
     ("method", "said"),
     [
-        ({"sft": {"tune": "ful"}}, "use lora, full, qlora, not ful. Did you mean 'full'"),
+        ({"sft": {"tune": "ful"}}, "cannot take tune: 'ful'. Did you mean 'full'? There are: full, lora, qlora."),
         ({"sft": {"tune": "full", "use_dora": True}}, "`tune: full` has none"),
         ({"grpo": {"tune": "full"}}, "grpo trains an adapter"),
     ],

@@ -340,7 +340,7 @@ def test_all_that_is_wrong_with_the_settings_is_said_at_once():
     assert (
         len(caught.value.problems) == 6
         and "Did you mean 'numeric'" in said
-        and "num_generations: use a number from 2" in said
+        and "num_generations: 1. Use a number at least 2" in said
     )
 
 

@@ -10,9 +10,10 @@ from metier.data.records import rows_to_table
 from metier.engine.models.model import load
 from metier.engine.training.context import TrainingContext
 from metier.engine.training.evaluator import held_out as questions_held_out
-from metier.errors import UserError
+from metier.errors import Problems, UserError
 from metier.evaluation.benchmark import Benchmark
 from metier.methods.sft import Method, balanced
+from metier.recipes import plugins
 from metier.runs.progress import Progress
 
 BENCHMARK = Benchmark("triage", path="unused.jsonl", prompt="{text}\nDepartment:")
@@ -86,13 +87,16 @@ def test_rows_of_a_small_source_are_seen_several_times_an_epoch():
     assert Counter(text(example.prompt).split("\n")[0] for example in found) == {"itch": 1, "cough": 3}
     found, said = examples(rows, upsample={"smal": 3})
     assert len(found) == 2 and "no labeled rows come from a dataset 'smal'. Did you mean 'small'" in said[0]
-    assert Method(upsample={"small": 0}).problems() == ["upsample: use 1 to 1,000 times for 'small', not 0."]
+    with pytest.raises(Problems, match="'upsample.small': Input should be greater than or equal to 1"):
+        plugins.build("methods", "sft", {"upsample": {"small": 0}})
 
 
 def test_looks_at_less_than_a_row_or_with_less_than_no_patience_are_refused():
-    assert Method(eval_questions=0, patience=-1).problems() == [
-        "eval_questions: use a number from 1 to 1,000,000,000, not 0.",
-        "patience: use a number from 0 to 1,000,000,000, not -1.",
+    with pytest.raises(Problems) as caught:
+        plugins.build("methods", "sft", {"eval_questions": 0, "patience": -1})
+    assert caught.value.problems == [
+        "The method 'sft' cannot take eval_questions: 0. Use a number at least 1 and at most 1,000,000,000.",
+        "The method 'sft' cannot take patience: -1. Use a number at least 0 and at most 1,000,000,000.",
     ]
 
 

@@ -82,7 +82,7 @@ retention: {generall: 0.1}
         "There is no file",
         "no dataset 'icd11cm'. Did you mean 'icd10cm'",
         "no step 'normalise'. It is called 'normalize' now",
-        "rows: use a number from 1 to",
+        "cannot take rows: -1. Use a number at least 1 and at most 1,000,000,000",
         "There is no method 'sfd'. Did you mean 'sft'",
         "has no setting 'epoch'. Did you mean 'epochs'",
         "no metric 'accuracyy'. Did you mean 'accuracy'",

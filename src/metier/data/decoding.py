@@ -3,13 +3,15 @@
 import gzip
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO, Annotated, Any, cast
+
+from annotated_types import Interval
 
 from metier.data.format import RejectedRow
 
 MB = 1 << 20
-MOST_MB = 65_536
-"""The largest limit on a piece that a recipe may set."""
+Megabytes = Annotated[int, Interval(ge=1, le=65_536)]
+"""A limit on a piece that a recipe may set."""
 DEEPEST = 200
 """Lists and objects within each other in a row. The JSON parser takes one frame of Python's 1,000 for each, and what
 walks through the row later up to two: a row could pass the parser and still be too deep for what follows."""

@@ -17,6 +17,7 @@ from metier.data.format import RejectedRow
 from metier.data.records import rows_to_table
 from metier.errors import Problems, UserError, nearest
 from metier.recipes import plugins
+from metier.recipes.settings import Share
 
 MOST_SHOWN = 10
 """Problems shown of one file set: enough to see the pattern, few enough to read."""
@@ -56,7 +57,7 @@ class FileSource:
     """What tool wrote the rows (alpaca, messages, sharegpt ...); it gives text, label and turns in place of columns."""
     id: str | None = None
     """The column with the row's own id; left out: file and line."""
-    max_error_rate: float = 0.01
+    max_error_rate: Share = 0.01
     """Share of rows that may be rejected before reading stops."""
 
     citation: ClassVar[str] = ""
@@ -85,8 +86,6 @@ class FileSource:
         """What can be said without reading everything: missing files, and columns that the first row lacks."""
         if not self.license:
             return [f"The dataset {self.path} has no license. Add `license: proprietary` or an SPDX identifier."]
-        if not 0 <= self.max_error_rate <= 1:
-            return [f"`max_error_rate` is a share between 0 and 1, not {self.max_error_rate}."]
         if self.converter and (self.label or self.text != "text"):
             return ["A `converter` says where text and label stand. Leave `text` and `label` out, or the shape."]
         try:

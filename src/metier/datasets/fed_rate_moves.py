@@ -3,18 +3,15 @@
 from dataclasses import dataclass
 
 from metier.datasets import Benchmark, Dataset, Record, Row, tfidf
-from metier.recipes.settings import MOST, outside
+from metier.recipes.settings import PositiveCount
 
 
 @dataclass
 class RateMoves(Dataset):
     """Which way did the 2-year Treasury yield go on the day a text of the Federal Reserve came out?"""
 
-    characters: int = 1500
+    characters: PositiveCount = 1500
     """So much of the beginning of a text is read."""
-
-    def problems(self) -> list[str]:
-        return super().problems() + outside(self, characters=(1, MOST))
 
     def row(self, record: Record) -> Row | None:
         row = super().row(record)

@@ -8,14 +8,14 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
-from typing import Any
+from typing import Annotated, Any
 
 import pyarrow as pa
 import xxhash
+from annotated_types import Interval
 
 from metier.data.records import rows_to_table
 from metier.datasets import BaseDataset, Benchmark
-from metier.recipes.settings import outside
 
 # The official titles, shortened to the words that a coder uses for the chapter. All 22 are different from the first
 # word on, so that a chapter's likelihood is not decided by the length of its official title (3 to 19 tokens).
@@ -49,11 +49,8 @@ CHAPTERS = {
 class Terms(BaseDataset):
     """ICD-10-CM inclusion terms and code descriptions, split by three-character category."""
 
-    description_length: int = 4
+    description_length: Annotated[int, Interval(ge=0, le=100)] = 4
     """Code descriptions are training rows up to this many characters of the code (3: categories only; 0: none)."""
-
-    def problems(self) -> list[str]:
-        return outside(self, description_length=(0, 100))
 
     def read(self) -> pa.Table:
         import simple_icd_10_cm as icd

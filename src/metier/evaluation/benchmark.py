@@ -6,10 +6,11 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import pyarrow as pa
 import pyarrow.compute as pc
+from annotated_types import Interval
 
 from metier.data.dataset import DatasetLike
 from metier.data.reading import FileSource
@@ -19,7 +20,7 @@ from metier.evaluation.predictions import MetricLike
 from metier.evaluation.scoring import ScorerLike
 from metier.recipes import plugins
 from metier.recipes.names import file_name
-from metier.recipes.settings import MOST, NO_SETTING, outside
+from metier.recipes.settings import NO_SETTING, Count
 
 
 @dataclass(frozen=True)
@@ -81,10 +82,10 @@ class Benchmark:
     """What the model reads; {text} and further columns of the row in braces are filled in."""
     chat_template: bool = False
     """Whether the prompt is a user's turn in the model's own chat template; otherwise it is read as it stands."""
-    too_long: str = "refuse"
+    too_long: Literal["refuse", "truncate"] = "refuse"
     """What happens to questions longer than the model's context: `refuse` stops before training, `truncate` cuts the
     beginning of the prompt, and the report says of how many."""
-    num_fewshot: int = 0
+    num_fewshot: Annotated[int, Interval(ge=0, le=1_000)] = 0
     """So many solved training examples stand before each question (0: none)."""
     fewshot_by: str | None = None
     """The column whose value the examples must share with the question (a task's name)."""
@@ -94,7 +95,7 @@ class Benchmark:
     """The first one decides, the others are reported: names, or {name: {setting: value}}."""
     labels: list[str] = field(default_factory=list)
     """All answers there are; left out: those that occur in the test and training rows."""
-    limit: int = 0
+    limit: Count = 0
     """At most so many questions, a seeded draw stratified by label (0: all)."""
     license: str = ""
     """Left out: that of the dataset."""
@@ -284,15 +285,12 @@ class Inspection:
             found.append(str(error))
         if bool(it.dataset) == bool(it.path):
             found.append(f"The benchmark '{it.name}' needs either `dataset` or `path`, and not both.")
-        if it.too_long not in ("refuse", "truncate"):
-            found.append(f"The benchmark '{it.name}' has too_long {it.too_long!r}. Use refuse or truncate.")
         if not it.metrics:
             found.append(f"The benchmark '{it.name}' names no metric. Add `metrics: [accuracy]`.")
         if it.num_fewshot and it.path:
             found.append(
                 f"The benchmark '{it.name}' has `num_fewshot` but a test file only. Solved examples need a dataset."
             )
-        found += outside(it, num_fewshot=(0, 1_000), limit=(0, MOST))
         if twice := sorted(label for label, count in Counter(it.labels).items() if count > 1):
             found.append(f"The benchmark '{it.name}' names the label {shown(twice[0])} twice. Leave one of them out.")
         if blank := [label for label in it.labels if not label.strip()]:

@@ -2,8 +2,6 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from importlib import import_module
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -95,30 +93,23 @@ class InsightContext:
 
 
 def find(name: str) -> Callable[[InsightContext], list[Insight]]:
-    """The function `rows` of a name, or of a path to a Python file.
-
-    Raises `UserError` where there is none.
-    """
-    module = _module(name)
-    if not hasattr(module, "rows"):
+    """The function `rows` of a name, or of a path to a Python file. Raises `UserError` where there is none."""
+    rows: Callable[[InsightContext], list[Insight]] | None = _defined(name, "rows", None)
+    if rows is None:
         raise UserError(f"An industry asks for '{name}', which has no function `rows`.")
-    rows: Callable[[InsightContext], list[Insight]] = module.rows
     return rows
 
 
 def needs(name: str, need: str) -> bool:
-    """Whether these rows say that they need what evaluate does for few: `NEEDS_HELD_OUT = True`, answers to held-out
-    training rows, or `NEEDS_LATENCY = True`, questions asked one at a time. Raises `UserError` where there are no such
-    rows."""
-    return bool(getattr(_module(name), need, False))
+    """Whether these key figures say that they need what evaluate does for few: `NEEDS_HELD_OUT = True`, answers to
+    held-out training rows, or `NEEDS_LATENCY = True`, questions asked one at a time. Raises as `find`."""
+    return bool(_defined(name, need, False))
 
 
-def _module(name: str) -> Any:
-    if name.endswith(".py"):
-        return plugins._from_file(Path(name))
-    if name in (known := plugins.names("insights")):
-        return import_module(f"metier.evaluation.insights.{name}")
-    raise UserError(f"An industry asks for '{name}', which there is not.{nearest(name, known)}")
+def _defined(name: str, what: str, otherwise: Any) -> Any:
+    if not name.endswith(".py") and name not in (known := plugins.names("insights")):
+        raise UserError(f"An industry asks for '{name}', which there is not.{nearest(name, known)}")
+    return plugins.defined("insights", name, what, otherwise)
 
 
 def measured(metric: MetricLike, table: Predictions, seed: int, level: float = 0.95) -> Interval:

@@ -65,7 +65,7 @@ class MetricResult(Result):
     unit: str
     """`share` for figures between 0 and 1, else a word."""
     majority: float | None
-    """What always giving the commonest training label reaches; null where a metric needs more than a label."""
+    """What always giving the most common training label reaches; null where a metric needs more than a label."""
     baseline: Figure | None
     base: Figure
     tuned: Figure
@@ -112,7 +112,7 @@ class BenchmarkResult(Comparison):
     """One training on one benchmark: an entry of verdict.json's `benchmarks`."""
 
     majority: float | None
-    """What always giving the commonest training label reaches."""
+    """What always giving the most common training label reaches."""
     test: str
     fixed: int
     """Questions that the base model answers wrong and the tuned model right."""

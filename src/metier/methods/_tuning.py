@@ -3,34 +3,23 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from importlib.util import find_spec
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 import pyarrow as pa
+from annotated_types import Interval
 from numpy.typing import NDArray
 
 from metier.data.records import Question
-from metier.errors import UserError, nearest, shown
-from metier.recipes.settings import MOST, outside
+from metier.errors import UserError
+from metier.recipes.settings import PositiveCount, ShareBelowOne
 from metier.runs import distributed
 
-TUNES = ("lora", "full", "qlora")
-TRACKERS = ("mlflow", "tensorboard", "trackio", "wandb")
+LearningRate = Annotated[float, Interval(gt=0, le=10)]
 NO_LABELS = (
     "There are no labeled rows to learn from. Name a dataset with a `label` column; where there is one, "
     "curate/dropped.parquet in the run says why its rows went."
 )
-ABOVE_ZERO = {
-    "epochs": 1_000,
-    "lr": 10,
-    "r": 65_536,
-    "lora_alpha": 1_000_000,
-    "batch_tokens": MOST,
-    "max_length": MOST,
-    "save_steps": MOST,
-    "max_grad_norm": 1_000_000,
-}
-"""Setting -> the largest value that has a meaning."""
 MOST_SEEN = 100_000_000
 """Rows of all epochs: the order of a training stands in memory as one list."""
 
@@ -44,38 +33,38 @@ class Tuning:
 
     datasets: list[str] = field(default_factory=list)
     """Names of the datasets whose rows are learned from; left out: all."""
-    epochs: int = 1
+    epochs: Annotated[int, Interval(ge=1, le=1_000)] = 1
     """How often each row is seen."""
-    lr: float = 1e-3
+    lr: LearningRate = 1e-3
     """Highest learning rate; reached after the warm-up, then down to zero in a straight line."""
-    tune: str = "lora"
+    tune: Literal["lora", "full", "qlora"] = "lora"
     """What is trained: `lora`, an adapter; `full`, all weights (start at an lr of 1e-4 for a small model, 2e-5
     for a large one); `qlora`, an adapter over weights in 4 bit (Dettmers et al. 2023, NeurIPS), which needs a GPU and
     bitsandbytes."""
-    r: int = 16
+    r: Annotated[int, Interval(ge=1, le=65_536)] = 16
     """Rank of the adapter. Higher can learn more, and costs memory and time."""
-    lora_alpha: int = 32
+    lora_alpha: Annotated[int, Interval(ge=1, le=1_000_000)] = 32
     """Scale of the adapter: what it adds is multiplied by lora_alpha / r."""
     target_modules: str = "all-linear"
     """Which layers get an adapter: `all-linear`, or names divided by commas (q_proj,v_proj)."""
     use_dora: bool = False
     """Learn each weight's length beside its direction (DoRA, Liu et al. 2024, ICML): slower, sometimes better."""
-    batch_tokens: int = 512
+    batch_tokens: PositiveCount = 512
     """Tokens a step. Rows of like length share a step; what they begin with together counts once."""
-    warmup_ratio: float = 0.1
+    warmup_ratio: ShareBelowOne = 0.1
     """Share of the steps in which the learning rate rises, below 1."""
-    lr_scheduler: str = "linear"
+    lr_scheduler: Literal["linear", "cosine", "constant_with_warmup"] = "linear"
     """How the learning rate falls: linear, cosine or constant_with_warmup."""
-    weight_decay: float = 0.0
+    weight_decay: Annotated[float, Interval(ge=0, le=10)] = 0.0
     """Pull of the adapter's weights towards zero."""
-    max_grad_norm: float = 1.0
+    max_grad_norm: Annotated[float, Interval(gt=0, le=1_000_000)] = 1.0
     """Gradients longer than this are shortened."""
-    max_length: int = 1024
+    max_length: PositiveCount = 1024
     """Most tokens of one row, prompt and answer. Longer prompts are truncated on the left, with a warning; an answer is
     never cut."""
-    save_steps: int = 100
+    save_steps: PositiveCount = 100
     """Steps between checkpoints, at which a killed run goes on."""
-    report_to: str = ""
+    report_to: Literal["", "mlflow", "tensorboard", "trackio", "wandb"] = ""
     """A tracker that transformers knows and that is installed (mlflow, trackio, tensorboard, wandb); left out: none."""
 
     @property
@@ -157,25 +146,12 @@ class Tuning:
         return seen
 
     def problems(self) -> list[str]:
-        found = [
-            f"{name}: use a number above 0, at most {most:,}, not {shown(getattr(self, name))}."
-            for name, most in ABOVE_ZERO.items()
-            if not 0 < getattr(self, name) <= most
-        ]
-        found += outside(self, weight_decay=(0, 10))
-        if not 0 <= self.warmup_ratio < 1:
-            found.append(f"warmup_ratio: use a share of the steps from 0 to below 1, not {self.warmup_ratio}.")
-        if self.tune not in TUNES:
-            found.append(f"tune: use {', '.join(TUNES)}, not {self.tune}.{nearest(self.tune, TUNES)}")
+        found = []
         if self.tune == "full" and self.use_dora:
             found.append("use_dora: it shapes an adapter, and `tune: full` has none. Leave one of them out.")
         if self.tune == "qlora" and (missing := _missing_for_4_bit()):
             found.append(f"tune: qlora needs {missing}. Use lora: here the weights stay as they are.")
-        if self.lr_scheduler not in ("linear", "cosine", "constant_with_warmup"):
-            found.append(f"lr_scheduler: use linear, cosine or constant_with_warmup, not {self.lr_scheduler}.")
-        if self.report_to and self.report_to not in TRACKERS:
-            found.append(f"report_to: there is no tracker '{self.report_to}'.{nearest(self.report_to, TRACKERS)}")
-        elif self.report_to and not find_spec(self.report_to):
+        if self.report_to and not find_spec(self.report_to):
             found.append(
                 f"report_to: {self.report_to} is not installed. Try pip install {self.report_to}, or leave `report_to` "
                 "out."

@@ -3,18 +3,18 @@
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
+from annotated_types import Interval
 
 from metier.data.records import documents
 from metier.engine.training.context import TrainingContext
 from metier.errors import UserError
-from metier.methods._tuning import Tuning
-from metier.recipes.settings import MOST, outside
+from metier.methods._tuning import LearningRate, Tuning
+from metier.recipes.settings import MOST, Count, PositiveCount, ShareBelowOne, TrainTokens, Weight
 
-MOST_TOKENS = 10_000_000_000
 MOST_REPEATS = 4
 """Repeated data is worth nearly as much as new for about four epochs (Muennighoff et al. 2023, NeurIPS)."""
 
@@ -27,27 +27,27 @@ class Method(Tuning):
     is within the margin is kept.
     """
 
-    lr: float = 5e-4
+    lr: LearningRate = 5e-4
     """Highest learning rate; reached after the warm-up, then down to zero in a straight line."""
-    batch_tokens: int = 2048
+    batch_tokens: PositiveCount = 2048
     """Tokens a step. Rows of like length share a step."""
-    max_train_tokens: int = 0
+    max_train_tokens: TrainTokens = 0
     """Stop after so many tokens, replay included (0: after one pass over the text, or `epochs`)."""
-    block_size: int = 512
+    block_size: Annotated[int, Interval(ge=16, le=MOST)] = 512
     """Most tokens that are read in one piece."""
-    replay: float = 0.1
+    replay: ShareBelowOne = 0.1
     """Share of the tokens that are general text."""
     replay_datasets: list[str] = field(default_factory=lambda: ["general"])
     """Where general text comes from. Of a dataset without training rows half of the held-out rows are replayed."""
-    eval_steps: int = 50
+    eval_steps: Count = 50
     """Steps between two looks at held-out text (0: never, the last adapter is kept)."""
-    eval_blocks: int = 48
+    eval_blocks: PositiveCount = 48
     """At most so many held-out blocks of each kind are looked at."""
-    stall: float = 0.002
+    stall: Weight = 0.002
     """Nats a token by which a look must be better than the best before it."""
-    patience: int = 3
+    patience: Count = 3
     """Looks without such a gain after which training ends."""
-    general_margin: float = 0.02
+    general_margin: Weight = 0.02
     """Nats a token that the loss on general text may rise before training ends."""
 
     @property
@@ -148,15 +148,6 @@ class Method(Tuning):
         raw = rows.filter(pc.and_(rows["label"].is_null(), rows["chosen"].is_null()))
         is_general = pc.is_in(raw["source"], pa.array(self.replay_datasets, pa.string()))
         return raw.filter(is_general), raw.filter(pc.invert(is_general))
-
-    def problems(self) -> list[str]:
-        found = super().problems()
-        if not 0 <= self.replay < 1:
-            found.append(f"replay: use a share from 0 to below 1, not {self.replay}.")
-        found += outside(
-            self, max_train_tokens=(0, MOST_TOKENS), block_size=(16, MOST), eval_steps=(0, MOST), eval_blocks=(1, MOST)
-        )
-        return found + outside(self, stall=(0, 1_000), patience=(0, MOST), general_margin=(0, 1_000))
 
 
 @dataclass

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -10,9 +10,9 @@ import pyarrow.compute as pc
 
 from metier.data.records import questions
 from metier.engine.training.context import TrainingContext
-from metier.errors import UserError, shown
-from metier.methods._tuning import Tuning
-from metier.recipes.settings import outside
+from metier.errors import UserError
+from metier.methods._tuning import LearningRate, Tuning
+from metier.recipes.settings import PositiveWeight, Weight
 
 
 @dataclass
@@ -25,18 +25,18 @@ class Method(Tuning):
     where answers will be ranked by their likelihood, as the scorer `preference` does, leave the reference out.
     """
 
-    lr: float = 2e-4
+    lr: LearningRate = 2e-4
     """Highest learning rate; reached after the warm-up, then down to zero in a straight line."""
-    beta: float = 0.1
+    beta: PositiveWeight = 0.1
     """How fast a pair counts as learned: a margin of 1 / beta nats is enough. Per token take about 5."""
-    loss: str = "sigmoid"
+    loss: Literal["sigmoid", "ipo"] = "sigmoid"
     """`sigmoid` (DPO), or `ipo`, which does not go on pulling at pairs that are told apart already."""
-    reference: str = "start"
+    reference: Literal["start", "none"] = "start"
     """What log-probabilities are compared with: `start`, the model before this method, or `none`."""
     # Off: the ratio to the reference takes a sum's liking for short answers out, and recipes of others mean sums.
     length_normalize: bool = False
     """Log-probabilities per token, the end token counted. Needed without a reference: a sum favors short answers."""
-    rpo_alpha: float = 0.0
+    rpo_alpha: Weight = 0.0
     """Weight of the chosen answer's own loss per token beside the pair's: keeps it from becoming unlikely too (RPO,
     Pang et al. 2024)."""
 
@@ -116,16 +116,6 @@ class Method(Tuning):
         margin = ratio[:, 0] - ratio[:, 1]
         found = -logsigmoid(self.beta * margin) if self.loss == "sigmoid" else (margin - 1 / (2 * self.beta)) ** 2
         return found - self.rpo_alpha * policy[:, 0] / lengths[:, 0]
-
-    def problems(self) -> list[str]:
-        found = super().problems()
-        if not 0 < self.beta <= 1_000:
-            found.append(f"beta: use a number above 0 up to 1,000, not {shown(self.beta)}.")
-        found += outside(self, rpo_alpha=(0, 1_000))
-        for name, known in (("loss", ("sigmoid", "ipo")), ("reference", ("start", "none"))):
-            if getattr(self, name) not in known:
-                found.append(f"{name}: use {' or '.join(known)}, not {getattr(self, name)}.")
-        return found
 
 
 def _pairs(rows: pa.Table) -> pa.Table:

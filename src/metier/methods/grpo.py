@@ -3,16 +3,18 @@
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any, Literal
+
+from annotated_types import Interval
 
 from metier.data.records import Question, questions
 from metier.engine.rl.rewards import Reward, of_benchmarks, of_costs, of_scorer
 from metier.engine.training.context import TrainingContext
-from metier.errors import Problems, UserError, shown
+from metier.errors import Problems, UserError
 from metier.evaluation.costs import cost_problems
 from metier.evaluation.scorers.choice import Scorer as Choice
-from metier.methods._tuning import Tuning
-from metier.recipes.settings import outside
+from metier.methods._tuning import LearningRate, Tuning
+from metier.recipes.settings import PositiveCount, Weight
 from metier.runs import distributed
 
 
@@ -24,33 +26,33 @@ class Method(Tuning):
     Where all answers can be listed, the method `min_risk` computes the expected reward instead of sampling it.
     """
 
-    steps: int = 100
+    steps: Annotated[int, Interval(ge=0, le=1_000_000)] = 100
     """Steps of `prompts_per_step` questions each; 0: as many as `epochs` takes."""
-    prompts_per_step: int = 4
+    prompts_per_step: Annotated[int, Interval(ge=1, le=10_000)] = 4
     """Questions a step."""
-    num_generations: int = 8
+    num_generations: Annotated[int, Interval(ge=2, le=1_000)] = 8
     """Answers sampled to each question; at least 2, since an answer is judged beside the others."""
     rewards: list[Any] = field(default_factory=list)
     """Scorers that reward an answer: names, or {name: {setting: value}}. Left out: that of the row's benchmark."""
-    weights: list[float] = field(default_factory=list)
+    weights: list[Annotated[float, Interval(ge=-1_000_000, le=1_000_000)]] = field(default_factory=list)
     """What each of `rewards` counts, in their order; left out: 1 each."""
     costs: dict[str, float] = field(default_factory=dict)
     """What mistakes cost, in your own units: `right -> said: 5` or `miss_LABEL: 20`. The reward is minus the cost, as a
     share of the dearest mistake's."""
-    scale_rewards: str = ""
+    scale_rewards: Literal["", "group", "batch", "none"] = ""
     """Advantages are divided by the deviation of rewards in the `group`, in the `batch` (the questions of one pass) or
     by `none`; left out: group, and with `costs` none, so that dear mistakes weigh more than cheap ones."""
-    temperature: float = 1.0
+    temperature: Annotated[float, Interval(gt=0, le=100)] = 1.0
     """Of sampling. Higher tries more different answers."""
-    beta: float = 0.0
+    beta: Weight = 0.0
     """Pull towards the model before this method (KL divergence). Above 0 it forgets less, and takes longer."""
-    max_new_tokens: int = 0
+    max_new_tokens: Annotated[int, Interval(ge=0, le=100_000)] = 0
     """Longest answer, in tokens; 0: as the benchmark's scorer says, or as the longest right answer needs."""
-    lr: float = 5e-5
+    lr: LearningRate = 5e-5
     """Highest learning rate; reached after the warm-up, then down to zero in a straight line."""
-    batch_tokens: int = 4096
+    batch_tokens: PositiveCount = 4096
     """Tokens that are learned from at a time; a step takes several such passes where its questions are long."""
-    save_steps: int = 20
+    save_steps: PositiveCount = 20
     """Steps between checkpoints, at which a killed run goes on."""
 
     def train(self, context: TrainingContext) -> dict[str, Any]:
@@ -189,21 +191,7 @@ class Method(Tuning):
         found = super().problems()
         if self.tune == "full":
             found.append("tune: grpo trains an adapter, not all weights. Use lora or qlora.")
-        found += outside(
-            self,
-            prompts_per_step=(1, 10_000),
-            num_generations=(2, 1_000),
-            steps=(0, 1_000_000),
-            max_new_tokens=(0, 100_000),
-        )
-        found += outside(self, beta=(0, 1_000))
-        if not 0 < self.temperature <= 100:
-            why = f"use a number above 0 up to 100, not {shown(self.temperature)}: answers must differ"
-            found.append(f"temperature: {why}.")
         found += cost_problems(self.costs)
-        found += [f"weights: {shown(w)} is out of range." for w in self.weights if abs(w) > 1_000_000]
-        if self.scale_rewards not in ("", "group", "batch", "none"):
-            found.append(f"scale_rewards: use group, batch or none, not {self.scale_rewards}.")
         if self.weights and len(self.weights) != len(self.rewards):
             found.append(f"weights: there are {len(self.weights)} for {len(self.rewards)} rewards.")
         for use in self.rewards:

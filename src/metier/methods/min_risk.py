@@ -8,10 +8,10 @@ import numpy as np
 
 from metier.data.records import questions
 from metier.engine.training.context import TrainingContext
-from metier.errors import UserError, shown
+from metier.errors import UserError
 from metier.evaluation.costs import cost_problems
-from metier.methods._tuning import NO_LABELS, Tuning
-from metier.recipes.settings import outside
+from metier.methods._tuning import NO_LABELS, LearningRate, Tuning
+from metier.recipes.settings import PositiveWeight, Weight
 
 
 @dataclass
@@ -22,13 +22,13 @@ class Method(Tuning):
     The prompt is read once for all labels, and what labels begin with alike once as well.
     """
 
-    lr: float = 2e-4
+    lr: LearningRate = 2e-4
     """Highest learning rate; reached after the warm-up, then down to zero in a straight line."""
     costs: dict[str, float] = field(default_factory=dict)
     """What a mistake costs: `right -> said`, miss_LABEL or false_LABEL; 1 where nothing is said."""
-    kl: float = 0.05
+    kl: Weight = 0.05
     """Weight of the divergence from the model before this method: keeps probabilities from becoming all or nothing."""
-    sharpness: float = 1.0
+    sharpness: PositiveWeight = 1.0
     """What log-probabilities are multiplied by before they share out the cost; below 1 unlikely labels count more."""
 
     def train(self, context: TrainingContext) -> dict[str, Any]:
@@ -108,11 +108,7 @@ class Method(Tuning):
         return loss
 
     def problems(self) -> list[str]:
-        found = super().problems()
-        found += outside(self, kl=(0, 1_000))
-        if not 0 < self.sharpness <= 1_000:
-            found.append(f"sharpness: use a number above 0 up to 1,000, not {shown(self.sharpness)}.")
-        return found + cost_problems(self.costs)
+        return super().problems() + cost_problems(self.costs)
 
     def _labels(self, context: TrainingContext, task: str) -> list[str]:
         labels: list[str] = context.benchmarks[task].label_set(context.rows)

@@ -4,19 +4,18 @@ import random
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
+from annotated_types import Interval
 
 from metier.data.records import Document, documents, questions
 from metier.engine.training.context import TrainingContext
 from metier.engine.training.evaluator import HeldOutEvaluator
-from metier.errors import UserError, nearest, shown
+from metier.errors import UserError, nearest
 from metier.methods._tuning import NO_LABELS, Tuning
-from metier.recipes.settings import MOST, outside
-
-MOST_REPEATS, MOST_TOKENS = 1_000, 10_000_000_000
+from metier.recipes.settings import Count, PositiveCount, Share, TrainTokens
 
 
 @dataclass
@@ -26,17 +25,17 @@ class Method(Tuning):
     Rows without a label are raw text and learned whole: a few beside the questions are replay, against forgetting.
     """
 
-    max_train_tokens: int = 0
+    max_train_tokens: TrainTokens = 0
     """Stop after so many tokens, prompts included, however many epochs that takes (0: `epochs` decides)."""
-    class_balance: float = 0.0
+    class_balance: Share = 0.0
     """Repeat rows of rare labels: 0 leaves each label its share, 1 makes all as frequent as their task's commonest."""
-    upsample: dict[str, int] = field(default_factory=dict)
+    upsample: dict[str, Annotated[int, Interval(ge=1, le=1_000)]] = field(default_factory=dict)
     """Dataset -> how often an epoch sees its rows: a small task beside a large one needs several times."""
-    eval_steps: int = 0
+    eval_steps: Count = 0
     """Steps between two looks at held-out rows, of which the best adapter is kept (0: none, the last is kept)."""
-    eval_questions: int = 200
+    eval_questions: PositiveCount = 200
     """At most so many held-out questions of each benchmark are asked in a look."""
-    patience: int = 0
+    patience: Count = 0
     """Looks in a row without a better one after which training ends (0: it does not end early)."""
 
     def train(self, context: TrainingContext) -> dict[str, Any]:
@@ -115,20 +114,6 @@ class Method(Tuning):
         tokens = model.encode(document.text)
         blocks = [tokens[start : start + self.max_length] for start in range(0, len(tokens), self.max_length)]
         return [Example(block[:1], (block[1:],)) for block in blocks if len(block) > 1]
-
-    def problems(self) -> list[str]:
-        found = super().problems()
-        if not 0 <= self.class_balance <= 1:
-            found.append(f"class_balance: use a number from 0 to 1, not {self.class_balance}.")
-        found += [
-            f"upsample: use 1 to {MOST_REPEATS:,} times for {shown(name)}, not {shown(n)}."
-            for name, n in self.upsample.items()
-            if not 1 <= n <= MOST_REPEATS
-        ]
-        found += outside(
-            self, max_train_tokens=(0, MOST_TOKENS), eval_steps=(0, MOST), eval_questions=(1, MOST), patience=(0, MOST)
-        )
-        return found
 
 
 def balanced(labels: Sequence[tuple[str, str]], balance: float, seed: int) -> list[int]:

@@ -15,7 +15,7 @@ from metier.evaluation.benchmark import Benchmark
 from metier.recipes import plugins, strict_yaml
 from metier.recipes.names import file_name
 from metier.recipes.renamed import RENAMED, hint
-from metier.recipes.settings import unusable
+from metier.recipes.settings import unusable, why
 
 DEFAULT_INDUSTRY = "clinical_coding"
 """Keys of a recipe that had another name once."""
@@ -254,20 +254,10 @@ def _validated(filled: dict[str, Any], problems: list[str]) -> Recipe:
                 place = "recipe" if len(e["loc"]) == 1 else str(e["loc"][0])
                 problems.append(f"A recipe has no key {shown(where)}.{hint(place, str(e['loc'][-1]), known)}")
             else:
-                problems.append(f"The recipe's `{where}` cannot be {shown(e['input'])}. {_why(e)}.{_quotes(e)}")
+                problems.append(f"The recipe's `{where}` cannot be {shown(e['input'])}. {why(e)}.")
     if problems:
         raise Problems(problems)
     return recipe
-
-
-def _why(error: Any) -> str:
-    return str(error["msg"]).removeprefix("Value error, ")
-
-
-def _quotes(error: Any) -> str:
-    """What to do where a name was read as something else: YAML takes no, on and 12 for a truth and a number."""
-    wanted_text = error["type"] in ("string_type", "literal_error") and isinstance(error["input"], bool | int | float)
-    return " Write it in quotation marks." if wanted_text else ""
 
 
 def _absolute(uses: list[Any], folder: Path) -> list[Any]:

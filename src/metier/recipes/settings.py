@@ -1,18 +1,32 @@
-"""What a setting may be: values that all readers take for the same, and numbers within a range."""
+"""What a setting may be: values that all readers take for the same, and ranges that a type declares."""
 
 import math
-from typing import Any
+from typing import Annotated, Any, Literal, get_args, get_origin
 
-from metier.errors import shown
+from annotated_types import Interval
+
+from metier.errors import nearest, shown
 
 LARGEST = 2**53
 """Whole numbers up to here are exact in JSON and as floats."""
 MOST = 1_000_000_000
 """Rows, tokens or characters that a setting may ask for; more is a slip of the hand."""
-SCALARS = (bool, int, float, str)
 NO_SETTING = {"setting": False}
 """Metadata of a field that only code can fill in, such as a function."""
-QUOTE, NO_QUOTE = "Write it in quotation marks", "Write it without quotation marks"
+
+Share = Annotated[float, Interval(ge=0, le=1)]
+PositiveShare = Annotated[float, Interval(gt=0, le=1)]
+ShareBelowOne = Annotated[float, Interval(ge=0, lt=1)]
+Count = Annotated[int, Interval(ge=0, le=MOST)]
+PositiveCount = Annotated[int, Interval(ge=1, le=MOST)]
+AnswerTokens = Annotated[int, Interval(ge=1, le=100_000)]
+TrainTokens = Annotated[int, Interval(ge=0, le=10_000_000_000)]
+Weight = Annotated[float, Interval(ge=0, le=1_000)]
+PositiveWeight = Annotated[float, Interval(gt=0, le=1_000)]
+
+BOUNDS = {"gt": "above", "ge": "at least", "lt": "below", "le": "at most"}
+OUT_OF_RANGE = {"greater_than", "greater_than_equal", "less_than", "less_than_equal"}
+"""How pydantic calls what is wrong with a number beyond a bound."""
 
 
 def unusable(value: Any) -> str | None:
@@ -24,10 +38,7 @@ def unusable(value: Any) -> str | None:
             return f"{at} is no number to go by"
         if isinstance(at, str) and any(letter == "\0" or "\ud800" <= letter <= "\udfff" for letter in at):
             return f"{shown(at)} holds half of a character pair or a NUL, which is no character of a text"
-        if isinstance(at, dict):
-            todo += [*at.keys(), *at.values()]
-        elif isinstance(at, list | tuple | set):
-            todo += at
+        todo += _parts(at)
     return None
 
 
@@ -38,32 +49,55 @@ def too_large(value: Any) -> str | None:
         at = todo.pop()
         if isinstance(at, int) and abs(at) > LARGEST:
             return f"A number of {at.bit_length()} bits is more than any setting takes"
-        todo += [*at.keys(), *at.values()] if isinstance(at, dict) else at if isinstance(at, list | tuple) else []
+        todo += _parts(at)
     return None
 
 
-def misread(given: Any, taken: Any) -> str | None:
-    """Why a value is not what it was taken for: pydantic makes 1 of true and 5 of "5", which nobody meant."""
-    if isinstance(given, list | tuple) and isinstance(taken, list | tuple):
-        return next(filter(None, map(misread, given, taken)), None)
-    if isinstance(given, dict) and isinstance(taken, dict):
-        return misread([*given.keys(), *given.values()], [*taken.keys(), *taken.values()])
-    if not isinstance(given, SCALARS) or type(taken) not in SCALARS or type(given) is type(taken):
-        return None
-    if isinstance(taken, str):
-        return f"{shown(given)} is no text. {QUOTE}"
-    if isinstance(given, str):
-        return f"{shown(given)} is a text. {NO_QUOTE}"
-    if isinstance(given, bool) or isinstance(taken, bool):
-        return f"{shown(given)} is no {'truth (true or false)' if isinstance(taken, bool) else 'number'}"
-    return None  # 2.0 for 2, or 2 for 2.0
+def _parts(value: Any) -> list[Any]:
+    if isinstance(value, dict):
+        return [*value.keys(), *value.values()]
+    return list(value) if isinstance(value, list | tuple | set) else []
 
 
-def outside(plugin: Any, **ranges: tuple[float, float]) -> list[str]:
-    """What is wrong with settings of a plug-in that are below the least or above the largest value they may have."""
-    found = []
-    for name, (least, largest) in ranges.items():
-        value = getattr(plugin, name)
-        if not least <= value <= largest:
-            found.append(f"{name}: use a number from {least:,} to {largest:,}, not {shown(value)}.")
-    return found
+def usable(value: Any) -> Any:
+    """The value itself, as a validator of pydantic. Raises `ValueError` where no setting can have it."""
+    if said := unusable(value) or too_large(value):
+        raise ValueError(said)
+    return value
+
+
+def whole(value: Any) -> Any:
+    """The same for a whole number, which may be written as 1e6."""
+    value = usable(value)
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def range_of(kind: Any) -> str:
+    """The range that a type declares, in words ("at least 0 and below 1"); empty where it declares none."""
+    bounds = [
+        f"{words} {bound:,}"
+        for it in getattr(kind, "__metadata__", ())
+        for name, words in BOUNDS.items()
+        if (bound := getattr(it, name, None)) is not None
+    ]
+    return " and ".join(bounds)
+
+
+def is_of_the_type(error: Any) -> bool:
+    """Whether a value is only beyond a range, or a word that is no choice."""
+    return error["type"] in OUT_OF_RANGE or (error["type"] == "literal_error" and isinstance(error["input"], str))
+
+
+def why(error: Any, kind: Any = None) -> str:
+    """What is wrong with a value and what to do, from an error of pydantic; `kind` is the value's type."""
+    found, value, said = error["type"], error["input"], str(error["msg"]).removeprefix("Value error, ")
+    if found in OUT_OF_RANGE and (allowed := range_of(kind)):
+        return f"Use a number {allowed}"
+    if found == "literal_error" and isinstance(value, str) and get_origin(kind) is Literal:
+        return nearest(value, filter(None, get_args(kind))).strip().removesuffix(".")
+    # YAML takes no, on and 12 for a truth and a number, where a name may be meant.
+    if found in ("string_type", "literal_error") and isinstance(value, bool | int | float):
+        return f"{said}. Write {shown(value)} in quotation marks"
+    if found in ("int_type", "float_type", "bool_type") and isinstance(value, str):
+        return f"{said}. Write it without quotation marks"
+    return said

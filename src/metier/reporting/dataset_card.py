@@ -1,6 +1,5 @@
 """What a curated data set says about itself: a card for people, and Croissant for machines."""
 
-import json
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -114,9 +113,11 @@ def _table(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
 
 
 def _front(facts: Facts) -> str:
-    """The block that the hub reads. JSON is YAML, so nothing in a name can break out of it."""
-    said = {"pretty_name": facts["name"], "license": "other", "tags": ["metier"]}
-    return "\n".join(["---", *(f"{key}: {json.dumps(value)}" for key, value in said.items()), "---"])
+    """The block that the hub reads, with its first and last line."""
+    from huggingface_hub import DatasetCardData
+
+    said = DatasetCardData(pretty_name=facts["name"], license="other", tags=["metier"])
+    return f"---\n{said.to_yaml()}\n---"
 
 
 def _datasets(datasets: Sequence[DatasetFacts]) -> str:

@@ -21,8 +21,17 @@ def template(name: str) -> Any:
         trim_blocks=True,
         finalize=_as_markdown if as_markdown else None,
     )
+    environment.globals["front_matter"] = _front_matter
     environment.filters["code"] = lambda value: Markup(code(value))
     return environment.get_template(name)
+
+
+def _front_matter(**said: Any) -> Any:
+    """What the hub reads above a model's card, as YAML that nothing in a name breaks out of."""
+    from huggingface_hub import ModelCardData
+    from markupsafe import Markup
+
+    return Markup(ModelCardData(**said).to_yaml())
 
 
 def _as_markdown(value: Any) -> Any:

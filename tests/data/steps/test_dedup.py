@@ -5,7 +5,9 @@ import pytest
 
 from metier.data.step import StepContext
 from metier.data.steps import dedup
+from metier.errors import Problems
 from metier.evaluation.benchmark import Benchmark
+from metier.recipes import plugins
 from tests.data.steps.test_steps import CONTEXT, reasons, table
 
 LONG = " ".join(f"word{n}" for n in range(60))
@@ -101,7 +103,8 @@ def test_unrelated_long_documents_are_all_kept():
 
 @pytest.mark.parametrize("settings", [{"threshold": 0.2}, {"keeper": "best"}, {"contradictions": "ask"}])
 def test_settings_that_make_no_sense_are_said(settings):
-    assert dedup.Step(**settings).problems()
+    with pytest.raises(Problems):
+        plugins.build("steps", "dedup", settings)
 
 
 def test_no_rows_are_no_problem():

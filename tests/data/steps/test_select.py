@@ -201,7 +201,7 @@ def test_a_target_without_training_rows_is_said(monkeypatch):
         ({"by": "similr"}, "Did you mean 'similar'"),
         ({"target": "x"}, "looks for no target"),
         ({"by": "similar", "target": "absent.jsonl"}, "no file absent.jsonl"),
-        ({"rows": 0}, "rows: use a number from 1"),
+        ({"rows": 0}, "rows: 0. Use a number at least 1"),
     ],
 )
 def test_settings_that_mean_nothing_are_said(settings, said):

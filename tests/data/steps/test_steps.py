@@ -6,8 +6,9 @@ import pytest
 from metier.data.records import canonical, rows_to_table
 from metier.data.step import StepContext
 from metier.data.steps import decontaminate, dedup, normalize, select, split
-from metier.errors import UserError
+from metier.errors import Problems, UserError
 from metier.evaluation.benchmark import Benchmark
+from metier.recipes import plugins
 from tests.tiny import write_lines
 
 CONTEXT = StepContext(seed=0, benchmarks=[])
@@ -154,8 +155,9 @@ def test_by_time_it_is_said_where_nothing_can_be_held_out(times, said):
 
 
 def test_the_split_knows_three_ways():
-    assert [split.Step(by=way).problems() for way in ("group", "row", "time")] == [[], [], []]
-    assert split.Step(by="date").problems() == ["by: use group, row or time, not date."]
+    assert [plugins.build("steps", "split", {"by": way}).by for way in ("group", "row", "time")]
+    with pytest.raises(Problems, match="cannot take by: 'day'. There are: group, row, time."):
+        plugins.build("steps", "split", {"by": "day"})
 
 
 def test_written_answers_are_no_classes_to_hold_out_by():

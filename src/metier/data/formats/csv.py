@@ -9,9 +9,8 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any, ClassVar
 
-from metier.data.decoding import MB, MOST_MB, beginning, lines, opened
+from metier.data.decoding import MB, Megabytes, beginning, lines, opened
 from metier.data.format import Pieces, RejectedRow
-from metier.recipes.settings import outside
 
 SAYS_SEPARATOR = re.compile(rb"(?:\xef\xbb\xbf)?sep=([^\r\n\x80-\xff\"])\r?\n", re.IGNORECASE)
 
@@ -27,13 +26,12 @@ class Format:
 
     separator: str | None = None
     """The character between two cells; left out: a tab in .tsv, else a comma."""
-    most_mb: int = 64
+    most_mb: Megabytes = 64
     """The largest cell and the longest line that are read; larger ones are rejected."""
 
     def problems(self) -> list[str]:
         wrong = self.separator is not None and (len(self.separator) != 1 or self.separator in '"\r\n')
-        found = ["`separator` must be one character, and no quotation mark or line end."] if wrong else []
-        return found + outside(self, most_mb=(1, MOST_MB))
+        return ["`separator` must be one character, and no quotation mark or line end."] if wrong else []
 
     def read(self, file: Path) -> Pieces:
         tabbed = ".tsv" in [suffix.lower() for suffix in file.suffixes[-2:]]

@@ -5,11 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-from metier.data.decoding import MOST_MB, beginning, whole
+from metier.data.decoding import Megabytes, beginning, whole
 from metier.data.format import Pieces, RejectedRow
 from metier.data.formats._charsets import read_as
 from metier.errors import UserError, shown
-from metier.recipes.settings import outside
 
 BLOCKS = (
     *("address", "article", "aside", "blockquote", "br", "caption", "dd", "div", "dl", "dt", "fieldset", "figcaption"),
@@ -29,11 +28,8 @@ class Format:
 
     part: Literal["main", "all"] = "main"
     """`main`: what the page is about, without menus and footers (trafilatura decides); `all`: every word on it."""
-    most_mb: int = 64
+    most_mb: Megabytes = 64
     """The largest file that is read; larger ones are rejected."""
-
-    def problems(self) -> list[str]:
-        return outside(self, most_mb=(1, MOST_MB))
 
     def read(self, file: Path) -> Pieces:
         raw = whole(file, self.most_mb)

@@ -4,10 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from metier.data.decoding import MOST_MB, beginning, lines, opened
+from metier.data.decoding import Megabytes, beginning, lines, opened
 from metier.data.format import Pieces, RejectedRow
 from metier.recipes import strict_json
-from metier.recipes.settings import outside
 
 
 @dataclass
@@ -16,11 +15,8 @@ class Format:
 
     suffixes: ClassVar[tuple[str, ...]] = (".jsonl", ".ndjson", ".jsonl.gz", ".ndjson.gz")
 
-    most_mb: int = 64
+    most_mb: Megabytes = 64
     """The longest line that is read. A longer one is rejected without being held in memory."""
-
-    def problems(self) -> list[str]:
-        return outside(self, most_mb=(1, MOST_MB))
 
     def read(self, file: Path) -> Pieces:
         with opened(file) as stream:

@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from metier.data.decoding import MOST_MB, decoded, whole
+from metier.data.decoding import Megabytes, decoded, whole
 from metier.data.format import Pieces, RejectedRow
-from metier.recipes.settings import outside
 
 # CommonMark 0.31, 4.2 and 4.5. Left out on purpose: headings that are underlined (=== and ---), which front matter and
 # tables in plain text also look like.
@@ -21,11 +20,8 @@ class Format:
 
     suffixes: ClassVar[tuple[str, ...]] = (".md",)
 
-    most_mb: int = 64
+    most_mb: Megabytes = 64
     """The largest file that is read; larger ones are rejected."""
-
-    def problems(self) -> list[str]:
-        return outside(self, most_mb=(1, MOST_MB))
 
     def read(self, file: Path) -> Pieces:
         raw = whole(file, self.most_mb)

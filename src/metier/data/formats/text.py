@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Literal
 
-from metier.data.decoding import MB, MOST_MB, beginning, decoded, lines, opened, whole
+from metier.data.decoding import MB, Megabytes, beginning, decoded, lines, opened, whole
 from metier.data.format import Pieces, RejectedRow
-from metier.recipes.settings import outside
 
 
 @dataclass
@@ -18,11 +17,8 @@ class Format:
 
     by: Literal["file", "paragraph", "line"] = "file"
     """What becomes a row: `file`, `paragraph` (empty lines stand between them) or `line`."""
-    most_mb: int = 64
+    most_mb: Megabytes = 64
     """The largest row that is read; larger ones are rejected without being held in memory."""
-
-    def problems(self) -> list[str]:
-        return outside(self, most_mb=(1, MOST_MB))
 
     def read(self, file: Path) -> Pieces:
         if self.by == "file":

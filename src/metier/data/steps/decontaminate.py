@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from annotated_types import Interval
 
 from metier.data.kernels.folding import foldable
 from metier.data.kernels.overlap import Runs, index, occurrences, run_hashes
@@ -15,7 +16,7 @@ from metier.data.records import Question, canonical
 from metier.data.step import StepContext, StepLike, StepResult, filter_rows
 from metier.data.steps._compared import compared, question_text
 from metier.evaluation.benchmark import Benchmark
-from metier.recipes.settings import MOST, outside
+from metier.recipes.settings import MOST, PositiveShare
 
 RUNS = ((26, 13), (8, 8), (5, 5), (3, 3))
 """(words of a question, words of the runs by which it is looked for): 13 as Brown et al. 2020, App. C. Questions of
@@ -39,11 +40,11 @@ class Step(StepLike):
     phrase is common English.
     """
 
-    coverage: float = 0.8
+    coverage: PositiveShare = 0.8
     """Share of a question's words found in the row, in runs of 13 (questions under 26 words: 8), from which it goes
     (Touvron et al. 2023, Llama 2, A.6). At 0.5 terms that share a formula ("as the cause of diseases classified
     elsewhere") went too: 272 of 18,117 rows of ICD-10-CM."""
-    longest: int = 50
+    longest: Annotated[int, Interval(ge=RUNS[0][1] + 1, le=MOST)] = 50
     """Words of one shared run from which a row goes, however long the question is (Lee et al. 2022, ACL)."""
 
     rowwise = True
@@ -68,10 +69,6 @@ class Step(StepLike):
         reasons = [found.get(position) for position in range(len(rows))]
         listed = [{"row": rows["id"][position].as_py(), **entry} for position, entry in partly[:SHOWN]]
         return filter_rows(rows, reasons, overlapping=len(found), partly=listed)
-
-    def problems(self) -> list[str]:
-        found = [] if 0 < self.coverage <= 1 else [f"coverage: use a share above 0 up to 1, not {self.coverage}."]
-        return found + (outside(self, longest=(RUNS[0][1] + 1, MOST)))
 
 
 def overlap(rows: pa.Table, benchmarks: Sequence[Benchmark]) -> dict[str, str]:

@@ -2,18 +2,19 @@
 
 from collections import Counter, defaultdict
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from annotated_types import Interval
 
 from metier.data.kernels.folding import foldable
 from metier.data.kernels.minhash import near_duplicates
 from metier.data.kernels.words import GOLD
 from metier.data.step import StepContext, StepLike, StepResult, filter_rows
 from metier.data.steps._compared import beside, compared
-from metier.recipes.settings import outside
+from metier.recipes.settings import Share
 
 SHOWN = 20
 """Families and contradictions listed in the notes, the largest first."""
@@ -30,15 +31,15 @@ class Step(StepLike):
     another hypothesis, product or answer beside the text are never near-duplicates of each other.
     """
 
-    threshold: float = 0.85
+    threshold: Annotated[float, Interval(ge=0.5, le=1)] = 0.85
     """Share of common word runs (Jaccard) from which two rows count as the same. Lower drops more; 1 is exact only."""
-    keeper: str = "first"
+    keeper: Literal["first", "longest"] = "first"
     """Which row of a cluster stays: the `first` or the `longest`."""
-    contradictions: str = "drop"
+    contradictions: Literal["drop", "keep"] = "drop"
     """What happens to a text that carries two labels: `drop` all its rows, or `keep` them all."""
     drop: bool = True
     """Off keeps all rows and makes each cluster one group, so that `split` leaves it on one side."""
-    alarm: float = 0.3
+    alarm: Share = 0.3
     """Share of a dataset's rows from which dropping them gives a warning: data of one template look like duplicates."""
 
     version = 2
@@ -114,14 +115,6 @@ class Step(StepLike):
             for dataset, total in Counter(datasets).items():
                 if lost[dataset] > self.alarm * total:
                     found.append(f"{lost[dataset] / total:.0%} of the rows of '{dataset}' {what}")
-        return found
-
-    def problems(self) -> list[str]:
-        found = [] if 0.5 <= self.threshold <= 1 else [f"threshold: use a share from 0.5 to 1, not {self.threshold}."]
-        found += outside(self, alarm=(0, 1))
-        for name, known in (("contradictions", ("drop", "keep")), ("keeper", ("first", "longest"))):
-            if getattr(self, name) not in known:
-                found.append(f"{name}: use {' or '.join(known)}, not {getattr(self, name)}.")
         return found
 
 

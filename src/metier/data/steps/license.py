@@ -3,7 +3,7 @@
 import re
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import pyarrow as pa
 
@@ -63,7 +63,7 @@ class Step(StepLike):
 
     allow: list[str] = field(default_factory=list)
     """Licenses that you answer for yourself, each as it stands in the rows."""
-    intended_use: str = "research"
+    intended_use: Literal["research", "commercial"] = "research"
     """`research`, or `commercial`: then rows for non-commercial use stop the run too."""
 
     version = 1
@@ -89,9 +89,7 @@ class Step(StepLike):
         return judge(license, self.intended_use)
 
     def problems(self) -> list[str]:
-        known = ("research", "commercial")
-        found = [] if self.intended_use in known else [f"intended_use: use {' or '.join(known)}."]
-        return found + [f"allow: {name!r} names no license." for name in self.allow if not name.strip()]
+        return [f"allow: {name!r} names no license." for name in self.allow if not name.strip()]
 
 
 def judge(license: str, intended_use: str = "research") -> Judged:

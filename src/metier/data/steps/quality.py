@@ -3,7 +3,7 @@
 import re
 from collections import Counter
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from metier.data.records import canonical
 from metier.data.step import StepContext, StepLike, StepResult, filter_rows
 from metier.data.steps._label_noise import Suspect, suspects
-from metier.recipes.settings import MOST, outside
+from metier.recipes.settings import Count, PositiveCount, Share
 
 MEASURED_FROM_WORDS, MEASURED_FROM_LETTERS = 50, 50
 """Shares are only measured on longer texts: in "heart failure" the commonest word pair is the whole text. 50 words is
@@ -26,22 +26,22 @@ LISTED = 200
 class Step(StepLike):
     """Each drop says what was measured. Shares of repetition are those of Gopher (Rae et al. 2021, table A1)."""
 
-    min_words: int = 1
+    min_words: Count = 1
     """Rows with fewer words are dropped."""
-    max_words: int = 100_000
+    max_words: PositiveCount = 100_000
     """Rows with more words are dropped."""
-    repeated_lines: float = 0.3
+    repeated_lines: Share = 0.3
     """Largest share of lines that repeat an earlier line, in texts of 50 words and more."""
-    top_pair: float = 0.2
+    top_pair: Share = 0.2
     """Largest share of the letters that the commonest pair of words may take, in texts of 50 words and more."""
-    broken: float = 0.01
+    broken: Share = 0.01
     """Largest share of characters that are no text: the replacement character, control characters, private use."""
-    symbols: float = 0.6
+    symbols: Share = 0.6
     """Largest share of characters that are neither letters, digits nor space, in texts of 50 characters and more."""
-    answer_in_prompt: str = "report"
+    answer_in_prompt: Literal["report", "drop"] = "report"
     """What happens where an answer of 4 words or more stands in its own text: `report` it in the notes, or `drop` it.
     Only in tasks whose answers are written freely: where labels recur, a label's word in the text is no leak."""
-    label_noise: str = "report"
+    label_noise: Literal["none", "report", "drop"] = "report"
     """Labels that look wrong (confident learning): `none` is looked for, `report` the worst, `drop` them from training.
     Judged by cleanlab where that is installed (Apache-2.0 from 2.8 on, AGPL-3.0 before), else by the same rule here."""
 
@@ -97,16 +97,7 @@ class Step(StepLike):
         return None
 
     def problems(self) -> list[str]:
-        found = [] if self.min_words <= self.max_words else ["min_words is above max_words: every row would go."]
-        found += outside(self, min_words=(0, MOST), max_words=(1, MOST))
-        for name in ("repeated_lines", "top_pair", "broken", "symbols"):
-            if not 0 <= getattr(self, name) <= 1:
-                found.append(f"{name}: use a share between 0 and 1, not {getattr(self, name)}.")
-        if self.answer_in_prompt not in ("report", "drop"):
-            found.append(f"answer_in_prompt: use report or drop, not {self.answer_in_prompt}.")
-        if self.label_noise not in ("none", "report", "drop"):
-            found.append(f"label_noise: use none, report or drop, not {self.label_noise}.")
-        return found
+        return [] if self.min_words <= self.max_words else ["min_words is above max_words: every row would go."]
 
 
 def repeated_lines(text: str) -> float:

@@ -4,14 +4,13 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import pyarrow as pa
 import xxhash
 
-from metier.data.redaction import PROFILES, Redactor, presidio
+from metier.data.redaction import Redactor, presidio
 from metier.data.step import StepContext, StepLike, StepResult, filter_rows
-from metier.errors import nearest
 
 STATEMENT = "This is no statement of compliance with any law or rule. What is found and what is not: docs/redaction.md."
 _TEXTS = ("text", "chosen", "rejected")
@@ -22,18 +21,18 @@ _COLUMNS = ("id", "group", "label", "options", "messages", "fields", "raw_hash",
 class Step(StepLike):
     """Replace names, numbers, dates and addresses of persons by tags or stand-ins; no row is dropped."""
 
-    profile: str = "healthcare"
+    profile: Literal["healthcare", "finance", "legal", "retail"] = "healthcare"
     """Which identifiers: healthcare (the 18 of HIPAA Safe Harbor), finance, legal or retail."""
-    replace: str = "tag"
+    replace: Literal["tag", "surrogate"] = "tag"
     """`tag` writes [NAME]; `surrogate` writes a value that looks alike, the same throughout a document."""
-    dates: str = "shift"
+    dates: Literal["shift", "tag", "keep"] = "shift"
     """`shift` moves all dates of a group by the same days, `tag` writes [DATE], `keep` leaves them. Outside healthcare
     only dates of birth."""
     parties: bool = True
     """Take out the parties of cases and contracts (profile legal)."""
     dockets: bool = False
     """Take out docket and case numbers (profile legal)."""
-    labels: str = "auto"
+    labels: Literal["auto", "keep"] = "auto"
     """`auto` reads labels of several words or with digits as text; class names lose only what was found in their row.
     `keep` leaves all labels and options as they are."""
     presidio: str | None = None
@@ -75,15 +74,7 @@ class Step(StepLike):
         return filter_rows(rows, [None] * len(rows), **notes, statement=STATEMENT)
 
     def problems(self) -> list[str]:
-        found = (
-            [] if self.profile in PROFILES else [f"profile: '{self.profile}' is none.{nearest(self.profile, PROFILES)}"]
-        )
-        known = {"replace": ("tag", "surrogate"), "dates": ("shift", "tag", "keep"), "labels": ("auto", "keep")}
-        for name, values in known.items():
-            if getattr(self, name) not in values:
-                found.append(f"{name}: use {' or '.join(values)}, not {getattr(self, name)}.")
-        found += [f"presidio: {presidio.MISSING}"] if self.presidio and not presidio.installed() else []
-        return found
+        return [f"presidio: {presidio.MISSING}"] if self.presidio and not presidio.installed() else []
 
     def _redactor(self, seed: int) -> Redactor:
         return Redactor(self.profile, self.replace, self.dates, self.parties, self.dockets, seed, self.presidio)

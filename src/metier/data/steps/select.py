@@ -5,7 +5,7 @@ import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -16,7 +16,7 @@ from metier.data.step import StepContext, StepLike, StepResult, filter_rows
 from metier.errors import UserError, nearest
 from metier.evaluation.benchmark import drawn_positions
 from metier.recipes import strict_json
-from metier.recipes.settings import MOST, outside
+from metier.recipes.settings import PositiveCount
 
 BUCKETS = 10_000
 DIMENSIONS = 100
@@ -29,9 +29,9 @@ NO_TASK = ""
 class Step(StepLike):
     """Keep so many training rows, drawn or chosen; valid rows are not touched."""
 
-    rows: int = 8000
+    rows: PositiveCount = 8000
     """The budget. Fewer rows than this are all kept."""
-    by: str = "random"
+    by: Literal["random", "importance", "similar", "diverse"] = "random"
     """`random`: a seeded draw in which each label keeps its share. `importance`: drawn by how much likelier the words
     are in the target (DSIR, Xie et al. 2023). `similar`: those nearest to a target text (TF-IDF and SVD). `diverse`:
     each one the farthest from those before it (k-center greedy, Sener and Savarese 2018); takes rows x budget steps."""
@@ -122,11 +122,8 @@ class Step(StepLike):
         return file_sha256(Path(self.target)) if self.target and _is_file(self.target) else ""
 
     def problems(self) -> list[str]:
-        found = outside(self, rows=(1, MOST))
-        known = ("random", "importance", "similar", "diverse")
-        if self.by not in known:
-            found.append(f"by: there is no way '{self.by}'.{nearest(self.by, known)}")
-        elif self.target is not None and self.by in ("random", "diverse"):
+        found = []
+        if self.target is not None and self.by in ("random", "diverse"):
             found.append(f"target: `by: {self.by}` looks for no target. Use importance or similar, or leave it out.")
         if self.target and _is_file(self.target) and not Path(self.target).is_file():
             found.append(f"target: there is no file {self.target}.")

@@ -6,9 +6,10 @@ from calendar import monthrange
 from collections import Counter, defaultdict
 from dataclasses import dataclass
 from datetime import UTC, datetime, time
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import pyarrow as pa
+from annotated_types import Interval
 
 from metier.data.step import StepContext, StepLike, StepResult, filter_rows
 from metier.errors import UserError
@@ -27,9 +28,9 @@ class Step(StepLike):
     Where `dedup` drops, one row of a cluster is left; rows less alike than its threshold are no cluster.
     """
 
-    valid: float = 0.1
+    valid: Annotated[float, Interval(gt=0, lt=0.9)] = 0.1
     """Share of the rows held out."""
-    by: str = "group"
+    by: Literal["group", "row", "time"] = "group"
     """`group` keeps a patient, contract or customer on one side; `row` treats every row as its own group; `time` holds
     out the latest rows by the column `time`, whatever their labels, and with them the whole of their groups."""
 
@@ -111,10 +112,6 @@ class Step(StepLike):
                     held_out.add(name)
                     taken += sizes[name]
         return held_out
-
-    def problems(self) -> list[str]:
-        found = [] if 0 < self.valid < 0.9 else [f"valid: use a share between 0 and 0.9, not {self.valid}."]
-        return found + ([] if self.by in ("group", "row", "time") else [f"by: use group, row or time, not {self.by}."])
 
 
 def _fixed(splits: list[str | None], groups: list[str | None], open_rows: set[int]) -> dict[str | None, str]:

@@ -7,6 +7,7 @@ import numpy as np
 from metier.evaluation.metrics._probabilities import equal_mass, stated
 from metier.evaluation.metrics._ratio import ratio
 from metier.evaluation.predictions import Floats, MetricLike, Predictions
+from metier.recipes.settings import PositiveShare
 
 BINS = 200
 """Steps of confidence. So many answers or fewer are each a step of its own, and the figure is exact."""
@@ -19,13 +20,10 @@ class Metric(MetricLike):
     An answer without probabilities among others that have them could not be judged: it is not right, and goes last.
     """
 
-    coverage: float = 0.8
+    coverage: PositiveShare = 0.8
     """The share of answers that the model keeps; the others, of which it is least sure, go to a person."""
 
     reads = "probabilities"
-
-    def problems(self) -> list[str]:
-        return [] if 0 < self.coverage <= 1 else [f"coverage: use a share above 0 up to 1, not {self.coverage}."]
 
     def statistics(self, predictions: Predictions) -> Floats:
         n, given = len(predictions.answers), stated(predictions)

@@ -1,13 +1,14 @@
 """Whether the model is right as often as it says it is."""
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
+from annotated_types import Interval
 
 from metier.evaluation.metrics._probabilities import equal_mass, stated
 from metier.evaluation.metrics._ratio import ratio
 from metier.evaluation.predictions import Floats, MetricLike, Predictions
-from metier.recipes.settings import outside
 
 
 @dataclass
@@ -19,14 +20,11 @@ class Metric(MetricLike):
     more so: read the interval as a range of what such a sample shows, and use `brier` or `nll` to decide.
     """
 
-    bins: int = 10
+    bins: Annotated[int, Interval(ge=1, le=1_000)] = 10
     """So many groups of like confidence. More see finer faults and more noise."""
 
     higher_is_better = False
     reads = "probabilities"
-
-    def problems(self) -> list[str]:
-        return outside(self, bins=(1, 1_000))
 
     def statistics(self, predictions: Predictions) -> Floats:
         n, given = len(predictions.answers), stated(predictions)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -19,7 +20,7 @@ class Scorer(ScorerLike):
     could not lose.
     """
 
-    length: str = "none"
+    length: Literal["none", "byte", "pmi"] = "none"
     """How the length of options is made up for: `none`, `byte` (per byte, lm-evaluation-harness's `acc_norm`) or `pmi`
     (minus the likelihood behind `unconditional`; Holtzman et al. 2021, EMNLP)."""
     unconditional: str = "Answer:"
@@ -31,7 +32,7 @@ class Scorer(ScorerLike):
     def problems(self) -> list[str]:
         if self.length == "pmi" and not self.unconditional.strip():
             return ["unconditional: with `pmi` it is what the model reads, and it is empty."]
-        return [] if self.length in ("none", "byte", "pmi") else [f"length: use none, byte or pmi, not {self.length}."]
+        return []
 
     def ask(
         self, model: ModelLike, benchmark: BenchmarkLike, questions: Sequence[Question], labels: Sequence[str]

@@ -7,6 +7,7 @@ from typing import Any
 from metier.data.records import Question
 from metier.evaluation.scorers.generate import Scorer as Generate
 from metier.evaluation.scoring import Score, plain
+from metier.recipes.settings import AnswerTokens
 
 
 @dataclass
@@ -18,7 +19,7 @@ class Scorer(Generate):
     Text without a JSON object is not valid and has no hits: broken JSON is what a user of it would be left with.
     """
 
-    max_new_tokens: int = 256
+    max_new_tokens: AnswerTokens = 256
     """Longest answer, in tokens."""
     stop: list[str] = field(default_factory=list)
     """Where an answer ends."""

@@ -18,7 +18,7 @@ from metier.evaluation.scoring import (
     answered,
     same,
 )
-from metier.recipes.settings import outside
+from metier.recipes.settings import AnswerTokens
 
 
 @dataclass
@@ -28,7 +28,7 @@ class Scorer(ScorerLike):
     Nor could text on which the pattern takes too long (half a second).
     """
 
-    max_new_tokens: int = 64
+    max_new_tokens: AnswerTokens = 64
     """Longest answer, in tokens."""
     stop: list[str] = field(default_factory=lambda: ["\n"])
     """Where an answer ends."""
@@ -38,7 +38,7 @@ class Scorer(ScorerLike):
     version = 1
 
     def problems(self) -> list[str]:
-        found = outside(self, max_new_tokens=(1, 100_000))
+        found = []
         if "" in self.stop:
             found.append("stop: an empty text stands in it, and every answer would end before its first letter.")
         try:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from metier.data.records import Question
 from metier.evaluation.scorers.generate import Scorer as Generate
 from metier.evaluation.scoring import UNSCORED, Score
-from metier.recipes.settings import outside
+from metier.recipes.settings import Share
 
 PERCENT = ("%", "percent")
 SCALES = {"": 1.0, "thousand": 1e3, "million": 1e6, "billion": 1e9, "trillion": 1e12, "k": 1e3, "m": 1e6, "bn": 1e9}
@@ -34,7 +34,7 @@ class Scorer(Generate):
     - the last number of the text counts, or the first behind `marker` where the text has it.
     """
 
-    tolerance: float = 1e-4
+    tolerance: Share = 1e-4
     """Largest relative error that is still right; below 1 it is absolute (percents are compared as percents)."""
     marker: str = "####"
     """Behind this the final answer stands, if the text has it."""
@@ -42,7 +42,7 @@ class Scorer(Generate):
     version = 3
 
     def problems(self) -> list[str]:
-        found = super().problems() + outside(self, tolerance=(0, 1))
+        found = super().problems()
         return found if self.marker else [*found, "marker: an empty text stands everywhere. Give a text."]
 
     def judge(self, completion: str, question: Question) -> Score:

@@ -6,6 +6,7 @@ from metier.data.records import Question
 from metier.evaluation import patterns
 from metier.evaluation.scorers.generate import Scorer as Generate
 from metier.evaluation.scoring import Score
+from metier.recipes.settings import AnswerTokens
 
 
 @dataclass
@@ -16,7 +17,7 @@ class Scorer(Generate):
     just what is being looked for (after the verifiable instructions of IFEval; Zhou et al. 2023).
     """
 
-    max_new_tokens: int = 48
+    max_new_tokens: AnswerTokens = 48
     """Longest answer, in tokens."""
     stop: list[str] = field(default_factory=list)
     """Where an answer ends."""

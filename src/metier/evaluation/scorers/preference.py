@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -24,16 +25,13 @@ class Scorer(ScorerLike):
     neither.
     """
 
-    length: str = "token"
+    length: Literal["token", "none"] = "token"
     """How the length of answers is made up for: `token` (the mean of their tokens, as SimPO trains; Meng et al. 2024)
     or `none` (the sum, by which the shorter answer nearly always wins)."""
 
     version = 1
     gives = ("probabilities",)
     baseline = "longer_answer"
-
-    def problems(self) -> list[str]:
-        return [] if self.length in ("token", "none") else [f"length: use token or none, not {self.length}."]
 
     def ask(
         self, model: ModelLike, benchmark: BenchmarkLike, questions: Sequence[Question], labels: Sequence[str]
