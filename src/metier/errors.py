@@ -42,12 +42,12 @@ def shown(value: Any, most: int = MOST_SHOWN) -> str:
     return shortened(printable(text).replace("\n", "\\n"), most)
 
 
-def shortened(text: str, most: int) -> str:
-    """A long text by its two ends, with how much was left out."""
+def shortened(text: str, most: int, what: str = "more characters") -> str:
+    """A long text by its two ends, with how much was left out of `what`."""
     if len(text) <= most:
         return text
     left_out, half = len(text) - most, most // 2
-    return f"{text[:half]} [... {left_out:,} more characters ...] {text[-half:]}"
+    return f"{text[:half]} [... {left_out:,} {what} ...] {text[-half:]}"
 
 
 def printable(text: str) -> str:

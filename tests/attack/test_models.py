@@ -326,17 +326,6 @@ def test_whatever_is_loaded_changes_the_hash(name, tmp_path):
     assert weights.sha256(tmp_path) != before
 
 
-def test_the_hash_of_what_was_tuned_covers_its_config_and_not_its_card(adapter, folder):
-    before = weights.tuned_sha256(adapter)
-    (adapter / "README.md").write_text("edited")
-    assert weights.tuned_sha256(adapter) == before
-    configure(adapter / "adapter_config.json", lora_alpha=99)
-    assert weights.tuned_sha256(adapter) != before
-    before = weights.tuned_sha256(folder)
-    configure(folder / "generation_config.json", temperature=2)
-    assert weights.tuned_sha256(folder) != before
-
-
 @pytest.fixture
 def cached(tmp_path, monkeypatch):
     """A cache of one's own with the fake model in it; what is said about it."""

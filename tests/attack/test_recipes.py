@@ -5,9 +5,10 @@ import time
 
 import pytest
 
+from metier.engine.models import weights
 from metier.errors import Problems, UserError
 from metier.recipes import strict_yaml
-from metier.recipes.checks import check, model_name_problems
+from metier.recipes.checks import check
 from metier.recipes.schema import Recipe, load
 
 
@@ -114,13 +115,13 @@ def test_numbers_are_read_as_people_write_them():
 
 @pytest.mark.parametrize("model", ["-x/y", "a/-b", "a/b..c", "a--b/c", "x" * 5_000, "~nobody-here/x"])
 def test_a_model_that_the_hub_would_refuse_is_refused_before_it_is_asked(model):
-    [said] = model_name_problems(model)
+    [said] = weights.problems(model)
     assert "no folder" in said and len(said) < 400
     assert said in check(Recipe(model=model, datasets=["icd10cm"], methods=["sft"], benchmarks=["icd10cm_chapter"]))
 
 
 def test_a_model_that_may_be_there_is_left_to_the_hub():
-    assert not model_name_problems("HuggingFaceTB/SmolLM2-135M") and not model_name_problems("fake")
+    assert not weights.problems("HuggingFaceTB/SmolLM2-135M") and not weights.problems("fake")
 
 
 def test_all_that_is_wrong_is_told_at_once_with_the_industrys_blanks_filled_in():

@@ -217,12 +217,11 @@ def test_a_run_at_work_is_not_exported_checked_or_compared(monkeypatch, capsys, 
 
 
 def test_two_readers_of_one_run_do_not_wait_for_each_other(tmp_path):
-    from metier.cli.resolve import read_alone
-    from metier.runs.lock import run_lock
+    from metier.runs.lock import read_lock, run_lock
 
     (tmp_path / ".busy").touch()
     other = pytest.raises(UserError, match="Another process")
-    with read_alone(tmp_path, tmp_path), read_alone(tmp_path), other, run_lock(tmp_path):
+    with read_lock(tmp_path, tmp_path), read_lock(tmp_path), other, run_lock(tmp_path):
         pass
-    with run_lock(tmp_path), other, read_alone(tmp_path):
+    with run_lock(tmp_path), other, read_lock(tmp_path):
         pass

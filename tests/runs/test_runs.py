@@ -24,7 +24,7 @@ from metier.recipes.checks import label_problems
 from metier.recipes.schema import load
 from metier.reporting import verdict_page
 from metier.runs import run as runs
-from metier.runs.files import write_table
+from metier.runs.files import file_sha256, write_table
 from metier.runs.lock import run_lock
 from metier.runs.progress import Progress
 from metier.stages import curate, evaluate, report, train
@@ -373,6 +373,16 @@ def with_fewer_rows(recipe, folder):
     run = runs.saved_run(folder, Progress())
     curate.curate(run)
     return run
+
+
+def test_a_run_gives_the_recorded_hash_of_what_a_finished_stage_wrote(curated_run):
+    _, folder = curated_run
+    run = runs.saved_run(folder, Progress())
+    assert run.sha256("curate", "curate/train.parquet") == file_sha256(folder / "curate/train.parquet")
+    with pytest.raises(UserError, match="other.parquet belongs to no finished stage"):
+        run.sha256("curate", "curate/other.parquet")
+    with pytest.raises(UserError, match="run `metier train"):
+        run.sha256("train", "curate/train.parquet")
 
 
 def test_rows_that_changed_after_training_are_not_evaluated(trained_run):

@@ -8,10 +8,11 @@ import typer
 
 from metier.cli import failures
 from metier.cli.output import check_text, finish, say, tell
-from metier.cli.resolve import checked, load_recipe, not_spread, read_alone, recipe_or_run, recipe_target, run_stages
+from metier.cli.resolve import checked, load_recipe, not_spread, recipe_or_run, recipe_target, run_stages
 from metier.cli.stopping import Stops
 from metier.errors import UserError, shown
 from metier.runs import terminal
+from metier.runs.lock import read_lock
 
 app = typer.Typer(
     add_completion=False,
@@ -184,7 +185,7 @@ def compare(first: Folder, second: Folder, json_: Json = False) -> None:
     """Two runs on the same questions, by the paired test."""
     from metier.experiments.compare import compare as pair
 
-    with read_alone(first, second):
+    with read_lock(first, second):
         compared = pair(first, second)
     tell(compared.to_json(), "\n".join(row.sentence for row in compared.benchmarks), json_)
 
@@ -201,7 +202,7 @@ def export(
     from metier.runs.progress import Progress
     from metier.runs.run import saved_run
 
-    with read_alone(folder):
+    with read_lock(folder):
         found = write(saved_run(folder, Progress()), to, out)
     say(found, json_)
 
@@ -213,7 +214,7 @@ def verify_lm_eval(folder: Folder, out: Folder, json_: Json = False) -> None:
     from metier.runs.progress import Progress
     from metier.runs.run import saved_run
 
-    with read_alone(folder):
+    with read_lock(folder):
         found = join(saved_run(folder, Progress()), out)
     tell(found, "\n".join(row["sentence"] for row in found["checks"]), json_)
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from metier.errors import shortened
 from metier.runs.terminal import out, out_json
 
 if TYPE_CHECKING:  # numpy and pydantic would be loaded before `--help` answers
@@ -73,14 +74,11 @@ def check_text(found: dict[str, Any]) -> str:
     for example in found["examples"]:
         lines += [
             f"A row of '{example['task']}' as the model reads it; the loss is on what stands between [[ and ]]:",
-            f"{_shortened(example['prompt'])}[[{_shortened(example['target'])}]]",
+            f"{_ends(example['prompt'])}[[{_ends(example['target'])}]]",
             "",
         ]
     return "\n".join(lines).rstrip()
 
 
-def _shortened(text: str, most: int = 800) -> str:
-    """A long text by its two ends; the JSON has the whole."""
-    left_out = len(text) - most
-    half = most // 2
-    return text if left_out <= 0 else f"{text[:half]} [... {left_out:,} characters, --json has them ...] {text[-half:]}"
+def _ends(text: str) -> str:
+    return shortened(text, 800, "characters, --json has them")

@@ -1,14 +1,12 @@
 """Which run a verb is about, and its stages."""
 
-import fcntl
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from metier.errors import Problems, UserError
-from metier.runs.lock import BUSY, run_lock
+from metier.runs.lock import run_lock
 
 
 def load_recipe(path: Path | None, industry: str | None, changes: list[str] | None, quick: bool) -> Any:
@@ -78,25 +76,6 @@ def run_stages(target: tuple[Path, Any], names: list[str], **settings: Any) -> t
             stage: Callable[..., Any] = getattr(import_module(f"metier.stages.{name}"), name)
             result = stage(run_, **settings)
     return folder, result
-
-
-@contextmanager
-def read_alone(*folders: Path) -> Iterator[None]:
-    """Hold runs against a process that works on them, while they are read. Others may read them too.
-
-    Raises `UserError` where one is at work.
-    """
-
-    with ExitStack() as held:
-        for folder in {folder.resolve(): folder for folder in folders}.values():
-            if not (folder / BUSY).is_file():  # nobody ever worked on it here
-                continue
-            stream = held.enter_context(open(folder / BUSY))
-            try:
-                fcntl.flock(stream, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                raise UserError(f"Another process is at work on {folder}. Call again when it has finished.") from error
-        yield
 
 
 def checked(recipe: Any) -> Any:

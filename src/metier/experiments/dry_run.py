@@ -51,39 +51,23 @@ def check(recipe: Recipe) -> dict[str, Any]:
     busy = os.getloadavg()[0] / (os.cpu_count() or 1)  # before our own work counts
     benchmarks = recipe.build_benchmarks()
     known = pa.concat_tables(for_learning(recipe.build_datasets(), benchmarks))
-    rows = known.filter(pc.equal(pc.fill_null(known["split"], "train"), "train"))
-    if not len(rows):
-        raise UserError("There are no rows to learn from. Name a dataset with a `label` column, or with text.")
-    budget = min([step.rows for _, step in recipe.build_steps() if isinstance(step, Select)] + [len(rows)])
-    train = min(budget, QUICK_ROWS) if recipe.quick else budget
-    asked = _asked(recipe, benchmarks, known)
+    rows = _to_learn_from(known)
+    train = _rows_to_train(recipe, len(rows))
+    tests = _tests(recipe, benchmarks, known)
     model = load(recipe.model)
     truncated = check_context(
-        tokens_only(recipe.model), recipe.build_methods(), [(one, found, one.label_set(rows)) for one, found in asked]
+        tokens_only(recipe.model), recipe.build_methods(), [(one, asked, one.label_set(rows)) for one, asked in tests]
     )
     started = time.monotonic()
-    asking = sum(asking_seconds(model, benchmark, found) for benchmark, found in asked)
+    asking = sum(asking_seconds(model, benchmark, asked) for benchmark, asked in tests)
     by_name = {benchmark.name: benchmark for benchmark in benchmarks}
-    training, made = 0.0, dict[str, int]()
-    for name, method in recipe.build_methods():
-        mine = of_datasets(rows, method.reads)
-        if not len(mine):
-            raise UserError(f"No rows come from the datasets that a method names: {', '.join(method.reads)}.")
-        if isinstance(method, Tuning):  # before anything of it is made
-            made[name] = method.check_rows(mine)
-        few = _few(mine, by_name, recipe.seed)
-        context = TrainingContext(few, few, by_name, recipe.model, None, Path(), recipe.seed, Progress())
-        training += method.seconds(model, context, round(train * len(mine) / len(rows)))
+    training, rows_read = _training(recipe, model, rows, by_name, train)
     examples = _examples(model, rows, by_name, recipe.seed)
     return {
         "train": train,
-        "rows_read": made,
-        "questions": sum(len(found) for _, found in asked),
-        "minimum_detectable_effect": {
-            benchmark.name: _visible(found, recipe.ship.alpha)
-            for benchmark, found in asked
-            if benchmark.name in by_name and next(iter(benchmark.build_metrics().values())).unit == "share"
-        },
+        "rows_read": rows_read,
+        "questions": sum(len(asked) for _, asked in tests),
+        "minimum_detectable_effect": _effects(tests, by_name, recipe.ship.alpha),
         "examples": examples,
         "truncated": truncated,
         "busy": round(busy, 2),
@@ -94,15 +78,55 @@ def check(recipe: Recipe) -> dict[str, Any]:
     }
 
 
-def _asked(recipe: Recipe, benchmarks: list[Any], rows: pa.Table) -> list[tuple[Any, list[Question]]]:
-    """Each benchmark, what must be kept included, with its questions. Raises `Problems` where some cannot be judged, or
-    a label could not be learned."""
+def _to_learn_from(known: pa.Table) -> pa.Table:
+    """The rows that no dataset holds out. Raises `UserError` where there are none."""
+    rows = known.filter(pc.equal(pc.fill_null(known["split"], "train"), "train"))
+    if not len(rows):
+        raise UserError("There are no rows to learn from. Name a dataset with a `label` column, or with text.")
+    return rows
+
+
+def _rows_to_train(recipe: Recipe, rows: int) -> int:
+    """How many of the rows are trained on: what `select` and a quick run leave of them."""
+    budget = min([step.rows for _, step in recipe.build_steps() if isinstance(step, Select)] + [rows])
+    return min(budget, QUICK_ROWS) if recipe.quick else budget
+
+
+def _training(
+    recipe: Recipe, model: Any, rows: pa.Table, benchmarks: dict[str, Any], train: int
+) -> tuple[float, dict[str, int]]:
+    """Seconds that all methods take, and the rows that each of those that tune reads."""
+    seconds, rows_read = 0.0, dict[str, int]()
+    for name, method in recipe.build_methods():
+        mine = of_datasets(rows, method.reads)
+        if not len(mine):
+            raise UserError(f"No rows come from the datasets that a method names: {', '.join(method.reads)}.")
+        if isinstance(method, Tuning):  # before anything of it is made
+            rows_read[name] = method.check_rows(mine)
+        few = _few(mine, benchmarks, recipe.seed)
+        context = TrainingContext(few, few, benchmarks, recipe.model, None, Path(), recipe.seed, Progress())
+        seconds += method.seconds(model, context, round(train * len(mine) / len(rows)))
+    return seconds, rows_read
+
+
+def _effects(tests: list[tuple[Any, list[Question]]], benchmarks: dict[str, Any], alpha: float) -> dict[str, Any]:
+    """What the test of each benchmark can show, where its deciding metric is a share."""
+    return {
+        benchmark.name: _visible(asked, alpha)
+        for benchmark, asked in tests
+        if benchmark.name in benchmarks and next(iter(benchmark.build_metrics().values())).unit == "share"
+    }
+
+
+def _tests(recipe: Recipe, benchmarks: list[Any], rows: pa.Table) -> list[tuple[Any, list[Question]]]:
+    """Each benchmark, those of retention included, with its questions. Raises `Problems` where some cannot be scored
+    or a label could not be learned."""
     judging = [*benchmarks, *(benchmark for benchmark, _ in recipe.build_retention())]
-    asked = [(benchmark, benchmark.questions(QUICK_QUESTIONS if recipe.quick else 0)) for benchmark in judging]
-    problems = [said for one, found in asked for said in question_problems(one, found, one.label_set(rows))]
+    tests = [(benchmark, benchmark.questions(QUICK_QUESTIONS if recipe.quick else 0)) for benchmark in judging]
+    problems = [problem for one, asked in tests for problem in question_problems(one, asked, one.label_set(rows))]
     if problems := label_problems(rows, benchmarks) + problems:
         raise Problems(problems)
-    return asked
+    return tests
 
 
 def _visible(asked: list[Question], alpha: float) -> dict[str, Any]:
@@ -120,19 +144,23 @@ def _visible(asked: list[Question], alpha: float) -> dict[str, Any]:
 def _few(rows: pa.Table, benchmarks: dict[str, Any], seed: int) -> pa.Table:
     """`SAMPLE` rows in runs of neighbors by what the model reads, since rows that begin alike are trained on together
     and cost less; and one of each dataset and kind that the draw missed: a method may need all of them."""
-    draw = random.Random(seed)
+    draw, order = random.Random(seed), _by_likeness(rows, benchmarks)
+    starts = range(0, len(rows), RUN)
+    drawn = [at for start in draw.sample(starts, min(SAMPLE // RUN, len(starts))) for at in order[start : start + RUN]]
+    label, chosen = (rows[column].is_valid().to_pylist() for column in ("label", "chosen"))
+    kinds = list(zip(rows["source"].to_pylist(), label, chosen, strict=True))
+    first = {kinds[position]: position for position in reversed(draw.sample(order, len(order)))}
+    return rows.take(sorted({*drawn, *first.values()}))
+
+
+def _by_likeness(rows: pa.Table, benchmarks: dict[str, Any]) -> list[int]:
+    """The positions of the rows, in the order of what the model reads; of large tables, as they stand."""
     order = list(range(len(rows)))
     if len(rows) <= SORTED:
         tasks, asked = rows["task"].to_pylist(), questions(rows, unlabeled=True)
         read = [benchmarks[task].render(row) if task else row.text for task, row in zip(tasks, asked, strict=True)]
         order.sort(key=read.__getitem__)
-    starts = range(0, len(rows), RUN)
-    drawn = [at for start in draw.sample(starts, min(SAMPLE // RUN, len(starts))) for at in order[start : start + RUN]]
-    kinds = list(
-        zip(rows["source"].to_pylist(), *(rows[c].is_valid().to_pylist() for c in ("label", "chosen")), strict=True)
-    )
-    first = {kinds[position]: position for position in reversed(draw.sample(order, len(order)))}
-    return rows.take(sorted({*drawn, *first.values()}))
+    return order
 
 
 def _examples(model: Any, rows: pa.Table, benchmarks: dict[str, Any], seed: int) -> list[dict[str, Any]]:
@@ -140,10 +168,10 @@ def _examples(model: Any, rows: pa.Table, benchmarks: dict[str, Any], seed: int)
     pair = pc.and_(rows["chosen"].is_valid(), rows["rejected"].is_valid())
     labeled = rows.filter(pc.and_(pc.or_(rows["label"].is_valid(), pair), rows["task"].is_valid()))
     at = sorted(random.Random(seed).sample(range(len(labeled)), min(3, len(labeled))))
-    found = []
+    examples = []
     for task, row in zip(labeled["task"].take(at).to_pylist(), questions(labeled.take(at)), strict=True):
         benchmark = benchmarks[task]
         target = [*model.answer(row.answer, benchmark.chat_template), model.end_token]
         read = model.read(benchmark.render(row), benchmark.chat_template)[0]
-        found.append({"task": task, "prompt": read, "target": model.tokenizer.decode(target)})
-    return found
+        examples.append({"task": task, "prompt": read, "target": model.tokenizer.decode(target)})
+    return examples

@@ -1,10 +1,8 @@
 """Everything that is wrong with a recipe and can be found without training, in one go."""
 
-import re
 import time
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -12,7 +10,7 @@ import pyarrow.compute as pc
 
 from metier.data.dataset import DatasetLike
 from metier.data.records import Question, loosely
-from metier.errors import Problems, UserError, nearest, shortened, shown
+from metier.errors import Problems, UserError, nearest, shown
 from metier.evaluation import costs
 from metier.evaluation.benchmark import Benchmark
 from metier.evaluation.predictions import perfect, unfit
@@ -22,8 +20,6 @@ from metier.recipes.schema import Recipe, build_one, has_benchmark, name_of, tas
 
 MOST_SECONDS = 10.0
 """How long questions are looked at once one of them cannot be judged."""
-HUB_PART = re.compile(r"(?!.*(?:--|\.\.))[A-Za-z0-9_](?:[\w.-]{0,94}[A-Za-z0-9_])?", re.ASCII)
-"""Owner and name on the Hugging Face hub."""
 
 
 def check(recipe: Recipe) -> list[str]:
@@ -56,24 +52,7 @@ def check(recipe: Recipe) -> list[str]:
         problems += chain_problems(recipe.build_methods())
     if recipe.embedding:
         problems += static_embeddings.problems(recipe.embedding)
-    return problems + (model_name_problems(recipe.model) or weights.problems(recipe.model))
-
-
-def model_name_problems(model: str) -> list[str]:
-    """What is wrong with a model's name before anybody asks whether there is such a folder or hub id."""
-    try:
-        if Path(model).expanduser().exists():
-            return []
-    except (OSError, RuntimeError, ValueError) as error:  # longer than a path may be; ~ of a user that there is not
-        why = error.strerror if isinstance(error, OSError) else str(error)
-        return [f"The model {shown(model)} is no folder that can be looked for: {shortened(str(why), 200)}."]
-    hub_id = model.split("/")
-    if len(hub_id) == 2 and (odd := next((part for part in hub_id if not HUB_PART.fullmatch(part)), None)) is not None:
-        return [
-            f"There is no model {shown(model)}: it is no folder, and in a hub id {shown(odd)} would have to begin and "
-            "end with a letter or digit and have no -- or .. within."
-        ]
-    return []
+    return problems + weights.problems(recipe.model)
 
 
 def _plug_in_name_problems(recipe: Recipe) -> list[str]:

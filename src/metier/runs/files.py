@@ -10,6 +10,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from metier.recipes import strict_json
+
 
 def write_text(path: Path, text: str) -> None:
     """A file that is there completely or not at all, also after a kill."""
@@ -18,8 +20,7 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_json(path: Path, content: Any) -> None:
-    # NaN and Infinity are no JSON: other programs could not read the file.
-    write_text(path, json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+    write_text(path, strict_json.dumps(content, indent=1, ensure_ascii=False) + "\n")
 
 
 def write_table(path: Path, table: pa.Table) -> None:

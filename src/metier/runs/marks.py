@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from metier.errors import UserError
+from metier.recipes import strict_json
 
 ITSELF = "sha256"
 """The key under which a file carries the hash of the rest of it."""
@@ -38,7 +39,7 @@ def read_mark(path: Path, fix: str) -> Mark | None:
 
 def hashed(content: Mapping[str, Any]) -> dict[str, Any]:
     """The content with its own hash. Raises ValueError where a number is NaN or infinite, which JSON does not have."""
-    plain = json.loads(json.dumps(content, allow_nan=False))
+    plain = json.loads(strict_json.dumps(content))
     return {**plain, ITSELF: _sha256(plain)}
 
 

@@ -54,10 +54,6 @@ class Run:
         self._verify(stage, [file])
         return self.folder / file
 
-    def recorded_sha256(self, stage: str, file: str) -> str:
-        """The hash that a file had when a finished stage wrote it. `output` and `table` hold the file against it."""
-        return self._finished(stage).files[file]
-
     def take_over(self, other: "Run", stage: str) -> None:
         """Copy a finished stage of another run with its files, so that it counts as done here from the same inputs.
         Nothing where it is not finished there; raises as `output` where its files were changed since."""
@@ -77,8 +73,7 @@ class Run:
         mark = self._finished(stage)
         for file in files:
             if (why := self._changed(file, mark.files.get(file))) is not None:
-                verb = stage.split("/")[0]
-                raise UserError(f"{self.folder / file} {why}. Run `metier {verb} {self.folder}` to make it again.")
+                raise UserError(f"{self.folder / file} {why}. {self._repeat(stage)}")
 
     def _changed(self, file: str, sha256: str | None) -> str | None:
         """What happened to a file since it was written; None where it is as it was."""
@@ -122,9 +117,16 @@ class Run:
         """The result of a finished stage, whatever it was made from. Raises `UserError` where it did not finish."""
         return self._finished(stage).result
 
-    def files(self, stage: str) -> list[str]:
-        """What a finished stage wrote for others to read; raises as `result`."""
-        return list(self._finished(stage).files)
+    def recorded_sha256(self, stage: str, file: str) -> str:
+        """The hash of a file that a finished stage wrote, as recorded then; the file is not read. Raises `UserError`
+        where the stage did not finish or wrote no such file."""
+        recorded = self._finished(stage).files
+        if file not in recorded:
+            raise UserError(f"{self.folder / file} belongs to no finished stage. {self._repeat(stage)}")
+        return recorded[file]
+
+    def _repeat(self, stage: str) -> str:
+        return f"Run `metier {stage.split('/')[0]} {self.folder}` to make it again."
 
     def _finished(self, stage: str) -> Mark:
         if (mark := self._mark(stage)) is None:
@@ -196,10 +198,11 @@ def _hold_to_lock(run: Run) -> None:
     text, begun = _begun(run)
     if not file.is_file():
         write_text(file, text)
-    edited = _difference(_in_folder(file), begun)
+    in_folder = _in_folder(file)
+    edited = _difference(in_folder, begun)
     # Rows may be curated again and again; what was trained stands on the recipe that it was trained by.
     open_keys = set() if (folder / "train").exists() else {"steps"}
-    if edited and (set(edited) - open_keys or _difference(run.recipe, load(file))):
+    if edited and (set(edited) - open_keys or _difference(run.recipe, in_folder)):
         raise UserError(
             f"{file} was edited after the run was begun ({_told(edited)}). Remove it, and it is written again as it "
             f"was; for the edited recipe start a new run: `metier run {file} --out NEW_FOLDER`."

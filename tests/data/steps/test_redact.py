@@ -43,6 +43,7 @@ def cleaned(text, profile="healthcare", **settings):
     [
         (checksums.card, "4111111111111111", "4111111111111112"),
         (checksums.card, "378282246310005", "378282246310006"),
+        (checksums.luhn, "٤١١١١١١١١١١١١١١١", "٤١١١١١١١١١١١١١١٢"),
         (checksums.iban, "GB82 WEST 1234 5698 7654 32", "GB82 WEST 1234 5698 7654 33"),
         (checksums.iban, "DE89370400440532013000", "DE8937040044053201300"),
         (checksums.aba, "021000021", "021000022"),

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from metier.data.redaction import checksums
 from metier.data.redaction.spans import Span
 
-# Patterns start with one sign or a set of signs, so that the engine of `re` skips to where one stands and the rest is
-# seldom tried; what must not stand before it is looked at from behind that sign.
+# Each pattern starts with one sign or a set of signs: `re` skips to the next of them and seldom tries the rest. What
+# must not stand before the value is looked for from behind that sign.
 _EXTENSION = r"(?:,? ?(?:x|ext\.?|extension) ?\d{1,6})?(?![\w-])"
 FORMS = re.compile(
     r"\d(?<![\w.+/-]\d)(?:"
@@ -33,8 +33,8 @@ URL = re.compile(r"(?:https?|ftp)://[^\s<>\"')\]]+|www\.[^\s<>\"')\]]+")
 UUID = re.compile(r"-[\da-fA-F]{4}-[\da-fA-F]{4}-[\da-fA-F]{12}\b")
 PHOTO = re.compile(r"\.(?:jpe?g|png|tiff?|bmp|heic|gif|dcm|JPE?G|PNG|HEIC|DCM)\b")
 
-# Words before a number -> what it is. The first list speaks for itself ("MRN 12345"); a word of the second needs
-# "number", "ID", "#" or ":" behind it ("policy number 12345", not "the policy 2008").
+# Kind -> words before a number that say it. Those of the first table are enough alone ("MRN 12345"). Those of the
+# second need "number", "ID", "#" or ":" behind them ("policy number 12345", not "the policy 2008").
 _STRONG = {
     "MRN": r"mrn|mr\s?#|medical record|med(?:ical)?\.? rec(?:ord)?\.?|hospital number|patient (?:id|number|no)",
     "SSN": r"ssn|ss\s?#|social security|social",
@@ -48,8 +48,7 @@ _STRONG = {
     "FAX": r"fax|facsimile",
     "ZIP": r"zip|zip ?code|postal code|postcode",
     "PHONE": r"phone|telephone|tel|cell|mobile|pager|beeper|call(?: me| him| her| us)?(?: back)?(?: at| on)?|"
-    "reach(?:ed)?"
-    r"(?: me| him| her| us)?(?: at| on)",
+    r"reach(?:ed)?(?: me| him| her| us)?(?: at| on)",
     "IBAN": r"iban",
 }
 _WEAK = {
@@ -62,8 +61,8 @@ _WEAK = {
     "BIOMETRIC": r"fingerprint|finger print|biometric|retinal? scan|iris scan|voice\s?print|palm print|face scan|"
     "template",
     "ID": r"accession|specimen|encounter|visit|study|case|claim|reference|ref\.?|confirmation|requisition|"
-    "prescription|rx|"
-    r"employee|student|subject|participant|enrollment|admission|referral|authorization|sample|order|invoice|tracking",
+    r"prescription|rx|employee|student|subject|participant|enrollment|admission|referral|authorization|sample|order|"
+    r"invoice|tracking",
     "ORDER": r"order|invoice|purchase|tracking|shipment|return|rma|receipt|transaction|package|parcel|delivery",
     "LOYALTY": r"loyalty|rewards?|membership|member|frequent (?:flyer|shopper)|customer|club|points|shopper|client",
     "CARD": r"card|debit|credit",
@@ -83,7 +82,7 @@ NO_LETTER = re.compile(r"[\d-]+")
 NO_DIGIT = re.compile(r"\D")
 TWO_DIGITS = re.compile(r"\d\D{0,2}\d")
 _AMOUNT = re.compile(r"[.,]\d")
-# What goes on with a number like its last ones, and not with the month and year in which a card expires, or its CVV.
+# Another number of a row: four digits or an amount, but not the month and year in which a card expires.
 _ROW = re.compile(r"[ -](?!(?:0[1-9]|1[0-2])\d\d\b)(?:\d{4}|\d+[.,]\d)")
 _MINIMUM = {"PHONE": 7, "FAX": 7, "SSN": 4, "ROUTING": 9, "CARD": 4, "ZIP": 5, "IBAN": 15, "VEHICLE": 4}
 
@@ -165,8 +164,8 @@ def _form(value: str, form: str, before: str) -> str | None:
 
 
 def _card_end(text: str, start: int, end: int, said: bool) -> int:
-    """Where the card ends that starts here, 0 where none does: behind all of it, or behind sixteen digits in four
-    groups if a fifth holds what else is on the card. In a row of numbers four groups add up to a card by chance."""
+    """Where the card ends that starts here, 0 where none does: at the end of all groups, or behind sixteen digits in
+    four groups if the fifth is an expiry date or CVV. In a row of numbers, four groups have a card's sum by chance."""
     for stop in (end, min(start + 19, end)):
         value = text[start:stop]
         digits = NO_DIGIT.sub("", value)
@@ -270,8 +269,8 @@ def _said(value: str, digits: str, link: str, kind: str, keep_securities: bool) 
 
 
 def _security(value: str, kind: str) -> bool:
-    """A CUSIP or ISIN names a security and no person. One plain number in ten has a right CUSIP sum: letters must "
-    "help."""
+    """Whether this is a CUSIP or ISIN, which names a security and no person. A CUSIP needs a letter and no word for an
+    account before it: one plain number in ten has the right sum by chance."""
     return checksums.isin(value) or (
         checksums.cusip(value) and not value.isdigit() and kind not in ("ACCOUNT", "ROUTING")
     )

@@ -33,9 +33,9 @@ def represent(
     """Hold the training rows against examples of each benchmark's work; never against its test.
 
     The examples are the rows held out for it, else the training rows that its own dataset has where none of them is
-    learned from. Writes curate/representation.json. The state is the worst of all benchmarks; what could not be judged
-    is no GO. The terms that decide are those of the examples; how many of the industry's glossary the rows have stands
-    beside them.
+    learned from. Writes curate/representation.json. The state is the worst of all benchmarks; one that could not be
+    measured is no GO. The terms of the examples decide; how many of the industry's glossary the rows have is only
+    reported.
     """
     found = []
     reference, what = general_text()

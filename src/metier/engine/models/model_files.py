@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from metier.errors import UserError
+from metier.runs import files as run_files
 
 WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
 TUNED, TUNED_CONFIG = "adapter_model.safetensors", "adapter_config.json"
@@ -34,15 +35,13 @@ MODEL = (
 """What transformers may read of a model's folder."""
 ADAPTER = (TUNED, TUNED_CONFIG)
 """What peft reads of an adapter's folder."""
-WHOLE = ("*.safetensors", INDEX, "config.json", "generation_config.json")
-"""What is read of a folder of tuned weights, whose tokenizer is the base model's."""
 RECORD = "metier.json"
 """In a folder of the cache: the hashes of its files when it was made."""
 
 
-def loaded(folder: Path, patterns: Iterable[str] = MODEL) -> list[Path]:
-    """The files of a folder that are loaded, in order of name. Raises `UserError` where one is no readable file."""
-    found = sorted({path for pattern in patterns for path in folder.glob(pattern)} - {folder / RECORD})
+def loaded(folder: Path) -> list[Path]:
+    """The files of a model's folder that are loaded, in order of name. Raises `UserError` where one cannot be read."""
+    found = sorted({path for pattern in MODEL for path in folder.glob(pattern)} - {folder / RECORD})
     for path in found:
         if not path.is_file():
             what = "a folder" if path.is_dir() else "a link that leads nowhere" if path.is_symlink() else "no file"
@@ -57,9 +56,9 @@ def of_files(folder: Path, files: Iterable[Path]) -> str:
 
 
 def file_sha256(path: Path) -> str:
+    """Hash of a file. Raises `UserError` where it cannot be read."""
     try:
-        with open(path, "rb") as stream:  # in pieces: weights have gigabytes
-            return hashlib.file_digest(stream, "sha256").hexdigest()
+        return run_files.file_sha256(path)
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror}. Check it and its permissions.") from error
 
@@ -172,8 +171,8 @@ def understood(what: str, where: Path) -> Iterator[None]:
 
 def first_line(error: BaseException, most: int = 300) -> str:
     """An error's own words, short enough for one message."""
-    said = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
-    return said if len(said) <= most else f"{said[:most]}..."
+    line = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+    return line if len(line) <= most else f"{line[:most]}..."
 
 
 def _indexed(index: Path) -> list[Path]:

@@ -15,11 +15,14 @@ from typing import Any
 from metier.engine.models import model_files
 from metier.engine.models.cache import cache_folder, once
 from metier.engine.models.model_files import file_sha256, of_files, understood
-from metier.errors import UserError, nearest
+from metier.errors import UserError, nearest, shortened, shown
 
 HUB_TIMEOUT_S = 5.0
 HUB_FILES = ["*.json", "*.safetensors", "*.model", "*.jinja", "*.txt", "*.tiktoken"]
-HUB_ID = re.compile(r"(?=.{3,96}$)[A-Za-z0-9_](?:[\w.-]*[A-Za-z0-9_])?/[A-Za-z0-9_](?:[\w.-]*[A-Za-z0-9_])?", re.ASCII)
+HUB_PART = re.compile(r"(?!.*(?:--|\.\.))[A-Za-z0-9_](?:[\w.-]*[A-Za-z0-9_])?", re.ASCII)
+"""Owner and name on the Hugging Face hub."""
+MOST_OF_HUB_ID = 96
+"""Characters of owner and name together."""
 
 
 @dataclass(frozen=True)
@@ -52,11 +55,8 @@ def problems(model: str) -> list[str]:
             path = _path(model)
             if path is not None:
                 _check(path)
-            elif not HUB_ID.fullmatch(model) or "--" in model or ".." in model:
-                raise UserError(
-                    f"There is no model '{model[:200]}': no alias, no folder, no hub id (owner/name)."
-                    + nearest(model[:200], [*ALIASES, FAKE])
-                )
+            else:
+                _check_hub_id(model)
     except UserError as error:
         return [str(error)]
     return []
@@ -87,12 +87,32 @@ def folder(model: str, say: Callable[[str], None] = print) -> Path:
 
 
 def _path(model: str) -> Path | None:
-    """What a name points to on this machine; None where nothing is there."""
+    """What a name points to on this machine; None where nothing is there. Raises `UserError` where no path can have
+    such a name."""
     try:
         path = Path(model).expanduser()
         return path if path.exists() else None
-    except (OSError, ValueError, RuntimeError):  # too long, a NUL, a home of nobody
-        return None
+    except (OSError, ValueError, RuntimeError) as error:  # too long, a NUL, ~ of a user that does not exist
+        why = error.strerror if isinstance(error, OSError) else str(error)
+        raise UserError(
+            f"The model {shown(model)} is no folder that can be looked for: {shortened(str(why), 200)}."
+        ) from error
+
+
+def _check_hub_id(model: str) -> None:
+    """Raises `UserError` where the hub would refuse a model's name, before it is asked."""
+    parts = model.split("/")
+    if len(parts) != 2 or len(model) > MOST_OF_HUB_ID:
+        raise UserError(
+            f"There is no model {shown(model)}: no alias, no folder, no hub id (owner/name)."
+            + nearest(model, [*ALIASES, FAKE])
+        )
+    for part in parts:
+        if not HUB_PART.fullmatch(part):
+            raise UserError(
+                f"There is no model {shown(model)}: it is no folder, and in a hub id {shown(part)} would have to begin "
+                "and end with a letter or digit and have no -- or .. within."
+            )
 
 
 def _has_safetensors(path: Path) -> bool:
@@ -103,13 +123,6 @@ def sha256(path: Path) -> str:
     """Hash of a file, or of all in a model's folder that a library loads: weights and their index, configs, tokenizer,
     chat templates (names and contents, in order of name)."""
     return file_sha256(path) if path.is_file() else of_files(path, model_files.loaded(path))
-
-
-def tuned_sha256(folder: Path) -> str:
-    """Hash of all that is loaded of an adapter's folder (its weights and `adapter_config.json`) or of a folder of all
-    weights."""
-    wanted = model_files.WHOLE if is_whole(folder) else model_files.ADAPTER
-    return of_files(folder, model_files.loaded(folder, wanted))
 
 
 def _check(path: Path) -> None:

@@ -33,7 +33,7 @@ UNJUDGED = "unjudged"
 FIRST_STEPS = 5
 NO_SIGNAL = (
     "in every group all answers got the same reward, so there was nothing to learn from. Train with `sft` first, raise "
-    "`temperature` or `group`, or give a reward that tells answers apart."
+    "`temperature` or `num_generations`, or give a reward that tells answers apart."
 )
 
 
@@ -62,7 +62,7 @@ class GroupTrainer(FittingTrainer, GRPOTrainer):
         return wide[0], wide[1], None
 
     def _calculate_rewards(self, *args: Any) -> torch.Tensor:
-        """(answers, rewards); notes in how many groups all answers are worth the same, which teaches nothing."""
+        """(answers, rewards); notes in how many groups all answers get the same reward, which teaches nothing."""
         rewards: torch.Tensor = super()._calculate_rewards(*args)
         groups = (rewards * self.reward_weights.to(rewards.device)).sum(1).view(-1, int(self.num_generations or 1))
         silent = (groups.amax(1) - groups.amin(1)) < 1e-6
@@ -136,31 +136,16 @@ def train(
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """Train an adapter into `folder`/adapter, from scratch or from `start`; returns what it cost, and the log.
 
-    `rewards`: (name, weight, worth of an answer in words to the prompt of an example; None: could not be judged);
-    `plan`: the positions of all steps' examples; `settings`: prompts_per_step, num_generations, temperature,
-    max_new_tokens, stop, scale_rewards, beta
-    and those of an optimizer. Goes on from the newest whole checkpoint in `folder`/checkpoints.
+    `rewards`: (name, weight, score of an answer in words to the prompt of an example; None: unscored); `plan`: the
+    positions of all steps' examples; `settings`: prompts_per_step, num_generations, temperature, max_new_tokens, stop,
+    scale_rewards, beta and those of an optimizer. Goes on from the newest whole checkpoint in `folder`/checkpoints.
     """
     sampler = Sampler(model, [example.prompt for example in examples], settings["max_new_tokens"], settings["stop"])
     torch.manual_seed(settings["seed"])  # before the adapter exists: its weights start at random
-    if settings["beta"]:
-        # For `beta` TRL hangs a frozen copy of the adapter beside it, and two adapters do not fuse.
-        read = answers.fitting(model.network, examples, model.warn)
-        set_attention(model.network, read)
-        network = Tuned(with_adapter(model.network, lora, start), read, model.network.dtype == torch.bfloat16)
-    else:
-        network = tuned(model, lora, start, examples)
+    network = _network(model, lora, start, examples, with_reference=bool(settings["beta"]))
     trees = network.read is answers.by_trees
     longest = max(map(len, sampler.prompts))
-    if (
-        settings["scale_rewards"] == "batch"
-        and (part := questions_at_once(settings, longest, trees)) < settings["prompts_per_step"]
-    ):
-        progress.say(
-            f"  scale_rewards: `batch` is a pass here, {part} of a step's {settings['prompts_per_step']} questions: "
-            f"more do not fit "
-            f"into `batch_tokens` {settings['batch_tokens']:,}. Raise that, or use `scale_rewards: none`."
-        )
+    _say_small_passes(settings, longest, trees, progress)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "You are using 'rollout_func'")  # experimental; pyproject keeps trl below 2
         trainer = GroupTrainer(
@@ -179,13 +164,36 @@ def train(
     return cost, trainer.state.log_history
 
 
+def _network(
+    model: LanguageModel, lora: LoraConfig, start: Path | None, examples: Sequence[Example], with_reference: bool
+) -> Tuned:
+    """The model with the adapter that is trained. For a reference TRL adds a frozen copy of the adapter, and two
+    adapters do not fuse."""
+    if not with_reference:
+        return tuned(model, lora, start, examples)
+    read = answers.fitting(model.network, examples, model.warn)
+    set_attention(model.network, read)
+    return Tuned(with_adapter(model.network, lora, start), read, model.network.dtype == torch.bfloat16)
+
+
+def _say_small_passes(settings: dict, longest: int, trees: bool, progress: Progress) -> None:
+    """Warns where rewards are scaled by batch and a pass holds fewer questions than a step."""
+    part = questions_at_once(settings, longest, trees)
+    if settings["scale_rewards"] == "batch" and part < settings["prompts_per_step"]:
+        progress.say(
+            f"  scale_rewards: `batch` is a pass here, {part} of a step's {settings['prompts_per_step']} questions: "
+            f"more do not fit into `batch_tokens` {settings['batch_tokens']:,}. Raise that, or use "
+            "`scale_rewards: none`."
+        )
+
+
 def rewarding(name: str, score: Callable[[int, str], float | None]) -> Callable[..., list[float]]:
-    """A reward as TRL calls it: what could not be judged is worth 0, and counted."""
+    """A reward as TRL calls it: an unscored answer gets 0, and is counted."""
 
     def reward(prompts: list[str], completions: list[str], log_metric: Any, **others: Any) -> list[float]:
-        found = [score(int(position), said) for position, said in zip(prompts, completions, strict=True)]
-        log_metric(f"{UNJUDGED}/{name}", sum(value is None for value in found) / len(found))
-        return [value or 0.0 for value in found]
+        scores = [score(int(position), text) for position, text in zip(prompts, completions, strict=True)]
+        log_metric(f"{UNJUDGED}/{name}", sum(value is None for value in scores) / len(scores))
+        return [value or 0.0 for value in scores]
 
     reward.__name__ = name
     return reward
@@ -196,12 +204,10 @@ def questions_at_once(settings: dict, longest: int, trees: bool) -> int:
     `longest`: tokens of the longest prompt."""
     read = 1 if trees else settings["num_generations"]
     tokens = read * longest + settings["num_generations"] * settings["max_new_tokens"]
-    found = max(
+    most = max(
         n for n in range(1, settings["prompts_per_step"] + 1) if n == 1 or n * tokens <= settings["batch_tokens"]
     )
-    while settings["prompts_per_step"] % found:
-        found -= 1
-    return found
+    return next(n for n in range(most, 0, -1) if settings["prompts_per_step"] % n == 0)
 
 
 def config(

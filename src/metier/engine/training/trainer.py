@@ -49,7 +49,7 @@ class FittingTrainer(Trainer):
 class AnswerTrainer(FittingTrainer):
     """Trainer whose batches are planned beforehand, and whose loss is an `Objective`.
 
-    Several processes share each batch: a process takes every so manieth tree of it, and its loss is scaled so that the
+    Several processes share each batch: a process takes every n-th tree of it, and its loss is scaled so that the
     averaged gradients are those of one process.
     """
 
@@ -106,25 +106,13 @@ def train(
     `lora` all weights are trained, and saved there.
 
     `settings`: epochs, max_train_tokens, lr, batch_tokens, warmup_ratio, lr_scheduler, weight_decay, max_grad_norm,
-    save_steps, seed.
-    `objective`: left out, the mean negative log-likelihood of a learned token. `look`: asked now and then how good the
-    adapter is; the best one is kept. Goes on from the newest whole checkpoint in `folder`/checkpoints. Raises
-    `UserError` on a loss that is not a number, and where memory does not do. In what is returned `tokens` are those of
-    the rows as they stand, `tokens_read` those fed to the model.
+    save_steps, seed. `objective`: left out, the mean negative log-likelihood of a learned token. `evaluator`: measures
+    now and then how good the adapter is; the best one is kept. Goes on from the newest whole checkpoint in
+    `folder`/checkpoints. Raises `UserError` on a loss that is not a number, and where memory does not suffice.
     """
     torch.manual_seed(settings["seed"])  # before the adapter exists: its weights start at random
     network = tuned(model, lora, start, examples, whole=lora is None)
-    # All epochs as one list of batches: the order is a function of the seed alone, and going on after a kill is
-    # skipping its beginning. The trainer sees a single epoch.
-    shared = network.read is by_trees
-    plan = batches.plan(
-        examples,
-        settings["batch_tokens"],
-        settings["seed"],
-        settings["epochs"],
-        settings.get("max_train_tokens", 0),
-        shared,
-    )
+    plan = _plan(examples, settings, shared=network.read is by_trees)
     evaluations = [EvalCallback(evaluator, folder, network.attention)] if evaluator else []
     unit = "nats a token" if objective is None else ""
     trainer = AnswerTrainer(
@@ -138,16 +126,27 @@ def train(
         budget=settings["batch_tokens"],
     )
     cost = finish(trainer, folder)
-    done = plan[: cost["steps"]]
+    return cost | _tokens(examples, plan[: cost["steps"]], shared=network.read is by_trees)
+
+
+def _plan(examples: Sequence[Example], settings: dict, shared: bool) -> list[Batch]:
+    """All epochs as one list of batches: the order is a function of the seed alone, and going on after a kill is
+    skipping its beginning. The trainer sees a single epoch."""
+    most = settings.get("max_train_tokens", 0)
+    return batches.plan(examples, settings["batch_tokens"], settings["seed"], settings["epochs"], most, shared)
+
+
+def _tokens(examples: Sequence[Example], done: list[Batch], shared: bool) -> dict[str, int]:
+    """`tokens` of the rows as they stand in these batches, and `tokens_read`, those fed to the model."""
     tokens = sum(len(examples[position]) for batch in done for position in batches.flat(batch))
     read = sum(batches.tokens_read(examples, batch) for batch in done) if shared else tokens
-    return cost | {"tokens": tokens, "tokens_read": read}
+    return {"tokens": tokens, "tokens_read": read}
 
 
 def finish(trainer: Any, folder: Path) -> dict[str, Any]:
     """Train to the end, from the newest whole checkpoint in `folder`/checkpoints, and save `folder`/adapter: the best
-    one where looks were taken, else the last."""
-    trainer.remove_callback(PrinterCallback)  # the journal says it, once
+    one where an evaluator measured it, else the last."""
+    trainer.remove_callback(PrinterCallback)  # LoggingCallback says it, once
     # The first removes broken ones before the others look.
     resume = checkpoints.newest(folder / "checkpoints") if distributed.first() else None
     distributed.wait()
@@ -185,7 +184,7 @@ def log_probabilities(
     differ from its reference before the first step.
     """
     network = tuned(model, None, start, examples, whole=whole)
-    found: list[Any] = [None] * len(examples)
+    results: list[Any] = [None] * len(examples)
     progress.begin("reference", len(examples), "rows")
     low = torch.autocast(model.network.device.type, torch.bfloat16, enabled=network.low_precision)
     with torch.no_grad(), low:
@@ -193,11 +192,11 @@ def log_probabilities(
             mine = batches.flat(batch)
             read = network.read(network.network, [examples[position] for position in mine], batches.places(batch))
             for position, scores in zip(mine, read, strict=True):
-                found[position] = scores.double().cpu().numpy()
+                results[position] = scores.double().cpu().numpy()
             progress.advance(len(mine))
     progress.end()
     network.release()
-    return found
+    return results
 
 
 def config(settings: dict, folder: Path, steps: int) -> TrainingArguments:

@@ -59,39 +59,73 @@ class PackedBatch:
 
 
 def pack(examples: Sequence[Example], places: Sequence[Sequence[int]] | None = None) -> PackedBatch:
-    """The forest of a batch's examples, in `rounded` sizes.
+    """The token trees of a batch's examples, in `rounded` sizes.
 
     `places`: which of them stand in a tree, tree by tree, neighbors that begin alike behind one another; left out,
     each in its own.
     """
     places = places or [[place] for place in range(len(examples))]
     prefix = token_trees.common_prefix([example.prompt for example in examples])
-    asked = [(example.prompt[prefix:], Options.of(example.answers)) for example in examples]
-    grown = [token_trees.row_of([asked[place] for place in tree]) for tree in places]
+    questions = [(example.prompt[prefix:], Options.of(example.answers)) for example in examples]
+    grown = [token_trees.row_of([questions[place] for place in tree]) for tree in places]
     rows = _padded([tree for tree, _ in grown], prefix)
-    sizes = np.array([len(tree) for tree in rows])
-    starts, width = np.concatenate([[0], np.cumsum(sizes)[:-1]]), rounded(int(sizes.max()))
-    column = np.arange(width)
-    real = column[None] < sizes[:, None]
-    flat = [(number, step) for number, (_, steps) in enumerate(grown) for step in steps]
-    predicting = [prefix + starts[number] + step.node for number, step in flat]
-    first = np.concatenate([[0], np.cumsum([len(example.answers) for example in examples])])
-    keep = _kept(predicting, prefix + int(sizes.sum()))
-    place = np.cumsum(keep) - 1
+    first_answer = np.concatenate([[0], np.cumsum([len(example.answers) for example in examples])])
+    learned = [
+        _Learned(number, step.node, step.token, int(first_answer[places[number][step.question]]) + step.option)
+        for number, (_, steps) in enumerate(grown)
+        for step in steps
+    ]
     return PackedBatch(
         ids=_row([*examples[0].prompt[:prefix], *(token for tree in rows for token in tree.tokens)]),
         positions=_row([*range(prefix), *(prefix + depth for tree in rows for depth in tree.depth)]),
         prefix=prefix,
-        cells=torch.from_numpy(np.where(real, starts[:, None] + column[None], 0)),
-        padding=torch.from_numpy(~real),
-        home=torch.from_numpy(np.flatnonzero(real)),
-        hidden=~torch.from_numpy(token_trees.sees(rows, width)),
-        keep=torch.from_numpy(keep)[None],
-        predictor=torch.from_numpy(place[predicting]),
-        learned=torch.tensor([step.token for _, step in flat]),
-        answer=torch.tensor([first[places[number][step.question]] + step.option for number, step in flat]),
         answers=tuple(len(example.answers) for example in examples),
+        **_cells(rows),
+        **_predictions(rows, prefix, learned),
     )
+
+
+@dataclass(frozen=True)
+class _Learned:
+    """A learned token of an answer, and the node of the tree that predicts it."""
+
+    tree: int
+    node: int
+    token: int
+    answer: int
+
+
+def _starts(rows: list[TokenTree]) -> np.ndarray:
+    """(trees,) where each begins, counted behind the prefix."""
+    return np.concatenate([[0], np.cumsum([len(tree) for tree in rows])[:-1]])
+
+
+def _cells(rows: list[TokenTree]) -> dict[str, torch.Tensor]:
+    """The trees as padded rows, and what each token must not see."""
+    sizes = np.array([len(tree) for tree in rows])
+    width = rounded(int(sizes.max()))
+    column = np.arange(width)
+    real = column[None] < sizes[:, None]
+    return {
+        "cells": torch.from_numpy(np.where(real, _starts(rows)[:, None] + column[None], 0)),
+        "padding": torch.from_numpy(~real),
+        "home": torch.from_numpy(np.flatnonzero(real)),
+        "hidden": ~torch.from_numpy(token_trees.sees(rows, width)),
+    }
+
+
+def _predictions(rows: list[TokenTree], prefix: int, learned: list[_Learned]) -> dict[str, torch.Tensor]:
+    """Which tokens the head runs for, and what of that predicts each learned token."""
+    starts = _starts(rows)
+    predicting = [prefix + starts[step.tree] + step.node for step in learned]
+    keep = _kept(predicting, prefix + sum(map(len, rows)))
+    kept_row = np.cumsum(keep) - 1
+    return {
+        "keep": torch.from_numpy(keep)[None],
+        "predictor": torch.from_numpy(kept_row[predicting]),
+        "learned": torch.tensor([step.token for step in learned]),
+        "answer": torch.tensor([step.answer for step in learned]),
+    }
 
 
 def rounded(size: int, least: int = 8) -> int:
@@ -105,16 +139,16 @@ def _padded(rows: list[TokenTree], prefix: int) -> list[TokenTree]:
     widest, as roots of their own, and only then in trees of its own."""
     tokens, width = sum(map(len, rows)), rounded(max(map(len, rows)))
     missing = rounded(prefix + tokens) - prefix - tokens
-    found = list(rows)
+    padded = list(rows)
     for row in rows:
         taken = min(width - len(row), missing)
         row.grow([PADDING] * taken)
         missing -= taken
     while missing:
-        found.append(TokenTree())
-        found[-1].grow([PADDING] * min(width, missing))
-        missing -= len(found[-1])
-    return found + [TokenTree() for _ in range(rounded(len(found), least=1) - len(found))]
+        padded.append(TokenTree())
+        padded[-1].grow([PADDING] * min(width, missing))
+        missing -= len(padded[-1])
+    return padded + [TokenTree() for _ in range(rounded(len(padded), least=1) - len(padded))]
 
 
 def _kept(predicting: list[int], tokens: int) -> np.ndarray:
