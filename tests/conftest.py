@@ -12,6 +12,9 @@ os.environ["TOKENIZERS_PARALLELISM"] = "false"
 import pytest  # noqa: E402
 import torch  # noqa: E402
 
+from metier.cli.progress_bar import TerminalHandler, listen  # noqa: E402
+from metier.runs.progress import LOGGER  # noqa: E402
+
 torch.set_num_threads(1)
 
 
@@ -31,6 +34,16 @@ def cache(tmp_path_factory):
     """The fake model is made once for all tests; the real one comes from the user's cache where it is there."""
     os.environ["METIER_CACHE"] = str(tmp_path_factory.mktemp("cache"))
     yield
+
+
+@pytest.fixture(autouse=True)
+def listening():
+    """What the library logs is shown as the command line shows it, on the standard error of the test."""
+    handlers = list(LOGGER.handlers)
+    LOGGER.handlers = [handler for handler in handlers if not isinstance(handler, TerminalHandler)]
+    listen()
+    yield
+    LOGGER.handlers = handlers
 
 
 @pytest.fixture(autouse=True)

@@ -15,7 +15,7 @@ from metier.data.formats._charsets import read_as
 from metier.data.kernels import sha256
 from metier.data.reading import FileSource
 from metier.errors import Problems, UserError
-from metier.experiments.dry_run import _asked
+from metier.experiments.dry_run import _tests
 from metier.recipes import strict_json
 from metier.recipes.checks import label_problems
 from metier.recipes.scaffold.new import new
@@ -173,7 +173,7 @@ def test_check_and_curate_look_for_labels_that_look_alike(triage, tmp_path):
     benchmarks = run.recipe.build_benchmarks()
     rows = pa.concat_tables(for_learning(run.recipe.build_datasets(), benchmarks))
     with pytest.raises(Problems, match="differ only in case"):
-        _asked(run.recipe, benchmarks, rows)
+        _tests(run.recipe, benchmarks, [], rows)
 
 
 def words_of_last_block(size: int, rest: bytes) -> np.ndarray:

@@ -36,6 +36,8 @@ class Heard:
     def say(self, line):
         self.lines.append(line)
 
+    warn = say
+
     def begin(self, *args, **kwargs):
         pass
 

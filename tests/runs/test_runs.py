@@ -378,11 +378,11 @@ def with_fewer_rows(recipe, folder):
 def test_a_run_gives_the_recorded_hash_of_what_a_finished_stage_wrote(curated_run):
     _, folder = curated_run
     run = runs.saved_run(folder, Progress())
-    assert run.sha256("curate", "curate/train.parquet") == file_sha256(folder / "curate/train.parquet")
+    assert run.recorded_sha256("curate", "curate/train.parquet") == file_sha256(folder / "curate/train.parquet")
     with pytest.raises(UserError, match="other.parquet belongs to no finished stage"):
-        run.sha256("curate", "curate/other.parquet")
+        run.recorded_sha256("curate", "curate/other.parquet")
     with pytest.raises(UserError, match="run `metier train"):
-        run.sha256("train", "curate/train.parquet")
+        run.recorded_sha256("train", "curate/train.parquet")
 
 
 def test_rows_that_changed_after_training_are_not_evaluated(trained_run):

@@ -8,6 +8,7 @@ import typer
 
 from metier.cli import failures
 from metier.cli.output import check_text, finish, say, tell
+from metier.cli.progress_bar import listen
 from metier.cli.resolve import checked, load_recipe, not_spread, recipe_or_run, recipe_target, run_stages
 from metier.cli.stopping import Stops
 from metier.errors import UserError, shown
@@ -240,6 +241,7 @@ def _verb() -> int:
     """The exit code of the verb that the command line names. Not typer's own loop: it has codes of its own for what is
     stopped by a signal or has no reader."""
     terminal.prepare()
+    listen()
     words = sys.argv[1:]
     for word in words:
         if not word.isascii() and any("\ud800" <= letter <= "\udfff" for letter in word):

@@ -1,19 +1,20 @@
 """Which run a verb is about, and its stages."""
 
-from collections.abc import Callable
-from importlib import import_module
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from metier.errors import Problems, UserError
-from metier.runs.lock import run_lock
+from metier.errors import UserError
+
+if TYPE_CHECKING:
+    from metier.api import Stage
 
 
 def load_recipe(path: Path | None, industry: str | None, changes: list[str] | None, quick: bool) -> Any:
     """The recipe of a file, a pack or the default, with what the command line changes. Raises `Problems`."""
-    from metier.recipes.schema import load
+    from metier import api
 
-    return load(path, industry, [*(changes or []), *(["quick=true"] if quick else [])])
+    return api.load_recipe(path, industry=industry, changes=changes or [], quick=quick)
 
 
 def recipe_target(
@@ -26,11 +27,10 @@ def recipe_target(
 ) -> tuple[Path, Any]:
     """(the run's folder, its recipe). The folder is named after the file, its folder where it is `recipe.yaml`, or the
     industry."""
+    from metier import api
+
     recipe = load_recipe(path, industry, changes, quick)
-    name = path.stem if path else Path(recipe.industry).stem
-    if path and name == "recipe":
-        name = path.resolve().parent.name
-    return out or Path("runs") / f"{name}{'-quick' if quick else ''}{ending}", recipe
+    return out or api.default_folder(path, recipe, ending), recipe
 
 
 def recipe_or_run(
@@ -54,34 +54,18 @@ def not_spread() -> None:
         raise UserError("Only `metier train RUN` runs on several processes. Call the other verbs without torchrun.")
 
 
-def run_stages(target: tuple[Path, Any], names: list[str], **settings: Any) -> tuple[Path, Any]:
+def run_stages(target: tuple[Path, Any], names: "Sequence[Stage]", **settings: Any) -> tuple[Path, Any]:
     """Run the named stages on a run's folder; returns the folder and the last result."""
-    from metier.runs import run as runs
-    from metier.runs.progress import Progress
+    from metier import api
 
     folder, recipe = target
-    if names != ["train"]:
+    if list(names) != ["train"]:
         not_spread()
-    saved = recipe is None
-    recipe = checked(recipe or runs.load_saved(folder))
-    result: Any = None
-    with run_lock(folder):
-        run_ = runs.saved_run(folder, Progress()) if saved else runs.open_run(folder, recipe, Progress())
-        if (of := run_.locked().get("averaged")) and set(names) & {"curate", "train"}:
-            raise UserError(
-                f"{folder} holds the mean of trainings ({', '.join(of)}), which has no training of its own. Work on "
-                f"those, and call `metier run --seeds {len(of)}` again."
-            )
-        for name in names:
-            stage: Callable[..., Any] = getattr(import_module(f"metier.stages.{name}"), name)
-            result = stage(run_, **settings)
-    return folder, result
+    return folder, api.run_stages(folder, recipe, names, **settings)
 
 
 def checked(recipe: Any) -> Any:
     """The recipe, if it is good. Raises `Problems`."""
-    from metier.recipes import checks
+    from metier import api
 
-    if problems := checks.check(recipe):
-        raise Problems(problems)
-    return recipe
+    return api.checked(recipe)

@@ -90,7 +90,9 @@ def effective_clusters(cluster: NDArray[np.int64]) -> float:
     return float(sizes.sum() ** 2 / (sizes**2).sum())
 
 
-def resampled(statistics: Floats, cluster: NDArray[np.int64], weights: Floats, value: Callable) -> Floats:
+def resampled(
+    statistics: Floats, cluster: NDArray[np.int64], weights: Floats, value: Callable[[Floats], Floats]
+) -> Floats:
     """(draws,) values of a metric under the bootstrap weightings; `statistics` is (n, k), see `metrics`."""
     sums = np.zeros((weights.shape[1], statistics.shape[1]), dtype=np.float64)
     np.add.at(sums, cluster, statistics)

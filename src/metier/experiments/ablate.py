@@ -141,7 +141,7 @@ def _tokens(run: Run) -> int:
     from metier.engine.training.context import TrainingContext
 
     benchmarks = {benchmark.name: benchmark for benchmark in run.recipe.build_benchmarks()}
-    (_, method), model = run.recipe.build_methods()[0], load(run.recipe.model, warn=run.progress.say)
+    (_, method), model = run.recipe.build_methods()[0], load(run.recipe.model, warn=run.progress.warn)
     rows = run.table("curate", "train.parquet")
     context = TrainingContext(
         rows, rows.slice(0, 0), benchmarks, run.recipe.model, None, run.folder, run.recipe.seed, run.progress

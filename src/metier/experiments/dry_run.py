@@ -5,7 +5,7 @@ import random
 import resource
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -15,6 +15,7 @@ from metier.data.records import Question, questions
 from metier.data.steps.select import Step as Select
 from metier.engine.training.context import TrainingContext
 from metier.errors import Problems, UserError
+from metier.evaluation.benchmark import Benchmark, share_datasets
 from metier.evaluation.context_check import check_context
 from metier.evaluation.stats import FEWEST_CLUSTERS, effective_clusters, minimum_detectable_share
 from metier.methods import of_datasets
@@ -25,6 +26,9 @@ from metier.recipes.plugins import files_run
 from metier.recipes.schema import QUICK_QUESTIONS, QUICK_ROWS, Recipe
 from metier.runs.progress import Progress
 from metier.stages.curate import for_learning
+
+if TYPE_CHECKING:
+    from metier.engine.models.model import LanguageModel
 
 SAMPLE = 200
 """Rows of each method from which its time is estimated."""
@@ -49,11 +53,13 @@ def check(recipe: Recipe) -> dict[str, Any]:
     from metier.engine.training.estimate import asking_seconds
 
     busy = os.getloadavg()[0] / (os.cpu_count() or 1)  # before our own work counts
-    benchmarks = recipe.build_benchmarks()
-    known = pa.concat_tables(for_learning(recipe.build_datasets(), benchmarks))
+    datasets, benchmarks = recipe.build_datasets(), recipe.build_benchmarks()
+    retention = [benchmark for benchmark, _ in recipe.build_retention()]
+    share_datasets([*benchmarks, *retention], list(zip(recipe.datasets, datasets, strict=True)))
+    known = pa.concat_tables(for_learning(datasets, benchmarks))
     rows = _to_learn_from(known)
     train = _rows_to_train(recipe, len(rows))
-    tests = _tests(recipe, benchmarks, known)
+    tests = _tests(recipe, benchmarks, retention, known)
     model = load(recipe.model)
     truncated = check_context(
         tokens_only(recipe.model), recipe.build_methods(), [(one, asked, one.label_set(rows)) for one, asked in tests]
@@ -93,7 +99,7 @@ def _rows_to_train(recipe: Recipe, rows: int) -> int:
 
 
 def _training(
-    recipe: Recipe, model: Any, rows: pa.Table, benchmarks: dict[str, Any], train: int
+    recipe: Recipe, model: "LanguageModel", rows: pa.Table, benchmarks: dict[str, Benchmark], train: int
 ) -> tuple[float, dict[str, int]]:
     """Seconds that all methods take, and the rows that each of those that tune reads."""
     seconds, rows_read = 0.0, dict[str, int]()
@@ -109,7 +115,9 @@ def _training(
     return seconds, rows_read
 
 
-def _effects(tests: list[tuple[Any, list[Question]]], benchmarks: dict[str, Any], alpha: float) -> dict[str, Any]:
+def _effects(
+    tests: list[tuple[Benchmark, list[Question]]], benchmarks: dict[str, Benchmark], alpha: float
+) -> dict[str, Any]:
     """What the test of each benchmark can show, where its deciding metric is a share."""
     return {
         benchmark.name: _visible(asked, alpha)
@@ -118,11 +126,13 @@ def _effects(tests: list[tuple[Any, list[Question]]], benchmarks: dict[str, Any]
     }
 
 
-def _tests(recipe: Recipe, benchmarks: list[Any], rows: pa.Table) -> list[tuple[Any, list[Question]]]:
+def _tests(
+    recipe: Recipe, benchmarks: list[Benchmark], retention: list[Benchmark], rows: pa.Table
+) -> list[tuple[Benchmark, list[Question]]]:
     """Each benchmark, those of retention included, with its questions. Raises `Problems` where some cannot be scored
     or a label could not be learned."""
-    judging = [*benchmarks, *(benchmark for benchmark, _ in recipe.build_retention())]
-    tests = [(benchmark, benchmark.questions(QUICK_QUESTIONS if recipe.quick else 0)) for benchmark in judging]
+    most = QUICK_QUESTIONS if recipe.quick else 0
+    tests = [(benchmark, benchmark.questions(most)) for benchmark in (*benchmarks, *retention)]
     problems = [problem for one, asked in tests for problem in question_problems(one, asked, one.label_set(rows))]
     if problems := label_problems(rows, benchmarks) + problems:
         raise Problems(problems)
@@ -141,7 +151,7 @@ def _visible(asked: list[Question], alpha: float) -> dict[str, Any]:
     return {"groups": groups, "gain": gain, "alike": alike}
 
 
-def _few(rows: pa.Table, benchmarks: dict[str, Any], seed: int) -> pa.Table:
+def _few(rows: pa.Table, benchmarks: dict[str, Benchmark], seed: int) -> pa.Table:
     """`SAMPLE` rows in runs of neighbors by what the model reads, since rows that begin alike are trained on together
     and cost less; and one of each dataset and kind that the draw missed: a method may need all of them."""
     draw, order = random.Random(seed), _by_likeness(rows, benchmarks)
@@ -153,7 +163,7 @@ def _few(rows: pa.Table, benchmarks: dict[str, Any], seed: int) -> pa.Table:
     return rows.take(sorted({*drawn, *first.values()}))
 
 
-def _by_likeness(rows: pa.Table, benchmarks: dict[str, Any]) -> list[int]:
+def _by_likeness(rows: pa.Table, benchmarks: dict[str, Benchmark]) -> list[int]:
     """The positions of the rows, in the order of what the model reads; of large tables, as they stand."""
     order = list(range(len(rows)))
     if len(rows) <= SORTED:
@@ -163,7 +173,9 @@ def _by_likeness(rows: pa.Table, benchmarks: dict[str, Any]) -> list[int]:
     return order
 
 
-def _examples(model: Any, rows: pa.Table, benchmarks: dict[str, Any], seed: int) -> list[dict[str, Any]]:
+def _examples(
+    model: "LanguageModel", rows: pa.Table, benchmarks: dict[str, Benchmark], seed: int
+) -> list[dict[str, Any]]:
     """A few labeled rows or pairs as the model reads them, and what is learned of them (of a pair, the chosen one)."""
     pair = pc.and_(rows["chosen"].is_valid(), rows["rejected"].is_valid())
     labeled = rows.filter(pc.and_(pc.or_(rows["label"].is_valid(), pair), rows["task"].is_valid()))

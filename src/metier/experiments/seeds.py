@@ -11,7 +11,6 @@ from metier.evaluation.answers import BASE, TUNED, Answers, stage_of
 from metier.evaluation.benchmark import Benchmark
 from metier.evaluation.comparison import mean_gain
 from metier.evaluation.predictions import MetricLike, Predictions
-from metier.evaluation.reasons import say_p
 from metier.evaluation.results import Figure, Gain, RetentionResult, SeedsResult, SeedsVerdict, Verdict
 from metier.evaluation.retention import not_too_sure, retention_entry
 from metier.evaluation.verdict import decide
@@ -119,7 +118,6 @@ def _page(out: Path, recipe: Recipe, verdict: SeedsVerdict, verdicts: Sequence[V
         meaning=meaning(verdict),
         insights=by_benchmark((verdict.averaged or verdicts[0]).insights),
         pictured=pictured,
-        say_p=say_p,
         **dict(verdict),
     )
     return page

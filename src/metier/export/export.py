@@ -39,7 +39,7 @@ def _merged(run: Run, adapter: Path, out: Path) -> dict[str, Any]:
     """The tuned model as one set of safetensors, in the type that it was evaluated in."""
     from metier.engine.models.model import load
 
-    model = load(run.recipe.model, adapter, run.progress.say)
+    model = load(run.recipe.model, adapter, run.progress.warn)
     model.network.save_pretrained(out, safe_serialization=True)
     model.tokenizer.save_pretrained(out)
     return {"folder": str(out), "dtype": str(model.network.dtype).removeprefix("torch.")}
@@ -54,8 +54,8 @@ def _tasks(run: Run, adapter: Path, out: Path) -> dict[str, Any]:
     from metier.engine.models.model import tokens_only
 
     tasks, left_out = [], []
-    base = weights.folder(run.recipe.model, run.progress.say)
-    model = tokens_only(run.recipe.model, run.progress.say)
+    base = weights.folder(run.recipe.model, run.progress.warn)
+    model = tokens_only(run.recipe.model, run.progress.warn)
     for benchmark in open_samples(run).benchmarks:
         answers = read_answers(run, TUNED, benchmark.name)
         if not answers or answers[0].log_likelihoods is None:

@@ -80,7 +80,7 @@ class Tuning:
         from metier.engine.models.model import load
 
         dtype = torch.float32 if self.tune == "full" else None
-        return load(context.model, warn=context.progress.say, dtype=dtype, in_4_bit=self.tune == "qlora")
+        return load(context.model, warn=context.progress.warn, dtype=dtype, in_4_bit=self.tune == "qlora")
 
     def lora(self) -> Any:
         """peft's configuration of the adapter; None where all weights are trained."""

@@ -106,7 +106,15 @@ def load(path: Path | None = None, industry: str | None = None, changes: Sequenc
 
     Raises `Problems` with all that is wrong with its keys and their types; `check` looks into the plug-ins.
     """
-    given = _read(path) if path else {}
+    folder = path.parent.resolve() if path else Path.cwd()
+    return from_keys(_read(path) if path else {}, folder, industry, changes)
+
+
+def from_keys(
+    keys: Mapping[str, Any], folder: Path, industry: str | None = None, changes: Sequence[str] = ()
+) -> Recipe:
+    """The recipe of these keys, whose paths are relative to `folder`; raises as `load`."""
+    given = dict(keys)
     for change in [*changes, *([f"industry={industry}"] if industry else [])]:
         if change.startswith("industry="):
             given["industry"] = change.removeprefix("industry=")
@@ -117,7 +125,7 @@ def load(path: Path | None = None, industry: str | None = None, changes: Sequenc
     ]
     try:
         filled = _with_defaults({key: value for key, value in given.items() if key in Recipe.model_fields})
-        # `keep` last: what of the pack's is left of it goes by the benchmarks, and changes go on from there.
+        # `retention` last: what of the pack's is left of it goes by the benchmarks, and changes go on from there.
         of_retention = [change for change in changes if change.startswith(("retention.", "retention="))]
         for change in changes:
             if change not in of_retention and not change.startswith("industry="):  # which is said above
@@ -129,7 +137,6 @@ def load(path: Path | None = None, industry: str | None = None, changes: Sequenc
     except UserError as error:
         raise Problems([*problems, str(error)]) from error
     recipe = _validated(filled, problems)
-    folder = path.parent.resolve() if path else Path.cwd()
     absolute: dict[str, Any] = {key: _absolute(getattr(recipe, key), folder) for key in ("datasets", "benchmarks")}
     if recipe.industry.endswith(".py"):  # relative to where the command was called, as it was found
         absolute["industry"] = str(Path(recipe.industry).resolve())
@@ -214,8 +221,9 @@ def _item(uses: list[Any], name: str, change: str) -> dict[str, Any]:
         if isinstance(use, str) and use == name:
             uses[position] = {name: {}}
         if isinstance(uses[position], dict) and name in uses[position]:
-            uses[position][name] = uses[position][name] or {}
-            return uses[position][name]
+            settings: dict[str, Any] = uses[position][name] or {}
+            uses[position][name] = settings
+            return settings
     raise UserError(f"{_set(change)}: the recipe's list has no {shown(name)}.")
 
 
@@ -235,7 +243,7 @@ def _with_defaults(given: dict[str, Any]) -> dict[str, Any]:
 
 
 def _retention_of(benchmarks: list[Any], industry: str) -> dict[str, Any]:
-    """The pack's `keep`; what it only watches comes with its own benchmarks, for others must not need its data."""
+    """The pack's `retention`. What it only monitors comes with its own benchmarks: others must not need its data."""
     pack = plugins.find("industries", industry)()
     own = benchmarks == pack.benchmarks
     return {name: margin for name, margin in pack.retention.items() if own or margin != "monitor"}

@@ -61,7 +61,7 @@ class _Loader(yaml.SafeLoader):
     def compose_node(self, parent: Any, index: Any) -> Any:
         self.inside += 1
         if self.inside > DEEPEST:
-            raise _too_deep(self.peek_event())
+            raise _too_deep(self.peek_event())  # type: ignore[no-untyped-call]
         is_alias = self.check_event(yaml.AliasEvent)
         node = super().compose_node(parent, index)
         self.inside -= 1

@@ -4,6 +4,7 @@ import functools
 from typing import Any
 
 from metier.reporting.dataset_card import code, escaped
+from metier.reporting.filters import FILTERS
 
 
 @functools.cache
@@ -22,7 +23,7 @@ def template(name: str) -> Any:
         finalize=_as_markdown if as_markdown else None,
     )
     environment.globals["front_matter"] = _front_matter
-    environment.filters["code"] = lambda value: Markup(code(value))
+    environment.filters.update(FILTERS, code=lambda value: Markup(code(value)))
     return environment.get_template(name)
 
 

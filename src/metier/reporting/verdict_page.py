@@ -45,7 +45,6 @@ def content(run: Run, answers: Answers, verdict: Verdict, name: str) -> dict[str
         "five": _five(verdict),
         "benchmarks": [_benchmark(answers, entry, run.recipe.seed) for entry in verdict.benchmarks],
         "curves": _curves(run),
-        "say_p": say_p,
     }
 
 

@@ -1,66 +1,71 @@
-"""How far long work has come: a bar in a terminal, a line now and then elsewhere. Always on standard error."""
+"""What a run says: lines through `logging`, and how far long work has come, as events of the same logger.
 
-import atexit
+The command line shows a bar, or a line now and then (`metier.cli.progress_bar`). A caller of the Python API adds a
+handler to the logger `metier`, filters, or hears nothing.
+"""
+
+import logging
 import time
+from dataclasses import dataclass
+from typing import Literal
 
-from rich.console import Console
-from rich.progress import BarColumn, TextColumn
-from rich.progress import Progress as Bar
-
-from metier.errors import printable
-from metier.runs import distributed
-
+LOGGER = logging.getLogger("metier")
+LOGGER.addHandler(logging.NullHandler())  # nothing is printed unless somebody listens
 LINE_EVERY_S = 15.0
+
+
+@dataclass(frozen=True)
+class Event:
+    """How far a piece of long work is: the attribute `event` of a log record."""
+
+    kind: Literal["begin", "advance", "end"]
+    what: str
+    done: int
+    total: int
+    line: str
+    """The same in words, with the rate and the time left."""
 
 
 class Progress:
     """One piece of long work at a time, with its rate and the time left."""
 
     def __init__(self) -> None:
-        # Of several processes that train together one speaks.
-        self.console = Console(stderr=True, highlight=False, emoji=False, quiet=not distributed.first())
-        self.bar: Bar | None = None
         self.what, self.unit, self.total, self.done = "", "", 0, 0
         self.began = self.spoke = 0.0
         self.warm: tuple[float, int] | None = None
 
     def say(self, line: str) -> None:
-        """A line of its own, above the bar where there is one."""
-        (self.bar.console if self.bar else self.console).print(printable(line), markup=False, soft_wrap=True)
+        """A line for people."""
+        LOGGER.info("%s", line)
+
+    def warn(self, line: str) -> None:
+        """A line that somebody should read: a fallback, or something that was cut or left out."""
+        LOGGER.warning("%s", line)
 
     def begin(self, what: str, total: int, unit: str, done: int = 0) -> None:
-        self.what, self.unit, self.total, self.done, self.warm = printable(what), unit, total, done, None
+        """A piece of work of `total` units begins, of which some were done before."""
+        self.what, self.unit, self.total, self.done, self.warm = what, unit, total, done, None
         self.began = self.spoke = time.monotonic()
-        if self.console.is_terminal:
-            self.bar = Bar(
-                TextColumn("  {task.description}", markup=False),  # a name may hold brackets
-                BarColumn(),
-                TextColumn("{task.fields[line]}", markup=False),
-                console=self.console,
-                transient=True,
-            )
-            self.bar.start()
-            atexit.register(self.bar.stop)  # or Ctrl-C and errors leave the terminal without a cursor
-            self.bar.add_task(self.what, total=total, completed=done, line="")
+        self._tell("begin", "", logging.DEBUG)
 
     def advance(self, by: int = 1) -> None:
+        """So many units more are done. Now and then a line says so at level INFO, otherwise at DEBUG."""
         self.done += by
         now = time.monotonic()
         # The first piece also loads and compiles: a first training step of 30 s among steps of 2 s promised hours.
         self.warm = self.warm or (now, self.done)
-        if self.bar:
-            self.bar.update(self.bar.task_ids[0], completed=self.done, line=self._line(now))
-        elif now - self.spoke >= LINE_EVERY_S:
+        level = logging.INFO if now - self.spoke >= LINE_EVERY_S else logging.DEBUG
+        if level == logging.INFO:
             self.spoke = now
-            self.say(f"  {self.what}: {self._line(now)}")
+        self._tell("advance", self._line(now), level)
 
     def end(self) -> None:
-        now = time.monotonic()
-        if self.bar:
-            self.bar.stop()
-            atexit.unregister(self.bar.stop)
-            self.bar = None
-        self.say(f"  {self.what}: {self.done:,} {self.unit} in {_clock(now - self.began)}")
+        """The work is done."""
+        self._tell("end", f"{self.done:,} {self.unit} in {_clock(time.monotonic() - self.began)}", logging.INFO)
+
+    def _tell(self, kind: Literal["begin", "advance", "end"], line: str, level: int) -> None:
+        event = Event(kind, self.what, self.done, self.total, line)
+        LOGGER.log(level, "  %s: %s", self.what, line, extra={"event": event})
 
     def _line(self, now: float) -> str:
         line = f"{self.done:,} of {self.total:,} {self.unit}"

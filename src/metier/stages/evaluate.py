@@ -75,14 +75,14 @@ def _model(run: Run, adapter: Path | None, adapter_sha256: str | None) -> Model:
     def load() -> ModelLike:
         from metier.engine.models.model import load as load_model
 
-        return load_model(run.recipe.model, adapter, run.progress.say)
+        return load_model(run.recipe.model, adapter, run.progress.warn)
 
     return Model(load, made_by)
 
 
 def check_model(run: Run) -> str:
     """The hash of the base model. Raises `UserError` where it is not the one that was trained on."""
-    sha256, trained = weights.sha256(weights.folder(run.recipe.model, run.progress.say)), run.locked().get("model")
+    sha256, trained = weights.sha256(weights.folder(run.recipe.model, run.progress.warn)), run.locked().get("model")
     if trained and trained["sha256"] != sha256:
         raise UserError(
             f"The model {run.recipe.model} has other weights than when {run.folder} was trained on it. Put those back, "

@@ -85,9 +85,9 @@ class _Work:
 def _base_model(run: Run) -> str:
     """The hash of the base model, which is there and locked from now on."""
     if distributed.first():  # what is downloaded is there before the others look
-        weights.folder(run.recipe.model, run.progress.say)
+        weights.folder(run.recipe.model, run.progress.warn)
     distributed.wait()
-    sha256 = weights.sha256(weights.folder(run.recipe.model, run.progress.say))
+    sha256 = weights.sha256(weights.folder(run.recipe.model, run.progress.warn))
     run.lock(model={"name": run.recipe.model, "sha256": sha256})
     return sha256
 
@@ -126,7 +126,7 @@ def _check_context(run: Run, judging: Judging) -> None:
     from metier.engine.models.model import tokens_only
 
     asked = [(benchmark, benchmark.questions(), benchmark.label_set()) for benchmark in judging.everything]
-    check_context(tokens_only(run.recipe.model, run.progress.say), run.recipe.build_methods(), asked)
+    check_context(tokens_only(run.recipe.model, run.progress.warn), run.recipe.build_methods(), asked)
 
 
 def trained_model(run: Run) -> Path:

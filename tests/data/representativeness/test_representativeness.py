@@ -3,11 +3,9 @@
 import json
 import math
 from collections import Counter
-from importlib.resources import files
 
 import numpy as np
 import pytest
-from jinja2 import Environment, StrictUndefined
 from scipy.spatial.distance import jensenshannon
 from scipy.stats import chi2_contingency
 from sklearn.metrics import roc_auc_score
@@ -236,9 +234,7 @@ def test_the_page_escapes_what_comes_from_data_and_shows_every_part(target, refe
     found = compare(
         mixed(["loans", "cards"], 750, 200), nasty, reference, steps=steps, licenses={"CC-BY <4.0>": 8}, seed=1
     )
-    page = (files("metier.reporting") / "templates" / "representation.html").read_text(encoding="utf-8")
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
-    html = environment.from_string(page).render(representation={"benchmark": "b", **section(found, decide(found))})
+    html = section_page({"benchmark": "b", "state": "", "reasons": [], "section": section(found, decide(found))})
     assert "<script>" not in html and "&lt;script&gt;" in html and "CC-BY &lt;4.0&gt;" in html
     assert decide(found).state in html and "dedup" in html and "<svg" in html
     json.dumps(section(found, decide(found)))

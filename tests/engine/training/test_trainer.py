@@ -331,10 +331,13 @@ def test_every_checkpoint_has_its_line_in_the_log_since_it_does_not_keep_a_loss_
 BROKEN_OFF = """
 import sys
 from rich.console import Console
-from metier.runs.progress import Progress
+from metier.cli.progress_bar import TerminalHandler
+from metier.runs.progress import LOGGER, Progress
 
-progress = Progress()
-progress.console = Console(stderr=True, force_terminal=True)
+progress, handler = Progress(), TerminalHandler()
+handler.console = Console(stderr=True, force_terminal=True)
+LOGGER.addHandler(handler)
+LOGGER.setLevel("DEBUG")
 progress.begin("training", 3, "steps")
 if sys.argv[1] == "end":
     progress.end()

@@ -89,7 +89,7 @@ class HeldOutEvaluator:
         from metier.engine.models.model import LanguageModel
         from metier.engine.training.eval_callback import EvalResult
 
-        model = LanguageModel(self.model.folder, network, self.model.tokenizer, self.context.progress.say)
+        model = LanguageModel(self.model.folder, network, self.model.tokenizer, self.context.progress.warn)
         figures, score = scores(model, self.context, self.asked)
         said = ", ".join(f"{name} {value:.3f}" for name, value in figures.items())
         self.context.progress.say(f"  step {step:,}, held-out rows: {said}")

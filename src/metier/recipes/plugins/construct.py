@@ -64,7 +64,7 @@ def construct(found: Any, where: str, settings: dict[str, Any]) -> Any:
     return instance
 
 
-def settable(of: type) -> list[Field]:
+def settable(of: type) -> list[Field[Any]]:
     """The fields that a recipe may set."""
     return [f for f in (fields(of) if is_dataclass(of) else ()) if f.init and f.metadata.get("setting", True)]
 
@@ -77,7 +77,7 @@ def hints(of: type, where: str) -> dict[str, Any]:
         raise UserError(f"The {where} has a type that cannot be read: {error}. Fix the plug-in.") from error
 
 
-def _needed(field: Field) -> bool:
+def _needed(field: Field[Any]) -> bool:
     return field.default is MISSING and field.default_factory is MISSING
 
 

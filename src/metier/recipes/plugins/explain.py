@@ -59,7 +59,7 @@ def _type_name(plain: Any, declared: Any) -> str:
     return f"{name} ({allowed})" if allowed else name
 
 
-def _default(field: Field) -> Any:
+def _default(field: Field[Any]) -> Any:
     if field.default is not MISSING:
         return field.default
     return field.default_factory() if field.default_factory is not MISSING else None

@@ -1,0 +1,41 @@
+"""How numbers are written on pages: the filters that templates call by name."""
+
+from collections.abc import Callable
+from typing import Any
+
+from metier.evaluation.reasons import say_p
+
+
+def figure(value: float) -> str:
+    """0.123"""
+    return f"{value:.3f}"
+
+
+def signed(value: float) -> str:
+    """+0.123"""
+    return f"{value:+.3f}"
+
+
+def count(value: int) -> str:
+    """12,345"""
+    return f"{value:,}"
+
+
+def milliseconds(seconds: float) -> str:
+    """0.0254 as 25"""
+    return f"{1000 * seconds:.0f}"
+
+
+def percent(share: float) -> str:
+    """0.254 as 25"""
+    return f"{100 * share:.0f}"
+
+
+FILTERS: dict[str, Callable[[Any], str]] = {
+    "figure": figure,
+    "signed": signed,
+    "count": count,
+    "milliseconds": milliseconds,
+    "percent": percent,
+    "p_value": say_p,
+}
