@@ -94,8 +94,8 @@ def ablate(
     """Does curation help? Arms of the same tokens, raw to fully curated, by the paired test."""
     from metier.experiments.ablate import ablate as run_arms
 
-    found = run_arms(checked(load_recipe(recipe, None, set_, False)), out, rows, tokens, seeds)
-    tell(found, "\n".join(found["sentences"]), json_)
+    result = run_arms(checked(load_recipe(recipe, None, set_, False)), out, rows, tokens, seeds)
+    tell(result, "\n".join(result["sentences"]), json_)
 
 
 @app.command()
@@ -127,8 +127,8 @@ def check(
     """Find every problem of a recipe at once, and show what the model would read and learn. Trains nothing."""
     from metier.experiments.dry_run import check as look
 
-    found = look(load_recipe(recipe, industry, set_, quick))
-    tell(found, check_text(found), json_)
+    result = look(load_recipe(recipe, industry, set_, quick))
+    tell(result, check_text(result), json_)
 
 
 @app.command()
@@ -141,10 +141,10 @@ def new(
     """Start a recipe on your own files. What it could not know stands in the recipe as questions."""
     from metier.recipes.scaffold.new import new as start
 
-    found = start(name, from_, industry)
+    result = start(name, from_, industry)
     if not json_:
-        found["questions"] = "".join(f"\n- {question}" for question in found["questions"])
-    say(found, json_)
+        result["questions"] = "".join(f"\n- {question}" for question in result["questions"])
+    say(result, json_)
 
 
 @app.command("list")
@@ -171,9 +171,9 @@ def show(kind: Annotated[str, typer.Argument()], name: Annotated[str, typer.Argu
     """One plug-in: what it does, its settings and their defaults."""
     from metier.recipes import plugins
 
-    found, what = plugins.find(_kind(kind), name), plugins.about(_kind(kind), name)
+    plug_in, what = plugins.find(_kind(kind), name), plugins.about(_kind(kind), name)
     settings = [
-        dict(zip(("name", "type", "default", "what"), row, strict=True)) for row in plugins.settings_help(found)
+        dict(zip(("name", "type", "default", "what"), row, strict=True)) for row in plugins.settings_help(plug_in)
     ]
     lines = [f"{name}: {what}\n"]
     lines += [f"  {row['name']}: {row['type']} = {row['default']!r}\n      {row['what']}" for row in settings]
@@ -186,8 +186,8 @@ def compare(first: Folder, second: Folder, json_: Json = False) -> None:
     from metier.experiments.compare import compare as pair
 
     with read_lock(first, second):
-        found = pair(first, second)
-    tell(found, "\n".join(row["sentence"] for row in found["benchmarks"]), json_)
+        result = pair(first, second)
+    tell(result, "\n".join(row["sentence"] for row in result["benchmarks"]), json_)
 
 
 @app.command()
@@ -203,20 +203,20 @@ def export(
     from metier.runs.run import saved_run
 
     with read_lock(folder):
-        found = write(saved_run(folder, Progress()), to, out)
-    say(found, json_)
+        result = write(saved_run(folder, Progress()), to, out)
+    say(result, json_)
 
 
 @app.command("verify-lm-eval")
 def verify_lm_eval(folder: Folder, out: Folder, json_: Json = False) -> None:
-    """Hold what lm-evaluation-harness found on the exported tasks against our own answers."""
+    """Hold what lm-evaluation-harness result on the exported tasks against our own answers."""
     from metier.export.verify_lm_eval import verify_lm_eval as join
     from metier.runs.progress import Progress
     from metier.runs.run import saved_run
 
     with read_lock(folder):
-        found = join(saved_run(folder, Progress()), out)
-    tell(found, "\n".join(row["sentence"] for row in found["checks"]), json_)
+        result = join(saved_run(folder, Progress()), out)
+    tell(result, "\n".join(row["sentence"] for row in result["checks"]), json_)
 
 
 def main() -> None:
