@@ -52,4 +52,4 @@ def shortened(text: str, most: int, what: str = "more characters") -> str:
 
 def printable(text: str) -> str:
     """The text with every control character written out (`\\x1b`), so that a terminal shows it and does not obey it."""
-    return UNPRINTABLE.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+    return UNPRINTABLE.sub(lambda match: match[0].encode("unicode_escape").decode(), text)

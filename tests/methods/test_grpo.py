@@ -199,8 +199,8 @@ def test_what_cannot_be_judged_earns_nothing_and_is_counted(model, tmp_path):
     benchmark = dataclasses.replace(FREE, scorer={"numeric": {"max_new_tokens": 1}})
     task = context(tmp_path, model, benchmark, label="7")
     result = Method(steps=2, **QUICK).train(task)
-    assert 0.8 * result["answers"] < result["unjudged_benchmark"] < result["answers"]  # ten digits of 257 bytes
-    assert any("could not be judged by 'benchmark' and earned 0" in line for line in task.progress.lines)
+    assert 0.8 * result["answers"] < result["unscored_benchmark"] < result["answers"]  # ten digits of 257 bytes
+    assert any("left unscored by 'benchmark' and earned 0" in line for line in task.progress.lines)
 
 
 def test_a_pull_towards_the_model_before_is_resumed_as_well(model, tmp_path):
@@ -222,7 +222,7 @@ def test_rewards_are_weighted_and_added(model, tmp_path):
     task = context(tmp_path, model, fields={"must": ".*"})
     both = Method(rewards=["pattern", {"generate": {"pattern": "(nothing)"}}], weights=[3.0, 1.0], steps=1, **QUICK)
     result = both.train(task)
-    assert result["reward_first_fifth"] == 3 and result["unjudged_generate"] == result["answers"]
+    assert result["reward_first_fifth"] == 3 and result["unscored_generate"] == result["answers"]
 
 
 def question(answer, **fields):
@@ -252,7 +252,7 @@ def test_costs_of_a_recipe_are_the_reward(model, tmp_path):
     # Random bytes are no label, which costs as much as the dearest mistake with that right label; in shares of all.
     assert result["reward_first_fifth"] == -1 and not any("scale_rewards" in line for line in task.progress.lines)
     baseline = Method(costs={"skin -> heart": 2.0, "heart -> skin": 8.0})
-    (reward,) = baseline.earned(baseline.asked(task), {"triage": TRIAGE})
+    (reward,) = baseline.earned(baseline.questions(task), {"triage": TRIAGE})
     assert reward.score("triage", "heart", question("skin")) == -0.25
 
 
@@ -284,9 +284,9 @@ def test_a_batch_that_is_less_than_a_step_is_said_aloud(model, tmp_path):
 
 
 def test_a_reward_that_cannot_judge_the_rows_is_refused_before_training(model, tmp_path):
-    with pytest.raises(UserError, match="The reward 'numeric' cannot judge row 0 of free"):
+    with pytest.raises(UserError, match="The reward 'numeric' cannot score row 0 of free"):
         Method(rewards=["numeric"]).train(context(tmp_path, model))
-    with pytest.raises(UserError, match="cannot judge row 0 of free: it lacks the column 'must'"):
+    with pytest.raises(UserError, match="cannot score row 0 of free: it lacks the column 'must'"):
         Method().train(context(tmp_path, model, fields={}))
 
 

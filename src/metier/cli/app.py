@@ -128,8 +128,8 @@ def check(
     """Find every problem of a recipe at once, and show what the model would read and learn. Trains nothing."""
     from metier.experiments.dry_run import check as look
 
-    found = look(load_recipe(recipe, industry, set_, quick))
-    tell(found, check_text(found), json_)
+    result = look(load_recipe(recipe, industry, set_, quick))
+    tell(result, check_text(result), json_)
 
 
 @app.command()
@@ -142,10 +142,10 @@ def new(
     """Start a recipe on your own files. What it could not know stands in the recipe as questions."""
     from metier.recipes.scaffold.new import new as start
 
-    found = start(name, from_, industry)
+    result = start(name, from_, industry)
     if not json_:
-        found["questions"] = "".join(f"\n- {question}" for question in found["questions"])
-    say(found, json_)
+        result["questions"] = "".join(f"\n- {question}" for question in result["questions"])
+    say(result, json_)
 
 
 @app.command("list")
@@ -172,9 +172,9 @@ def show(kind: Annotated[str, typer.Argument()], name: Annotated[str, typer.Argu
     """One plug-in: what it does, its settings and their defaults."""
     from metier.recipes import plugins
 
-    found, what = plugins.find(_kind(kind), name), plugins.about(_kind(kind), name)
+    plug_in, what = plugins.find(_kind(kind), name), plugins.about(_kind(kind), name)
     settings = [
-        dict(zip(("name", "type", "default", "what"), row, strict=True)) for row in plugins.settings_help(found)
+        dict(zip(("name", "type", "default", "what"), row, strict=True)) for row in plugins.settings_help(plug_in)
     ]
     lines = [f"{name}: {what}\n"]
     lines += [f"  {row['name']}: {row['type']} = {row['default']!r}\n      {row['what']}" for row in settings]
@@ -204,20 +204,20 @@ def export(
     from metier.runs.run import saved_run
 
     with read_lock(folder):
-        found = write(saved_run(folder, Progress()), to, out)
-    say(found, json_)
+        result = write(saved_run(folder, Progress()), to, out)
+    say(result, json_)
 
 
 @app.command("verify-lm-eval")
 def verify_lm_eval(folder: Folder, out: Folder, json_: Json = False) -> None:
-    """Hold what lm-evaluation-harness found on the exported tasks against our own answers."""
+    """Hold what lm-evaluation-harness result on the exported tasks against our own answers."""
     from metier.export.verify_lm_eval import verify_lm_eval as join
     from metier.runs.progress import Progress
     from metier.runs.run import saved_run
 
     with read_lock(folder):
-        found = join(saved_run(folder, Progress()), out)
-    tell(found, "\n".join(row["sentence"] for row in found["checks"]), json_)
+        result = join(saved_run(folder, Progress()), out)
+    tell(result, "\n".join(row["sentence"] for row in result["checks"]), json_)
 
 
 def main() -> None:

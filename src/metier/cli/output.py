@@ -53,25 +53,25 @@ def _visible(groups: int, gain: float | None, alike: float | None) -> str:
     return seen + (clustered if alike > gain else "")
 
 
-def check_text(found: dict[str, Any]) -> str:
+def check_text(estimate: dict[str, Any]) -> str:
     """What `metier check` found, for people."""
-    lines = [f"The recipe is good. {found['train']:,} rows to train on, {found['questions']:,} questions to ask."]
-    lines += [f"  {name} reads {count:,} rows in all." for name, count in found["rows_read"].items()]
-    lines += [f"  {name}: {_visible(**visible)}" for name, visible in found["minimum_detectable_effect"].items()]
+    lines = [f"The recipe is good. {estimate['train']:,} rows to train on, {estimate['questions']:,} questions to ask."]
+    lines += [f"  {name} reads {count:,} rows in all." for name, count in estimate["rows_read"].items()]
+    lines += [f"  {name}: {_visible(**visible)}" for name, visible in estimate["minimum_detectable_effect"].items()]
     lines += [
         f"  {name}: {count:,} questions are longer than the model's context and will lose their beginning"
-        for name, count in found["truncated"].items()
+        for name, count in estimate["truncated"].items()
     ]
-    share = min(found["busy"], 1)
+    share = min(estimate["busy"], 1)
     busy = f" Its cores were {share:.0%} busy in the minute before; idle, it is faster." if share >= BUSY else ""
-    lines += [f"Estimated on this machine: {found['minutes']:.0f} minutes, {found['memory_mb']:,} MB.{busy}", ""]
-    if files := found["python_files_run"]:
+    lines += [f"Estimated on this machine: {estimate['minutes']:.0f} minutes, {estimate['memory_mb']:,} MB.{busy}", ""]
+    if files := estimate["python_files_run"]:
         lines[-1:] = [
             "The recipe names Python files, which were run (see SECURITY.md):",
             *map("  {}".format, files),
             "",
         ]
-    for example in found["examples"]:
+    for example in estimate["examples"]:
         lines += [
             f"A row of '{example['task']}' as the model reads it; the loss is on what stands between [[ and ]]:",
             f"{_ends(example['prompt'])}[[{_ends(example['target'])}]]",

@@ -11,7 +11,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from metier.data.records import Question, questions
+from metier.data.records import Question
+from metier.data.records import questions as read_questions
 from metier.data.steps.select import Step as Select
 from metier.engine.training.context import TrainingContext
 from metier.errors import Problems, UserError
@@ -62,17 +63,19 @@ def check(recipe: Recipe) -> dict[str, Any]:
     tests = _tests(recipe, benchmarks, retention, known)
     model = load(recipe.model)
     truncated = check_context(
-        tokens_only(recipe.model), recipe.build_methods(), [(one, asked, one.label_set(rows)) for one, asked in tests]
+        tokens_only(recipe.model),
+        recipe.build_methods(),
+        [(one, questions, one.label_set(rows)) for one, questions in tests],
     )
     started = time.monotonic()
-    asking = sum(asking_seconds(model, benchmark, asked) for benchmark, asked in tests)
+    asking = sum(asking_seconds(model, benchmark, questions) for benchmark, questions in tests)
     by_name = {benchmark.name: benchmark for benchmark in benchmarks}
     training, rows_read = _training(recipe, model, rows, by_name, train)
     examples = _examples(model, rows, by_name, recipe.seed)
     return {
         "train": train,
         "rows_read": rows_read,
-        "questions": sum(len(asked) for _, asked in tests),
+        "questions": sum(len(questions) for _, questions in tests),
         "minimum_detectable_effect": _effects(tests, by_name, recipe.ship.alpha),
         "examples": examples,
         "truncated": truncated,
@@ -120,8 +123,8 @@ def _effects(
 ) -> dict[str, Any]:
     """What the test of each benchmark can show, where its deciding metric is a share."""
     return {
-        benchmark.name: _visible(asked, alpha)
-        for benchmark, asked in tests
+        benchmark.name: _visible(questions, alpha)
+        for benchmark, questions in tests
         if benchmark.name in benchmarks and next(iter(benchmark.build_metrics().values())).unit == "share"
     }
 
@@ -133,20 +136,22 @@ def _tests(
     or a label could not be learned."""
     most = QUICK_QUESTIONS if recipe.quick else 0
     tests = [(benchmark, benchmark.questions(most)) for benchmark in (*benchmarks, *retention)]
-    problems = [problem for one, asked in tests for problem in question_problems(one, asked, one.label_set(rows))]
+    problems = [
+        problem for one, questions in tests for problem in question_problems(one, questions, one.label_set(rows))
+    ]
     if problems := label_problems(rows, benchmarks) + problems:
         raise Problems(problems)
     return tests
 
 
-def _visible(asked: list[Question], alpha: float) -> dict[str, Any]:
+def _visible(questions: list[Question], alpha: float) -> dict[str, Any]:
     """`gain`, the smallest gain in a share that these questions can show, None where they stand in too few `groups` to
     test; and `alike`, the gain where all answers of a group are alike (the truth lies between the two)."""
-    cluster = np.unique([question.group or question.id for question in asked], return_inverse=True)[1]
+    cluster = np.unique([question.group or question.id for question in questions], return_inverse=True)[1]
     groups = int(cluster.max()) + 1
     gain, alike = (
         round(minimum_detectable_share(n, LIKELY_CHANGED, alpha), 3) if groups >= FEWEST_CLUSTERS else None
-        for n in (len(asked), round(effective_clusters(cluster)))
+        for n in (len(questions), round(effective_clusters(cluster)))
     )
     return {"groups": groups, "gain": gain, "alike": alike}
 
@@ -167,8 +172,8 @@ def _by_likeness(rows: pa.Table, benchmarks: dict[str, Benchmark]) -> list[int]:
     """The positions of the rows, in the order of what the model reads; of large tables, as they stand."""
     order = list(range(len(rows)))
     if len(rows) <= SORTED:
-        tasks, asked = rows["task"].to_pylist(), questions(rows, unlabeled=True)
-        read = [benchmarks[task].render(row) if task else row.text for task, row in zip(tasks, asked, strict=True)]
+        tasks, questions = rows["task"].to_pylist(), read_questions(rows, unlabeled=True)
+        read = [benchmarks[task].render(row) if task else row.text for task, row in zip(tasks, questions, strict=True)]
         order.sort(key=read.__getitem__)
     return order
 
@@ -181,7 +186,7 @@ def _examples(
     labeled = rows.filter(pc.and_(pc.or_(rows["label"].is_valid(), pair), rows["task"].is_valid()))
     at = sorted(random.Random(seed).sample(range(len(labeled)), min(3, len(labeled))))
     examples = []
-    for task, row in zip(labeled["task"].take(at).to_pylist(), questions(labeled.take(at)), strict=True):
+    for task, row in zip(labeled["task"].take(at).to_pylist(), read_questions(labeled.take(at)), strict=True):
         benchmark = benchmarks[task]
         target = [*model.answer(row.answer, benchmark.chat_template), model.end_token]
         read = model.read(benchmark.render(row), benchmark.chat_template)[0]

@@ -7,7 +7,8 @@ from typing import Annotated, Any, Literal
 
 from annotated_types import Interval
 
-from metier.data.records import Question, questions
+from metier.data.records import Question
+from metier.data.records import questions as read_questions
 from metier.engine.rl.rewards import Reward, of_benchmarks, of_costs, of_scorer
 from metier.engine.training.context import TrainingContext
 from metier.errors import Problems, UserError
@@ -61,37 +62,37 @@ class Method(Tuning):
         if distributed.count() > 1:
             raise UserError("grpo trains in one process: call `metier train` without torchrun for this recipe.")
         model = self.load(context)
-        asked = self.asked(context)
-        kinds = {task: context.benchmarks[task] for task, _ in asked}
+        questions = self.questions(context)
+        kinds = {task: context.benchmarks[task] for task, _ in questions}
         self._advise(kinds, context)
-        earned = self.earned(asked, kinds)
+        earned = self.earned(questions, kinds)
         examples = self.examples(model, context)
-        longest = self.max_new_tokens or longest_answer(model, asked, kinds)
+        longest = self.max_new_tokens or longest_answer(model, questions, kinds)
         chosen = {"scale_rewards": self.scale_rewards or ("none" if self.costs else "group"), "max_new_tokens": longest}
         settings = {**vars(self), **chosen, "stop": common_stops(kinds), "seed": context.seed}
-        score = [(reward.name, reward.weight, _of_position(reward, asked)) for reward in earned]
-        plan = self.plan(len(asked), context.seed)
+        score = [(reward.name, reward.weight, _of_position(reward, questions)) for reward in earned]
+        plan = self.plan(len(questions), context.seed)
         cost, log = rollouts.train(
             model, examples, score, plan, self.lora(), settings, context.folder, context.progress, context.adapter
         )
         return cost | self.summary(log, [reward.name for reward in earned], context)
 
-    def asked(self, context: TrainingContext) -> list[tuple[str, Question]]:
+    def questions(self, context: TrainingContext) -> list[tuple[str, Question]]:
         """(task, question) of each labeled row. Raises `UserError` where there is none."""
         labeled = context.rows.filter(context.rows["label"].is_valid())
         if not len(labeled):
             raise UserError("There are no labeled rows to ask about. Name a dataset with a `label` column.")
-        return list(zip(labeled["task"].to_pylist(), questions(labeled), strict=True))
+        return list(zip(labeled["task"].to_pylist(), read_questions(labeled), strict=True))
 
-    def earned(self, asked: Sequence[tuple[str, Question]], kinds: Mapping[str, Any]) -> list[Reward]:
-        """What is rewarded. Raises `UserError` where a reward cannot judge a row's right answer."""
+    def earned(self, questions: Sequence[tuple[str, Question]], kinds: Mapping[str, Any]) -> list[Reward]:
+        """What is rewarded. Raises `UserError` where a reward cannot score a row's right answer."""
         weights = self.weights or [1.0] * len(self.rewards)
-        found = [of_scorer(use, weight) for use, weight in zip(self.rewards, weights, strict=True)]
+        rewards = [of_scorer(use, weight) for use, weight in zip(self.rewards, weights, strict=True)]
         if self.costs:
-            found.append(self._costs(asked, kinds))
-        return [reward.checked(asked) for reward in found or [of_benchmarks(kinds)]]
+            rewards.append(self._costs(questions, kinds))
+        return [reward.checked(questions) for reward in rewards or [of_benchmarks(kinds)]]
 
-    def _costs(self, asked: Sequence[tuple[str, Question]], kinds: Mapping[str, Any]) -> Reward:
+    def _costs(self, questions: Sequence[tuple[str, Question]], kinds: Mapping[str, Any]) -> Reward:
         from metier.evaluation import costs
 
         if len(kinds) > 1:
@@ -100,7 +101,7 @@ class Method(Tuning):
                 f"{', '.join(sorted(kinds))}. Name the rows of one of them with `datasets`."
             )
         (benchmark,) = kinds.values()
-        labels = benchmark.labels or sorted({question.answer for _, question in asked})
+        labels = benchmark.labels or sorted({question.answer for _, question in questions})
         prices = costs.matrix(labels, self.costs)
         return of_costs(kinds, prices / max(prices.max(), 1e-12), labels)  # shares, as in min_risk: any currency is one
 
@@ -108,20 +109,20 @@ class Method(Tuning):
         """The labeled rows with their right answer, in the rows' order. Raises `UserError` where there is no room."""
         from metier.engine.trees.examples import Example
 
-        asked = self.asked(context)
-        room = self.max_length - (self.max_new_tokens or longest_answer(model, asked, context.benchmarks))
+        questions = self.questions(context)
+        room = self.max_length - (self.max_new_tokens or longest_answer(model, questions, context.benchmarks))
         if room < 1:
             raise UserError(f"Sampled answers leave no room for a prompt in max_length {self.max_length}. Raise it.")
-        found, cut = [], 0
-        for task, question in asked:
+        examples, cut = [], 0
+        for task, question in questions:
             benchmark = context.benchmarks[task]
             _, prompt = model.read(benchmark.render(question), benchmark.chat_template)
             right = [*model.answer(question.answer, benchmark.chat_template), model.end_token]
-            found.append(Example(prompt[-room:], (right,)))
+            examples.append(Example(prompt[-room:], (right,)))
             cut += len(prompt) > room
         if cut:
-            context.progress.say(f"  {cut:,} of {len(found):,} prompts lost their beginning at {room} tokens")
-        return found
+            context.progress.say(f"  {cut:,} of {len(examples):,} prompts lost their beginning at {room} tokens")
+        return examples
 
     def seconds(self, model: Any, context: TrainingContext, rows: int) -> float:
         """Estimated time of all steps, sampling and learning, from a few measured ones."""
@@ -129,11 +130,11 @@ class Method(Tuning):
         from metier.engine.training.estimate import training_seconds
         from metier.engine.trees.examples import Example
 
-        examples, asked = self.examples(model, context), self.asked(context)
-        kinds = {task: context.benchmarks[task] for task, _ in asked}
+        examples, questions = self.examples(model, context), self.questions(context)
+        kinds = {task: context.benchmarks[task] for task, _ in questions}
         if not self.costs or all(benchmark.labels for benchmark in kinds.values()):
-            self.earned(asked, kinds)  # raises what is wrong with them
-        longest = self.max_new_tokens or longest_answer(model, asked, context.benchmarks)
+            self.earned(questions, kinds)  # raises what is wrong with them
+        longest = self.max_new_tokens or longest_answer(model, questions, context.benchmarks)
         draw = random.Random(0)
         answers = [
             tuple([draw.randrange(3, 200) for _ in range(longest)] for _ in range(self.num_generations))
@@ -147,23 +148,23 @@ class Method(Tuning):
 
     def summary(self, log: list[dict[str, Any]], names: Sequence[str], context: TrainingContext) -> dict[str, Any]:
         """What a finished training earned, from the trainer's own log; warns of what the user should know."""
-        from metier.engine.rl.rollouts import NO_SIGNAL, SILENT, UNJUDGED, history
+        from metier.engine.rl.rollouts import NO_SIGNAL, SILENT, UNSCORED, history
 
         mean, silent, lengths = (history(log, name) for name in ("reward", SILENT, "completions/mean_length"))
-        part, said = max(1, len(mean) // 5), len(mean) * self.prompts_per_step * self.num_generations
+        part, sampled = max(1, len(mean) // 5), len(mean) * self.prompts_per_step * self.num_generations
         result: dict[str, Any] = {
             "reward_first_fifth": round(sum(mean[:part]) / part, 4),
             "reward_last_fifth": round(sum(mean[-part:]) / part, 4),
-            "answers": said,
-            "answer_tokens": round(said * sum(lengths) / len(lengths)),
+            "answers": sampled,
+            "answer_tokens": round(sampled * sum(lengths) / len(lengths)),
             "tokens": int(history(log, "num_tokens")[-1]),
             SILENT: round(sum(silent) / len(silent), 4),
         }
         for name in names:
-            shares = history(log, f"{UNJUDGED}/{name}")
-            result[f"{UNJUDGED}_{name}"] = count = round(said * sum(shares) / len(shares))
+            shares = history(log, f"{UNSCORED}/{name}")
+            result[f"{UNSCORED}_{name}"] = count = round(sampled * sum(shares) / len(shares))
             if count:
-                context.progress.say(f"  {count:,} of {said:,} answers could not be judged by '{name}' and earned 0")
+                context.progress.say(f"  {count:,} of {sampled:,} answers were left unscored by '{name}' and earned 0")
         if min(silent) == 1:
             result["warning"] = f"No step carried a signal: {NO_SIGNAL}"
             context.progress.say(f"  {result['warning']}")
@@ -172,12 +173,12 @@ class Method(Tuning):
     def plan(self, rows: int, seed: int) -> list[int]:
         """Positions of the rows of all steps: epoch after epoch, each shuffled by the seed."""
         steps = self.steps or max(1, self.epochs * rows // self.prompts_per_step)
-        found: list[int] = []
-        while len(found) < steps * self.prompts_per_step:
+        positions: list[int] = []
+        while len(positions) < steps * self.prompts_per_step:
             order = list(range(rows))
-            random.Random(f"grpo:{seed}:{len(found)}").shuffle(order)
-            found += order
-        return found[: steps * self.prompts_per_step]
+            random.Random(f"grpo:{seed}:{len(positions)}").shuffle(order)
+            positions += order
+        return positions[: steps * self.prompts_per_step]
 
     def _advise(self, kinds: Mapping[str, Any], context: TrainingContext) -> None:
         listed = [task for task, benchmark in kinds.items() if isinstance(benchmark.build_scorer(), Choice)]
@@ -188,28 +189,28 @@ class Method(Tuning):
             )
 
     def problems(self) -> list[str]:
-        found = super().problems()
+        problems = super().problems()
         if self.tune == "full":
-            found.append("tune: grpo trains an adapter, not all weights. Use lora or qlora.")
-        found += cost_problems(self.costs)
+            problems.append("tune: grpo trains an adapter, not all weights. Use lora or qlora.")
+        problems += cost_problems(self.costs)
         if self.weights and len(self.weights) != len(self.rewards):
-            found.append(f"weights: there are {len(self.weights)} for {len(self.rewards)} rewards.")
+            problems.append(f"weights: there are {len(self.weights)} for {len(self.rewards)} rewards.")
         for use in self.rewards:
             try:
                 of_scorer(use)
             except Problems as error:
-                found += error.problems
+                problems += error.problems
             except UserError as error:
-                found.append(str(error))
-        return found
+                problems.append(str(error))
+        return problems
 
 
-def longest_answer(model: Any, asked: Sequence[tuple[str, Question]], kinds: Mapping[str, Any]) -> int:
+def longest_answer(model: Any, questions: Sequence[tuple[str, Question]], kinds: Mapping[str, Any]) -> int:
     """Tokens to sample: as many as a scorer of these tasks allows, or the longest right answer and its end."""
-    scorers = {task: kinds[task].build_scorer() for task in {task for task, _ in asked}}
-    said = [scorer.max_new_tokens for scorer in scorers.values() if hasattr(scorer, "max_new_tokens")]
-    right = {(task, q.answer) for task, q in asked if not hasattr(scorers[task], "max_new_tokens")}
-    return max(said + [len(model.answer(answer, kinds[task].chat_template)) + 1 for task, answer in right])
+    scorers = {task: kinds[task].build_scorer() for task in {task for task, _ in questions}}
+    limits = [scorer.max_new_tokens for scorer in scorers.values() if hasattr(scorer, "max_new_tokens")]
+    right = {(task, q.answer) for task, q in questions if not hasattr(scorers[task], "max_new_tokens")}
+    return max(limits + [len(model.answer(answer, kinds[task].chat_template)) + 1 for task, answer in right])
 
 
 def common_stops(kinds: Mapping[str, Any]) -> list[str]:
@@ -218,9 +219,9 @@ def common_stops(kinds: Mapping[str, Any]) -> list[str]:
     return sorted(set.intersection(*stops))
 
 
-def _of_position(reward: Reward, asked: Sequence[tuple[str, Question]]) -> Callable[[int, str], float | None]:
-    def score(position: int, said: str) -> float | None:
-        task, question = asked[position]
-        return reward.score(task, said, question)
+def _of_position(reward: Reward, questions: Sequence[tuple[str, Question]]) -> Callable[[int, str], float | None]:
+    def score(position: int, text: str) -> float | None:
+        task, question = questions[position]
+        return reward.score(task, text, question)
 
     return score

@@ -19,7 +19,7 @@ from metier.recipes import plugins
 from metier.recipes.schema import Recipe, build_one, has_benchmark, name_of, task_of
 
 MOST_SECONDS = 10.0
-"""How long questions are looked at once one of them cannot be judged."""
+"""How long questions are tried once one of them cannot be scored."""
 
 
 def check(recipe: Recipe) -> list[str]:
@@ -38,7 +38,7 @@ def check(recipe: Recipe) -> list[str]:
         ]
     }
     problems += _plug_in_name_problems(recipe)
-    problems += [said for said in _data_problems(built["benchmarks"]) if said not in problems]
+    problems += [problem for problem in _data_problems(built["benchmarks"]) if problem not in problems]
     problems += _pack_problems(recipe.industry)
     for key in ("datasets", "methods", "benchmarks"):
         if not getattr(recipe, key):
@@ -57,44 +57,44 @@ def check(recipe: Recipe) -> list[str]:
 
 def _plug_in_name_problems(recipe: Recipe) -> list[str]:
     """Names of steps and methods become files and folders of the run."""
-    found = []
+    problems = []
     for kind, uses in (("steps", recipe.steps), ("methods", recipe.methods)):
         for use in uses:
             try:
                 name_of(kind, use)
             except UserError as error:
-                found.append(str(error))
-    return found
+                problems.append(str(error))
+    return problems
 
 
 def _data_problems(benchmarks: list[Benchmark]) -> list[str]:
     """What keeps the questions of named benchmarks from being read."""
-    found: list[str] = []
+    problems: list[str] = []
     for benchmark in benchmarks:
         try:
             benchmark.data()
         except Problems as error:
-            found += error.problems
-    return list(dict.fromkeys(found))
+            problems += error.problems
+    return list(dict.fromkeys(problems))
 
 
 def _pack_problems(industry: str) -> list[str]:
     """What is wrong with what a pack says for the report, which is the last stage."""
     from metier.evaluation import insight
 
-    pack, found = plugins.find("industries", industry)(), []
+    pack, problems = plugins.find("industries", industry)(), []
     for ask in pack.insights:
         try:
             insight.find(ask)
         except UserError as error:
-            found.append(str(error))
+            problems.append(str(error))
     for mistake, cost in pack.costs.items():
         if not costs.is_mistake(mistake):
             wanted = "Write `right -> said`, miss_LABEL or false_LABEL."
-            found.append(f"The industry '{pack.name}' prices '{mistake}', which is no kind of mistake. {wanted}")
+            problems.append(f"The industry '{pack.name}' prices '{mistake}', which is no kind of mistake. {wanted}")
         if isinstance(cost, bool) or not isinstance(cost, int | float) or not 0 <= cost <= costs.DEAREST:
-            found.append(f"The industry '{pack.name}' prices '{mistake}' at {cost!r}. A mistake costs 0 or more.")
-    return found
+            problems.append(f"The industry '{pack.name}' prices '{mistake}' at {cost!r}. A mistake costs 0 or more.")
+    return problems
 
 
 def _build_all(kind: str, uses: Sequence[Any], problems: list[str]) -> list[Any]:
@@ -119,7 +119,7 @@ def label_problems(rows: pa.Table, benchmarks: list[Benchmark]) -> list[str]:
         for task, label in zip(rows["task"].to_pylist(), rows["label"].to_pylist(), strict=True)
         if label and task in chosen
     ]
-    alike = [said for one in benchmarks if one.name in chosen for said in lookalike_problems(one, rows)]
+    alike = [problem for one in benchmarks if one.name in chosen for problem in lookalike_problems(one, rows)]
     if alike:
         return alike
     lonely = {label for (_, label), count in Counter(pairs).items() if count == 1}
@@ -142,11 +142,11 @@ def lookalike_problems(benchmark: Benchmark, rows: pa.Table) -> list[str]:
     for label in sorted(where):
         spellings[loosely(label)].append(label)
     return [
-        f"Benchmark '{benchmark.name}': the labels {' and '.join(map(shown, found))} differ only in case, white space "
-        f"or the form of a letter, and would be {len(found)} classes ({_places(where, found)}). Write them alike in "
+        f"Benchmark '{benchmark.name}': the labels {' and '.join(map(shown, alike))} differ only in case, white space "
+        f"or the form of a letter, and would be {len(alike)} classes ({_places(where, alike)}). Write them alike in "
         "the data; if they are different answers, name them all under the benchmark's `labels`."
-        for found in spellings.values()
-        if len(found) > 1 and not set(found) <= set(benchmark.labels)
+        for alike in spellings.values()
+        if len(alike) > 1 and not set(alike) <= set(benchmark.labels)
     ]
 
 
@@ -154,24 +154,28 @@ def _places(where: dict[str, str], labels: list[str]) -> str:
     return ", ".join(where[label] or "under `labels`" for label in labels)
 
 
-def question_problems(benchmark: Benchmark, asked: Sequence[Question], labels: Sequence[str]) -> list[str]:
-    """Questions that a benchmark's scorer can judge no answer to, and metrics that cannot be worked out even where all
+def question_problems(benchmark: Benchmark, questions: Sequence[Question], labels: Sequence[str]) -> list[str]:
+    """Questions that a benchmark's scorer can score no answer to, and metrics that cannot be computed even where all
     answers are right: otherwise the first one would stop the evaluation, which is after training."""
     scorer = benchmark.build_scorer()
-    found, looked, began = [], 0, time.monotonic()
-    for question in asked:
+    unscorable, looked, began = [], 0, time.monotonic()
+    for question in questions:
         looked += 1
         if why := misfit(scorer, question):
-            found.append((question.id, why))
-        if found and time.monotonic() - began > MOST_SECONDS:  # patterns that take too long, each until it is stopped
+            unscorable.append((question.id, why))
+        if unscorable and time.monotonic() - began > MOST_SECONDS:  # patterns that each take until they are stopped
             break
-    if found:
-        least = "At least " if looked < len(asked) else ""
-        many = f"{least}{len(found):,} of the {len(asked):,} questions of benchmark '{benchmark.name}' cannot be judged"
-        return [f"{many}; {found[0][0]}: {found[0][1]}. Fix the test, or name another `scorer`."]
+    if unscorable:
+        least = "At least " if looked < len(questions) else ""
+        name, why = unscorable[0]
+        return [
+            f"{least}{len(unscorable):,} of the {len(questions):,} questions of benchmark '{benchmark.name}' cannot be "
+            f"scored; {name}: {why}. Fix the test, or name another `scorer`."
+        ]
     if not (labels and scorer.chooses):
         return []
-    return [f"Benchmark '{benchmark.name}': {why}" for why in unfit(benchmark.build_metrics(), perfect(asked, labels))]
+    reasons = unfit(benchmark.build_metrics(), perfect(questions, labels))
+    return [f"Benchmark '{benchmark.name}': {reason}" for reason in reasons]
 
 
 def order_problems(recipe: Recipe) -> list[str]:
@@ -203,11 +207,11 @@ def task_problems(datasets: list[DatasetLike], benchmarks: list[Benchmark]) -> l
     """Datasets with labels or pairs for which no benchmark says how a row is asked, or whose rows lack a column that it
     asks by."""
     names = [benchmark.name for benchmark in benchmarks]
-    found = []
+    problems = []
     for dataset in datasets:
         asked_by = task_of(dataset, benchmarks)
         if asked_by is not None and dataset.labeled and (columns := dataset.prompt_columns()) is not None:
-            found += [
+            problems += [
                 f"The prompt of benchmark '{asked_by.name}' names '{name}', which no column of {dataset.name} holds."
                 f"{nearest(name, columns)}"
                 for name in sorted(asked_by.prompt_columns() - columns)
@@ -215,20 +219,22 @@ def task_problems(datasets: list[DatasetLike], benchmarks: list[Benchmark]) -> l
         if not (dataset.labeled or dataset.pairs) or asked_by is not None:
             continue
         if dataset.task:
-            found.append(f"The dataset '{dataset.name}' names the task '{dataset.task}'.{nearest(dataset.task, names)}")
+            problems.append(
+                f"The dataset '{dataset.name}' names the task '{dataset.task}'.{nearest(dataset.task, names)}"
+            )
         else:
             fix = f"Put {dataset.name} under `benchmarks`, or add" if has_benchmark(dataset) else "Add"
-            found.append(
+            problems.append(
                 f"No benchmark says how the rows of '{dataset.name}' are asked. {fix} `task:` with one of: "
                 f"{', '.join(names)}."
             )
-    return found
+    return problems
 
 
 def chain_problems(methods: list[tuple[str, Any]]) -> list[str]:
     """A method goes on with the adapter of the one before, so its shape is the first one's; settings that say
     otherwise would be ignored."""
-    found = []
+    problems = []
     for name, method in methods[1:]:
         first_name, first = methods[0]
         other = [
@@ -239,7 +245,7 @@ def chain_problems(methods: list[tuple[str, Any]]) -> list[str]:
             and (key == "tune" or getattr(method, key) != type(method).__dataclass_fields__[key].default)
         ]
         if other:
-            found.append(
+            problems.append(
                 f"The method '{name}' goes on with the adapter of '{first_name}' and cannot have {', '.join(other)}."
             )
-    return found
+    return problems

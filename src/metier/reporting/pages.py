@@ -47,5 +47,7 @@ def section_page(entry: dict[str, Any]) -> Any:
     of work that was not judged, why."""
     from markupsafe import Markup
 
-    said = {key: entry[key] for key in ("benchmark", "state", "reasons")} | {"meaning": ""} | entry.get("section", {})
-    return Markup(template("representation.html").render(representation=said))
+    content = (
+        {key: entry[key] for key in ("benchmark", "state", "reasons")} | {"meaning": ""} | entry.get("section", {})
+    )
+    return Markup(template("representation.html").render(representation=content))

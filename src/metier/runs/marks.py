@@ -33,8 +33,8 @@ def read_mark(path: Path, fix: str) -> Mark | None:
     """The mark in a file; None where there is no such file. Raises as `read_hashed`."""
     if not path.is_file():
         return None
-    found = read_hashed(path, fix)
-    return Mark(found["inputs"], found["result"], found["files"])
+    content = read_hashed(path, fix)
+    return Mark(content["inputs"], content["result"], content["files"])
 
 
 def hashed(content: Mapping[str, Any]) -> dict[str, Any]:
@@ -46,12 +46,12 @@ def hashed(content: Mapping[str, Any]) -> dict[str, Any]:
 def read_hashed(path: Path, fix: str) -> dict[str, Any]:
     """What `hashed` made, without the hash. Raises `UserError`, ending with `fix`, where the file was changed."""
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
         raise UserError(f"{path} is damaged: it is not valid JSON. {fix}") from error
-    if not isinstance(found, dict) or found.pop(ITSELF, None) != _sha256(found):
+    if not isinstance(content, dict) or content.pop(ITSELF, None) != _sha256(content):
         raise UserError(f"{path} was changed after Metier wrote it: its hash does not match its content. {fix}")
-    return found
+    return content
 
 
 def _sha256(content: Any) -> str:

@@ -47,7 +47,7 @@ CASES = {
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
 def test_every_rule_decides_its_own_case(rule):
     text, run = CASES[rule.name]
-    [candidate] = [it for it, _ in names.decisions(text, from_lists=True) if it.run == run][:1]
+    [candidate] = [one for one, _ in names.decisions(text, from_lists=True) if one.run == run][:1]
     assert deciding(candidate, rule.group) is rule
     found = [text[span.start : span.end] for span in names.find(text, from_lists=True)]
     assert (run in found) == rule.is_name

@@ -94,148 +94,175 @@ def anything(_: Candidate) -> bool:
     return True
 
 
-def no_part(it: Candidate) -> bool:
-    return not it.own
+def no_part(candidate: Candidate) -> bool:
+    return not candidate.own
 
 
-def thing(it: Candidate) -> bool:
-    return bool(THING.match(it.text, it.end))
+def thing(candidate: Candidate) -> bool:
+    return bool(THING.match(candidate.text, candidate.end))
 
 
-def organization(it: Candidate) -> bool:
-    return not ORGANIZATION.isdisjoint(it.own)
+def organization(candidate: Candidate) -> bool:
+    return not ORGANIZATION.isdisjoint(candidate.own)
 
 
 # The value of a field.
 
 
-def unusual_in_sure_field(it: Candidate) -> bool:
-    return it.sure and bool(it.unusual) and not _one_in_capitals(it)
+def unusual_in_sure_field(candidate: Candidate) -> bool:
+    return candidate.sure and bool(candidate.unusual) and not _one_in_capitals(candidate)
 
 
-def _one_in_capitals(it: Candidate) -> bool:
-    one = len(it.own) == 1 and it.own[0].isupper()
-    return one and "name" not in it.field and not is_listed(it.own[0])
+def _one_in_capitals(candidate: Candidate) -> bool:
+    one = len(candidate.own) == 1 and candidate.own[0].isupper()
+    return one and "name" not in candidate.field and not is_listed(candidate.own[0])
 
 
-def full_name_in_field(it: Candidate) -> bool:
-    if len(it.own) < 2 or any(is_common(part) and part.lower() not in words.ambiguous() for part in it.own):
+def full_name_in_field(candidate: Candidate) -> bool:
+    if len(candidate.own) < 2 or any(
+        is_common(part) and part.lower() not in words.ambiguous() for part in candidate.own
+    ):
         return False
-    trusted = "name" in it.field or it.field in ("patient", "pt", "physician", "provider", "doctor", "surgeon")
-    return trusted or any(map(is_listed, it.unusual))
+    trusted = "name" in candidate.field or candidate.field in (
+        "patient",
+        "pt",
+        "physician",
+        "provider",
+        "doctor",
+        "surgeon",
+    )
+    return trusted or any(map(is_listed, candidate.unusual))
 
 
-def given_name_in_field(it: Candidate) -> bool:
-    return len(it.own) == 1 and is_given(it.own[0])
+def given_name_in_field(candidate: Candidate) -> bool:
+    return len(candidate.own) == 1 and is_given(candidate.own[0])
 
 
 # A run, by itself and what stands behind it.
 
 
-def organization_uncut(it: Candidate) -> bool:
-    return it.several and not ORGANIZATION.isdisjoint(it.uncut.split())
+def organization_uncut(candidate: Candidate) -> bool:
+    return candidate.several and not ORGANIZATION.isdisjoint(candidate.uncut.split())
 
 
-def title_within(it: Candidate) -> bool:
-    return it.titled
+def title_within(candidate: Candidate) -> bool:
+    return candidate.titled
 
 
-def degree(it: Candidate) -> bool:
-    if not it.several or len(it.own) < 2 or not it.unusual:
+def degree(candidate: Candidate) -> bool:
+    if not candidate.several or len(candidate.own) < 2 or not candidate.unusual:
         return False
-    return bool(DEGREE.match(it.text, it.end)) or it.text[it.end + 1 : it.end + 4].rstrip(" ,.;\n") in DEGREES
+    return (
+        bool(DEGREE.match(candidate.text, candidate.end))
+        or candidate.text[candidate.end + 1 : candidate.end + 4].rstrip(" ,.;\n") in DEGREES
+    )
 
 
 # The words before a run.
 
 
-def no_sign_word(it: Candidate) -> bool:
-    before = it.text[max(0, it.start - 18) : it.start]
+def no_sign_word(candidate: Candidate) -> bool:
+    before = candidate.text[max(0, candidate.start - 18) : candidate.start]
     end = before.rstrip(" ,")
     last = end[end.rfind(" ") + 1 :].lstrip('("“').lower()
     return last not in ENDS and "\n" not in before[-3:]
 
 
-def common_first(it: Candidate) -> bool:
-    return is_common(it.own[0])
+def common_first(candidate: Candidate) -> bool:
+    return is_common(candidate.own[0])
 
 
-def state(it: Candidate) -> bool:
-    return it.run in places.STATES
+def state(candidate: Candidate) -> bool:
+    return candidate.run in places.STATES
 
 
-def behind_strong_phrase(it: Candidate) -> bool:
-    return it.behind_strong and (not it.run.isupper() or is_listed(it.own[0]))
+def behind_strong_phrase(candidate: Candidate) -> bool:
+    return candidate.behind_strong and (not candidate.run.isupper() or is_listed(candidate.own[0]))
 
 
-def capitals_behind_strong_phrase(it: Candidate) -> bool:
-    return it.behind_strong
+def capitals_behind_strong_phrase(candidate: Candidate) -> bool:
+    return candidate.behind_strong
 
 
-def full_name_behind_faint_word(it: Candidate) -> bool:
-    full = it.phrase in FAINT and len(it.own) > 1 and not it.run.isupper()
-    return full and any(map(is_listed, it.unusual))
+def full_name_behind_faint_word(candidate: Candidate) -> bool:
+    full = candidate.phrase in FAINT and len(candidate.own) > 1 and not candidate.run.isupper()
+    return full and any(map(is_listed, candidate.unusual))
 
 
-def rest_behind_faint_word(it: Candidate) -> bool:
-    return it.phrase in FAINT
+def rest_behind_faint_word(candidate: Candidate) -> bool:
+    return candidate.phrase in FAINT
 
 
-def thanks_at_end_of_message(it: Candidate) -> bool:
-    return it.phrase in ("thanks", "thank you") and it.text[it.end :].lstrip(" .")[:1] in ("", "\n")
+def thanks_at_end_of_message(candidate: Candidate) -> bool:
+    return candidate.phrase in ("thanks", "thank you") and candidate.text[candidate.end :].lstrip(" .")[:1] in (
+        "",
+        "\n",
+    )
 
 
-def listed_behind_phrase(it: Candidate) -> bool:
-    return bool(it.phrase) and is_listed(it.own[0])
+def listed_behind_phrase(candidate: Candidate) -> bool:
+    return bool(candidate.phrase) and is_listed(candidate.own[0])
 
 
-def full_name_behind_person(it: Candidate) -> bool:
-    return it.phrase in PERSONS and len(it.own) > 1 and not it.run.isupper()
+def full_name_behind_person(candidate: Candidate) -> bool:
+    return candidate.phrase in PERSONS and len(candidate.own) > 1 and not candidate.run.isupper()
 
 
-def listed_family_behind_phrase(it: Candidate) -> bool:
-    return bool(it.phrase) and len(it.own) > 1 and not it.run.isupper() and any(map(is_listed, it.own))
+def listed_family_behind_phrase(candidate: Candidate) -> bool:
+    return (
+        bool(candidate.phrase)
+        and len(candidate.own) > 1
+        and not candidate.run.isupper()
+        and any(map(is_listed, candidate.own))
+    )
 
 
 # A run without any sign.
 
 
-def cut_to_one_word(it: Candidate) -> bool:
-    return it.several and " " not in it.run
+def cut_to_one_word(candidate: Candidate) -> bool:
+    return candidate.several and " " not in candidate.run
 
 
-def joined(it: Candidate) -> bool:
-    return bool(it.start and it.text[it.start - 1] in "-'’/@") or it.text[it.end : it.end + 1] == "-"
+def joined(candidate: Candidate) -> bool:
+    return (
+        bool(candidate.start and candidate.text[candidate.start - 1] in "-'’/@")
+        or candidate.text[candidate.end : candidate.end + 1] == "-"
+    )
 
 
-def common_part(it: Candidate) -> bool:
-    return any(is_common(part) and part.lower() not in words.ambiguous() for part in it.own)
+def common_part(candidate: Candidate) -> bool:
+    return any(is_common(part) and part.lower() not in words.ambiguous() for part in candidate.own)
 
 
-def ambiguous_before_family_name(it: Candidate) -> bool:
-    if len(it.own) < 2 or not is_common(it.own[0]):
+def ambiguous_before_family_name(candidate: Candidate) -> bool:
+    if len(candidate.own) < 2 or not is_common(candidate.own[0]):
         return False
-    return it.own[1].lower() in words.last_names() and not it.own[0].isupper()
+    return candidate.own[1].lower() in words.last_names() and not candidate.own[0].isupper()
 
 
-def eponym(it: Candidate) -> bool:
-    return not EPONYMS.isdisjoint(it.own)
+def eponym(candidate: Candidate) -> bool:
+    return not EPONYMS.isdisjoint(candidate.own)
 
 
-def mixed_capitals(it: Candidate) -> bool:
-    return len({part.isupper() for part in it.own}) > 1
+def mixed_capitals(candidate: Candidate) -> bool:
+    return len({part.isupper() for part in candidate.own}) > 1
 
 
-def given_name_alone(it: Candidate) -> bool:
-    return len(it.own) == 1 and is_given(it.own[0]) and not it.own[0].isupper()
+def given_name_alone(candidate: Candidate) -> bool:
+    return len(candidate.own) == 1 and is_given(candidate.own[0]) and not candidate.own[0].isupper()
 
 
-def given_and_family_name(it: Candidate) -> bool:
-    return len(it.own) > 1 and is_given(it.own[0]) and (is_listed(it.own[1]) or not it.own[0].isupper())
+def given_and_family_name(candidate: Candidate) -> bool:
+    return (
+        len(candidate.own) > 1
+        and is_given(candidate.own[0])
+        and (is_listed(candidate.own[1]) or not candidate.own[0].isupper())
+    )
 
 
-def two_listed(it: Candidate) -> bool:
-    return len(it.own) > 1 and all(map(is_listed, it.own[:2])) and not it.own[0].isupper()
+def two_listed(candidate: Candidate) -> bool:
+    return len(candidate.own) > 1 and all(map(is_listed, candidate.own[:2])) and not candidate.own[0].isupper()
 
 
 RULES = (
@@ -280,17 +307,17 @@ _BY_GROUP = {
 }
 
 
-def deciding(it: Candidate, group: Group) -> Rule | None:
+def deciding(candidate: Candidate, group: Group) -> Rule | None:
     """The first rule of a group that applies."""
     for rule in _BY_GROUP[group]:  # half the time of next() over a generator
-        if rule.applies(it):
+        if rule.applies(candidate):
             return rule
     return None
 
 
-def deciding_for_run(it: Candidate, from_lists: bool) -> Rule | None:
+def deciding_for_run(candidate: Candidate, from_lists: bool) -> Rule | None:
     """The rule that decides on a run outside of fields; None where none applies to it."""
-    rule = deciding(it, "run") or deciding(it, "sign")
+    rule = deciding(candidate, "run") or deciding(candidate, "sign")
     if rule and (rule.is_name or rule.group == "run") or not from_lists:
         return rule
-    return deciding(it, "list") or rule
+    return deciding(candidate, "list") or rule

@@ -30,23 +30,29 @@ __all__ = ["decisions", "find", "parts"]
 
 def find(text: str, from_lists: bool) -> list[Span]:
     """Names with a sign before or behind them; `from_lists` also those without one that a carried list knows."""
-    return [Span(it.start, it.end, "NAME") for it, rule in decisions(text, from_lists) if rule and rule.is_name]
+    return [
+        Span(candidate.start, candidate.end, "NAME")
+        for candidate, rule in decisions(text, from_lists)
+        if rule and rule.is_name
+    ]
 
 
 def decisions(text: str, from_lists: bool) -> Iterator[tuple[Candidate, Rule | None]]:
     """Every run that may be a name, and the rule that decided; without a rule it is none."""
-    for it in _in_fields(text):
-        yield it, deciding(it, "field")
+    for candidate in _in_fields(text):
+        yield candidate, deciding(candidate, "field")
     common = words.common()
     for match in RUN.finditer(text):
         run, (start, end) = match[0], match.span()
         if run in SHORT_TITLES or run.rpartition(" ")[2] in SHORT_TITLES:
-            yield from ((it, deciding(it, "title")) for it in _behind_short_title(text, end))
+            yield from ((candidate, deciding(candidate, "title")) for candidate in _behind_short_title(text, end))
         elif " " in run:
-            yield from ((it, deciding_for_run(it, from_lists)) for it in _several_words(text, end, run))
+            yield from (
+                (candidate, deciding_for_run(candidate, from_lists)) for candidate in _several_words(text, end, run)
+            )
         elif run.lower() not in common:  # as nearly every word is that begins a sentence
-            it = Candidate(text, start, run, several=False)
-            yield it, deciding_for_run(it, from_lists)
+            candidate = Candidate(text, start, run, several=False)
+            yield candidate, deciding_for_run(candidate, from_lists)
 
 
 def _in_fields(text: str) -> Iterator[Candidate]:

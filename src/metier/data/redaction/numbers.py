@@ -96,11 +96,11 @@ def compile_context(kinds: frozenset[str]) -> re.Pattern[str]:
 
 def find(text: str, kinds: frozenset[str], context: re.Pattern[str]) -> list[Span]:
     """All identifiers of these kinds that have a digit, an @ or the form of an address on the net."""
-    found = list(_signs(text))
+    spans = list(_signs(text))
     if TWO_DIGITS.search(text):
-        found += _forms(text)
-        found += in_context(text, context, kinds)
-    return [span for span in found if span.kind in kinds]
+        spans += _forms(text)
+        spans += in_context(text, context, kinds)
+    return [span for span in spans if span.kind in kinds]
 
 
 def _signs(text: str) -> Iterator[Span]:
@@ -122,7 +122,7 @@ def _forms(text: str) -> Iterator[Span]:
         (start, end), form = match.span(), match.lastgroup or ""
         before = text[max(0, start - 48) : start]
         if form == "CARD":
-            end = _card_end(text, start, end, said="card" in before.lower())
+            end = _card_end(text, start, end, named="card" in before.lower())
         kind = _form(match[0], form, before) if end else None
         if kind:
             yield Span(start, end, kind)
@@ -163,7 +163,7 @@ def _form(value: str, form: str, before: str) -> str | None:
     return _telephone(before[-20:]) if form == "PHONE" else form
 
 
-def _card_end(text: str, start: int, end: int, said: bool) -> int:
+def _card_end(text: str, start: int, end: int, named: bool) -> int:
     """Where the card ends that starts here, 0 where none does: at the end of all groups, or behind sixteen digits in
     four groups if the fifth is an expiry date or CVV. In a row of numbers, four groups have a card's sum by chance."""
     for stop in (end, min(start + 19, end)):
@@ -172,7 +172,7 @@ def _card_end(text: str, start: int, end: int, said: bool) -> int:
         goes_on = text[stop : stop + 1] in value and _ROW.match(text, stop)
         if checksums.card(digits) and not goes_on:
             return stop
-        if said and len(digits) > 11 and checksums.luhn(digits):
+        if named and len(digits) > 11 and checksums.luhn(digits):
             return stop
     return 0
 
@@ -220,14 +220,14 @@ def amount(sign: str, value: str, context: re.Pattern[str]) -> bool:
     before = context.search(sign) if value.isdigit() and len(value) < 6 else None
     if not before or re.search(r"[a-z#]", before["link"], re.I):
         return False
-    return any(found and group.startswith("W_") for group, found in before.groupdict().items())
+    return any(word and group.startswith("W_") for group, word in before.groupdict().items())
 
 
 def _judge(text: str, start: int, end: int, context: re.Pattern[str], keep_securities: bool) -> Span | None:
     before = context.search(text[max(0, start - 64) : start])
     if not before or text[end : end + 1] == "%" or _AMOUNT.match(text, end) or text[start - 1 : start] == "$":
         return None
-    value, group = text[start:end], next(k for k, found in before.groupdict().items() if found and k[1] == "_")
+    value, group = text[start:end], next(k for k, word in before.groupdict().items() if word and k[1] == "_")
     sure, kind = group[0] == "S", group[2:]
     if _DATE_LIKE.fullmatch(value) or _WORDED.search(value):
         return None

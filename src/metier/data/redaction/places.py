@@ -102,17 +102,17 @@ _NO_CITY = frozenset(
 
 def find(text: str) -> list[Span]:
     """Addresses and places in the text, by their form; a city alone is found only behind words such as "lives in"."""
-    found = list(_streets(text)) if DIGIT.search(text) else []
+    spans = list(_streets(text)) if DIGIT.search(text) else []
     if "," in text:
-        found += _cities(text)
+        spans += _cities(text)
     if " County" in text:
         for match in COUNTY.finditer(text):
             name = re.search(r"(?:[A-Z][\w'-]+ ?){1,2}$", text[max(0, match.start() - 30) : match.start()])
             if name and name[0].split()[0].lower() not in ("the", "each", "any"):
-                found.append(Span(match.start() - len(name[0]), match.end(), "PLACE"))
-    found += _fields(text)
-    found += _towns(text)
-    return found
+                spans.append(Span(match.start() - len(name[0]), match.end(), "PLACE"))
+    spans += _fields(text)
+    spans += _towns(text)
+    return spans
 
 
 def _towns(text: str) -> Iterator[Span]:

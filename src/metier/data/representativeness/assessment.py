@@ -37,7 +37,7 @@ def represent(
     measured is no GO. The terms of the examples decide; how many of the industry's glossary the rows have is only
     reported.
     """
-    found = []
+    entries = []
     reference, what = general_text()
     glossary = _glossary(run, train["text"].to_pylist(), reference)
     seen = _seen(train, dropped)
@@ -45,7 +45,7 @@ def represent(
         examples, where = _examples(benchmark, seen, valid)
         entry: dict[str, Any] = {"benchmark": benchmark.name, "examples": where, "reference": what}
         if reason := _too_few(train["text"].to_pylist(), examples, benchmark.name):
-            found.append(entry | {"state": UNKNOWN, "reasons": [reason]})
+            entries.append(entry | {"state": UNKNOWN, "reasons": [reason]})
             continue
         mine, wanted = _labels(train, benchmark), _labels(valid, benchmark) if where == HELD_OUT else []
         try:
@@ -59,23 +59,23 @@ def represent(
                 embedding=run.recipe.embedding,
             )
         except UserError as error:  # nothing can be said of these texts; that is no reason not to train on them
-            found.append(entry | {"state": UNKNOWN, "reasons": [str(error)]})
+            entries.append(entry | {"state": UNKNOWN, "reasons": [str(error)]})
             continue
         decision = decide(measured)
         page = {**section(measured, decision), "glossary": glossary}
         entry |= {"state": decision.state, "reasons": decision.reasons, "section": page}
-        found.append(entry | {"measured": measured.to_json()})
-    worst = max((entry["state"] for entry in found), key=WORST_LAST.index, default=UNKNOWN)
-    reasons = [f"{entry['benchmark']}: {entry['reasons'][0]}" for entry in found]
-    write_json(run.path("curate", "representation.json"), {"state": worst, "glossary": glossary, "benchmarks": found})
+        entries.append(entry | {"measured": measured.to_json()})
+    worst = max((entry["state"] for entry in entries), key=WORST_LAST.index, default=UNKNOWN)
+    reasons = [f"{entry['benchmark']}: {entry['reasons'][0]}" for entry in entries]
+    write_json(run.path("curate", "representation.json"), {"state": worst, "glossary": glossary, "benchmarks": entries})
     return {"state": worst, "reasons": reasons}
 
 
 def read_sections(run: Run) -> list[dict[str, Any]]:
     """What was found of each benchmark. Raises `UserError` where the file was changed since."""
     path = run.output("curate", "curate/representation.json")
-    found: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))["benchmarks"]
-    return found
+    entries: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))["benchmarks"]
+    return entries
 
 
 def _glossary(run: Run, texts: list[str], reference: list[str]) -> dict[str, Any] | None:

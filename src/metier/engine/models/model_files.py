@@ -41,12 +41,12 @@ RECORD = "metier.json"
 
 def loaded(folder: Path) -> list[Path]:
     """The files of a model's folder that are loaded, in order of name. Raises `UserError` where one cannot be read."""
-    found = sorted({path for pattern in MODEL for path in folder.glob(pattern)} - {folder / RECORD})
-    for path in found:
+    files = sorted({path for pattern in MODEL for path in folder.glob(pattern)} - {folder / RECORD})
+    for path in files:
         if not path.is_file():
             what = "a folder" if path.is_dir() else "a link that leads nowhere" if path.is_symlink() else "no file"
             raise UserError(f"{path} is {what}, and the model's files are read by that name. Take it away.")
-    return found
+    return files
 
 
 def of_files(folder: Path, files: Iterable[Path]) -> str:
@@ -76,16 +76,17 @@ def check_model(folder: Path) -> dict[str, tuple[int, ...]]:
     for key in ("attn_implementation", "_attn_implementation", "transformers_weights"):
         if key == "transformers_weights" and config.get(key) or "/" in str(config.get(key, "")):
             raise UserError(f"{folder / 'config.json'} sets `{key}`, which names files elsewhere. Take it out.")
-    found: dict[str, tuple[int, ...]] = {}
+    weights: dict[str, tuple[int, ...]] = {}
     for file in weight_files(folder):
-        found |= shapes(file)
+        weights |= shapes(file)
     for key, value in _numbers(config):
-        if LAYERS.fullmatch(key) and value > len(found) or OTHERS.fullmatch(key) and value > max(4096, 64 * len(found)):
+        too_many_layers = LAYERS.fullmatch(key) and value > len(weights)
+        if too_many_layers or OTHERS.fullmatch(key) and value > max(4096, 64 * len(weights)):
             raise UserError(
-                f"{folder / 'config.json'} asks for {key}: {value:,}, and the folder holds {len(found):,} weights. "
+                f"{folder / 'config.json'} asks for {key}: {value:,}, and the folder holds {len(weights):,} weights. "
                 "Put the config back that belongs to them."
             )
-    return found
+    return weights
 
 
 def weight_files(folder: Path) -> list[Path]:
@@ -114,9 +115,9 @@ def check_adapter(folder: Path) -> dict[str, tuple[int, ...]]:
         if not (folder / name).is_file():
             raise UserError(f"There is no adapter in {folder}: {name} is missing. Train again, in a new folder.")
     config = read_json(folder / TUNED_CONFIG)
-    found = shapes(folder / TUNED)
+    weights = shapes(folder / TUNED)
     ranks = {value for key, value in _numbers({"r": config.get("r"), **_object(config.get("rank_pattern"))})}
-    most = max((min(shape) for name, shape in found.items() if shape and "lora_" in name), default=0)
+    most = max((min(shape) for name, shape in weights.items() if shape and "lora_" in name), default=0)
     wrong = [
         f"{key}: {config[key]!r}"
         for key, allowed in (("peft_type", ("LORA",)), ("init_lora_weights", (True, False)), ("megatron_config", ()))
@@ -128,7 +129,7 @@ def check_adapter(folder: Path) -> dict[str, tuple[int, ...]]:
             f"{folder / TUNED_CONFIG} has {wrong[0] if wrong else 'no peft_type'}: it is not the config that was "
             "written with these weights. Train again, in a new folder."
         )
-    return found
+    return weights
 
 
 def shapes(file: Path) -> dict[str, tuple[int, ...]]:
@@ -147,12 +148,12 @@ def shapes(file: Path) -> dict[str, tuple[int, ...]]:
 def read_json(path: Path) -> dict[str, Any]:
     """The object in a JSON file. Raises `UserError` where there is none."""
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, RecursionError, OSError) as error:
         raise UserError(f"{path} cannot be read as JSON ({first_line(error)}). Fetch or write it again.") from error
-    if not isinstance(found, dict):
+    if not isinstance(content, dict):
         raise UserError(f"{path} holds no JSON object. Fetch or write it again.")
-    return found
+    return content
 
 
 @contextmanager
@@ -195,16 +196,16 @@ def _indexed(index: Path) -> list[Path]:
     return sorted(files)
 
 
-def _object(found: Any) -> dict[str, Any]:
-    return found if isinstance(found, dict) else {}
+def _object(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
 
 
 def _numbers(config: Any) -> list[tuple[str, int]]:
     """(key, number) of every whole number in a config, those of its parts too."""
-    found = []
+    numbers = []
     for key, value in config.items():
         if isinstance(value, dict):
-            found += _numbers(value)
+            numbers += _numbers(value)
         elif isinstance(value, int) and not isinstance(value, bool):
-            found.append((key, value))
-    return found
+            numbers.append((key, value))
+    return numbers

@@ -67,8 +67,8 @@ def folder(model: str, say: Callable[[str], None] = print) -> Path:
 
     Raises `UserError` where the model does not exist, is a pickle, or cannot be fetched.
     """
-    if found := problems(model):
-        raise UserError(found[0])
+    if wrong := problems(model):
+        raise UserError(wrong[0])
     if model == FAKE:
         from metier.engine.models.fake import make
 
@@ -183,8 +183,8 @@ def dequantize(file: Path, target: Path) -> None:
             output_loading_info=True,
             ignore_mismatched_sizes=True,  # told below, by name
         )
-        model, said = loaded
-        loading.check_loaded(file, said)
+        model, loading_info = loaded
+        loading.check_loaded(file, loading_info)
         loading.check_finite(file, model.named_parameters())
         model.config._name_or_path = file.stem
         model.save_pretrained(target)
@@ -217,9 +217,9 @@ def _downloaded(model: str, broken: str) -> Path:
     try:
         files = HfApi().model_info(model, timeout=HUB_TIMEOUT_S).siblings or []
         if any(file.rfilename.endswith(".safetensors") for file in files):
-            found = Path(snapshot_download(model, allow_patterns=HUB_FILES, force_download=bool(broken)))
-            _check(found)
-            return found
+            snapshot = Path(snapshot_download(model, allow_patterns=HUB_FILES, force_download=bool(broken)))
+            _check(snapshot)
+            return snapshot
     except UserError:
         raise
     except HfHubHTTPError as error:

@@ -1,4 +1,4 @@
-"""What an answer in words is worth to reinforcement learning: any scorer's judgment, or what a mistake costs."""
+"""The reward of an answer in words: any scorer's score, or what a mistake costs."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from metier.evaluation.scoring import failing, plain, scored
 from metier.recipes import plugins
 
 Scored = Callable[[str, str, Question], float | None]
-"""(task, answer in words, question) -> its worth; None: could not be judged."""
+"""(task, answer in words, question) -> its score; None: unscored."""
 
 
 @dataclass(frozen=True)
@@ -24,12 +24,12 @@ class Reward:
     score: Scored
     weight: float = 1.0
 
-    def checked(self, asked: Sequence[tuple[str, Question]]) -> "Reward":
-        """Itself. Raises `UserError` where it cannot judge the right answer of a row."""
-        for task, question in asked:
+    def checked(self, questions: Sequence[tuple[str, Question]]) -> "Reward":
+        """Itself. Raises `UserError` where it cannot score the right answer of a row."""
+        for task, question in questions:
             if why := failing(partial(self.score, task, question.answer, question)):
                 raise UserError(
-                    f"The reward '{self.name}' cannot judge row {question.id} of {task}: {why}. Use it on other rows "
+                    f"The reward '{self.name}' cannot score row {question.id} of {task}: {why}. Use it on other rows "
                     "(`datasets`), or use another reward."
                 )
         return self
@@ -38,28 +38,28 @@ class Reward:
 def of_benchmarks(benchmarks: Mapping[str, Any], weight: float = 1.0) -> Reward:
     """The scorer that judges the row's own benchmark, with the benchmark's settings."""
     scorers = {name: benchmark.build_scorer() for name, benchmark in benchmarks.items()}
-    return Reward("benchmark", lambda task, said, question: scored(scorers[task], said, question).value, weight)
+    return Reward("benchmark", lambda task, answer, question: scored(scorers[task], answer, question).value, weight)
 
 
 def of_scorer(use: Any, weight: float = 1.0) -> Reward:
     """A scorer by name, or with settings: {name: {key: value}}."""
     name, settings = plugins.named(use)
     scorer = plugins.build("scorers", name, settings)
-    return Reward(name, lambda task, said, question: scored(scorer, said, question).value, weight)
+    return Reward(name, lambda task, answer, question: scored(scorer, answer, question).value, weight)
 
 
 def of_costs(benchmarks: Mapping[str, Any], prices: np.ndarray, labels: Sequence[str]) -> Reward:
-    """Minus what a mistake costs: `prices` is (labels, labels), right label and said label.
+    """Minus what a mistake costs: `prices` is (labels, labels), right label and given label.
 
     An answer that is no label costs as much as the dearest mistake with that right label.
     """
     places = {plain(label): place for place, label in enumerate(labels)}
     scorers = {name: benchmark.build_scorer() for name, benchmark in benchmarks.items()}
 
-    def score(task: str, said: str, question: Question) -> float:
+    def score(task: str, text: str, question: Question) -> float:
         if plain(question.answer) not in places:
             raise ValueError(f"'{question.answer}' is none of the labels {', '.join(labels)}")
-        answer = scored(scorers[task], said, question).answer
+        answer = scored(scorers[task], text, question).answer
         row = prices[places[plain(question.answer)]]
         place = places.get(plain(answer or ""))
         return -float(row.max() if place is None else row[place])

@@ -29,7 +29,7 @@ from metier.engine.trees.packing import pack
 from metier.runs.progress import Progress
 
 SILENT = "groups_without_signal"
-UNJUDGED = "unjudged"
+UNSCORED = "unscored"
 FIRST_STEPS = 5
 NO_SIGNAL = (
     "in every group all answers got the same reward, so there was nothing to learn from. Train with `sft` first, raise "
@@ -91,11 +91,11 @@ def by_groups(
     steps = answers.log_probabilities(logits, forest.predictor, forest.learned)
     entropy = entropies(logits.detach())[forest.predictor]
     order = [place for own in places.values() for place in own]
-    found: list[list[torch.Tensor]] = [[steps[:0]] * len(rows), [steps[:0]] * len(rows)]
+    results: list[list[torch.Tensor]] = [[steps[:0]] * len(rows), [steps[:0]] * len(rows)]
     for number, place in enumerate(order):
         mine = forest.answer == number  # an answer's steps stand in its own order
-        found[0][place], found[1][place] = steps[mine], entropy[mine]
-    return found[0], found[1]
+        results[0][place], results[1][place] = steps[mine], entropy[mine]
+    return results[0], results[1]
 
 
 def entropies(logits: torch.Tensor) -> torch.Tensor:
@@ -192,7 +192,7 @@ def rewarding(name: str, score: Callable[[int, str], float | None]) -> Callable[
 
     def reward(prompts: list[str], completions: list[str], log_metric: Any, **others: Any) -> list[float]:
         scores = [score(int(position), text) for position, text in zip(prompts, completions, strict=True)]
-        log_metric(f"{UNJUDGED}/{name}", sum(value is None for value in scores) / len(scores))
+        log_metric(f"{UNSCORED}/{name}", sum(value is None for value in scores) / len(scores))
         return [value or 0.0 for value in scores]
 
     reward.__name__ = name
