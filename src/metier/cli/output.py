@@ -24,7 +24,7 @@ def finish(done: tuple[Path, "Verdict | SeedsVerdict"], as_json: bool) -> None:
         out_json(verdict.to_json())
     else:
         out("\n" + "\n".join(f"- {reason}" for reason in verdict.reasons))
-        if one := getattr(verdict, "averaged", None):
+        if one := getattr(verdict, "averaged", None):  # of several trainings only
             page = (folder / "averaged" / "report.html").resolve()
             out(f"\nThe {len(verdict.seeds)} trainings averaged into one model: {one.decision}   {page}")
         out(f"\n{verdict.decision}   {(folder / 'report.html').resolve()}")

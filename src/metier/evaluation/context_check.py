@@ -1,14 +1,27 @@
 """What does not fit into the model's context, said before anything is trained."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import ClassVar, Protocol
 
-from metier.data.records import Question
 from metier.errors import Problems, UserError
+from metier.evaluation.benchmark import Benchmark
+from metier.evaluation.scoring import Labels, ModelLike, Questions
+
+
+class Bounded(Protocol):
+    """What is asked of a method here."""
+
+    LENGTH: ClassVar[str]
+    """The setting that bounds the tokens of one row."""
+
+    def longest_row(self) -> int:
+        """Most tokens of one row that is learned."""
 
 
 def check_context(
-    model: Any, methods: list[tuple[str, Any]], asked: Sequence[tuple[Any, list[Question], list[str]]]
+    model: ModelLike,
+    methods: Sequence[tuple[str, Bounded]],
+    asked: Sequence[tuple[Benchmark, Questions, Labels]],
 ) -> dict[str, int]:
     """How many questions of each benchmark will lose their beginning, by its `too_long: truncate`.
 

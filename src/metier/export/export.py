@@ -11,6 +11,7 @@ from metier.engine.models import weights
 from metier.errors import UserError, nearest
 from metier.evaluation.answers import TUNED, read_answers
 from metier.evaluation.samples import open_samples
+from metier.evaluation.scoring import ModelLike, ScorerLike
 from metier.runs.files import write_json, write_text
 from metier.runs.run import Run
 from metier.stages.evaluate import check_model
@@ -86,7 +87,7 @@ def _tasks(run: Run, adapter: Path, out: Path) -> dict[str, Any]:
 class _Ending:
     """The end token as text, behind options of which our scoring takes it for a part."""
 
-    def __init__(self, scorer: Any, model: Any, chat_template: bool) -> None:
+    def __init__(self, scorer: ScorerLike, model: ModelLike, chat_template: bool) -> None:
         self.scorer, self.model, self.chat_template = scorer, model, chat_template
         self.known: dict[tuple[str, ...], str] = {}
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from importlib.util import find_spec
-from typing import Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -11,9 +11,14 @@ from annotated_types import Interval
 from numpy.typing import NDArray
 
 from metier.data.records import Question
+from metier.engine.training.context import TrainingContext
 from metier.errors import UserError
+from metier.evaluation.benchmark import Benchmark
 from metier.recipes.settings import PositiveCount, ShareBelowOne
 from metier.runs import distributed
+
+if TYPE_CHECKING:
+    from metier.engine.models.model import LanguageModel
 
 LearningRate = Annotated[float, Interval(gt=0, le=10)]
 NO_LABELS = (
@@ -72,7 +77,7 @@ class Tuning:
         """Names of all datasets whose rows the method wants; none: all."""
         return self.datasets
 
-    def load(self, context: Any) -> Any:
+    def load(self, context: TrainingContext) -> Any:
         """The model that training starts from. All weights are trained in float32: in bfloat16, with three digits, most
         of AdamW's small steps would be rounded away."""
         import torch
@@ -94,7 +99,9 @@ class Tuning:
             r=self.r, lora_alpha=self.lora_alpha, use_dora=self.use_dora, target_modules=targets, task_type="CAUSAL_LM"
         )
 
-    def start_scores(self, model: Any, examples: Sequence[Any], context: Any) -> list[NDArray[np.float64]]:
+    def start_scores(
+        self, model: "LanguageModel", examples: Sequence[Any], context: TrainingContext
+    ) -> list[NDArray[np.float64]]:
         """For each example (answers,) log-probabilities, in nats, under the model that training starts from.
 
         Worked out once: a run that goes on reads them from `lesson.folder`/start.json.
@@ -121,14 +128,14 @@ class Tuning:
         """Most tokens of one row that is learned."""
         return self.max_length
 
-    def seconds(self, model: Any, context: Any, rows: int) -> float:
+    def seconds(self, model: "LanguageModel", context: TrainingContext, rows: int) -> float:
         """Estimated time of training on `rows` rows like those of the lesson."""
         from metier.engine.training.estimate import training_seconds
 
         model = model if self.tune == "lora" else self.load(context)
         return training_seconds(model, self.examples(model, context), self.lora(), self, rows / len(context.rows))
 
-    def examples(self, model: Any, context: Any) -> list[Any]:
+    def examples(self, model: "LanguageModel", context: TrainingContext) -> list[Any]:
         """The lesson's rows as `Example`s."""
         raise NotImplementedError
 
@@ -158,7 +165,9 @@ class Tuning:
             )
         return found
 
-    def fitted(self, model: Any, question: Question, benchmark: Any, answers: list[str]) -> tuple[Any, bool]:
+    def fitted(
+        self, model: "LanguageModel", question: Question, benchmark: Benchmark, answers: list[str]
+    ) -> tuple[Any, bool]:
         """A question with these answers as an `Example`, and whether the prompt had to lose its beginning.
 
         Raises `UserError` where an answer alone is too long.

@@ -3,7 +3,7 @@
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -14,6 +14,9 @@ from metier.engine.training.context import TrainingContext
 from metier.errors import UserError
 from metier.methods._tuning import LearningRate, Tuning
 from metier.recipes.settings import MOST, Count, PositiveCount, ShareBelowOne, TrainTokens, Weight
+
+if TYPE_CHECKING:
+    from metier.engine.models.model import LanguageModel
 
 MOST_REPEATS = 4
 """Repeated data is worth nearly as much as new for about four epochs (Muennighoff et al. 2023, NeurIPS)."""
@@ -73,7 +76,7 @@ class Method(Tuning):
             evaluator=self._look(model, context),
         )
 
-    def examples(self, model: Any, context: TrainingContext) -> list[Any]:
+    def examples(self, model: "LanguageModel", context: TrainingContext) -> list[Any]:
         """Blocks of the trade's text, and as many of general text as `replay` asks for, drawn with the lesson's seed.
 
         Raises `UserError` where there is no raw text.
@@ -111,7 +114,7 @@ class Method(Tuning):
         )
         return found
 
-    def _look(self, model: Any, context: TrainingContext) -> Any:
+    def _look(self, model: "LanguageModel", context: TrainingContext) -> Any:
         """Looks at held-out blocks, or None where they are not asked for or there is no held-out text."""
         if not self.eval_steps:
             return None
@@ -126,7 +129,7 @@ class Method(Tuning):
             context.progress.say("  no held-out general text to look at: what is forgotten is seen in the end only")
         return HeldOut(self, held, context.progress.say)
 
-    def _some(self, model: Any, rows: pa.Table) -> list[list[int]]:
+    def _some(self, model: "LanguageModel", rows: pa.Table) -> list[list[int]]:
         blocks = self._blocks(model, rows)
         chosen = random.Random("looks").sample(blocks, min(self.eval_blocks, len(blocks)))
         return [[*block.prompt, *block.answers[0]] for block in chosen]
@@ -134,7 +137,7 @@ class Method(Tuning):
     def longest_row(self) -> int:
         return self.block_size
 
-    def _blocks(self, model: Any, rows: pa.Table) -> list[Any]:
+    def _blocks(self, model: "LanguageModel", rows: pa.Table) -> list[Any]:
         from metier.engine.training.blocks import blocks
 
         return [

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -13,6 +13,9 @@ from metier.engine.training.context import TrainingContext
 from metier.errors import UserError
 from metier.methods._tuning import LearningRate, Tuning
 from metier.recipes.settings import PositiveWeight, Weight
+
+if TYPE_CHECKING:
+    from metier.engine.models.model import LanguageModel
 
 
 @dataclass
@@ -53,13 +56,13 @@ class Method(Tuning):
         )
         return {**cost, "pairs": len(examples)}
 
-    def seconds(self, model: Any, context: TrainingContext, rows: int) -> float:
+    def seconds(self, model: "LanguageModel", context: TrainingContext, rows: int) -> float:
         """Estimated time of training on `rows` rows like those of the lesson, the reference included."""
         found = super().seconds(model, context, rows)
         # The reference reads every pair once, and a forward pass is a third of a step.
         return found * (1 + 1 / (3 * self.epochs)) if self.reference == "start" else found
 
-    def examples(self, model: Any, context: TrainingContext) -> list[Any]:
+    def examples(self, model: "LanguageModel", context: TrainingContext) -> list[Any]:
         """The pairs as token lists, the chosen answer first, in the rows' order.
 
         Raises `UserError` where no row has two different answers, where no benchmark asks a row, and where an answer

@@ -3,7 +3,7 @@
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from annotated_types import Interval
 
@@ -12,11 +12,15 @@ from metier.data.records import questions as read_questions
 from metier.engine.rl.rewards import Reward, of_benchmarks, of_costs, of_scorer
 from metier.engine.training.context import TrainingContext
 from metier.errors import Problems, UserError
+from metier.evaluation.benchmark import Benchmark
 from metier.evaluation.costs import cost_problems
 from metier.evaluation.scorers.choice import Scorer as Choice
 from metier.methods._tuning import LearningRate, Tuning
 from metier.recipes.settings import PositiveCount, Weight
 from metier.runs import distributed
+
+if TYPE_CHECKING:
+    from metier.engine.models.model import LanguageModel
 
 
 @dataclass
@@ -84,7 +88,7 @@ class Method(Tuning):
             raise UserError("There are no labeled rows to ask about. Name a dataset with a `label` column.")
         return list(zip(labeled["task"].to_pylist(), read_questions(labeled), strict=True))
 
-    def earned(self, questions: Sequence[tuple[str, Question]], kinds: Mapping[str, Any]) -> list[Reward]:
+    def earned(self, questions: Sequence[tuple[str, Question]], kinds: Mapping[str, Benchmark]) -> list[Reward]:
         """What is rewarded. Raises `UserError` where a reward cannot score a row's right answer."""
         weights = self.weights or [1.0] * len(self.rewards)
         rewards = [of_scorer(use, weight) for use, weight in zip(self.rewards, weights, strict=True)]
@@ -92,7 +96,7 @@ class Method(Tuning):
             rewards.append(self._costs(questions, kinds))
         return [reward.checked(questions) for reward in rewards or [of_benchmarks(kinds)]]
 
-    def _costs(self, questions: Sequence[tuple[str, Question]], kinds: Mapping[str, Any]) -> Reward:
+    def _costs(self, questions: Sequence[tuple[str, Question]], kinds: Mapping[str, Benchmark]) -> Reward:
         from metier.evaluation import costs
 
         if len(kinds) > 1:
@@ -105,7 +109,7 @@ class Method(Tuning):
         prices = costs.matrix(labels, self.costs)
         return of_costs(kinds, prices / max(prices.max(), 1e-12), labels)  # shares, as in min_risk: any currency is one
 
-    def examples(self, model: Any, context: TrainingContext) -> list[Any]:
+    def examples(self, model: "LanguageModel", context: TrainingContext) -> list[Any]:
         """The labeled rows with their right answer, in the rows' order. Raises `UserError` where there is no room."""
         from metier.engine.trees.examples import Example
 
@@ -124,7 +128,7 @@ class Method(Tuning):
             context.progress.say(f"  {cut:,} of {len(examples):,} prompts lost their beginning at {room} tokens")
         return examples
 
-    def seconds(self, model: Any, context: TrainingContext, rows: int) -> float:
+    def seconds(self, model: "LanguageModel", context: TrainingContext, rows: int) -> float:
         """Estimated time of all steps, sampling and learning, from a few measured ones."""
         from metier.engine.rl.sampling import sampling_seconds
         from metier.engine.training.estimate import training_seconds
@@ -180,7 +184,7 @@ class Method(Tuning):
             positions += order
         return positions[: steps * self.prompts_per_step]
 
-    def _advise(self, kinds: Mapping[str, Any], context: TrainingContext) -> None:
+    def _advise(self, kinds: Mapping[str, Benchmark], context: TrainingContext) -> None:
         listed = [task for task, benchmark in kinds.items() if isinstance(benchmark.build_scorer(), Choice)]
         if listed and not self.rewards:
             context.progress.say(
@@ -205,17 +209,20 @@ class Method(Tuning):
         return problems
 
 
-def longest_answer(model: Any, questions: Sequence[tuple[str, Question]], kinds: Mapping[str, Any]) -> int:
+def longest_answer(
+    model: "LanguageModel", questions: Sequence[tuple[str, Question]], kinds: Mapping[str, Benchmark]
+) -> int:
     """Tokens to sample: as many as a scorer of these tasks allows, or the longest right answer and its end."""
     scorers = {task: kinds[task].build_scorer() for task in {task for task, _ in questions}}
-    limits = [scorer.max_new_tokens for scorer in scorers.values() if hasattr(scorer, "max_new_tokens")]
-    right = {(task, q.answer) for task, q in questions if not hasattr(scorers[task], "max_new_tokens")}
+    limits = [written.max_new_tokens for scorer in scorers.values() if (written := scorer.free_text())]
+    right = {(task, q.answer) for task, q in questions if not scorers[task].free_text()}
     return max(limits + [len(model.answer(answer, kinds[task].chat_template)) + 1 for task, answer in right])
 
 
-def common_stops(kinds: Mapping[str, Any]) -> list[str]:
+def common_stops(kinds: Mapping[str, Benchmark]) -> list[str]:
     """Where every task's answers end; a task without stop strings ends with the end token alone."""
-    stops = [set(getattr(benchmark.build_scorer(), "stop", None) or ()) for benchmark in kinds.values()]
+    written = [benchmark.build_scorer().free_text() for benchmark in kinds.values()]
+    stops = [set(one.stop if one else ()) for one in written]
     return sorted(set.intersection(*stops))
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,6 +12,9 @@ from metier.errors import UserError
 from metier.evaluation.costs import cost_problems
 from metier.methods._tuning import NO_LABELS, LearningRate, Tuning
 from metier.recipes.settings import PositiveWeight, Weight
+
+if TYPE_CHECKING:
+    from metier.engine.models.model import LanguageModel
 
 
 @dataclass
@@ -46,7 +49,7 @@ class Method(Tuning):
             model, examples, self.lora(), settings, context.folder, context.progress, context.adapter, objective
         )
 
-    def examples(self, model: Any, context: TrainingContext) -> list[Any]:
+    def examples(self, model: "LanguageModel", context: TrainingContext) -> list[Any]:
         """The labeled rows, each with all labels of its benchmark behind it, in the order of the label set.
 
         Raises `UserError` where a benchmark has no label set, and where there are no labeled rows.
@@ -66,7 +69,7 @@ class Method(Tuning):
             )
         return found
 
-    def seconds(self, model: Any, context: TrainingContext, rows: int) -> float:
+    def seconds(self, model: "LanguageModel", context: TrainingContext, rows: int) -> float:
         if all(benchmark.labels for benchmark in context.benchmarks.values()):  # else a few rows do not have them all
             self.prices(context)
         return super().seconds(model, context, rows)

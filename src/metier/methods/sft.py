@@ -4,7 +4,7 @@ import random
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -16,6 +16,9 @@ from metier.engine.training.evaluator import HeldOutEvaluator
 from metier.errors import UserError, nearest
 from metier.methods._tuning import NO_LABELS, Tuning
 from metier.recipes.settings import Count, PositiveCount, Share, TrainTokens
+
+if TYPE_CHECKING:
+    from metier.engine.models.model import LanguageModel
 
 
 @dataclass
@@ -60,7 +63,7 @@ class Method(Tuning):
             evaluator=evaluator,
         )
 
-    def examples(self, model: Any, context: TrainingContext) -> list[Any]:
+    def examples(self, model: "LanguageModel", context: TrainingContext) -> list[Any]:
         """The rows as token lists, in the rows' order: questions with their answer, then raw text, learned whole.
 
         Raises `UserError` where an answer alone is too long.
@@ -107,7 +110,7 @@ class Method(Tuning):
         )
         return (round(made) + len(rows) - len(labeled)) * self.epochs
 
-    def _read(self, model: Any, document: Document) -> list[Any]:
+    def _read(self, model: "LanguageModel", document: Document) -> list[Any]:
         """Raw text in blocks of `max_length`; the first token of a block is only read."""
         from metier.engine.trees.examples import Example
 

@@ -135,6 +135,10 @@ class NoAnswers:
 
     batches: list[list[int]] = []
 
+    def score(self, batch: Sequence[int]) -> list[Any]:
+        """Never called: there is no batch."""
+        return []
+
 
 class TokensOnly(LanguageModel):
     """What tokens a text has in a model, and how many fit; it answers nothing."""

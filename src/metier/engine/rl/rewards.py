@@ -9,6 +9,7 @@ import numpy as np
 
 from metier.data.records import Question
 from metier.errors import UserError
+from metier.evaluation.benchmark import Benchmark
 from metier.evaluation.scoring import failing, plain, scored
 from metier.recipes import plugins
 
@@ -35,7 +36,7 @@ class Reward:
         return self
 
 
-def of_benchmarks(benchmarks: Mapping[str, Any], weight: float = 1.0) -> Reward:
+def of_benchmarks(benchmarks: Mapping[str, Benchmark], weight: float = 1.0) -> Reward:
     """The scorer that judges the row's own benchmark, with the benchmark's settings."""
     scorers = {name: benchmark.build_scorer() for name, benchmark in benchmarks.items()}
     return Reward("benchmark", lambda task, answer, question: scored(scorers[task], answer, question).value, weight)
@@ -48,7 +49,7 @@ def of_scorer(use: Any, weight: float = 1.0) -> Reward:
     return Reward(name, lambda task, answer, question: scored(scorer, answer, question).value, weight)
 
 
-def of_costs(benchmarks: Mapping[str, Any], prices: np.ndarray, labels: Sequence[str]) -> Reward:
+def of_costs(benchmarks: Mapping[str, Benchmark], prices: np.ndarray, labels: Sequence[str]) -> Reward:
     """Minus what a mistake costs: `prices` is (labels, labels), right label and given label.
 
     An answer that is no label costs as much as the dearest mistake with that right label.

@@ -45,7 +45,13 @@ class GroupTrainer(FittingTrainer, GRPOTrainer):
         super().__init__(*args, **kwargs)
 
     def _get_per_token_logps_and_entropies(
-        self, model: Any, input_ids: Any, attention_mask: Any, logits_to_keep: int, *args: Any, **others: Any
+        self,
+        model: torch.nn.Module,
+        input_ids: Any,
+        attention_mask: Any,
+        logits_to_keep: int,
+        *args: Any,
+        **others: Any,
     ) -> tuple[torch.Tensor, torch.Tensor | None, torch.Tensor | None]:
         if not self.trees or self.aux_loss_enabled:
             return super()._get_per_token_logps_and_entropies(

@@ -2,12 +2,15 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from metier.engine.trees.token_trees import WIDE
+
+if TYPE_CHECKING:
+    from metier.engine.scoring.likelihood import OptionScorer
 
 Floats = NDArray[np.float64]
 Tokens = Sequence[int]
@@ -53,7 +56,7 @@ class AskedOnce:
     `batches` (lists of positions) follow those of the entries' scorer: a question stands where its last entry does.
     """
 
-    def __init__(self, scorer: Any, places: list[list[tuple[int, int]]]) -> None:
+    def __init__(self, scorer: "OptionScorer", places: list[list[tuple[int, int]]]) -> None:
         self.scorer, self.places = scorer, places
         self.known: dict[int, Floats] = {}
         batch_of = {entry: number for number, batch in enumerate(scorer.batches) for entry in batch}

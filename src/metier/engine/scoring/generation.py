@@ -1,11 +1,14 @@
 """Answers in free text: greedy, in batches of like prompts."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from metier.engine.trees.batches import by_length
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 TOKENS_A_BATCH = 8192
 
@@ -15,7 +18,7 @@ class Generator:
 
     def __init__(
         self,
-        model: Any,
+        model: "PreTrainedModel",
         tokenizer: Any,
         prompts: Sequence[Sequence[int]],
         max_new_tokens: int,
@@ -35,7 +38,7 @@ class Generator:
         ids = torch.tensor([[pad] * (width - len(prompt)) + prompt for prompt in prompts], device=self.model.device)
         mask = torch.tensor([[0] * (width - len(prompt)) + [1] * len(prompt) for prompt in prompts], device=ids.device)
         stops = {"stop_strings": self.stop, "tokenizer": self.tokenizer} if self.stop else {}
-        answers = self.model.generate(
+        answers = self.model.generate(  # type: ignore[operator]
             input_ids=ids,
             attention_mask=mask,
             max_new_tokens=self.max_new_tokens,

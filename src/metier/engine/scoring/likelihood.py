@@ -8,7 +8,7 @@ decide something.
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import groupby
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -18,6 +18,9 @@ from metier.engine.scoring.vocabulary import log_probabilities
 from metier.engine.trees import token_trees
 from metier.engine.trees.batches import by_length
 from metier.engine.trees.token_trees import Bundle, Options, TokenTree
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 Floats = NDArray[np.float64]
 Tokens = Sequence[int]
@@ -41,7 +44,7 @@ class OptionScorer:
     `batches` (lists of positions) are fixed at once, so that a killed run goes on identically.
     """
 
-    def __init__(self, model: Any, prompts: Sequence[Tokens], options: Sequence[Options]) -> None:
+    def __init__(self, model: "PreTrainedModel", prompts: Sequence[Tokens], options: Sequence[Options]) -> None:
         if any(not prompt for prompt in prompts):
             raise ValueError("a prompt without tokens has nothing behind which an option could stand")
         self.model, self.options = model, list(options)
@@ -98,7 +101,7 @@ class OptionScorer:
 class TreeScorer(OptionScorer):
     """Scores by token trees; for architectures whose layers all look through a mask."""
 
-    def __init__(self, model: Any, prompts: Sequence[Tokens], options: Sequence[Options]) -> None:
+    def __init__(self, model: "PreTrainedModel", prompts: Sequence[Tokens], options: Sequence[Options]) -> None:
         super().__init__(model, prompts, options)
         rows = self._rows()
         # The prefix is forwarded once, but attention reads its keys once a row.
@@ -236,7 +239,7 @@ def gate(fast: OptionScorer) -> str | None:
 
 
 @contextmanager
-def in_float32(model: Any) -> Iterator[None]:
+def in_float32(model: "PreTrainedModel") -> Iterator[None]:
     """The model with all its weights in float32, where it is small enough; afterwards each is exactly what it was,
     since every bfloat16 is a float32."""
     small = model.num_parameters() <= CAST_AT_MOST
@@ -252,7 +255,7 @@ def in_float32(model: Any) -> Iterator[None]:
             parameter.data = parameter.data.to(dtype)
 
 
-def cast_weights(model: Any, dtype: torch.dtype) -> None:
+def cast_weights(model: "PreTrainedModel", dtype: torch.dtype) -> None:
     """The weights and nothing else: rotary frequencies in bfloat16 would be off by a radian at some hundred tokens."""
     for parameter in model.parameters():
         parameter.data = parameter.data.to(dtype)

@@ -1,12 +1,15 @@
 """How surprised a model is by whole texts."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 
 from metier.engine.scoring.vocabulary import log_probabilities
 from metier.engine.trees.batches import by_length
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 TOKENS_A_BATCH = 1024
 """The head runs on every token here, and one row of its output has 200 kB in float32."""
@@ -17,7 +20,7 @@ WINDOW = 1024
 class LossScorer:
     """Summed loss of whole texts, and how many tokens were predicted (all but the first)."""
 
-    def __init__(self, model: Any, texts: Sequence[Sequence[int]], context: int = WINDOW) -> None:
+    def __init__(self, model: "PreTrainedModel", texts: Sequence[Sequence[int]], context: int = WINDOW) -> None:
         self.model, self.texts, self.window = model, [list(text) for text in texts], min(WINDOW, context)
         self.batches = by_length([len(text) for text in texts], TOKENS_A_BATCH)
 

@@ -6,12 +6,14 @@ from typing import Any
 
 import torch
 
+from metier.data.records import Question
 from metier.engine.models.memory import for_training
 from metier.engine.models.model import LanguageModel
 from metier.engine.training.adapters import tuned
 from metier.engine.training.answers import by_trees
 from metier.engine.trees import batches
 from metier.engine.trees.examples import Example
+from metier.evaluation.benchmark import Benchmark
 
 STEPS = 3
 
@@ -49,7 +51,7 @@ def training_seconds(
     return seconds / measured * (getattr(settings, "max_train_tokens", 0) or whole)
 
 
-def asking_seconds(model: LanguageModel, benchmark: Any, found: Sequence[Any]) -> float:
+def asking_seconds(model: LanguageModel, benchmark: Benchmark, found: Sequence[Question]) -> float:
     """All questions of a benchmark before one model, from one batch of middling length; the longest is asked first,
     for its memory."""
     asking = benchmark.build_scorer().ask(model, benchmark, found, benchmark.label_set())

@@ -73,7 +73,7 @@ class AnswerTrainer(FittingTrainer):
         return DataLoader(numbers, batch_sampler=[[number] for number in numbers], collate_fn=_number)
 
     def compute_loss(
-        self, model: Any, inputs: dict, return_outputs: bool = False, num_items_in_batch: Any = None
+        self, model: torch.nn.Module, inputs: dict, return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> Any:
         batch = self.plan[int(inputs["number"])]
         processes = self.args.world_size

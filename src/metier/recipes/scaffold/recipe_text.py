@@ -4,7 +4,7 @@ import math
 import re
 import textwrap
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
@@ -12,6 +12,9 @@ from metier.data.redaction import PROFILES
 from metier.recipes import plugins, strict_yaml
 from metier.recipes.scaffold.columns import Columns
 from metier.recipes.schema import DEFAULT_INDUSTRY
+
+if TYPE_CHECKING:
+    from metier.industries import BaseIndustry
 
 FIRST, LAST = ["license", "normalize", "decontaminate"], [{"split": {"by": "group"}}, {"select": {"rows": 17000}}]
 """Steps before and behind redaction and duplicates, which depend on what the answers are."""
@@ -24,7 +27,7 @@ def recipe_text(
     name: str,
     folder: Path,
     industry: str | None,
-    pack: Any,
+    pack: "BaseIndustry",
     columns: Columns,
     counts: dict[str, int],
     doubts: list[str],
@@ -55,7 +58,7 @@ def recipe_text(
     return "\n".join(parts)
 
 
-def _steps(industry: str | None, pack: Any, columns: Columns) -> list[Any]:
+def _steps(industry: str | None, pack: "BaseIndustry", columns: Columns) -> list[Any]:
     if not columns.label:
         return list(pack.steps)  # the pack's own rows are learned from, with the steps that suit them
     keep = {} if columns.written else {"labels": "keep"}
@@ -65,7 +68,7 @@ def _steps(industry: str | None, pack: Any, columns: Columns) -> list[Any]:
     return [*FIRST, *redact, dedup, *LAST]
 
 
-def _datasets(pack: Any, columns: Columns, counts: dict[str, int]) -> list[str]:
+def _datasets(pack: "BaseIndustry", columns: Columns, counts: dict[str, int]) -> list[str]:
     own: list[Any] = []
     if columns.label:
         said = {key: getattr(columns, key) for key in ("text", "label", "group", "time", "id", "split")}
@@ -135,7 +138,7 @@ def _without_repeat(methods: list[Any]) -> list[Any]:
     return [{name: settings} if settings else name for name, settings in kept]
 
 
-def general_doubts(industry: str | None, pack: Any) -> list[str]:
+def general_doubts(industry: str | None, pack: "BaseIndustry") -> list[str]:
     """What is asked whatever the folder holds."""
     found = []
     if not industry:
@@ -151,7 +154,7 @@ def general_doubts(industry: str | None, pack: Any) -> list[str]:
     return found
 
 
-def _redacts(industry: str | None, pack: Any) -> bool:
+def _redacts(industry: str | None, pack: "BaseIndustry") -> bool:
     return industry is not None and pack.name in PROFILES
 
 
