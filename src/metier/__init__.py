@@ -1,4 +1,4 @@
-"""Teach an open language model a trade, and prove that it learned it.
+"""Fine-tune an open language model for an industry, and test whether it got better.
 
 import metier
 

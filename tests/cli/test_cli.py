@@ -165,19 +165,19 @@ def test_check_shows_the_loss_mask_and_trains_nothing(monkeypatch, capsys, tmp_p
     assert "Department:[[ cardiology<end>]]" in out or "Department:[[ dermatology<end>]]" in out
     assert "minutes" in out and not (tmp_path / "runs").exists()
     monkeypatch.setattr("os.getloadavg", lambda: (0.5 * os.cpu_count(), 0, 0))
-    assert "MB. Its cores were 50% busy in the minute before" in inside(monkeypatch, capsys, "check", triage)[1]
+    assert "MB. Its cores were 50% busy in the last minute" in inside(monkeypatch, capsys, "check", triage)[1]
     monkeypatch.setattr("os.getloadavg", lambda: (0.2 * os.cpu_count(), 0, 0))
     assert "busy" not in inside(monkeypatch, capsys, "check", triage)[1]
-    assert "the test can show a gain of" in out and "where all answers in one of its 12 groups are alike" in out
+    assert "minimum detectable effect" in out and "if all answers in each of its 12 groups are equal" in out
     test = triage.parent / "test.jsonl"
     test.write_text("".join(test.read_text().splitlines(keepends=True)[:12]))
-    assert "can show no gain: its 6 groups are too few" in inside(monkeypatch, capsys, "check", triage)[1]
+    assert "no gain can be detected: its 6 groups of questions" in inside(monkeypatch, capsys, "check", triage)[1]
 
 
 def test_compare_says_the_paired_difference(monkeypatch, capsys, two_seed_run):
     first, second = (two_seed_run[1] / f"seed-{seed}" for seed in (0, 1))
     code, out, _ = inside(monkeypatch, capsys, "compare", first, second)
-    assert code == 0 and "desk: accuracy" in out and "; gain " in out and "95 % interval" in out
+    assert code == 0 and "desk: accuracy" in out and "; gain " in out and "95 % CI" in out
 
 
 def test_runs_that_were_asked_other_texts_with_the_same_labels_are_not_compared(monkeypatch, capsys, finished_run):

@@ -87,7 +87,7 @@ def test_a_close_test_asks_for_more_trainings_on_both_sides_of_alpha():
     mean_of_three = SeedsResult(**own, values=(0.7, 0.8, 0.9), spread=0.1)
     assert "0.700 to 0.900 over 3 seeds" in verdict(mean_of_three)[1][0]
     for several in (mean_of_three, found):  # the mean of their figures, or of their weights
-        assert "more seeds, or more questions" in verdict(several, trainings=3)[1][-1]
+        assert "Use more seeds or more questions" in verdict(several, trainings=3)[1][-1]
     for p in (0.001, 0.5):
         assert not any("--seeds" in reason for reason in verdict(over_baseline(found, p=p))[1])
     found = over_baseline(found, p=0.03, value=-0.02)  # behind: more trainings would not turn that round
@@ -98,7 +98,7 @@ def test_a_gain_below_what_the_recipe_asks_for_is_held():
     found = entry(60, 160, 110)
     assert decide([found], [KEPT], 0.4, 0.05, False, 1)[0] == "SHIP"
     decision, reasons, _ = decide([found], [KEPT], 0.6, 0.05, False, 1)
-    assert decision == "HOLD" and "less than the 0.6 that the recipe asks for" in reasons[0]
+    assert decision == "HOLD" and "less than the gain of 0.6 that the recipe requires" in reasons[0]
 
 
 def test_the_majority_answer_has_a_figure_for_every_metric():
@@ -127,19 +127,19 @@ def test_a_metric_that_the_baseline_answers_have_no_ground_for_is_told_without_t
 
 def test_not_sure_says_how_many_items_would_decide():
     _, reasons = verdict(entry(60, 160, 110), retention=[but(KEPT, state="inconclusive")])
-    assert "about 900 items, not 80" in reasons[-1]
+    assert "about 900 questions instead of 80" in reasons[-1]
 
 
 def test_a_gain_that_chance_explains_is_held():
     decision, reasons = verdict(entry(100, 103, 20))
     assert decision == "HOLD"
-    assert "chance" in reasons[0]
+    assert "no significant gain" in reasons[0]
 
 
 def test_a_baseline_classifier_that_is_as_good_holds():
     decision, reasons = verdict(entry(60, 160, 159))
     assert decision == "HOLD"
-    assert "nothing shows that it beats the baseline" in reasons[0]
+    assert "it is not shown to beat the baseline" in reasons[0]
 
 
 def test_a_baseline_classifier_that_is_better_is_called_so():
@@ -159,11 +159,11 @@ def test_what_is_only_watched_ships_and_says_what_was_forgotten():
         found = judge_retention(school, None, before, after, ["a", "b"], seed=0)
         assert (found.state, found.margin, found.n_required) == (state, None, None)
         decision, reasons = verdict(entry(60, 160, 110), retention=[KEPT, found])
-        assert decision == "SHIP" and reasons[-1].startswith(f"{state.capitalize()} school: accuracy went from 0.800")
-        assert ("worse by 0.500" in reasons[-1]) == (state == "forgotten")
+        assert decision == "SHIP" and reasons[-1].startswith(f"{state.capitalize()} school: accuracy")
+        assert ("fell from 0.800 to 0.300, by 0.500 (95 % CI" in reasons[-1]) == (state == "forgotten")
         text = told(decision, [but(entry(60, 160, 110), state="gain")], [KEPT, found])
-        assert text.endswith("it is worse than before.") == (state == "forgotten")
-        assert "decides nothing" in reasons[-1] and "no margin" in reasons[-1]
+        assert text.endswith("it is worse than the base model.") == (state == "forgotten")
+        assert "does not affect the decision" in reasons[-1] and "allowed" not in reasons[-1]
     # One cluster shows nothing, however much was lost in it.
     lost = [replace(a, group="one") for a in answers(range(60))]
     assert judge_retention(school, None, few, lost, ["a", "b"], seed=0).state == "monitored"
@@ -172,9 +172,9 @@ def test_what_is_only_watched_ships_and_says_what_was_forgotten():
 def test_the_box_on_page_one_says_the_worst_first():
     change = Interval(0.1, 0.05, 0.15)
     school = but(KEPT, name="school", state="forgotten", margin=None, change=change)
-    assert retention.box([]) == ("not checked", "add retention: to the recipe")
+    assert retention.box([]) == ("not checked", "add `retention:` to the recipe")
     state, note = retention.box([KEPT, school])
-    assert (state, note) == ("forgotten", "general: as before, margin 0.1; school: worse by 0.100, no margin")
+    assert (state, note) == ("forgotten", "general: no change, margin 0.1; school: worse by 0.100, no margin")
     assert retention.box([school, but(KEPT, state="lost")])[0] == "lost"
     assert retention.box([but(school, state="monitored"), KEPT])[0] == "kept", "the check that decides has the word"
 
@@ -207,7 +207,7 @@ def test_one_lucky_win_over_the_baseline_classifier_among_four_benchmarks_is_a_h
     assert verdict(found(0.02))[0] == "SHIP"
     several = [found(p) for p in (0.02, 0.3, 0.4, 0.9)]
     decision, reasons, judged = decide(several, [], 0.02, 0.05, False)
-    assert decision == "HOLD" and "p = 0.020, over all benchmarks p = 0.080" in reasons[0]
+    assert decision == "HOLD" and "p = 0.020, adjusted over all benchmarks p = 0.080" in reasons[0]
     assert [one.p_ship for one in judged] == pytest.approx([0.08, 0.9, 0.9, 0.9])
 
 
@@ -217,7 +217,7 @@ def test_without_a_baseline_classifier_the_gain_is_adjusted_with_the_others():
     even = [over_baseline(entry(60, 160, 140), p=0.6) for _ in "ab"]
     decision, reasons, judged = decide([alone, *even], [], 0.02, 0.05, False)
     assert decision == "HOLD" and judged[0].state == "none"
-    assert "no gain beyond chance, over all benchmarks p = 0.060" in reasons[0]
+    assert "no significant gain once adjusted over all benchmarks (p = 0.060)" in reasons[0]
 
 
 def test_a_ship_says_what_it_rests_on_and_what_it_does_not_show():
@@ -227,7 +227,8 @@ def test_a_ship_says_what_it_rests_on_and_what_it_does_not_show():
     entries = [good, even, other]
     decision, _, judged = decide(entries, [], 0.02, 0.05, False)
     text = told(decision, judged, [])
-    assert text.startswith("On a the tuned model is better") and text.endswith("On b and c that is not shown.")
+    assert text.startswith("On a the tuned model is more accurate than both the base model and ")
+    assert text.endswith("On b and c this is not shown.")
     assert [one.state for one in judged] == ["gain", "none", "none"]
     assert "not shown" not in told("SHIP", judged[:1], [KEPT])
 
@@ -276,7 +277,7 @@ def test_a_handful_of_clusters_is_not_tested():
     assert verdict(found)[0] == "HOLD"
     assert "3 groups of questions are too few to test" in verdict(found)[1][0]
     kept = judge_retention(BENCHMARK, 0.1, given["base"], given["base"], ["a", "b"], seed=0)
-    assert kept.state == "inconclusive" and "stand in 3 groups" in of_retention(kept)
+    assert kept.state == "inconclusive" and "3 groups of questions are too few" in of_retention(kept)
 
 
 def test_harm_is_not_hidden_by_many_benchmarks():
@@ -289,7 +290,7 @@ def test_harm_is_not_hidden_by_many_benchmarks():
     others = [entry(100, 100, 20) for _ in range(7)]
     decision, reasons = verdict(entry(60, 160, 110), worse, *others)
     assert decision == "HOLD"
-    assert "worse than before" in reasons[1]
+    assert "worse than the base model" in reasons[1]
 
 
 EXAM = Benchmark("exam", path="unused.jsonl", scorer="generate", metrics=["exact_match"])

@@ -93,7 +93,7 @@ def test_the_page_of_all_seeds_has_the_decision_and_escapes_names(two, tmp_path)
     assert 'href="seed-0/report.html"' in page and "tuned, seed 1" in page and "over 2 seeds" in found.reasons[0]
     assert (out / "seed-1" / "report.html").is_file()
     insights = found.averaged.insights
-    section = page[page.index("Key figures for your trade") : page.index("What must not be forgotten")]
+    section = page[page.index("Key figures for") : page.index("<h2>Retention")]
     assert insights and all(row.what in section for row in insights) and "the averaged model" in section
 
 
@@ -205,9 +205,9 @@ def test_the_averaged_run_has_the_rows_of_all_is_exported_and_is_not_trained(rec
     folder = tmp_path / "out" / "averaged"
     verdict = json.loads((folder / "verdict.json").read_text())
     assert verdict["seeds"] == [0, 1]
-    assert "times the mean of what 2 training runs changed" in (folder / "model_card.md").read_text()
+    assert "times the mean change of 2 training runs" in (folder / "model_card.md").read_text()
     page = (folder / "report.html").read_text()
-    assert "out/averaged" in page and "times the mean of what 2 trainings" in page and "One training run" not in page
+    assert "out/averaged" in page and "times the mean change of 2 trainings" in page and "One training run" not in page
     assert export(saved_run(folder, Progress()), "merged", tmp_path / "merged")["dtype"]
     weights = folder / "train/adapter/adapter_model.safetensors"
     before = weights.read_bytes()
@@ -240,7 +240,7 @@ def test_adapters_of_dora_have_no_mean_and_the_seeds_say_so(two, tmp_path, monke
     assert found.averaged is None and found.decision in ("SHIP", "HOLD")
     assert "were not averaged: Adapters of DoRA" in capsys.readouterr().err
     assert not (out / "averaged" / "recipe.yaml").exists()
-    assert "Take the first seed" in (out / "report.html").read_text()
+    assert "Use the first seed" in (out / "report.html").read_text()
 
 
 def test_the_base_models_answers_are_copied_whole_or_not_at_all(two, monkeypatch):

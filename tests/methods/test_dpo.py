@@ -115,7 +115,7 @@ def test_a_long_prompt_loses_its_beginning_aloud_and_both_answers_stay_whole():
     (example,) = Method(max_length=40).examples(model, given)
     assert len(example.prompt) + max(map(len, example.answers)) == 40
     assert model.tokenizer.decode(example.answers[0]) == " Yes, it is.<end>"
-    assert "1 of 1 prompts lost their beginning" in given.progress.lines[0]
+    assert "1 of 1 prompts were truncated on the left" in given.progress.lines[0]
 
 
 def test_the_reference_is_asked_once_for_the_same_pairs(tmp_path, monkeypatch):

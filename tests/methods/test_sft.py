@@ -49,7 +49,7 @@ def test_a_long_prompt_loses_its_beginning_aloud_and_never_its_answer():
     (example,), said = examples([{"text": "x" * 100 + "itch", "label": "skin"}], max_length=30)
     assert len(example) == 30
     assert text(example.prompt + example.answers[0]).endswith("itch\nDepartment: skin<end>")
-    assert "1 of 1 prompts lost their beginning" in said[0]
+    assert "1 of 1 prompts were truncated on the left" in said[0]
 
 
 def test_an_answer_that_does_not_fit_is_refused():

@@ -59,9 +59,9 @@ def shown(interval):
 def test_every_figure_stands_under_its_own_heading(finished):
     verdict, page = json.loads((finished / "verdict.json").read_text()), (finished / "report.html").read_text()
     (entry,) = verdict["benchmarks"]
-    head, *rows = cells(page, "Before and after")
+    head, *rows = cells(page, "Base and tuned model")
     assert [" ".join(cell) for cell in head] == [
-        "metric", "majority", "TF-IDF with logistic regression", "base", "tuned", "gain, 95 % interval", "p"
+        "metric", "majority", "TF-IDF with logistic regression", "base", "tuned", "gain (95 % CI)", "p"
     ]  # fmt: skip
     assert len(rows) == len(entry["metrics"]) == 2
     for row, metric in zip(rows, entry["metrics"], strict=True):
@@ -74,14 +74,14 @@ def test_every_figure_stands_under_its_own_heading(finished):
         *(f"{100 * entry[who]['value']:.1f} %" for who in ("tuned", "base", "baseline")),
         f"{entry['fixed']} / {entry['broken']}",
     ]
-    kept = cells(page, "What must not be forgotten")[1]
+    kept = cells(page, "Retention")[1]
     (general,) = verdict["retention"]
     assert kept[1:3] == [[f"{general['base']:.3f}"], [f"{general['tuned']:.3f}"]] and kept[-1] == [general["state"]]
 
 
-def test_what_the_trade_asks_has_its_figure_and_its_note(finished):
+def test_a_key_figure_has_its_value_and_its_note(finished):
     verdict, page = json.loads((finished / "verdict.json").read_text()), (finished / "report.html").read_text()
-    rows = [row for row in cells(page, "Key figures for your trade")[2:] if len(row) == 3]
+    rows = [row for row in cells(page, "Key figures for healthcare")[2:] if len(row) == 3]
     assert len(rows) == len(verdict["insights"])
     for row, ask in zip(rows, verdict["insights"], strict=True):
         figure = by_benchmark([InsightResult(**ask)])[ask["benchmark"]][0]["shown"]

@@ -1,4 +1,4 @@
-"""The command line: a short function per verb. Nothing heavy is imported before a verb needs it."""
+"""The command line: a short function per verb. Heavy packages are imported only where a verb needs them."""
 
 import sys
 from pathlib import Path
@@ -20,20 +20,20 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
-    help="Teach an open language model a trade, and prove that it learned it.",
+    help="Fine-tune an open language model for an industry, and test whether it got better.",
 )
 
 FIX = 3  # 0: done, or SHIP; 1: our bug, with its traceback; 2: HOLD
 
 RecipeFile = Annotated[
-    Path | None, typer.Argument(help="A recipe (YAML). Left out: ICD-10-CM coding, which needs no data.")
+    Path | None, typer.Argument(help="A recipe (YAML). Default: ICD-10-CM coding, which needs no data of your own.")
 ]
-Target = Annotated[Path | None, typer.Argument(help="A recipe (YAML) or the folder of a run. Left out: as for run.")]
+Target = Annotated[Path | None, typer.Argument(help="A recipe (YAML) or the folder of a run. Default: as for run.")]
 Folder = Annotated[Path, typer.Argument(help="The folder of a run.")]
 IndustryName = Annotated[str | None, typer.Option("--industry", help="A pack's name, or a path to its Python file.")]
 Changes = Annotated[list[str] | None, typer.Option("--set", help="Change the recipe: key=value, a.b=value.")]
-Out = Annotated[Path | None, typer.Option("--out", help="The run's folder; if left out runs/NAME, or runs/NAME-seeds.")]
-Quick = Annotated[bool, typer.Option("--quick", help="A smoke run: few rows, same path, no verdict.")]
+Out = Annotated[Path | None, typer.Option("--out", help="The run's folder. Default: runs/NAME, or runs/NAME-seeds.")]
+Quick = Annotated[bool, typer.Option("--quick", help="A smoke run: few rows, all stages, no verdict.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
 
 
@@ -44,10 +44,10 @@ def run(
     set_: Changes = None,
     out: Out = None,
     quick: Quick = False,
-    seeds: Annotated[int, typer.Option("--seeds", help="So many trainings, each with a seed of its own.")] = 1,
+    seeds: Annotated[int, typer.Option("--seeds", help="Number of trainings, each with its own seed.")] = 1,
     json_: Json = False,
 ) -> None:
-    """Everything: curate, train, evaluate, report. Goes on where a killed run stopped."""
+    """Curate, train, evaluate and report. Continues where a killed run stopped."""
     if seeds != 1:
         from metier.experiments.seeds import seeds as run_seeds
 
@@ -69,11 +69,11 @@ def curate(
     out: Out = None,
     quick: Quick = False,
     executor: Annotated[
-        str, typer.Option("--executor", help="local, or ray: row-wise steps over a Ray cluster.")
+        str, typer.Option("--executor", help="local, or ray: row-wise steps run on a Ray cluster.")
     ] = "local",
     json_: Json = False,
 ) -> None:
-    """Read, clean, split; and say whether the rows represent the work."""
+    """Read, clean and split the rows, and report whether they represent the task."""
     from metier.data import pipeline
 
     mappers = {"local": lambda: pipeline.in_batches, "ray": _ray}
@@ -87,12 +87,14 @@ def ablate(
     recipe: Annotated[Path, typer.Argument(help="A recipe (YAML).")],
     set_: Changes = None,
     out: Annotated[Path, typer.Option("--out", help="The folder for all its runs.")] = Path("runs/ablate"),
-    rows: Annotated[int, typer.Option("--rows", help="Budget of the drawn arms; 0: half the rows.")] = 0,
-    tokens: Annotated[int, typer.Option("--tokens", help="Tokens of each training; 0: those of the smallest arm.")] = 0,
+    rows: Annotated[int, typer.Option("--rows", help="Rows of the sampled arms; 0: half of all rows.")] = 0,
+    tokens: Annotated[
+        int, typer.Option("--tokens", help="Tokens of each training; 0: as many as the smallest arm has.")
+    ] = 0,
     seeds: Annotated[int, typer.Option("--seeds", help="Trainings of each arm; at least 3.")] = 3,
     json_: Json = False,
 ) -> None:
-    """Does curation help? Arms of the same tokens, raw to fully curated, by the paired test."""
+    """Test whether curation helps: raw to fully curated data, equal training tokens, paired test."""
     from metier.experiments.ablate import ablate as run_arms
 
     ablation = run_arms(checked(load_recipe(recipe, None, set_, False)), out, rows, tokens, seeds)
@@ -107,7 +109,7 @@ def train(folder: Folder, json_: Json = False) -> None:
 
 @app.command()
 def evaluate(folder: Folder, json_: Json = False) -> None:
-    """Ask base and tuned model the same questions."""
+    """Ask the base model and the tuned model the same questions."""
     say(run_stages((folder, None), ["evaluate"])[1], json_)
 
 
@@ -125,7 +127,7 @@ def check(
     quick: Quick = False,
     json_: Json = False,
 ) -> None:
-    """Find every problem of a recipe at once, and show what the model would read and learn. Trains nothing."""
+    """Find all problems of a recipe at once, and show what the model would read and learn. Trains nothing."""
     from metier.experiments.dry_run import check as look
 
     result = look(load_recipe(recipe, industry, set_, quick))
@@ -139,7 +141,7 @@ def new(
     industry: IndustryName = None,
     json_: Json = False,
 ) -> None:
-    """Start a recipe on your own files. What it could not know stands in the recipe as questions."""
+    """Write a recipe for your own files. What it cannot find out, it asks in comments in the recipe."""
     from metier.recipes.scaffold.new import new as start
 
     result = start(name, from_, industry)
@@ -156,7 +158,7 @@ def list_(
     ] = None,
     json_: Json = False,
 ) -> None:
-    """What there is of a kind; without one, the kinds."""
+    """List the plug-ins of a kind; without a kind, list the kinds."""
     from metier.recipes import plugins
 
     if kind is None:
@@ -169,7 +171,7 @@ def list_(
 
 @app.command()
 def show(kind: Annotated[str, typer.Argument()], name: Annotated[str, typer.Argument()], json_: Json = False) -> None:
-    """One plug-in: what it does, its settings and their defaults."""
+    """Show what a plug-in does, its settings and their defaults."""
     from metier.recipes import plugins
 
     plug_in, what = plugins.find(_kind(kind), name), plugins.about(_kind(kind), name)
@@ -183,7 +185,7 @@ def show(kind: Annotated[str, typer.Argument()], name: Annotated[str, typer.Argu
 
 @app.command()
 def compare(first: Folder, second: Folder, json_: Json = False) -> None:
-    """Two runs on the same questions, by the paired test."""
+    """Compare two runs on the same questions, by the paired test."""
     from metier.experiments.compare import compare as pair
 
     with read_lock(first, second):
@@ -198,7 +200,7 @@ def export(
     out: Annotated[Path, typer.Option("--out", help="A new folder.")],
     json_: Json = False,
 ) -> None:
-    """A finished run for other programs: merged weights, or tasks for lm-evaluation-harness."""
+    """Write a finished run for other programs: merged weights, or tasks for lm-evaluation-harness."""
     from metier.export.export import export as write
     from metier.runs.progress import Progress
     from metier.runs.run import saved_run
@@ -210,7 +212,7 @@ def export(
 
 @app.command("verify-lm-eval")
 def verify_lm_eval(folder: Folder, out: Folder, json_: Json = False) -> None:
-    """Hold what lm-evaluation-harness result on the exported tasks against our own answers."""
+    """Compare the results of lm-evaluation-harness on the exported tasks with our own answers."""
     from metier.export.verify_lm_eval import verify_lm_eval as join
     from metier.runs.progress import Progress
     from metier.runs.run import saved_run

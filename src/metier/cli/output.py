@@ -47,9 +47,9 @@ def tell(result: Any, text: str, as_json: bool) -> None:
 
 def _visible(groups: int, gain: float | None, alike: float | None) -> str:
     if gain is None or alike is None:
-        return f"the test can show no gain: its {groups} groups are too few to test (docs/verdict.md). Add some."
-    seen = f"the test can show a gain of {100 * gain:.1f} points (four times in five)"
-    clustered = f", or {100 * alike:.1f} where all answers in one of its {groups:,} groups are alike"
+        return f"no gain can be detected: its {groups} groups of questions are too few (docs/verdict.md). Add some."
+    seen = f"minimum detectable effect {100 * gain:.1f} points (80 % power)"
+    clustered = f", or {100 * alike:.1f} if all answers in each of its {groups:,} groups are equal"
     return seen + (clustered if alike > gain else "")
 
 
@@ -59,11 +59,11 @@ def check_text(estimate: dict[str, Any]) -> str:
     lines += [f"  {name} reads {count:,} rows in all." for name, count in estimate["rows_read"].items()]
     lines += [f"  {name}: {_visible(**visible)}" for name, visible in estimate["minimum_detectable_effect"].items()]
     lines += [
-        f"  {name}: {count:,} questions are longer than the model's context and will lose their beginning"
+        f"  {name}: {count:,} questions are longer than the model's context and will be truncated on the left"
         for name, count in estimate["truncated"].items()
     ]
     share = min(estimate["busy"], 1)
-    busy = f" Its cores were {share:.0%} busy in the minute before; idle, it is faster." if share >= BUSY else ""
+    busy = f" Its cores were {share:.0%} busy in the last minute; it is faster when idle." if share >= BUSY else ""
     lines += [f"Estimated on this machine: {estimate['minutes']:.0f} minutes, {estimate['memory_mb']:,} MB.{busy}", ""]
     if files := estimate["python_files_run"]:
         lines[-1:] = [
@@ -73,7 +73,7 @@ def check_text(estimate: dict[str, Any]) -> str:
         ]
     for example in estimate["examples"]:
         lines += [
-            f"A row of '{example['task']}' as the model reads it; the loss is on what stands between [[ and ]]:",
+            f"A row of '{example['task']}' as the model reads it; it learns only the text between [[ and ]]:",
             f"{_ends(example['prompt'])}[[{_ends(example['target'])}]]",
             "",
         ]
@@ -81,4 +81,4 @@ def check_text(estimate: dict[str, Any]) -> str:
 
 
 def _ends(text: str) -> str:
-    return shortened(text, 800, "characters, --json has them")
+    return shortened(text, 800, "characters; --json shows all")

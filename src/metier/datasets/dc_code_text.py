@@ -16,6 +16,6 @@ BENCHMARKS = [
     text_loss(
         "dc_code_text",
         "dc_code_text",
-        "Surprise at sections of the Code of the District of Columbia: how well the trade's language is read.",
+        "Loss on sections of the Code of the District of Columbia: how well the language of the domain is modeled.",
     )
 ]

@@ -16,6 +16,6 @@ BENCHMARKS = [
     text_loss(
         "fed_text",
         "fed_text",
-        "Surprise at minutes and speeches of the Federal Reserve: how well the trade's language is read.",
+        "Loss on minutes and speeches of the Federal Reserve: how well the language of the domain is modeled.",
     )
 ]

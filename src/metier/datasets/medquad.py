@@ -15,6 +15,6 @@ BENCHMARKS = [
     text_loss(
         "medquad_text",
         "medquad",
-        "Surprise at answers of NIH web sites to patients: how well the trade's language is read.",
+        "Loss on answers of NIH web sites to patients: how well the language of the domain is modeled.",
     )
 ]

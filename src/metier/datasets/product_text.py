@@ -27,6 +27,6 @@ BENCHMARKS = [
     text_loss(
         "product_text",
         "product_text",
-        "Surprise at product descriptions, reviews and offers: how well the trade's language is read.",
+        "Loss on product descriptions, reviews and offers: how well the language of the domain is modeled.",
     )
 ]

@@ -46,7 +46,7 @@ def ask(run: Run, who: str, benchmark: Benchmark, questions: Sequence[Question],
         if session.truncated:
             run.progress.say(
                 f"  {benchmark.name}: {session.truncated:,} of {len(questions):,} prompts are longer than the model's "
-                "context and lost their beginning (too_long: truncate)"
+                "context and were truncated on the left (too_long: truncate)"
             )
         seconds = round(time.monotonic() - began, 1)
         result = {"n": len(questions), "seconds": seconds, "timing": timing, "truncated": session.truncated}

@@ -75,7 +75,7 @@ class Benchmark:
     cluster: str | None = None
     """The column of what belongs together (patient, contract): intervals treat it as one draw."""
     time: str | None = None
-    """The column of a question's date (ISO 8601), for what a trade asks about its latest questions."""
+    """The column of a question's date (ISO 8601), for key figures about the latest questions."""
     slices: list[str] = field(default_factory=list)
     """Columns by whose values results are also shown, as exploratory figures."""
     prompt: str = "{text}\nAnswer:"
@@ -263,7 +263,7 @@ class Benchmark:
 
 
 def text_loss(name: str, dataset: str, description: str) -> Benchmark:
-    """How well the language of a trade is read: the surprise at its raw texts."""
+    """How well the language of a domain is modeled: the loss on its raw texts."""
     metrics = ["loss", "perplexity", "bits_per_byte"]
     return Benchmark(
         name, dataset, prompt="{text}", label=None, scorer="loss", metrics=metrics, description=description

@@ -23,7 +23,7 @@ def check_context(
     methods: Sequence[tuple[str, Bounded]],
     asked: Sequence[tuple[Benchmark, Questions, Labels]],
 ) -> dict[str, int]:
-    """How many questions of each benchmark will lose their beginning, by its `too_long: truncate`.
+    """How many questions of each benchmark will be truncated on the left, by its `too_long: truncate`.
 
     Raises `Problems` where questions or rows may be longer than the model's context.
     """

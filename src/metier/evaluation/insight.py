@@ -1,4 +1,4 @@
-"""What the people of a trade ask first: one file a question, each a function `rows` that a pack names in `insights`."""
+"""Key figures of an industry: one file each, with a function `rows`; a pack names them in `insights`."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -15,12 +15,12 @@ from metier.evaluation.slices import FEWEST
 from metier.evaluation.stats import Interval
 from metier.recipes import plugins
 
-NO_LABELS = "This benchmark has no label set, so its mistakes are of no kinds."
+NO_LABELS = "This benchmark has no label set, so its mistakes have no kinds."
 
 
 @dataclass(frozen=True)
 class Insight:
-    """One row of the section 'Key figures for your trade'."""
+    """One row of the section 'Key figures for INDUSTRY'."""
 
     what: str
     value: float | None
@@ -96,7 +96,7 @@ def find(name: str) -> Callable[[InsightContext], list[Insight]]:
     """The function `rows` of a name, or of a path to a Python file. Raises `UserError` where there is none."""
     rows: Callable[[InsightContext], list[Insight]] | None = _defined(name, "rows", None)
     if rows is None:
-        raise UserError(f"An industry asks for '{name}', which has no function `rows`.")
+        raise UserError(f"An industry names the insight '{name}', which has no function `rows`.")
     return rows
 
 
@@ -108,7 +108,7 @@ def needs(name: str, need: str) -> bool:
 
 def _defined(name: str, what: str, otherwise: Any) -> Any:
     if not name.endswith(".py") and name not in (known := plugins.names("insights")):
-        raise UserError(f"An industry asks for '{name}', which there is not.{nearest(name, known)}")
+        raise UserError(f"There is no insight '{name}', which the industry names.{nearest(name, known)}")
     return plugins.defined("insights", name, what, otherwise)
 
 
@@ -135,8 +135,8 @@ def within(interval: Interval, unit: str = "", times: float = 1.0) -> str:
     if not np.isfinite([interval.low, interval.high]).all():
         return "too few for an interval"
     if interval.low == interval.high:
-        return "no interval, every draw of answers gives the same"
-    return f"95 % interval {number(times * interval.low, unit)} to {number(times * interval.high, unit)}"
+        return "no interval, all draws of answers are equal"
+    return f"95 % CI {number(times * interval.low, unit)} to {number(times * interval.high, unit)}"
 
 
 __all__ = ["FEWEST", "NO_LABELS", "InsightContext", "Insight", "find", "measured", "needs", "number", "within"]

@@ -26,9 +26,9 @@ class Predictions:
     gold: NDArray[np.int64]
     """(n,) index of the right label; -1 where the benchmark has no label set."""
     predicted: NDArray[np.int64]
-    """(n,) index of the chosen label; -1 where the answer could not be judged or there is no label set."""
+    """(n,) index of the chosen label; -1 where the answer is unscored or there is no label set."""
     value: Floats
-    """(n,) what the scorer gave: 1 right, 0 wrong, or a sum of losses; NaN where it could not judge."""
+    """(n,) what the scorer gave: 1 right, 0 wrong, or a sum of losses; NaN where unscored."""
     weight: Floats
     """(n,) how much each value stands for: 1, or a number of tokens."""
     labels: tuple[str, ...]
@@ -45,7 +45,7 @@ class Predictions:
 
     @property
     def right(self) -> NDArray[np.bool_]:
-        """(n,) whether the answer is right as a whole; one that could not be judged is not."""
+        """(n,) whether the answer is right as a whole; an unscored one is not."""
         return self.judged & (self.value >= 1.0)
 
     def index(self, label: str) -> int:
@@ -84,7 +84,7 @@ class MetricLike(Protocol):
 
 
 def as_predictions(answers: Sequence[Prediction], labels: Sequence[str]) -> Predictions:
-    """Answers as arrays. An answer outside the label set counts as one that could not be judged.
+    """Answers as arrays. An answer outside the label set counts as unscored.
 
     Raises `UserError` where a right answer is outside it: then the benchmark is wrong, not the model.
     """

@@ -127,7 +127,7 @@ class BenchmarkResult(Comparison):
     metrics: tuple[MetricResult, ...]
     slices: tuple[Slice, ...] = ()
     truncated: int = 0
-    """Prompts longer than the model's context, which lost their beginning."""
+    """Prompts longer than the model's context, which were truncated on the left."""
 
 
 class SeedsResult(Comparison):
@@ -157,7 +157,7 @@ class RetentionResult(Result):
     n_required: int | None
     """Questions that would show that it is kept, at this change and spread; null where none would."""
     truncated: int = 0
-    """Prompts longer than the model's context, which lost their beginning."""
+    """Prompts longer than the model's context, which were truncated on the left."""
 
 
 class InsightResult(Result):

@@ -1,4 +1,4 @@
-"""What the model could do before and must still do: kept, lost, not sure, or only monitored."""
+"""What the base model can do and the tuned model must still do: kept, lost, inconclusive, or only monitored."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -13,9 +13,10 @@ from metier.evaluation.stats import Interval
 
 MONITORED: Literal["monitored"] = "monitored"
 FORGOTTEN: Literal["forgotten"] = "forgotten"
-"""The states of what has no margin: told on page one, and decides nothing. `forgotten`: surely worse than before."""
+"""The states of a check without a margin: page one shows it and it does not affect the decision. `forgotten`: the whole
+interval is worse than the base model."""
 HARMLESS = ("kept", MONITORED, FORGOTTEN)
-"""With these a model may ship."""
+"""States with which a model may ship."""
 WORST_FIRST = ("lost", "inconclusive", FORGOTTEN, "kept", MONITORED)
 
 
@@ -28,7 +29,7 @@ def retention_entry(
     groups: Sequence[str],
     truncated: int = 0,
 ) -> RetentionResult:
-    """Whether a gain that should not be a loss stays inside the margin; without a margin it decides nothing.
+    """Whether a worsening stays inside the margin; without a margin it does not affect the decision.
 
     `groups`: the cluster of each question.
     """
@@ -56,11 +57,11 @@ def retention_entry(
 
 
 def not_too_sure(metric: MetricLike, gain: Interval, pairs: Sequence[tuple[Predictions, Predictions]]) -> Interval:
-    """The interval of a gain in a share, no narrower than Newcombe's of the answers that changed (the mean over `pairs`
-    of before and after).
+    """The interval of a gain in a share, at least as wide as Newcombe's for the answers that changed (the mean over
+    `pairs` of before and after).
 
-    Draws of answers that did not change never differ: 50 questions of which a model loses 2 in 100 were called kept
-    at a margin of .02 in 37 % of samples, with this in none (docs/statistics.md).
+    The bootstrap alone is too narrow where few answers change: with 50 questions and a model that loses 2 in 100, it
+    said kept at a margin of .02 in 37 % of samples; with this in none (docs/statistics.md).
     """
     if metric.unit != "share":
         return gain
@@ -79,7 +80,7 @@ def not_too_sure(metric: MetricLike, gain: Interval, pairs: Sequence[tuple[Predi
 def box(retention: Sequence[RetentionResult]) -> tuple[str, str]:
     """(the worst state, a note on each entry) for page one."""
     if not retention:
-        return "not checked", "add retention: to the recipe"
+        return "not checked", "add `retention:` to the recipe"
     worst = min(retention, key=lambda entry: WORST_FIRST.index(entry.state))
     return worst.state, "; ".join(_shortly(entry) for entry in retention)
 
@@ -91,4 +92,4 @@ def _shortly(entry: RetentionResult) -> str:
 
 def worse_by(change: float) -> str:
     """A change in words; above zero is worse."""
-    return f"worse by {change:.3f}" if change > 0 else f"better by {-change:.3f}" if change < 0 else "as before"
+    return f"worse by {change:.3f}" if change > 0 else f"better by {-change:.3f}" if change < 0 else "no change"

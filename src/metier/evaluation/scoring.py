@@ -140,7 +140,7 @@ class ScoringSession(Protocol):
 
     @property
     def truncated(self) -> int:
-        """How many prompts lost their beginning, because they are longer than the model's context."""
+        """How many prompts were truncated on the left, because they are longer than the model's context."""
 
     def answer(self, batch: list[int]) -> list[Prediction]:
         """The answers of one batch, in its order."""

@@ -190,6 +190,6 @@ def _sentence(one: ArmResult, alpha: float) -> str:
     start = f"{one.benchmark}, {one.arm}: {one.metric} {spread}"
     if gain is None or one.p_holm is None:
         return start + "."
-    what = f"{gain.value:+.3f} over {one.against} (95 % interval {gain.low:+.3f} to {gain.high:+.3f}, "
+    what = f"{gain.value:+.3f} over {one.against} (95 % CI {gain.low:+.3f} to {gain.high:+.3f}, "
     verdict = ("a gain" if gain.value > 0 else "a loss") if one.p_holm < alpha else "no measurable gain"
     return f"{start}; {what}{say_p(one.p_holm)} adjusted): {verdict}."

@@ -60,7 +60,7 @@ def _compared(name: str, first: Answers, second: Answers) -> ComparedBenchmark:
     result, (fixed, broken) = paired(metric, *tables, recipe.seed, recipe.ship.alpha), fixed_and_broken(*tables)
     sentence = (
         f"{name}: {title} {result.before.value:.3f} in {first.run.folder}, {result.after.value:.3f} in "
-        f"{second.run.folder}; gain {result.gain.value:+.3f} (95 % interval {result.gain.low:+.3f} to "
+        f"{second.run.folder}; gain {result.gain.value:+.3f} (95 % CI {result.gain.low:+.3f} to "
         f"{result.gain.high:+.3f}, {say_p(result.p)}, {result.test})"
     )
     figures = vars(result)

@@ -108,7 +108,7 @@ def _page(out: Path, recipe: Recipe, verdict: SeedsVerdict, verdicts: Sequence[V
 
     pictured = []
     for at, entry in enumerate(verdict.benchmarks):
-        title = f"{entry.metric} on {entry.name}, with 95 % intervals"
+        title = f"{entry.metric} on {entry.name}, with 95 % CI"
         pictured.append((entry, Markup(figures.intervals(_rows(verdict, verdicts, at), title, entry.unit == "share"))))
     page: str = template("seeds.html").render(
         name=out.resolve().name,

@@ -1,4 +1,4 @@
-"""Industries: a recipe with the blanks filled in; one file each."""
+"""Industries: default settings for a recipe; one file each."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -6,25 +6,25 @@ from typing import Any
 
 @dataclass
 class BaseIndustry:
-    """What a recipe of this industry says where the user says nothing."""
+    """The defaults of a recipe of this industry."""
 
     name: str = ""
     datasets: list[Any] = field(default_factory=list)
     further: dict[str, str] = field(default_factory=dict)
-    """Datasets of the trade that the pack's methods do not read -> what they are good for."""
+    """Further datasets of the industry, not read by the pack's methods -> what they are for."""
     steps: list[Any] = field(default_factory=lambda: ["normalize", "dedup", "decontaminate", "split", "select"])
     methods: list[Any] = field(default_factory=lambda: ["sft"])
     benchmarks: list[Any] = field(default_factory=list)
     retention: dict[str, Any] = field(default_factory=dict)
-    """Benchmark -> how much worse it may become, in the unit of its first metric; `monitor`: told, decides nothing."""
+    """Benchmark -> how much worse it may become, in the unit of its first metric; `monitor`: reported only."""
     ship: dict[str, float] = field(default_factory=dict)
     intended_use: str = ""
     limits: str = ""
     glossary: list[str] = field(default_factory=list)
-    """20 to 40 terms of the trade, by which the representativeness report asks whether the texts speak its language."""
+    """20 to 40 terms of the domain; the representativeness report checks how many of them the texts have."""
     costs: dict[str, float] = field(default_factory=dict)
-    """`right -> said`: what that mistake costs against an ordinary one, which costs 1."""
+    """`right -> predicted`: the cost of that mistake; any other mistake costs 1."""
     machine_hour: float = 0.0
-    """What an hour of the machine that answers costs, in the currency of the business; 0: nobody said."""
+    """Cost of an hour of the machine that answers, in your currency; 0: unknown."""
     insights: list[str] = field(default_factory=list)
-    """Rows of the report's first page, by name (`highlights/`), or as the path of a file with a function `rows`."""
+    """Key figures on the report's first page, by name (`insights/`), or as the path of a file with `rows`."""

@@ -1,4 +1,4 @@
-"""Clinical coding: what `metier run` does where nothing is said, for it needs no data of one's own and no download."""
+"""Clinical coding: the default of `metier run`, because it needs no data of your own and no download."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -38,7 +38,7 @@ class Industry(BaseIndustry):
     limits: str = (
         "English only. Terms come from the official list, which is tidier than what clinicians type: abbreviations, "
         "spelling mistakes and whole notes were not tested. A chapter is not a code. "
-        "The text that checks for forgetting is by the same author as the replay text and looks too kind "
+        "The text that checks for forgetting is by the same author as the replay text and therefore underestimates it "
         "(docs/evaluation.md)."
     )
     glossary: list[str] = field(

@@ -1,4 +1,4 @@
-"""Finance: what a bank's customers want, what the central bank signals, and a forecast that nobody can make."""
+"""Finance: what a bank's customers want, what the central bank signals, and a forecast that is not possible."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -30,8 +30,8 @@ class Industry(BaseIndustry):
             {"select": {"rows": 17000}},
         ]
     )
-    # With 77 intents a class has but 130 messages, and there are 2,000 sentences of stance; the documents of the
-    # control are long and foretell nothing.
+    # With 77 intents a class has only 130 messages, and there are 2,000 sentences of stance; the documents of the
+    # control are long and predict nothing.
     methods: list[Any] = field(
         default_factory=lambda: [
             {
@@ -50,7 +50,7 @@ class Industry(BaseIndustry):
     intended_use: str = (
         "Routing customers' messages of an online bank to a person or a page, and marking sentences of the Federal "
         "Reserve as dovish, hawkish or neutral for an analyst who reads them. Not for trading, credit decisions, "
-        "fraud decisions or advice to customers. fed_rate_moves is a control: texts do not foretell that day's yield, "
+        "fraud decisions or advice to customers. fed_rate_moves is a control: texts do not predict that day's yield, "
         "and a model that seems to do so has seen the answer."
     )
     limits: str = (
@@ -60,7 +60,7 @@ class Industry(BaseIndustry):
         "banks and companies were not tested. Figures in reports (benchmark tatqa) are not part of this pack's "
         "training. fomc_stance and fed_rate_moves are CC-BY-NC-4.0: research only. For a commercial model take both "
         "out of `datasets` and set {license: {intended_use: commercial}}. The text that checks for forgetting is by "
-        "the same hand as the replay text and looks too kind (docs/evaluation.md)."
+        "the same author as the replay text and therefore underestimates it (docs/evaluation.md)."
     )
     glossary: list[str] = field(
         default_factory=lambda: [

@@ -63,7 +63,7 @@ class Industry(BaseIndustry):
         "rules to facts (benchmark legalbench_rules) has too few rows to train on. All four corpora are CC-BY-4.0: "
         "name their authors. Texts of one contract may stand in training and test of different corpora: "
         "`decontaminate` takes out what repeats a question. The text that checks for forgetting is by the same author "
-        "as the replay text and looks too kind (docs/evaluation.md)."
+        "as the replay text and therefore underestimates it (docs/evaluation.md)."
     )
     glossary: list[str] = field(
         default_factory=lambda: [

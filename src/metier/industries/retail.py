@@ -62,7 +62,7 @@ class Industry(BaseIndustry):
         "in several pairs, in training and in test alike. Writing an answer (dataset hetpqa_answers) is not part of "
         "this pack. epqa_product_qa is CDLA-Sharing-1.0 and amazon_counterfactual CC-BY-SA-4.0: data derived from "
         "them are passed on under the same terms. The text that checks for forgetting is by the same author as the "
-        "replay text and looks too kind (docs/evaluation.md)."
+        "replay text and therefore underestimates it (docs/evaluation.md)."
     )
     glossary: list[str] = field(
         default_factory=lambda: [

@@ -1,4 +1,4 @@
-"""Domain-adaptive pretraining: read the trade's raw text on, and some general text against forgetting."""
+"""Domain-adaptive pretraining: continue training on raw domain text, with some general text against forgetting."""
 
 import random
 from collections.abc import Sequence
@@ -26,8 +26,8 @@ MOST_REPEATS = 4
 class Method(Tuning):
     """Continued pretraining of an adapter on raw text (Gururangan et al. 2020, ACL), with replay of general text.
 
-    Looks at held-out text as it goes: the adapter with the least loss on the trade's text whose loss on general text
-    is within the margin is kept.
+    Evaluates on held-out text during training: it keeps the adapter with the lowest loss on domain text whose loss on
+    general text is within the margin.
     """
 
     lr: LearningRate = 5e-4
@@ -77,7 +77,7 @@ class Method(Tuning):
         )
 
     def examples(self, model: "LanguageModel", context: TrainingContext) -> list[Any]:
-        """Blocks of the trade's text, and as many of general text as `replay` asks for, drawn with the lesson's seed.
+        """Blocks of domain text, and as many of general text as `replay` asks for, drawn with the seed of the training.
 
         Raises `UserError` where there is no raw text.
         """
@@ -123,7 +123,7 @@ class Method(Tuning):
         kept = general if len(train_general) else _half(general, 1)
         held = {"domain": self._some(model, domain), "general": self._some(model, kept)}
         if not held["domain"]:
-            context.progress.say("  no held-out text of the trade to look at: the last adapter is kept")
+            context.progress.say("  no held-out domain text to evaluate on: the last adapter is kept")
             return None
         if not held["general"]:
             context.progress.say("  no held-out general text to look at: what is forgotten is seen in the end only")
@@ -147,7 +147,7 @@ class Method(Tuning):
         ]
 
     def _parted(self, rows: pa.Table) -> tuple[pa.Table, pa.Table]:
-        """(general text, the trade's raw text) of some rows; labeled rows and pairs are not read here."""
+        """(general text, raw domain text) of some rows; labeled rows and pairs are not read here."""
         raw = rows.filter(pc.and_(rows["label"].is_null(), rows["chosen"].is_null()))
         is_general = pc.is_in(raw["source"], pa.array(self.replay_datasets, pa.string()))
         return raw.filter(is_general), raw.filter(pc.invert(is_general))
@@ -155,7 +155,7 @@ class Method(Tuning):
 
 @dataclass
 class HeldOut:
-    """Loss on held-out blocks of the trade's and of general text, in nats a token."""
+    """Loss on held-out blocks of domain text and of general text, in nats a token."""
 
     method: Method
     blocks: dict[str, list[list[int]]]
@@ -172,7 +172,7 @@ class HeldOut:
         risen = losses["general"] - before[0]["general"] if before and "general" in losses else 0.0
         allowed = risen <= self.method.general_margin
         self.say(
-            f"  step {step:,}: loss on the trade's text {losses['domain']:.3f} nats a token"
+            f"  step {step:,}: loss on domain text {losses['domain']:.3f} nats a token"
             + (f", on general text {losses['general']:.3f} ({risen:+.3f})" if "general" in losses else "")
             + ("" if allowed else ": more than the margin, training ends")
         )

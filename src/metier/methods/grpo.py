@@ -45,8 +45,8 @@ class Method(Tuning):
     """What mistakes cost, in your own units: `right -> said: 5` or `miss_LABEL: 20`. The reward is minus the cost, as a
     share of the dearest mistake's."""
     scale_rewards: Literal["", "group", "batch", "none"] = ""
-    """Advantages are divided by the deviation of rewards in the `group`, in the `batch` (the questions of one pass) or
-    by `none`; left out: group, and with `costs` none, so that dear mistakes weigh more than cheap ones."""
+    """What advantages are divided by: the standard deviation of rewards in the `group`, or in the `batch` (questions of
+    one pass), or `none`. Default: group; with `costs` none, so that expensive mistakes weigh more."""
     temperature: Annotated[float, Interval(gt=0, le=100)] = 1.0
     """Of sampling. Higher tries more different answers."""
     beta: Weight = 0.0
@@ -125,7 +125,7 @@ class Method(Tuning):
             examples.append(Example(prompt[-room:], (right,)))
             cut += len(prompt) > room
         if cut:
-            context.progress.say(f"  {cut:,} of {len(examples):,} prompts lost their beginning at {room} tokens")
+            context.progress.say(f"  {cut:,} of {len(examples):,} prompts were truncated on the left at {room} tokens")
         return examples
 
     def seconds(self, model: "LanguageModel", context: TrainingContext, rows: int) -> float:

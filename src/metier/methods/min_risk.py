@@ -65,7 +65,7 @@ class Method(Tuning):
             cut += was_cut
         if cut:
             context.progress.say(
-                f"  {cut:,} of {len(found):,} prompts lost their beginning at {self.max_length} tokens"
+                f"  {cut:,} of {len(found):,} prompts were truncated on the left at {self.max_length} tokens"
             )
         return found
 

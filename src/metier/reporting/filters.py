@@ -1,4 +1,4 @@
-"""How numbers are written on pages: the filters that templates call by name."""
+"""How numbers and names are written on pages: the filters that templates call by name."""
 
 from collections.abc import Callable
 from typing import Any
@@ -26,6 +26,11 @@ def milliseconds(seconds: float) -> str:
     return f"{1000 * seconds:.0f}"
 
 
+def words(name: str) -> str:
+    """clinical_coding as clinical coding"""
+    return name.replace("_", " ")
+
+
 def percent(share: float) -> str:
     """0.254 as 25"""
     return f"{100 * share:.0f}"
@@ -37,5 +42,6 @@ FILTERS: dict[str, Callable[[Any], str]] = {
     "count": count,
     "milliseconds": milliseconds,
     "percent": percent,
+    "words": words,
     "p_value": say_p,
 }

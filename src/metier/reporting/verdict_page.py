@@ -12,7 +12,7 @@ from metier.evaluation.answers import BASE, TUNED, Answers
 from metier.evaluation.comparison import confusion
 from metier.evaluation.insight import Insight
 from metier.evaluation.reasons import say_p
-from metier.evaluation.results import BenchmarkResult, Figure, InsightResult, SeedsVerdict, Verdict
+from metier.evaluation.results import BenchmarkResult, Comparison, Figure, InsightResult, SeedsVerdict, Verdict
 from metier.evaluation.scoring import Prediction
 from metier.recipes import plugins
 from metier.reporting.pages import section_page
@@ -22,8 +22,8 @@ EXAMPLES = 3
 MOST_LABELS = 40
 """Labels up to which a confusion matrix can be read."""
 MEANINGS = {
-    "HOLD": "There is not enough evidence that the tuned model should replace what you have.",
-    "SMOKE": "The path works. A smoke run gives no verdict: run without --quick for one.",
+    "SMOKE": "All stages work. A smoke run gives no verdict: run without --quick for one.",
+    "HOLD": "Do not use this model: this test does not show that it is better than the base model and the baseline.",
 }
 
 
@@ -50,19 +50,51 @@ def content(run: Run, answers: Answers, verdict: Verdict, name: str) -> dict[str
 
 def meaning(verdict: Verdict | SeedsVerdict) -> str:
     """What the decision says, in a sentence or two; of a SHIP, for which benchmarks it holds and for which not."""
+    if verdict.decision == "HOLD":
+        return _why_not(verdict)
     if verdict.decision != "SHIP":
         return MEANINGS[verdict.decision]
-    shipped = [entry.name for entry in verdict.benchmarks if entry.state == "gain"]
     others = [entry.name for entry in verdict.benchmarks if entry.state != "gain"]
-    sentences = [
-        f"On {listed(shipped)} the tuned model is better by more than chance explains, than the base model and than "
-        "the baseline where there is one; what had to be kept is kept."
-    ]
+    sentences = [_better([entry for entry in verdict.benchmarks if entry.state == "gain"])]
     if others:
-        sentences.append(f"On {listed(others)} that is not shown.")
+        sentences.append(f"On {listed(others)} this is not shown.")
+    if kept := [entry.name for entry in verdict.retention if entry.state == "kept"]:
+        checks, have = ("checks", "have") if len(kept) > 1 else ("check", "has")
+        sentences.append(f"The retention {checks} {listed(kept)} {have} passed.")
     if forgotten := [entry.name for entry in verdict.retention if entry.state == retention.FORGOTTEN]:
-        sentences.append(f"On {listed(forgotten)}, where no margin is set, it is worse than before.")
+        sentences.append(f"On {listed(forgotten)}, which has no margin, it is worse than the base model.")
     return " ".join(sentences)
+
+
+def _better(shipped: Sequence[Comparison]) -> str:
+    """Than what the tuned model is better on the benchmarks that a SHIP rests on."""
+    compared = [entry for entry in shipped if entry.gain_over_baseline]
+    names = {entry.baseline_name for entry in compared}
+    baseline = (names.pop() if len(names) == 1 else None) or "the baseline"
+    than = f"both the base model and {baseline}" if compared else "the base model"
+    if 0 < len(compared) < len(shipped):
+        than = f"the base model, and than {baseline} where there is one"
+    return f"On {listed([entry.name for entry in shipped])} the tuned model is {_ahead(shipped)} than {than}."
+
+
+def _ahead(entries: Sequence[Comparison]) -> str:
+    return "more accurate" if all(entry.metric == "accuracy" for entry in entries) else "better"
+
+
+def _why_not(verdict: Verdict | SeedsVerdict) -> str:
+    """The most important reason of a HOLD, in a sentence."""
+    lost = [entry.name for entry in verdict.retention if entry.state == "lost"]
+    worse = [entry.name for entry in verdict.benchmarks if entry.state == "worse"]
+    beaten = [entry for entry in verdict.benchmarks if (over := entry.gain_over_baseline) and over.high < 0]
+    if worse:
+        return f"Do not use this model: on {listed(worse)} it is worse than the base model."
+    if lost:
+        return f"Do not use this model: it forgot too much ({listed(lost)})."
+    if beaten:
+        first = beaten[0]
+        same = f"the same {first.n:,} questions of {first.name}"
+        return f"Do not use this model: {first.baseline_name} is {_ahead([first])} on {same}."
+    return MEANINGS["HOLD"]
 
 
 def listed(names: list[str]) -> str:
@@ -80,7 +112,7 @@ def by_benchmark(insights: Sequence[InsightResult]) -> dict[str, list[dict[str, 
 
 
 def _five(verdict: Verdict) -> list[dict[str, str]]:
-    """The five numbers that a reader in a hurry needs, of the first benchmark that the decision rests on: one that
+    """The five most important figures, of the first benchmark that the decision rests on: one that
     gained for a SHIP, one that got worse for a HOLD."""
     entries, wanted = verdict.benchmarks, "worse" if verdict.decision == "HOLD" else "gain"
     first = next((entry for entry in entries if entry.state == wanted), entries[0])
@@ -96,18 +128,18 @@ def _five(verdict: Verdict) -> list[dict[str, str]]:
             "figure": show(first.tuned.value),
             "note": f"of {first.n:,} unseen questions" + (f", {first.name}" if len(entries) > 1 else ""),
         },
-        {"label": "before tuning", "figure": show(first.base.value), "note": "same questions, same scoring"},
+        {"label": "base model", "figure": show(first.base.value), "note": "same questions, same scoring"},
         {
             "label": "baseline",
             "figure": show(first.baseline.value) if first.baseline else "–",
-            "note": f"{first.baseline_name}, same rows" if first.baseline else "none for this scorer",
+            "note": f"{first.baseline_name}, same questions" if first.baseline else "none for this scorer",
         },
         {
             "label": "fixed / broken",
             "figure": f"{first.fixed} / {first.broken}",
             "note": say_p(first.p if first.p_holm is None else first.p_holm),
         },
-        {"label": "what it knew before", "figure": state, "note": note},
+        {"label": "retention", "figure": state, "note": note},
     ]
 
 
@@ -147,7 +179,7 @@ def _benchmark(answers: Answers, entry: BenchmarkResult, seed: int) -> dict[str,
         ("base", entry.base),
         ("tuned", entry.tuned),
     ]
-    picture = figures.intervals(rows, f"{entry.metric} on {name}, with 95 % intervals", entry.unit == "share")
+    picture = figures.intervals(rows, f"{entry.metric} on {name}, with 95 % CI", entry.unit == "share")
     few = 2 <= len(labels) <= MOST_LABELS
     table = (
         figures.confusion(confusion(answers.table(TUNED, name)), labels, f"Answers of the tuned model on {name}")
@@ -164,7 +196,7 @@ def _benchmark(answers: Answers, entry: BenchmarkResult, seed: int) -> dict[str,
 
 
 def _examples(base: Sequence[Prediction], tuned: Sequence[Prediction], seed: int, fixed: bool) -> list[dict[str, str]]:
-    """A seeded draw, not the prettiest ones."""
+    """A random sample with a fixed seed, so that no one chooses good ones."""
     changed = [
         {"text": after.prompt, "gold": after.gold, "base": _answer(before), "tuned": _answer(after)}
         for before, after in zip(base, tuned, strict=True)

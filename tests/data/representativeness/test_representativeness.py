@@ -242,7 +242,7 @@ def test_the_page_escapes_what_comes_from_data_and_shows_every_part(target, refe
 
 def test_of_work_that_was_not_judged_the_page_says_why_and_no_figures():
     html = section_page({"benchmark": "exam <b>", "state": "NOT JUDGED", "reasons": ["12 are no picture."]})
-    assert "the work of exam &lt;b&gt;?" in html and "NOT JUDGED" in html and "12 are no picture." in html
+    assert "represent exam &lt;b&gt;?" in html and "NOT JUDGED" in html and "12 are no picture." in html
     assert "measure" not in html.split("</style>")[1]
 
 

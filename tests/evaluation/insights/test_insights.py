@@ -1,4 +1,4 @@
-"""What a trade asks first: each row against a second way, and on the page of a run."""
+"""Key figures of an industry: each row against a second way, and on the page of a run."""
 
 import json
 import time
@@ -70,7 +70,7 @@ def test_the_surest_four_fifths_are_counted_by_hand():
     assert accuracy.value == pytest.approx(np.mean([a.value for a in kept])) and accuracy.unit == "share"
     assert person.value == pytest.approx(0.2)
     wrong, among = sum(a.value == 0 for a in given), sum(a.value == 0 for a in others)
-    assert f"40 of 200: those of which it is less sure than {max(kept[-1].probabilities):.3f}" in person.note
+    assert f"40 of 200 answers: those with a probability below {max(kept[-1].probabilities):.3f}" in person.note
     assert f"{100 * among / wrong:.0f} % of its mistakes" in person.note
 
 
@@ -131,9 +131,9 @@ def test_the_latest_years_hold_a_fifth_and_say_whether_they_were_learned_from():
     assert row.value == 1.0 and "2020 to 2021, 35 questions" in row.note and "earlier ones 0.0 %" in row.note
     assert "Out of time: training rows end in 2019-12-31." in row.note
     (row,) = rows("out_of_time", asked(dated(years, 2020), learned_times=lambda: ["2020-01-01"]))
-    assert "Not out of time: training rows reach 2020-01-01." in row.note
+    assert "Not out of time: training rows go up to 2020-01-01." in row.note
     (row,) = rows("out_of_time", asked(dated(years, 2020), learned_times=lambda: ["20190105", "", ""]))
-    assert "2 of 3 training rows have no date, so they may reach" in row.note and "the others end in 2019" in row.note
+    assert "2 of 3 training rows have no date, so they may be" in row.note and "the others end in 2019" in row.note
 
 
 def test_dates_come_from_the_rows_where_no_slice_has_them():
@@ -146,7 +146,7 @@ def test_dates_come_from_the_rows_where_no_slice_has_them():
     (row,) = rows("out_of_time", asked(given))
     assert row.value is None and row.note.startswith("No dates in this benchmark")
     (row,) = rows("out_of_time", asked(given, times=lambda: {str(n): "2010" for n in range(60)}))
-    assert row.value is None and "cannot be parted" in row.note
+    assert row.value is None and "cannot be split" in row.note
 
 
 def test_tests_of_one_year_are_parted_by_month_and_training_may_end_within_a_year():
@@ -156,7 +156,7 @@ def test_tests_of_one_year_are_parted_by_month_and_training_may_end_within_a_yea
     assert row.what == "Latest dates of the test" and row.value == 0.0
     assert "in 2023-09, 30 questions" in row.note and "Out of time: training rows end in 2023-09-14." in row.note
     (row,) = rows("out_of_time", asked(given, times=lambda: times, learned_times=lambda: ["2023"]))
-    assert "Not out of time: training rows reach 2023." in row.note  # no finer than a year: it may be that day
+    assert "Not out of time: training rows go up to 2023." in row.note  # no finer than a year: it may be that day
 
 
 def test_answers_that_are_all_right_have_an_interval_of_some_width():
@@ -173,14 +173,14 @@ def test_a_subgroup_of_few_groups_has_no_interval():
     subgroup = rows("worst_group", asked(given))[0]
     assert subgroup.value == 0.5 and "60 questions of 3 groups, too few for an interval" in subgroup.note
     enough = [replace(one, group=str(n % 12)) for n, one in enumerate(given)]
-    assert "95 % interval" in rows("worst_group", asked(enough))[0].note
+    assert "95 % CI" in rows("worst_group", asked(enough))[0].note
 
 
 def test_one_training_run_is_called_one():
     (row,) = rows("training_runs", asked(drawn(), seed=7))
-    assert row.value == 1 and "Seed 7 alone" in row.note
+    assert row.value == 1 and "One run, seed 7" in row.note
     (row,) = rows("training_runs", asked(drawn(), seeds=[0.7, 0.8, 0.9]))
-    assert row.value == 3 and "80.0 % in the mean, 70.0 % to 90.0 %" in row.note
+    assert row.value == 3 and "80.0 % on average, 70.0 % to 90.0 %" in row.note
 
 
 def test_misses_are_counted_by_label_and_by_type():
@@ -192,9 +192,9 @@ def test_misses_are_counted_by_label_and_by_type():
     ]
     first, label, *types = rows("missed", asked(given, costs={"unfair -> fair": 10, "Yes -> No": 10}))
     assert first.value is None and "No threshold" in first.note
-    assert (label.what, label.value) == ("Missed: unfair", 0.3)
-    assert label.note == "6 of 20; of 16 that it marks so 88 % are right."
-    assert [(row.what, row.value) for row in types] == [("Missed: a (kind)", 0.3), ("Missed: b (kind)", 0.3)]
+    assert (label.what, label.value) == ("Miss rate: unfair", 0.3)
+    assert label.note == "6 of 20; of 16 marked with it 88 % are right."
+    assert [(row.what, row.value) for row in types] == [("Miss rate: a (kind)", 0.3), ("Miss rate: b (kind)", 0.3)]
 
 
 def test_a_threshold_is_chosen_on_held_out_rows_and_keeps_its_precision_there():
@@ -224,10 +224,10 @@ def test_a_threshold_is_chosen_on_held_out_rows_and_keeps_its_precision_there():
     gold = [a for a in test if a.gold == "unfair"]
     missed = [a for a in gold if a.probabilities[1] < min(good)]
     assert overall.value == label.value == pytest.approx(len(missed) / len(gold)) and 0 < overall.value < 1
-    assert f"from a probability of {min(good):.3f} on" in overall.note and len(types) == 2
+    assert f"at a probability of {min(good):.3f} or more" in overall.note and len(types) == 2
     marked = [a for a in test if a.probabilities[1] >= min(good)]
     share = 100 * sum(a.gold == "unfair" for a in marked) / len(marked)
-    assert f"of the {len(marked)} marks here {share:.0f} % are right" in overall.note
+    assert f"of the {len(marked)} marks in this test {share:.0f} % are right" in overall.note
 
 
 def lowest(held, marked_as, labels):
@@ -265,9 +265,9 @@ def test_each_label_has_its_own_threshold_and_rare_ones_share_that_of_all(rarely
     assert thresholds["fair"] != thresholds["unfair"] and max(thresholds["fair"], thresholds["unfair"]) < np.inf
     found = [a for a in test if a.gold == marked_as(a) and max(a.probabilities) >= thresholds[a.gold]]
     assert first.value == pytest.approx(1 - len(found) / len(test))
-    assert f"Marked fair from a probability of {thresholds['fair']:.3f} on" in first.note
+    assert f"Marked fair at a probability of {thresholds['fair']:.3f} or more" in first.note
     if rarely:
-        assert f"; the others from a probability of {thresholds['void']:.3f} on" in first.note
+        assert f"; the others at a probability of {thresholds['void']:.3f} or more" in first.note
         assert 0 < lowest(held, marked_as, LABELS) < np.inf
     else:  # forty marks, all of them wrong
         assert "others" not in first.note
@@ -278,27 +278,27 @@ def test_a_label_that_no_threshold_marks_says_why():
     held = [answer(n, "fair", "fair", 0.9) for n in range(40)] + [answer(n, "fair", "void", 0.9) for n in range(50, 90)]
     test = [answer(0, "fair", "fair", 0.9), answer(1, "void", "void", 0.9)]
     _, worst, _ = rows("missed", asked(test, held_out=as_predictions(held, LABELS)))
-    assert (worst.what, worst.value) == ("Missed: void", 1.0)
-    assert "never marked, for no threshold was so precise on held-out rows" in worst.note
+    assert (worst.what, worst.value) == ("Miss rate: void", 1.0)
+    assert "never marked, as no threshold was precise enough on held-out rows" in worst.note
 
 
 def test_no_threshold_is_made_up_where_none_is_precise():
     held = [answer(n, "fair", "unfair", 0.9) for n in range(50)]
     first, *_ = rows("missed", asked(drawn(), held_out=as_predictions(held, LABELS)))
-    assert first.value is None and "on 50 held-out rows none marks 20 rows so precisely" in first.note
+    assert first.value is None and "on 50 held-out rows none marks 20 rows at that precision" in first.note
 
 
 def test_without_prices_every_label_can_be_missed():
     given = drawn()
     _, *found = rows("missed", asked(given))
     missed, every = Counter(a.gold for a in given if not a.value), Counter(a.gold for a in given)
-    assert {row.what: row.value for row in found} == {f"Missed: {w}": missed[w] / every[w] for w in LABELS}
-    assert found[0].what == f"Missed: {missed.most_common(1)[0][0]}"
+    assert {row.what: row.value for row in found} == {f"Miss rate: {w}": missed[w] / every[w] for w in LABELS}
+    assert found[0].what == f"Miss rate: {missed.most_common(1)[0][0]}"
 
 
 def test_a_price_on_false_alarms_does_not_make_the_other_label_one_to_be_missed():
     found = rows("missed", asked(drawn(), costs={"miss_unfair": 10, "false_unfair": 2}))
-    assert [row.what for row in found[1:]] == ["Missed: unfair"]
+    assert [row.what for row in found[1:]] == ["Miss rate: unfair"]
 
 
 def test_a_contract_counts_once_however_much_was_missed_in_it():
@@ -329,7 +329,7 @@ def test_a_thousand_answers_cost_what_their_mistakes_do():
     paid = [0 if a.value else prices.get(f"{a.gold} -> {a.answer}", 1) for a in given]
     assert row.value == pytest.approx(1000 * np.mean(paid), abs=0.05)
     assert "unfair -> fair 10, fair -> void 0.500, any other 1" in row.note and "Yes" not in row.note
-    assert "prices none" in rows("cost", asked(given))[0].note
+    assert "sets no cost" in rows("cost", asked(given))[0].note
 
 
 def test_the_dearest_confusions_come_first():
@@ -342,18 +342,18 @@ def test_the_dearest_confusions_come_first():
     assert rows("confusions", asked([answer(1, "fair", "fair")]))[0].value == 0
     unread = [replace(answer(n, "unfair", None), value=None) for n in range(3)]  # as dear as in `expected_cost`
     (row,) = rows("confusions", asked([*unread, answer(9, "fair", "fair")], costs=prices))
-    assert row.value == 30 and "unfair → no label that could be judged" in row.what and "of 3 whose" in row.note
+    assert row.value == 30 and "unfair → unscored" in row.what and "of 3 whose" in row.note
 
 
 def test_a_wait_is_that_of_one_asked_alone_and_a_thousand_have_a_price():
     asking = {"seconds": 60.0, "batches": 20, "p95_s": 4.5}
     wait, minutes = rows("speed", asked(drawn(), timing=asking))
-    assert wait.value == 4.5 and "whole batch, 10.0 on average; none was asked alone" in wait.note
+    assert wait.value == 4.5 and "whole batch, 10.0 questions on average" in wait.note
     assert minutes.value == pytest.approx(60 / 200 * 1000 / 60) and "batches of 10.0" in minutes.note
     alone = {"n": 50, "p50_s": 0.25, "p95_s": 0.5}
     wait, _, paid = rows("speed", asked(drawn(), timing=asking, latency=alone, machine_hour=1.2))
     assert wait.value == 0.5 and "50 questions asked one at a time" in wait.note and "0.250 s" in wait.note
-    assert "its whole batch, 4.5" in wait.note and paid.value == pytest.approx(0.1)
+    assert "its whole batch, p95 is 4.5" in wait.note and paid.value == pytest.approx(0.1)
     assert rows("speed", asked(drawn()))[0].value is None
 
 
@@ -389,7 +389,7 @@ def test_every_pack_asks_for_rows_that_there_are(industry):
 
 
 def test_a_row_that_is_not_there_is_named_with_the_nearest(tmp_path):
-    with pytest.raises(UserError, match=r"'certian', which there is not\. Did you mean 'certain'"):
+    with pytest.raises(UserError, match=r"no insight 'certian', which the industry names\. Did you mean 'certain'"):
         find("certian")
     own = tmp_path / "own.py"
     own.write_text(
@@ -415,16 +415,16 @@ def retail(tmp_path_factory):
     return home / "run"
 
 
-def test_the_verdict_and_the_first_page_say_what_the_trade_asks(retail):
+def test_the_verdict_and_the_first_page_have_the_key_figures(retail):
     insights = json.loads((retail / "verdict.json").read_text())["insights"]
     assert {row["benchmark"] for row in insights} == {"triage"}
     assert [row["what"] for row in insights][-3:] == [
         "Cost of mistakes in 1,000 answers",
-        "Wait for an answer, p95",
-        "Minutes for 1,000 questions",
+        "Latency (p95)",
+        "Throughput: time for 1,000 questions",
     ]
     page = (retail / "report.html").read_text()
-    section = page[page.index("Key figures for your trade") : page.index("Before and after")]
+    section = page[page.index("Key figures for retail") : page.index("Base and tuned model")]
     for row in insights:
         assert row["what"].replace("<", "&lt;").replace(">", "&gt;") in section
     rendered = by_benchmark([InsightResult(benchmark="b", **Insight("<b>w", 1, "<i>n").to_json())])
@@ -432,7 +432,7 @@ def test_the_verdict_and_the_first_page_say_what_the_trade_asks(retail):
     assert "<b>dermatology" not in page and "&lt;b&gt;dermatology" in section
 
 
-def test_held_out_rows_are_answered_where_the_trade_needs_a_threshold(retail, tmp_path):
+def test_held_out_rows_are_answered_where_the_industry_needs_a_threshold(retail, tmp_path):
     assert not (retail / "evaluate" / "triage" / "held-out.jsonl").exists()
     recipe = write_triage(tmp_path)
     recipe.write_text(recipe.read_text().replace("industry: healthcare", "industry: legal"))
@@ -453,7 +453,7 @@ def test_waits_are_sealed_with_the_answers(retail):
     assert "position" not in (retail / "evaluate" / "triage" / "tuned.jsonl").read_text()
 
 
-def test_some_questions_are_asked_alone_once_where_the_trade_wants_their_wait(retail):
+def test_some_questions_are_asked_alone_once_where_the_industry_wants_latency(retail):
     mark_done = retail / "evaluate" / "triage" / "latency.done.json"
     is_done, tuned = (
         json.loads(path.read_text())["result"]
@@ -461,7 +461,9 @@ def test_some_questions_are_asked_alone_once_where_the_trade_wants_their_wait(re
     )
     assert is_done["n"] == min(50, tuned["n"]) and 0 < is_done["p50_s"] <= is_done["p95_s"] < 10
     wait = next(
-        row for row in json.loads((retail / "verdict.json").read_text())["insights"] if row["what"].startswith("Wait")
+        row
+        for row in json.loads((retail / "verdict.json").read_text())["insights"]
+        if row["what"].startswith("Latency")
     )
     assert wait["value"] == is_done["p95_s"] and "one at a time" in wait["note"]
     assert is_done["p50_s"] * is_done["n"] < 2 * is_done["seconds"] + 0.1
@@ -542,4 +544,4 @@ def test_who_is_as_sure_as_the_edge_is_not_called_less_sure():
     given = [Prediction(str(n), "", "", "a", "a", 1.0, probabilities=(p, 1 - p)) for n, p in enumerate(sure)]
     table = as_predictions(given, ["a", "b"])
     note = rows(InsightContext(Benchmark("b", path="x"), table, table))[1].note
-    assert note.startswith("2 of 10: 0 of which it is less sure than 0.500 and 2 of those as sure")
+    assert note.startswith("2 of 10 answers: 0 with a probability below 0.500 and 2 equal to it")

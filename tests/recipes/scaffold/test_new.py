@@ -41,7 +41,7 @@ def test_the_columns_are_found_and_the_questions_stand_in_the_recipe(tmp_path, d
     for question in (
         "Is `department` the answer",
         "newest rows by `date`",
-        "Which trade",
+        "Which industry",
         "name persons",
         "slices: [ward]",
     ):

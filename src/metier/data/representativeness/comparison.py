@@ -55,7 +55,7 @@ def compare(
     seed: int = 0,
     embedding: str | None = None,
 ) -> Representation:
-    """The candidate (training data) held against the target (200 or more texts of the trade, never the test).
+    """The candidate (training data) held against the target (200 or more texts of the domain, never the test).
 
     The baseline is a random draw from `reference` (general text) with as many words as the candidate has. Long texts
     of every side are cut into passages of the target's median length first. At most 2,000 documents and 2,000 passages
@@ -127,7 +127,7 @@ def _check(texts: list[list[str]], labels: Sequence[str] | None, target_labels: 
     if len(target) < FEWEST:
         raise UserError(
             f"The target has {len(target)} different texts; from {FEWEST} on something can be said, from {ENOUGH} on "
-            "without a caution. Add texts of your trade: training rows, never test rows."
+            "without a caution. Add texts of your domain: training rows, never test rows."
         )
     for name, given in (("training data", candidate), ("general text", reference)):
         if len(given) < FEWEST:

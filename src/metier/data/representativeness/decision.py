@@ -41,15 +41,15 @@ def _words(it: Representation) -> tuple[str, str]:
         f"(difference {measure.difference.low:+.2f} to {measure.difference.high:+.2f})"
     )
     if measure.surely_better:
-        return "GO", f"Your data predicts the trade's words better than general text does: {figures}."
-    return "NO-GO", f"Your data does not predict the trade's words better than general text does: {figures}."
+        return "GO", f"Your data predicts the domain's words better than general text does: {figures}."
+    return "NO-GO", f"Your data does not predict the domain's words better than general text does: {figures}."
 
 
 def _terms(it: Representation) -> tuple[str, str]:
     measure, words = it.measures["terms"], it.sizes["candidate"]["words"]
     share, missing = measure.further["of_lacking"], measure.further["missing"]
     figures = (
-        f"Your data has {100 * share:.0f} % of the {measure.further['lacking']} terms of the trade that as much "
+        f"Your data has {100 * share:.0f} % of the {measure.further['lacking']} domain terms that as much "
         f"general text lacks (asked for: {100 * TERMS_GO:.0f} %)"
     )
     named = f"; it lacks {', '.join(missing[:6])}" if missing else ""

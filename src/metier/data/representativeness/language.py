@@ -21,7 +21,7 @@ TERMS = 200
 CRITICAL = 10.83
 """Of the log-likelihood ratio, p = 0.001 at one degree of freedom."""
 IN_DOCUMENTS = 5
-"""A term occurs in so many target texts at least: otherwise one text's names would be terms of the trade."""
+"""A term occurs in so many target texts at least: otherwise one text's names would be domain terms."""
 OFTEN = 3
 """From so many occurrences on, a term counts as found."""
 
@@ -84,7 +84,7 @@ def keyness(target: Floats, reference: Floats, n: Floats, m: float) -> Floats:
 def domain_terms(
     target: Side, candidate: Side, baseline: Side, reference: Side, draws: Draws, given: Sequence[str] | None
 ) -> Measure:
-    """Share of the trade's terms that each side has at least 3 times.
+    """Share of the domain terms that each side has at least 3 times.
 
     `further`: the terms, those missing, and `of_lacking`: of the terms that the baseline lacks, the share that the
     candidate has. A given list is resampled by term, terms found by keyness with the target's texts they come from.
@@ -106,7 +106,7 @@ def domain_terms(
     surely = np.take_along_axis(key, top, 1) > CRITICAL
     if not surely[0].any():
         raise UserError(
-            f"No word stands out in {IN_DOCUMENTS} or more target texts. Is the target about one trade, in a language "
+            f"No word stands out in {IN_DOCUMENTS} or more target texts. Is the target about one domain, in a language "
             "that writes spaces between words? Add texts, or give the terms."
         )
     shares = (has[top] * surely[:, :, None]).sum(1) / np.maximum(1, surely.sum(1))[:, None]

@@ -1,4 +1,4 @@
-"""General text to hold a trade's against: the project's own, and articles of Wikipedia where a mirror has them."""
+"""General text to compare domain text with: the project's own, and articles of Wikipedia where a mirror has them."""
 
 import os
 

@@ -1,1 +1,1 @@
-"""What the people of a trade ask first: one file a question."""
+"""Key figures of an industry: one file each."""

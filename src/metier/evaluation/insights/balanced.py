@@ -1,4 +1,4 @@
-"""Do the rare classes count? Macro-F1 and Matthews correlation, which a common class cannot carry."""
+"""How good it is on rare classes: macro-F1 and Matthews correlation, which a common class cannot dominate."""
 
 from metier.evaluation.insight import NO_LABELS, Insight, InsightContext, measured, within
 from metier.evaluation.metrics import macro_f1, mcc
@@ -11,5 +11,5 @@ def rows(asked: InsightContext) -> list[Insight]:
     found = []
     for what, metric in (("Macro-F1", macro_f1.Metric()), ("MCC", mcc.Metric())):
         tuned, base = (measured(metric, table, asked.seed) for table in (asked.tuned, asked.base))
-        found.append(Insight(what, tuned.value, f"{within(tuned)}; before tuning {base.value:.3f}."))
+        found.append(Insight(what, tuned.value, f"{within(tuned)}; base model {base.value:.3f}."))
     return found

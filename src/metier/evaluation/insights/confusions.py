@@ -1,4 +1,4 @@
-"""Which mistakes cost most."""
+"""The mistakes that cost most."""
 
 import numpy as np
 
@@ -8,20 +8,20 @@ from metier.evaluation.insight import NO_LABELS, Insight, InsightContext, number
 
 MOST = 5
 WHAT = "Costliest confusions"
-NOT_JUDGED = "no label that could be judged"
+UNSCORED = "unscored"
 
 
 def rows(asked: InsightContext) -> list[Insight]:
-    """The five `right -> said` whose number times price is highest; an answer that could not be judged costs as much as
-    the dearest mistake with that right label, as in `expected_cost`."""
+    """The five mistakes `right -> predicted` with the highest count times cost. An unscored answer costs as much as the
+    most expensive mistake with that right label, as in `expected_cost`."""
     if not asked.labels:
         return [Insight(WHAT, None, NO_LABELS)]
     labels, counts = asked.labels, confusion(asked.tuned)
-    given, prices = [*labels, NOT_JUDGED], costs.matrix(labels, asked.priced)
+    given, prices = [*labels, UNSCORED], costs.matrix(labels, asked.priced)
     prices = np.column_stack([prices, prices.max(1)])
     table = asked.tuned
-    unjudged = np.bincount(table.gold[table.predicted < 0], minlength=len(labels))
-    counts = np.column_stack([counts, unjudged])
+    unscored = np.bincount(table.gold[table.predicted < 0], minlength=len(labels))
+    counts = np.column_stack([counts, unscored])
     total = counts * prices
     made = [(right, said) for right, said in zip(*total.nonzero(), strict=True)]
     dearest = sorted(made, key=lambda cell: (-total[cell], -counts[cell], cell))[:MOST]
@@ -33,4 +33,4 @@ def rows(asked: InsightContext) -> list[Insight]:
             f"{counts[right].sum():,} whose right answer is {labels[right]}.",
         )
         for right, said in dearest
-    ] or [Insight(WHAT, 0, "No answer was mistaken for another one that has a price.")]
+    ] or [Insight(WHAT, 0, "The model made no mistake that has a cost.")]

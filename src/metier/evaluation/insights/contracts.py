@@ -1,4 +1,4 @@
-"""In how many contracts was anything missed? A reader of one contract does not feel a mean over clauses."""
+"""The share of contracts in which anything was missed."""
 
 from collections import defaultdict
 
@@ -11,7 +11,7 @@ WHAT = "Contracts with a miss"
 
 
 def rows(asked: InsightContext) -> list[Insight]:
-    """The share of contracts (groups, services, documents) that have a miss of a label that matters, with the marks
+    """The share of contracts (groups, services, documents) that have a miss of a label that matters, by the marks
     that `missed` counts."""
     if not asked.labels:
         return [Insight(WHAT, None, NO_LABELS)]
@@ -22,7 +22,7 @@ def rows(asked: InsightContext) -> list[Insight]:
         if (name := contract(answer)) and answer.gold in wanted:
             missed[name] += not right
     if not missed:
-        return [Insight(WHAT, None, "These rows do not say which contract they are from.")]
+        return [Insight(WHAT, None, "These questions do not say which contract they are from.")]
     n, hit = len(missed), sum(count > 0 for count in missed.values())
     most = max(missed, key=lambda name: (missed[name], name))
     worst = f"; the most, {missed[most]:,}, in {most}" if hit else ""

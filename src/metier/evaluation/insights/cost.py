@@ -1,4 +1,4 @@
-"""What a thousand answers cost in mistakes, by the pack's prices."""
+"""What the mistakes in a thousand answers cost, by the pack's `costs`."""
 
 from metier.evaluation.insight import NO_LABELS, Insight, InsightContext, measured, number, within
 from metier.evaluation.metrics.expected_cost import Metric
@@ -14,8 +14,6 @@ def rows(asked: InsightContext) -> list[Insight]:
     metric = Metric(asked.priced)
     tuned, base = (measured(metric, table, asked.seed) for table in (asked.tuned, asked.base))
     prices = ", ".join(f"{mistake} {number(price)}" for mistake, price in asked.priced.items())
-    said = f"Prices: {prices}, any other 1." if prices else "The pack prices none of these mistakes: each costs 1."
+    said = f"Costs: {prices}, any other 1." if prices else "The pack sets no cost for these mistakes: each costs 1."
     before = number(round(ITEMS * base.value, 1))
-    return [
-        Insight(WHAT, round(ITEMS * tuned.value, 1), f"{within(tuned, times=ITEMS)}; before tuning {before}. {said}")
-    ]
+    return [Insight(WHAT, round(ITEMS * tuned.value, 1), f"{within(tuned, times=ITEMS)}; base model {before}. {said}")]

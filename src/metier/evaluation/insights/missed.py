@@ -1,4 +1,4 @@
-"""What was overlooked, type by type."""
+"""The miss rate (false-negative rate) at a fixed precision, and by label or type."""
 
 from collections import defaultdict
 from collections.abc import Mapping
@@ -20,8 +20,8 @@ MOST, FEW = 5, 2
 """So many types are shown; those without a miss only where there are few at all."""
 CONTRACTS = ("contract", "agreement", "document", "service")
 """Slices that say where a text is from, not of which type it is."""
-WHAT = f"Missed at {100 * PRECISION:.0f} % precision"
-OWN = "Below, the model's own decision."
+WHAT = f"Miss rate at {100 * PRECISION:.0f} % precision"
+OWN = "The rows below use the model's own decision."
 
 
 @dataclass(frozen=True)
@@ -36,9 +36,9 @@ class _Threshold:
     right: int
 
     def __str__(self) -> str:
-        rightly = f"{100 * self.right / self.marked:.0f} % of them rightly"
+        rightly = f"{100 * self.right / self.marked:.0f} % of them right"
         of = f"{self.name} " if self.name else ""
-        return f"{of}from a probability of {self.probability:.3f} on ({self.marked:,} held-out rows, {rightly})"
+        return f"{of}at a probability of {self.probability:.3f} or more ({self.marked:,} held-out rows, {rightly})"
 
 
 def rows(asked: InsightContext) -> list[Insight]:
@@ -92,7 +92,7 @@ def _thresholds(held_out: Predictions | None, wanted: list[str]) -> tuple[list[_
     all marks together have.
     """
     if held_out is None or not any(answer.probabilities for answer in held_out.answers):
-        return [], "No threshold: there are no held-out rows with probabilities, and the test must not choose one."
+        return [], "No threshold: there are no held-out rows with probabilities, and it must not be chosen on the test."
     label, _ = _marks(held_out, wanted)
     often = [name for name in wanted if (label == held_out.labels.index(name)).sum() >= FEWEST_MARKS]
     rare = tuple(name for name in wanted if name not in often)
@@ -101,7 +101,7 @@ def _thresholds(held_out: Predictions | None, wanted: list[str]) -> tuple[list[_
     thresholds = [found for found in own if found]
     if shared:
         thresholds.append(replace(shared, labels=rare))
-    why = f"No threshold: on {len(held_out.gold):,} held-out rows none marks {FEWEST_MARKS} rows so precisely."
+    why = f"No threshold: on {len(held_out.gold):,} held-out rows none marks {FEWEST_MARKS} rows at that precision."
     return thresholds, "" if thresholds else why
 
 
@@ -144,7 +144,7 @@ def _overall(
     how = "; ".join(map(str, thresholds))
     note = (
         f"{np.count_nonzero(missed):,} of {len(matter):,}. Marked {how}; "
-        f"of the {np.count_nonzero(marked):,} marks here {kept} are right."
+        f"of the {np.count_nonzero(marked):,} marks in this test {kept} are right."
     )
     return Insight(WHAT, float(missed.mean()) if matter else None, note, "share")
 
@@ -156,10 +156,10 @@ def _worst(
     missed = {name: int((~right[own]).sum()) for name, own in types.items()}
     worst = sorted(types, key=lambda name: (-missed[name], len(types[name]), name))[:MOST]
     worst = [name for name in worst if missed[name] or len(types) <= FEW]
-    rest = f" The {MOST} with the most of {len(types)}." if len(types) > MOST else ""
+    rest = f" These are the {MOST} of {len(types)} with the most misses." if len(types) > MOST else ""
     return [
         Insight(
-            f"Missed: {name}",
+            f"Miss rate: {name}",
             missed[name] / len(types[name]),
             f"{missed[name]:,} of {len(types[name]):,}{precision.get(name, '')}.{rest if name == worst[0] else ''}",
             "share",
@@ -176,10 +176,10 @@ def _precision(
         marked = said == asked.labels.index(label)
         share = f"{100 * (said == asked.tuned.gold)[marked].mean():.0f} %" if marked.any() else ""
         found[label] = (
-            f"; of {np.count_nonzero(marked):,} that it marks so {share} are right" if share else "; never marked"
+            f"; of {np.count_nonzero(marked):,} marked with it {share} are right" if share else "; never marked"
         )
         if thresholds and not any(label in one.labels for one in thresholds):
-            found[label] += ", for no threshold was so precise on held-out rows"
+            found[label] += ", as no threshold was precise enough on held-out rows"
     return found
 
 

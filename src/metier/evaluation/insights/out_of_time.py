@@ -1,4 +1,4 @@
-"""Does it hold for later days than it learned from? The latest part of the test against the earlier one."""
+"""Whether it still works on later data than it learned from: the latest part of the test against the earlier one."""
 
 import re
 from collections.abc import Iterable
@@ -21,10 +21,10 @@ def rows(asked: InsightContext) -> list[Insight]:
     says whether training rows reach into them."""
     dates = _dates(asked)
     if not dates:
-        return [Insight(WHAT, None, "No dates in this benchmark: how it does on later rows is not known.")]
+        return [Insight(WHAT, None, "No dates in this benchmark: it is not known how it performs on later data.")]
     parts = next((both for length in (YEAR, MONTH, DAY) if (both := _parted(dates, length))), None)
     if parts is None:
-        why = f"The {len(dates)} dated questions cannot be parted into two times of {FEWEST} or more."
+        why = f"The {len(dates)} dated questions cannot be split into two periods of {FEWEST} or more."
         return [Insight(WHAT, None, why)]
     length, latest, earlier = parts
     title, metric = asked.metric
@@ -60,12 +60,12 @@ def _learned(asked: InsightContext, first: str) -> str:
     dates = [_date(time) for time in asked.learned_times()]
     learned = [date for date in dates if date]
     if not learned:
-        return "The training rows have no dates, so they may reach into this time."
+        return "The training rows have no dates, so they may be from the same period."
     if any(date >= first[: len(date)] for date in learned):
-        return f"Not out of time: training rows reach {max(learned)}."
+        return f"Not out of time: training rows go up to {max(learned)}."
     if len(learned) < len(dates):
         undated = f"{len(dates) - len(learned):,} of {len(dates):,} training rows have no date"
-        return f"{undated}, so they may reach into this time; the others end in {max(learned)}."
+        return f"{undated}, so they may be from the same period; the others end in {max(learned)}."
     return f"Out of time: training rows end in {max(learned)}."
 
 

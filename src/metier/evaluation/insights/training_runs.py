@@ -1,4 +1,4 @@
-"""Is it luck of one training run?"""
+"""How far the result depends on the training run."""
 
 import numpy as np
 
@@ -8,12 +8,12 @@ WHAT = "Training runs"
 
 
 def rows(asked: InsightContext) -> list[Insight]:
-    """How many runs stand behind the figures, and how far apart they are."""
+    """The number of training runs, and how far apart their figures are."""
     values = asked.seeds
     if len(values) < 2:
-        note = f"Seed {asked.seed} alone. Another seed gives somewhat other figures; metier run --seeds 3 says how far."
+        note = f"One run, seed {asked.seed}. Another seed gives slightly different figures: see `metier run --seeds 3`."
         return [Insight(WHAT, 1, note)]
     title, metric = asked.metric
     unit = metric.unit if metric.unit == "share" else ""
     spread = f"{number(min(values), unit)} to {number(max(values), unit)}"
-    return [Insight(WHAT, len(values), f"{title} {number(float(np.mean(values)), unit)} in the mean, {spread}.")]
+    return [Insight(WHAT, len(values), f"{title} {number(float(np.mean(values)), unit)} on average, {spread}.")]

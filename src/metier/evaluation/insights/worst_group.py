@@ -1,4 +1,4 @@
-"""Whom it serves worst: the slice or group, and the right answer, with the lowest share of right ones."""
+"""The slice or group of the lowest accuracy, and the class of the lowest recall."""
 
 from collections import defaultdict
 
@@ -6,7 +6,7 @@ from metier.evaluation import stats
 from metier.evaluation.insight import FEWEST, Insight, InsightContext, measured, within
 from metier.evaluation.metrics.accuracy import Metric
 
-SUBGROUP, ANSWER = "Worst subgroup, share right", "Worst right answer, share right"
+SUBGROUP, ANSWER = "Lowest accuracy of a subgroup", "Lowest per-class recall"
 
 
 def rows(asked: InsightContext) -> list[Insight]:
@@ -22,7 +22,7 @@ def rows(asked: InsightContext) -> list[Insight]:
             subgroups[f"group: {answer.group}"].append(position)
         if asked.labels:
             answers[answer.gold].append(position)
-    why = f"The benchmark declares no slices, and no group of its has {FEWEST} questions."
+    why = f"The benchmark declares no slices, and none of its groups has {FEWEST} questions."
     if any(answer.slices for answer in asked.tuned.answers):
         why = f"No slice and no group has {FEWEST} questions."
     found = [_worst(asked, SUBGROUP, subgroups) or Insight(SUBGROUP, None, why)]
@@ -42,11 +42,11 @@ def _worst(asked: InsightContext, what: str, subgroups: dict[str, list[int]]) ->
     groups = len(set(table.groups))
     if 1 < groups < stats.FEWEST_CLUSTERS:
         return Insight(what, share, f"{name}; {n:,} questions of {groups} groups, too few for an interval.", "share")
-    # Of one group there is nothing to draw but its own answers.
+    # In one group there are no groups to draw from, only its own answers.
     interval = (
         stats.wilson(int(right[positions].sum()), n, level)
         if groups == 1
         else measured(Metric(), table, asked.seed, level)
     )
-    widened = f", widened for the lowest of {len(enough)}" if len(enough) > 1 else ""
+    widened = f", widened because it is the lowest of {len(enough)}" if len(enough) > 1 else ""
     return Insight(what, share, f"{name}; {n:,} questions, {within(interval, 'share')}{widened}.", "share")

@@ -1,4 +1,4 @@
-"""Share of the questions answered right; an answer that could not be judged is not right."""
+"""Share of the questions answered right; an unscored answer counts as wrong."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from metier.evaluation.predictions import Floats, MetricLike, Predictions
 
 @dataclass
 class Metric(MetricLike):
-    """Accuracy, between 0 and 1, as in scikit-learn. An answer that could not be judged is not right."""
+    """Accuracy, between 0 and 1, as in scikit-learn. An unscored answer counts as wrong."""
 
     share_of_right = True
 

@@ -17,11 +17,11 @@ BINS = 200
 class Metric(MetricLike):
     """Accuracy on the most confident share of the answers (selective prediction: Geifman & El-Yaniv 2017, NeurIPS).
 
-    An answer without probabilities among others that have them could not be judged: it is not right, and goes last.
+    An answer without probabilities among others that have them is unscored: it is wrong and ranked last.
     """
 
     coverage: PositiveShare = 0.8
-    """The share of answers that the model keeps; the others, of which it is least sure, go to a person."""
+    """The share of answers that the model keeps; the least confident others are sent to human review."""
 
     reads = "probabilities"
 

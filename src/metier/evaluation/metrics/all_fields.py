@@ -7,6 +7,6 @@ from metier.evaluation.metrics.valid_json import Metric as ValidJson
 
 @dataclass
 class Metric(ValidJson):
-    """Mean of `exact`, which the scorer `fields` counts; an answer that could not be judged is not exact."""
+    """Mean of `exact`, which the scorer `fields` counts; an unscored answer is not exact."""
 
     part = "exact"

@@ -12,7 +12,7 @@ from metier.evaluation.predictions import Floats, MetricLike, Predictions, label
 class Metric(MetricLike):
     """Mean recall over the labels that occur among the right answers (Brodersen et al. 2010, ICPR; as scikit-learn).
 
-    An answer that could not be judged is not right: it lowers the recall of its label.
+    An unscored answer counts as wrong and lowers the recall of its label.
     """
 
     reads = "labels"

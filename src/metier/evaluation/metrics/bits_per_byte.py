@@ -13,7 +13,7 @@ from metier.evaluation.predictions import Floats, MetricLike, Predictions
 class Metric(MetricLike):
     """Summed loss in bits over summed UTF-8 bytes (Gao et al. 2020, The Pile): comparable across tokenizers.
 
-    A text that could not be judged leaves no figure (NaN), as in `perplexity`.
+    An unscored text leaves no figure (NaN), as in `perplexity`.
     """
 
     higher_is_better = False
@@ -21,7 +21,7 @@ class Metric(MetricLike):
     reads = "losses"
 
     def statistics(self, predictions: Predictions) -> Floats:
-        return np.column_stack([predictions.value / np.log(2), parts(predictions, "bytes", unjudged=0.0)])
+        return np.column_stack([predictions.value / np.log(2), parts(predictions, "bytes", unscored=0.0)])
 
     def value(self, sums: Floats) -> Floats:
         return ratio(sums[..., 0], sums[..., 1])

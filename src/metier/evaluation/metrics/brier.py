@@ -16,7 +16,7 @@ class Metric(MetricLike):
     """Squared error of the probabilities, summed over the labels: 0 is best, 2 worst (Brier 1950).
 
     For two labels that is twice what `brier_score_loss` of scikit-learn gives for one of them. An answer without
-    probabilities among others that have them could not be judged, and counts as the worst.
+    probabilities among others that have them is unscored and counts as the worst.
     """
 
     higher_is_better = False

@@ -15,7 +15,7 @@ from metier.evaluation.predictions import Floats, MetricLike, Predictions
 class Metric(MetricLike):
     """Expected calibration error over bins of equally many answers (Naeini et al. 2015, AAAI; Nixon et al. 2019).
 
-    An answer without probabilities among others that have them could not be judged, and counts as wrong in full
+    An answer without probabilities among others that have them is unscored and counts as wrong in full
     confidence. The figure of a perfect model is above zero in a small sample, and that of a bootstrap draw of it even
     more so: read the interval as a range of what such a sample shows, and use `brier` or `nll` to decide.
     """

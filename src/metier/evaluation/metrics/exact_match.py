@@ -9,6 +9,5 @@ from metier.evaluation.metrics.accuracy import Metric as Accuracy
 class Metric(Accuracy):
     """Exact match (Rajpurkar et al. 2016, EMNLP): accuracy under the name that free text has for it.
 
-    The scorer says what is the same (`generate`: white space and case aside). An answer that could not be judged is not
-    right.
+    The scorer says what is the same (`generate`: white space and case aside). An unscored answer counts as wrong.
     """

@@ -14,7 +14,7 @@ from metier.evaluation.predictions import Floats, MetricLike, Predictions
 class Metric(MetricLike):
     """Mean cost of an answer (cost-sensitive classification, Elkan 2001, IJCAI); 0 where all are right.
 
-    An answer that could not be judged costs as much as the dearest mistake with that right label.
+    An unscored answer costs as much as the most expensive mistake with that right label.
     """
 
     costs: dict[str, float] = field(default_factory=dict)
@@ -36,8 +36,8 @@ class Metric(MetricLike):
     def statistics(self, predictions: Predictions) -> Floats:
         table = prices.matrix(predictions.labels, self.costs)
         found = table[predictions.gold, predictions.predicted]
-        unjudged = predictions.predicted < 0
-        found[unjudged] = table.max(1)[predictions.gold[unjudged]]
+        unscored = predictions.predicted < 0
+        found[unscored] = table.max(1)[predictions.gold[unscored]]
         return np.column_stack([found, np.ones(len(found))])
 
     def value(self, sums: Floats) -> Floats:

@@ -14,7 +14,7 @@ from metier.evaluation.predictions import Floats, MetricLike, Predictions
 class Metric(MetricLike):
     """Micro-averaged F1 over some labels; with one label its own F1 (van Rijsbergen 1979; as scikit-learn's `labels`).
 
-    An answer that could not be judged is a miss where a named label was right, and a false alarm for none.
+    An unscored answer is a miss where a named label was right, and a false alarm for none.
     """
 
     positive: list[str]

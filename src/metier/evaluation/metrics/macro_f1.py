@@ -9,8 +9,10 @@ from metier.evaluation.predictions import Floats, MetricLike, Predictions, label
 
 @dataclass
 class Metric(MetricLike):
-    """Macro-averaged F1 as in scikit-learn, over the labels that occur among right or given answers. An answer that
-    could not be judged is a miss of the right label and no false alarm of another."""
+    """Macro-averaged F1 as in scikit-learn, over the labels that occur among right or given answers.
+
+    An unscored answer is a miss of the right label and no false alarm of another.
+    """
 
     reads = "labels"
 

@@ -12,7 +12,7 @@ from metier.evaluation.predictions import Floats, MetricLike, Predictions, label
 class Metric(MetricLike):
     """Matthews correlation coefficient for any number of labels (Gorodkin 2004, Comput. Biol. Chem. 28).
 
-    An answer that could not be judged counts as a label of its own, which is never right. Zero where all right or all
+    An unscored answer counts as a label of its own, which is never right. Zero where all right or all
     given labels are the same, as in scikit-learn: such answers tell nothing apart.
     """
 
@@ -28,8 +28,8 @@ class Metric(MetricLike):
     def value(self, sums: Floats) -> Floats:
         hits, n = sums[..., 0], sums[..., 1]
         gold, chosen = np.moveaxis(sums[..., 2:].reshape(*sums.shape[:-1], 2, -1), -2, 0)
-        unjudged = n - chosen.sum(-1)
+        unscored = n - chosen.sum(-1)
         covariance = hits * n - (gold * chosen).sum(-1)
         spread_gold = n * n - (gold * gold).sum(-1)
-        spread_chosen = n * n - (chosen * chosen).sum(-1) - unjudged * unjudged
+        spread_chosen = n * n - (chosen * chosen).sum(-1) - unscored * unscored
         return ratio(covariance, np.sqrt(spread_gold * spread_chosen), otherwise=0.0)

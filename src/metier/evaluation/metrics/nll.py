@@ -16,7 +16,7 @@ LEAST = 1e-6
 class Metric(MetricLike):
     """Mean negative logarithm of the right answer's probability, clipped at 1e-6 (the logarithmic score, Good 1952).
 
-    An answer without probabilities among others that have them could not be judged, and counts as one that gave the
+    An answer without probabilities among others that have them is unscored and counts as one that gave the
     right answer the probability 1e-6.
     """
 

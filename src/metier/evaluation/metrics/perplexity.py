@@ -12,7 +12,7 @@ from metier.evaluation.predictions import Floats
 class Metric(Loss):
     """exp of summed loss over summed tokens (Jelinek et al. 1977, JASA 62), so that a long text weighs more.
 
-    Comparable between models of one tokenizer only; see `bits_per_byte`. A text that could not be judged leaves no
+    Comparable between models of one tokenizer only; see `bits_per_byte`. An unscored text leaves no
     figure (NaN): without it the figure would be that of another, perhaps easier, set of texts.
     """
 

@@ -14,7 +14,7 @@ from metier.evaluation.predictions import Floats, MetricLike, Predictions
 class Metric(MetricLike):
     """Mean ROUGE-L: F1 of the longest common run of words, gaps allowed (Lin 2004, ACL workshop).
 
-    An answer that could not be judged counts as 0.
+    An unscored answer counts as 0.
     """
 
     # By hand: `rouge-score` brings absl-py and nltk for these ten lines, and its pattern of words keeps ASCII only.

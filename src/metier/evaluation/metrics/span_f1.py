@@ -11,7 +11,7 @@ from metier.evaluation.predictions import Floats, MetricLike, Predictions
 class Metric(MetricLike):
     """Micro-averaged F1 over all items of all answers (Tjong Kim Sang & De Meulder 2003, CoNLL).
 
-    An answer that could not be judged gives nothing and misses all that was wanted; its scorer must count that.
+    An unscored answer gives nothing and misses all that was wanted; its scorer must count that.
     """
 
     reads = "fields"

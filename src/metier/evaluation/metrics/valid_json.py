@@ -11,7 +11,7 @@ from metier.evaluation.predictions import Floats, MetricLike, Predictions
 
 @dataclass
 class Metric(MetricLike):
-    """Mean of `valid`, which the scorer `fields` counts; an answer that could not be judged is not valid."""
+    """Mean of `valid`, which the scorer `fields` counts; an unscored answer is not valid."""
 
     # A share, but not of right answers: McNemar's test would count other questions than this figure does.
     reads = "fields"
@@ -19,7 +19,7 @@ class Metric(MetricLike):
     part = "valid"
 
     def statistics(self, predictions: Predictions) -> Floats:
-        return np.column_stack([parts(predictions, self.part, unjudged=0.0), np.ones(len(predictions.answers))])
+        return np.column_stack([parts(predictions, self.part, unscored=0.0), np.ones(len(predictions.answers))])
 
     def value(self, sums: Floats) -> Floats:
         return ratio(sums[..., 0], sums[..., 1])

@@ -12,7 +12,7 @@ from metier.evaluation.predictions import Floats, MetricLike, Predictions, label
 class Metric(MetricLike):
     """Weighted F1 as in scikit-learn (`average="weighted"`).
 
-    An answer that could not be judged is a miss for the right label and a false alarm for none.
+    An unscored answer is a miss for the right label and a false alarm for none.
     """
 
     reads = "labels"

@@ -11,7 +11,7 @@ TOO_LONG = ("refuse", "truncate")
 def fitted(
     model: ModelLike, benchmark: BenchmarkLike, ids: Sequence[str], prompts: Sequence[list[int]], answers: Sequence[int]
 ) -> tuple[list[list[int]], int]:
-    """(the prompts in tokens, how many of them lost their beginning).
+    """(the prompts in tokens, how many of them were truncated on the left).
 
     `answers`: the most tokens that stand behind each prompt, of which the last is predicted and not read. Raises
     `UserError` where a prompt and its answer have more tokens than the model's context, unless the benchmark says

@@ -23,9 +23,9 @@ from metier.recipes.settings import AnswerTokens
 
 @dataclass
 class Scorer(ScorerLike):
-    """Greedy text, then a pattern; text in which the pattern finds nothing could not be judged, which is not wrong.
+    """Greedy text, then a pattern; text in which the pattern finds nothing is unscored, not wrong.
 
-    Nor could text on which the pattern takes too long (half a second).
+    So is text on which the pattern takes too long (half a second).
     """
 
     max_new_tokens: AnswerTokens = 64
@@ -33,7 +33,7 @@ class Scorer(ScorerLike):
     stop: list[str] = field(default_factory=lambda: ["\n"])
     """Where an answer ends."""
     pattern: str = r"(?s)\s*(.*\S)\s*"
-    """Regular expression whose first group is the answer; the last match counts. As it comes: all of the text."""
+    """Regular expression whose first group is the answer; the last match counts. Default: all of the text."""
 
     version = 1
 

@@ -30,7 +30,7 @@ class Scorer(ScorerLike):
         return LossSession(model, benchmark, questions)
 
     def judge(self, completion: str, question: Question) -> Score:
-        return UNSCORED  # a text of one's own cannot be judged by a model's surprise at it
+        return UNSCORED  # a text that the model wrote has no loss to compare
 
 
 class LossSession:

@@ -1,4 +1,4 @@
-"""Was an instruction followed? A pattern that stands with the question decides."""
+"""Whether an instruction was followed, by a pattern that the question has."""
 
 from dataclasses import dataclass, field
 
@@ -13,8 +13,8 @@ from metier.recipes.settings import AnswerTokens
 class Scorer(Generate):
     """Right where the whole answer matches the regular expression in the question's field `must`; else wrong.
 
-    "Could not be judged" is only an answer on which the pattern takes too long (half a second). One in another shape is
-    just what is being looked for (after the verifiable instructions of IFEval; Zhou et al. 2023).
+    Unscored is only an answer on which the pattern takes too long (half a second). An answer of another form is wrong:
+    the form is what is tested (after the verifiable instructions of IFEval; Zhou et al. 2023).
     """
 
     max_new_tokens: AnswerTokens = 48

@@ -103,7 +103,7 @@ def _gather(folder: Path) -> Gathered:
         lower = file.name.lower()
         table = lower.endswith(TABLES)
         if file.name.lower().split(".")[0] in ABOUT:
-            gathered.left_out.append({"origin": origin, "reason": "is about the files, and no text of the trade."})
+            gathered.left_out.append({"origin": origin, "reason": "describes the files and is no text of the domain."})
             continue
         if wrong or not (table or lower.endswith(DOCUMENTS)):
             how = "Write one object a line, as .jsonl." if lower.endswith(".json") else "Save a sheet as CSV."

@@ -143,7 +143,7 @@ def general_doubts(industry: str | None, pack: "BaseIndustry") -> list[str]:
     found = []
     if not industry:
         found.append(
-            f"Which trade is this? Its pack fills in what is not said here: `{DEFAULT_INDUSTRY}`, which stands in, "
+            f"Which industry is this? Its pack fills in what is not said here: `{DEFAULT_INDUSTRY}`, which stands in, "
             "finance, legal, retail, or a file of your own."
         )
     if not _redacts(industry, pack):
