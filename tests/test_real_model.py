@@ -1,4 +1,4 @@
-"""A few steps on the real SmolLM2 weights, end to end; skipped aloud where the package index cannot be reached."""
+"""A few steps on the real SmolLM2 weights, end to end; skipped with a warning without the package index."""
 
 import json
 import os

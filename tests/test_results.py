@@ -61,8 +61,8 @@ def test_the_page_shows_the_figures_of_its_file(results):
         assert len(entry["values"]) == len(entry["seeds"]) == len(entry["decisions"])
 
 
-def test_no_row_of_todays_baseline_is_held_against_a_weaker_rival_than_the_dataset_knows(results):
-    """A rival that cannot see what the question is about makes any model look good (docs/log.md)."""
+def test_no_row_of_todays_baseline_is_compared_with_a_weaker_one_than_the_dataset_knows(results):
+    """A baseline that cannot see what the question is about makes any model look good (docs/log.md)."""
     checked = 0
     for entry in json.loads((ROOT / "docs" / "results.json").read_text())["rows"]:
         if entry.get("baseline_version") != results.tfidf.Baseline.version:

@@ -1,4 +1,4 @@
-"""The command line called in this process, with all that it says and writes watched; and a finished run to attack."""
+"""The command line called in this process, with all that it prints and writes; and a finished run to attack."""
 
 import contextlib
 import functools

@@ -48,7 +48,7 @@ def test_a_recipes_expression_that_does_not_end_leaves_the_answer_unscored():
     assert answer.value is None and answer.answer is None and answer.completion == LONG
 
 
-def test_a_reward_by_such_an_expression_could_not_be_judged():
+def test_a_reward_by_such_an_expression_is_unscored():
     assert of_scorer("pattern").score("task", LONG, asked(SLOW)) is None
     assert of_scorer("pattern").score("task", "aa", asked("a+")) == 1.0
 

@@ -72,7 +72,7 @@ KEPT = RetentionResult(
 )
 
 
-def test_a_clear_gain_over_base_and_cheap_ships():
+def test_a_clear_gain_over_base_and_baseline_ships():
     decision, reasons = verdict(entry(60, 160, 110), retention=[KEPT])
     assert decision == "SHIP"
     assert "0.300 to 0.800" in reasons[0]
@@ -152,7 +152,7 @@ def test_what_is_not_surely_kept_holds(state):
     assert verdict(entry(60, 160, 110), retention=[but(KEPT, state=state)])[0] == "HOLD"
 
 
-def test_what_is_only_watched_ships_and_says_what_was_forgotten():
+def test_what_is_only_monitored_ships_and_says_what_was_forgotten():
     school = Benchmark("school", dataset="arc_easy", scorer="choice", metrics=["accuracy"])
     before, few = answers(range(160)), [replace(a, group="one") for a in answers(range(160))]
     for after, state in ((answers(range(60)), "forgotten"), (answers(range(161)), "monitored")):

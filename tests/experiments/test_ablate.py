@@ -74,7 +74,7 @@ def test_two_seeds_are_refused(triage):
         ablate(load(triage), triage.parent / "out", 0, 0, 2)
 
 
-def test_a_recipe_that_check_refuses_is_not_proved(monkeypatch, capsys, tmp_path):
+def test_a_recipe_that_check_refuses_is_not_ablated(monkeypatch, capsys, tmp_path):
     recipe = write_triage(tmp_path)
     recipe.write_text(recipe.read_text().replace("benchmarks:\n", "benchmarks:\n  - icd10cm_chapter\n"))
     code, _, err = inside(monkeypatch, capsys, "ablate", recipe, "--out", tmp_path / "out")

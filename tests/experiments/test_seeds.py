@@ -97,7 +97,7 @@ def test_the_page_of_all_seeds_has_the_decision_and_escapes_names(two, tmp_path)
     assert insights and all(row.what in section for row in insights) and "the averaged model" in section
 
 
-def test_a_handful_of_groups_proves_nothing_over_seeds_either():
+def test_a_handful_of_groups_shows_nothing_over_seeds_either():
     metric = plugins.build("metrics", "accuracy", {})
     for groups, proves in ((9, False), (60, True)):
         before, after = (

@@ -93,7 +93,7 @@ def test_the_example_parts_policyholders_and_gives_the_same_notes_again():
     assert plugins.build("datasets", str(INSURANCE), {"seed": 1}).rows().to_pylist() != rows
 
 
-def test_a_price_of_no_mistake_is_said_aloud(tmp_path, monkeypatch, capsys):
+def test_a_cost_of_no_mistake_gives_a_warning(tmp_path, monkeypatch, capsys):
     mine = tmp_path / "mine.py"
     mine.write_text(INSURANCE.read_text().replace("liability -> property", "liabilty -> property"))
     monkeypatch.chdir(tmp_path)

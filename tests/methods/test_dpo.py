@@ -98,7 +98,7 @@ def test_a_pair_is_one_prompt_with_the_chosen_answer_first():
     assert read == ["White?\nAnswer: Yes, it is.<end>", "White?\nAnswer: Great!<end>"]
 
 
-def test_rows_without_two_different_answers_are_left_out_aloud_and_not_enough_alone():
+def test_rows_without_two_different_answers_are_left_out_with_a_warning_and_not_enough_alone():
     model = load("fake")
     rest = [{"text": "raw"}, {**PAIR, "rejected": PAIR["chosen"]}, {**PAIR, "rejected": None}]
     given = context([*rest, PAIR])
@@ -110,7 +110,7 @@ def test_rows_without_two_different_answers_are_left_out_aloud_and_not_enough_al
         Method().examples(model, context([{**PAIR, "task": None}]))
 
 
-def test_a_long_prompt_loses_its_beginning_aloud_and_both_answers_stay_whole():
+def test_a_long_prompt_is_truncated_on_the_left_with_a_warning_and_both_answers_stay_whole():
     model, given = load("fake"), context([{**PAIR, "text": "x" * 200}])
     (example,) = Method(max_length=40).examples(model, given)
     assert len(example.prompt) + max(map(len, example.answers)) == 40
@@ -223,7 +223,7 @@ def test_the_answer_that_is_likelier_a_token_wins_wherever_it_stands():
         assert value(nats, options, "no, rather not", "none") == 0.0 and value(nats, options, "yes", "none") == 1.0
 
 
-def test_a_tie_could_not_be_judged_and_a_broken_model_stops():
+def test_a_tie_is_unscored_and_a_broken_model_stops():
     assert value({"ab": -3.0, "cd": -3.0}, ("ab", "cd"), "ab") is None
     assert value({"ab": -3.0, "cd": -3.0}, ("ab", "cd"), "cd") is None
     with pytest.raises(FloatingPointError):

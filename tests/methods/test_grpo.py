@@ -1,4 +1,4 @@
-"""GRPO: rewards rise, groups without a difference are said aloud, and a prompt read once changes no number."""
+"""GRPO: rewards rise, groups without a difference give a warning, and a prompt read once changes no number."""
 
 import dataclasses
 import shutil
@@ -182,7 +182,7 @@ def test_an_answer_ends_where_a_stop_string_or_the_end_token_does(model):
     assert sampler._ended(line[3:]) == line[3:]
 
 
-def test_groups_without_a_difference_are_said_aloud_once_and_in_the_result(model, tmp_path):
+def test_groups_without_a_difference_give_one_warning_and_are_in_the_result(model, tmp_path):
     task = context(tmp_path, model, fields={"must": ".*"})
     result = Method(steps=7, max_new_tokens=1, **QUICK).train(task)
     assert result["groups_without_signal"] == 1 and "No step carried a signal" in result["warning"]
@@ -195,7 +195,7 @@ def test_a_run_with_a_signal_has_no_warning(trained):
     assert "warning" not in result and not any("nothing to learn" in line for line in said)
 
 
-def test_what_cannot_be_judged_earns_nothing_and_is_counted(model, tmp_path):
+def test_unscored_answers_have_no_reward_and_are_counted(model, tmp_path):
     benchmark = dataclasses.replace(FREE, scorer={"numeric": {"max_new_tokens": 1}})
     task = context(tmp_path, model, benchmark, label="7")
     result = Method(steps=2, **QUICK).train(task)
@@ -274,7 +274,7 @@ def test_advantages_of_prices_are_not_scaled_so_that_dear_mistakes_weigh_more(mo
     assert chosen == ["none", "group", "batch"]
 
 
-def test_a_batch_that_is_less_than_a_step_is_said_aloud(model, tmp_path):
+def test_a_batch_that_is_less_than_a_step_gives_a_warning(model, tmp_path):
     heard = []
     for tokens in (4096, 64):
         task = context(tmp_path / str(tokens), model)

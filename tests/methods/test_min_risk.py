@@ -76,7 +76,7 @@ def test_the_best_threshold_costs_no_more_than_any_other():
     assert cost(found) == min(cost(threshold) for threshold in np.linspace(-0.01, 1.01, 2000))
 
 
-def test_expected_cost_is_the_mean_price_and_an_unjudged_answer_is_the_dearest():
+def test_expected_cost_is_the_mean_cost_and_an_unscored_answer_is_the_most_expensive():
     def answer(said, gold):
         return Prediction("x", "p", "h", said, gold, None if said is None else float(said == gold))
 
@@ -103,7 +103,7 @@ def test_the_gradient_is_that_of_the_expected_cost_and_the_divergence():
         assert scores.grad[at].item() == pytest.approx((slow(value + step) - slow(value - step)) / 2e-6, rel=1e-4)
 
 
-def test_training_moves_probability_to_the_cheap_mistake(tmp_path):
+def test_training_moves_probability_to_the_less_expensive_mistake(tmp_path):
     # Which of two labels is right cannot be seen, and missing one of them is dear.
     told = [(text, label) for text in TERMS for label in ("fine", "oddy")]
     given = context(tmp_path, ["fine", "oddy"], told)

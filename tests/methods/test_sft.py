@@ -45,7 +45,7 @@ def test_the_answer_ends_with_the_end_token_and_joins_the_prompt_without_a_seam(
     assert text(example.answers[0]) == " skin<end>"
 
 
-def test_a_long_prompt_loses_its_beginning_aloud_and_never_its_answer():
+def test_a_long_prompt_is_truncated_on_the_left_with_a_warning_and_its_answer_stays():
     (example,), said = examples([{"text": "x" * 100 + "itch", "label": "skin"}], max_length=30)
     assert len(example) == 30
     assert text(example.prompt + example.answers[0]).endswith("itch\nDepartment: skin<end>")
@@ -134,7 +134,7 @@ def test_held_out_rows_without_the_label_that_counts_are_not_looked_at(tmp_path,
         assert ("no held-out row has a label that its metric counts" in capsys.readouterr().err) != looked
 
 
-def test_held_out_rows_of_a_label_that_is_nowhere_else_are_not_looked_at_aloud(tmp_path, capsys):
+def test_held_out_rows_of_a_label_that_is_nowhere_else_are_skipped_with_a_warning(tmp_path, capsys):
     path = tmp_path / "test.csv"
     path.write_text("text,label\nrash,skin\nwheeze,lung\n")
     base = {"source": "s", "license": "mit", "task": "triage", "origin": "o"}
@@ -148,7 +148,7 @@ def test_held_out_rows_of_a_label_that_is_nowhere_else_are_not_looked_at_aloud(t
     assert "1 held-out rows have a label that no row to learn or to test has ('heart')" in capsys.readouterr().err
 
 
-def test_preference_pairs_are_left_to_dpo_aloud():
+def test_preference_pairs_are_left_to_dpo_with_a_warning():
     pair = {"text": "White?", "chosen": "Yes.", "rejected": "Great!"}
     found, said = examples([{"text": "itch", "label": "skin"}, pair, {"text": "raw words"}])
     assert len(found) == 2 and "1 preference pairs have no label" in said[0]

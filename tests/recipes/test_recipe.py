@@ -215,7 +215,7 @@ class Industry(BaseIndustry):
 @pytest.mark.parametrize(
     "line, said",
     [
-        ("insights: list[str] = field(default_factory=lambda: ['certian'])", "asks for 'certian', which there is not"),
+        ("insights: list[str] = field(default_factory=lambda: ['certian'])", "no insight 'certian', which the industry names"),
         ("costs: dict = field(default_factory=lambda: {'Eye -> Ear': -5})", "prices 'Eye -> Ear' at -5"),
         ("costs: dict = field(default_factory=lambda: {'Eye -> Ear': 'x'})", "prices 'Eye -> Ear' at 'x'"),
         ("costs: dict = field(default_factory=lambda: {'Eye': 5})", "prices 'Eye', which is no kind of mistake"),
@@ -289,7 +289,7 @@ def test_questions_that_no_answer_can_be_judged_to_are_said_before_training(tmp_
     assert (said in found[0] and "1 of the 1 questions" in found[0]) if said else not found
 
 
-def test_a_change_reaches_ones_own_entries_by_name_and_what_is_kept_stays_without_what_is_watched(triage):
+def test_a_change_reaches_ones_own_entries_by_name_and_margins_stay_without_what_is_monitored(triage):
     changes = ["benchmarks.triage.metrics=[mcc]", "datasets.train.group=ward", "retention.general=0.05"]
     triage.write_text(triage.read_text().replace("retention: {}", ""))
     found = load(triage, changes=changes)

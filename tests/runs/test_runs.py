@@ -430,7 +430,7 @@ def test_the_baseline_classifier_weighs_rare_labels_where_the_deciding_metric_as
         rows = curate.curate(run) and run.table("curate", "train.parquet")
         baseline.answer_baseline(run, open_samples(run).benchmarks[0], rows)
     assert [(weighs, decide is not None) for weighs, decide in seen] == [(balanced, priced)]
-    if priced:  # a model may have learned the prices, so its rival knows them too
+    if priced:  # a model may have learned the prices, so its baseline knows them too
         assert {answer.answer for answer in read_answers(run, "tfidf", "triage")} == {"dermatology"}
 
 

@@ -11,7 +11,7 @@ from metier.evaluation.scoring import Prediction
 from metier.evaluation.stats import Interval
 
 FEWEST = 20
-"""Questions below which a slice is counted and not judged; so it is with fewer clusters than a test takes."""
+"""Questions below which a slice is counted only; the same holds with fewer clusters than a test needs."""
 
 
 def slices(

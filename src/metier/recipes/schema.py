@@ -91,7 +91,7 @@ class Recipe(BaseModel):
         return [build_one("benchmarks", use) for use in self.benchmarks]
 
     def build_retention(self) -> list[tuple[Benchmark, float | None]]:
-        """Benchmark and margin; None where it is only watched."""
+        """Benchmark and margin; None where it is only monitored."""
         return [
             (build_one("benchmarks", name), None if margin == "monitor" else margin)
             for name, margin in self.retention.items()

@@ -66,14 +66,14 @@ def test_with_drop_off_all_rows_stay_and_a_cluster_is_one_group():
     assert len(sifted.dropped) == 0
 
 
-def test_a_source_that_would_be_wiped_out_is_said_aloud_and_its_family_shown():
+def test_a_dataset_that_would_be_wiped_out_gives_a_warning_with_its_largest_family():
     rows = [{"text": LONG.replace("word59", f"name{n}")} for n in range(10)]
     sifted = dedup.Step().apply(table(rows), CONTEXT)
     assert "90% of the rows of 's'" in sifted.notes["alarms"][0]
     assert sifted.notes["families"][0]["rows"] == 10 and sifted.notes["families"][0]["kept"] == "0"
 
 
-def test_a_source_that_is_lost_to_contradictions_is_said_aloud():
+def test_a_dataset_that_is_lost_to_contradictions_gives_a_warning():
     clauses = ["either party may end it", "the fee is due at once", "renewed each year"]
     rows = [{"text": text, "label": label, "source": "clauses"} for text, label in zip(clauses, "abc", strict=True)]
     rows += [{"text": text, "label": "yes", "source": "asked"} for text in clauses]

@@ -143,7 +143,7 @@ def test_confident_learning_by_a_hand_made_example():
     assert not noise.by_hand(np.array([0, 0, 1, 1]), p).any()
 
 
-def test_by_hand_is_what_cleanlab_says():
+def test_label_noise_is_what_cleanlab_finds():
     cleanlab = pytest.importorskip("cleanlab.filter")
     generator = np.random.default_rng(0)
     for classes in (2, 3, 7):

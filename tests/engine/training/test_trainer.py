@@ -176,7 +176,7 @@ def test_a_mask_that_does_not_fit_is_noticed_and_rows_are_used(monkeypatch):
 
 
 @pytest.mark.parametrize("change", [{"attention_dropout": 0.1}, {"layer_types": ["sliding_attention"] * 2}])
-def test_a_model_that_takes_no_trees_trains_by_rows_aloud(change, tmp_path):
+def test_a_model_that_takes_no_trees_trains_by_rows_with_a_warning(change, tmp_path):
     """Dropout above all: looked at without it, trees fit, and the first step would find no way to drop weights."""
     shutil.copytree(weights.folder("fake"), tmp_path / "model")
     config = json.loads((tmp_path / "model" / "config.json").read_text())

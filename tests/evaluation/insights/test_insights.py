@@ -62,7 +62,7 @@ def rows(name, it):
     return find(name)(it)
 
 
-def test_the_surest_four_fifths_are_counted_by_hand():
+def test_accuracy_of_the_most_confident_answers_is_counted_by_hand():
     given = drawn()
     surest = sorted(given, key=lambda a: -max(a.probabilities))
     kept, others = surest[:160], surest[160:]
@@ -74,7 +74,7 @@ def test_the_surest_four_fifths_are_counted_by_hand():
     assert f"{100 * among / wrong:.0f} % of its mistakes" in person.note
 
 
-def test_without_probabilities_nobody_knows_the_sure_ones():
+def test_without_probabilities_answers_cannot_be_ranked():
     (row,) = rows("certain", asked([answer(n, "fair", "fair") for n in range(30)]))
     assert row.value is None and "no probabilities" in row.note and row.shown == "–"
 
@@ -332,7 +332,7 @@ def test_a_thousand_answers_cost_what_their_mistakes_do():
     assert "sets no cost" in rows("cost", asked(given))[0].note
 
 
-def test_the_dearest_confusions_come_first():
+def test_the_most_expensive_confusions_come_first():
     given, prices = drawn(), {"unfair -> fair": 10}
     found = rows("confusions", asked(given, costs=prices))
     made = Counter(f"Cost of {a.gold} → {a.answer}" for a in given if not a.value)
@@ -345,7 +345,7 @@ def test_the_dearest_confusions_come_first():
     assert row.value == 30 and "unfair → unscored" in row.what and "of 3 whose" in row.note
 
 
-def test_a_wait_is_that_of_one_asked_alone_and_a_thousand_have_a_price():
+def test_latency_is_of_questions_asked_alone_and_a_thousand_have_a_cost():
     asking = {"seconds": 60.0, "batches": 20, "p95_s": 4.5}
     wait, minutes = rows("speed", asked(drawn(), timing=asking))
     assert wait.value == 4.5 and "whole batch, 10.0 questions on average" in wait.note
@@ -445,7 +445,7 @@ def test_held_out_rows_are_answered_where_the_industry_needs_a_threshold(retail,
     assert "held-out rows" in insights[0]["note"]
 
 
-def test_waits_are_sealed_with_the_answers(retail):
+def test_latencies_are_marked_done_with_the_answers(retail):
     is_done = json.loads((retail / "evaluate" / "triage" / "tuned.done.json").read_text())["result"]
     asking = is_done["timing"]
     assert asking["batches"] >= 1 and 0 < asking["p95_s"] <= asking["seconds"] + 1e-3
@@ -536,7 +536,7 @@ def test_the_glossary_stands_beside_the_state_and_does_not_make_it(retail):
     assert _glossary(run, texts[:20], texts) is None
 
 
-def test_who_is_as_sure_as_the_edge_is_not_called_less_sure():
+def test_an_answer_at_the_threshold_is_not_called_less_confident():
     from metier.evaluation.insights.certain import rows
     from metier.evaluation.scoring import Prediction
 

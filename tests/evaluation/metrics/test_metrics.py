@@ -29,7 +29,7 @@ def value(name, answers, labels=LABELS, **settings):
 
 
 def chosen(gold, given, probabilities=None):
-    """Answers out of a label set; None among the given ones could not be judged."""
+    """Answers out of a label set; None among the given ones is unscored."""
     return [
         Prediction(
             id=str(n),
@@ -81,7 +81,7 @@ def test_metrics_of_labels_equal_scikit_learn(name, n):
 
 
 @pytest.mark.parametrize("name", ["mcc", "macro_f1", "weighted_f1", "balanced_accuracy"])
-def test_an_answer_that_could_not_be_judged_counts_as_a_wrong_label_of_its_own(name):
+def test_an_unscored_answer_counts_as_a_wrong_label_of_its_own(name):
     gold, given = drawn(3)
     given[:9] = [None] * 9
     theirs = given[9:]
@@ -153,7 +153,7 @@ def test_perplexity_and_bits_per_byte_weigh_texts_by_their_length():
     assert value("bits_per_byte", answers, ()) == pytest.approx(210 / math.log(2) / 280)
 
 
-def test_a_text_that_could_not_be_judged_leaves_no_figure():
+def test_an_unscored_text_leaves_no_figure():
     answers = texts([10.0, None], [5, 50], [20, 260])
     assert math.isnan(value("perplexity", answers, ())) and math.isnan(value("bits_per_byte", answers, ()))
 

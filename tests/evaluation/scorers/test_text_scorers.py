@@ -1,4 +1,4 @@
-"""Scorers that read free text: what counts as an answer, what is right, and what could not be judged."""
+"""Scorers that read free text: what counts as an answer, what is right, and what is unscored."""
 
 import json
 
@@ -25,7 +25,7 @@ def test_the_pattern_reads_the_last_answer():
     assert scorer.judge("Answer: no", question("yes")).value == 0
 
 
-def test_text_without_an_answer_could_not_be_judged():
+def test_text_without_an_answer_is_unscored():
     judgment = generate.Scorer(pattern=r"Answer: (\w+)").judge("I like trains", question("yes"))
     assert (judgment.value, judgment.answer) == (None, None)
 

@@ -90,7 +90,7 @@ def cross_validated(texts: list[str], given: np.ndarray, groups: list[str], clas
 
 
 def flagged(given: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
-    """Which labels look wrong: by cleanlab where it is installed, else by hand. Tests hold both against each other."""
+    """Which labels look wrong: by cleanlab where it is installed, else by our own code. Tests compare the two."""
     if find_spec("cleanlab"):
         from cleanlab.filter import find_label_issues
 

@@ -110,7 +110,7 @@ def entropies(logits: torch.Tensor) -> torch.Tensor:
     return torch.cat([-(part.exp() * part).sum(-1) for part in parts])
 
 
-class SignalWatch(TrainerCallback):
+class SignalCallback(TrainerCallback):
     """Says once, after the first steps, that no group of answers had anything to choose between."""
 
     def __init__(self, progress: Progress) -> None:
@@ -160,7 +160,7 @@ def train(
             args=config(settings, [weight for _, weight, _ in rewards], longest, trees, folder, network.low_precision),
             train_dataset=datasets.Dataset.from_dict({"prompt": [str(position) for position in plan]}),
             processing_class=model.tokenizer,
-            callbacks=[checkpoints.Seal(), LoggingCallback(folder / "log.jsonl", progress), SignalWatch(progress)],
+            callbacks=[checkpoints.Seal(), LoggingCallback(folder / "log.jsonl", progress), SignalCallback(progress)],
             rollout_func=sampler,
             trees=trees,
             budget=settings["batch_tokens"],
