@@ -188,8 +188,8 @@ class Benchmark:
 
     @cached_property
     def _all_questions(self) -> list[Question]:
-        found = questions(self._test_rows(), unlabeled=not self.labeled)
-        if not found:
+        own = questions(self._test_rows(), unlabeled=not self.labeled)
+        if not own:
             where = (
                 f"The dataset '{self.dataset_name}' holds no test rows; in a mirror, their file is missing from its "
                 "folder."
@@ -197,8 +197,8 @@ class Benchmark:
                 else "Check its `path` and `label`."
             )
             raise UserError(f"The benchmark '{self.name}' has no questions. {where}")
-        self._check_columns(found)
-        return [self._placed(question) for question in found]
+        self._check_columns(own)
+        return [self._placed(question) for question in own]
 
     def _test_rows(self) -> pa.Table:
         return self.rows.filter(pc.equal(self.rows["split"], "test")) if self.dataset else self.rows
@@ -210,9 +210,9 @@ class Benchmark:
         rows = self._test_rows().select(["id", "time"]).to_pylist()
         return {row["id"]: row["time"] for row in rows if row["time"]}
 
-    def _check_columns(self, asked: list[Question]) -> None:
+    def _check_columns(self, own: list[Question]) -> None:
         """Raises `UserError` where no question has a column that the benchmark goes by."""
-        columns = {column for question in asked for column in question.fields}
+        columns = {column for question in own for column in question.fields}
         wanted = [*self.slices, *([self.cluster] if self.cluster and self.dataset else [])]
         wanted += sorted(self.prompt_columns() - {"text"})
         if missing := [column for column in wanted if column not in columns]:
@@ -238,10 +238,10 @@ class Benchmark:
 
     def _placed(self, question: Question) -> Question:
         """The question with its kind, and with what it belongs to where the benchmark says that of a dataset's rows."""
-        found = {column: question.fields[column] for column in self.slices if column in question.fields}
+        slices = {column: question.fields[column] for column in self.slices if column in question.fields}
         if self.dataset and self.cluster:
-            return replace(question, slices=found, group=question.fields.get(self.cluster))
-        return replace(question, slices=found)
+            return replace(question, slices=slices, group=question.fields.get(self.cluster))
+        return replace(question, slices=slices)
 
     def _examples(self, question: Question) -> str:
         if not self.num_fewshot:
@@ -259,7 +259,7 @@ class Benchmark:
         kinds: dict[str, list[Question]] = defaultdict(list)
         for row in rows:
             kinds[row.fields.get(self.fewshot_by, "") if self.fewshot_by else ""].append(row)
-        return {kind: draw(found, self.num_fewshot, f"{self.name}:shots") for kind, found in kinds.items()}
+        return {kind: draw(examples, self.num_fewshot, f"{self.name}:shots") for kind, examples in kinds.items()}
 
 
 def text_loss(name: str, dataset: str, description: str) -> Benchmark:
@@ -278,37 +278,41 @@ class Inspection:
 
     def problems(self) -> list[str]:
         it = self.benchmark
-        found = []
+        problems = []
         try:
             file_name(it.name, "benchmark name")
         except UserError as error:
-            found.append(str(error))
+            problems.append(str(error))
         if bool(it.dataset) == bool(it.path):
-            found.append(f"The benchmark '{it.name}' needs either `dataset` or `path`, and not both.")
+            problems.append(f"The benchmark '{it.name}' needs either `dataset` or `path`, and not both.")
         if not it.metrics:
-            found.append(f"The benchmark '{it.name}' names no metric. Add `metrics: [accuracy]`.")
+            problems.append(f"The benchmark '{it.name}' names no metric. Add `metrics: [accuracy]`.")
         if it.num_fewshot and it.path:
-            found.append(
+            problems.append(
                 f"The benchmark '{it.name}' has `num_fewshot` but a test file only. Solved examples need a dataset."
             )
         if twice := sorted(label for label, count in Counter(it.labels).items() if count > 1):
-            found.append(f"The benchmark '{it.name}' names the label {shown(twice[0])} twice. Leave one of them out.")
+            problems.append(
+                f"The benchmark '{it.name}' names the label {shown(twice[0])} twice. Leave one of them out."
+            )
         if blank := [label for label in it.labels if not label.strip()]:
-            found.append(f"The benchmark '{it.name}' has the label {shown(blank[0])}, which is no word. Leave it out.")
-        found += self._columns_beside_a_dataset() if it.dataset else []
-        found += self._plug_ins()
+            problems.append(
+                f"The benchmark '{it.name}' has the label {shown(blank[0])}, which is no word. Leave it out."
+            )
+        problems += self._columns_beside_a_dataset() if it.dataset else []
+        problems += self._plug_ins()
         named = it.prompt_columns()
         if not named:
-            found.append(f"The prompt of benchmark '{it.name}' has no {{text}}: every question would read the same.")
-        if it.path and not found:
-            found += it.data().problems()
-        if it.path and not found:
+            problems.append(f"The prompt of benchmark '{it.name}' has no {{text}}: every question would read the same.")
+        if it.path and not problems:
+            problems += it.data().problems()
+        if it.path and not problems:
             columns = it.data().prompt_columns() or set()
-            found += [
+            problems += [
                 f"The prompt of benchmark '{it.name}' names '{name}', which no column holds.{nearest(name, columns)}"
                 for name in sorted(named - columns)
             ]
-        return found
+        return problems
 
     def _columns_beside_a_dataset(self) -> list[str]:
         given = {"text": self.benchmark.text != "text", "label": self.benchmark.label not in ("label", None)}
@@ -320,32 +324,34 @@ class Inspection:
         ]
 
     def _plug_ins(self) -> list[str]:
-        found: list[str] = []
+        problems: list[str] = []
         for build in (self.benchmark.build_scorer, self.benchmark.build_metrics):
             try:
                 build()
             except Problems as error:
-                found += [f"The benchmark '{self.benchmark.name}': {problem}" for problem in error.problems]
+                problems += [f"The benchmark '{self.benchmark.name}': {problem}" for problem in error.problems]
             except UserError as error:
-                found.append(f"The benchmark '{self.benchmark.name}': {error}")
-        return found or self._metrics_without_a_ground()
+                problems.append(f"The benchmark '{self.benchmark.name}': {error}")
+        return problems or self._metrics_without_a_ground()
 
     def _metrics_without_a_ground(self) -> list[str]:
         """Metrics that the scorer's answers are no ground for; otherwise it would be found out after training."""
         it, scorer = self.benchmark, self.benchmark.build_scorer()
-        name, found = plugins.named(it.scorer)[0], []
+        name, reasons = plugins.named(it.scorer)[0], []
         given = {*scorer.gives, *(["labels"] if scorer.chooses or it.labels else [])}
         for number, (title, metric) in enumerate(it.build_metrics().items()):
             reads = metric.reads
             if reads == "labels" and reads not in given:
-                found.append(f"{title} counts labels, and the scorer {name} has no label set")
+                reasons.append(f"{title} counts labels, and the scorer {name} has no label set")
             elif reads and reads not in given:
-                found.append(f"{title} reads {reads}, which the scorer {name} does not give")
+                reasons.append(f"{title} reads {reads}, which the scorer {name} does not give")
             elif "losses" in given and reads != "losses":
-                found.append(f"{title} counts right answers, and a loss is neither right nor wrong")
+                reasons.append(f"{title} counts right answers, and a loss is neither right nor wrong")
             elif reads == "probabilities" and number == 0 and scorer.baseline == "longer_answer":
-                found.append(f"{title} decides, and the baseline has no probabilities to be held against")
-        return [f"The benchmark '{it.name}': {why}. Name other `metrics`; see `metier list metrics`." for why in found]
+                reasons.append(f"{title} decides, and the baseline has no probabilities to be held against")
+        return [
+            f"The benchmark '{it.name}': {why}. Name other `metrics`; see `metier list metrics`." for why in reasons
+        ]
 
 
 def draw(questions: list[Question], rows: int, seed: str) -> list[Question]:

@@ -21,7 +21,7 @@ class Bounded(Protocol):
 def check_context(
     model: ModelLike,
     methods: Sequence[tuple[str, Bounded]],
-    asked: Sequence[tuple[Benchmark, Questions, Labels]],
+    benchmarks: Sequence[tuple[Benchmark, Questions, Labels]],
 ) -> dict[str, int]:
     """How many questions of each benchmark will be truncated on the left, by its `too_long: truncate`.
 
@@ -34,7 +34,7 @@ def check_context(
         if method.longest_row() > model.context
     ]
     truncated: dict[str, int] = {}
-    for benchmark, questions, labels in asked:
+    for benchmark, questions, labels in benchmarks:
         try:
             asking = benchmark.build_scorer().ask(model, benchmark, questions, labels)
         except UserError as error:

@@ -19,20 +19,20 @@ def matrix(labels: Sequence[str], costs: Mapping[str, float]) -> NDArray[np.floa
     said without being right; the more particular one counts. Raises `UserError` for a label that there is not, and for
     a cost below zero.
     """
-    found = np.ones((len(labels), len(labels)))
+    prices = np.ones((len(labels), len(labels)))
     for key in sorted(costs, key=lambda key: ARROW in key):  # the particular ones last
-        right, said = _cells(key, labels)
+        right, predicted = _cells(key, labels)
         if not costs[key] >= 0:
             raise UserError(f"costs: '{key}' costs {costs[key]}. A mistake costs 0 or more.")
-        found[right, said] = costs[key]
-    np.fill_diagonal(found, 0.0)
-    return found
+        prices[right, predicted] = costs[key]
+    np.fill_diagonal(prices, 0.0)
+    return prices
 
 
 def _cells(key: str, labels: Sequence[str]) -> tuple[int | slice, int | slice]:
     if ARROW in key:
-        right, said = key.split(ARROW, 1)
-        return _index(right, key, labels), _index(said, key, labels)
+        right, predicted = key.split(ARROW, 1)
+        return _index(right, key, labels), _index(predicted, key, labels)
     if key.startswith(MISS):
         return _index(key.removeprefix(MISS), key, labels), slice(None)
     if key.startswith(FALSE):
@@ -43,21 +43,21 @@ def _cells(key: str, labels: Sequence[str]) -> tuple[int | slice, int | slice]:
 def _index(name: str, key: str, labels: Sequence[str]) -> int:
     if name in labels:  # `age_limit` may stand beside `age limit`
         return list(labels).index(name)
-    found = [number for number, label in enumerate(labels) if name == label.replace(" ", "_")]
-    if not found:
+    places = [number for number, label in enumerate(labels) if name == label.replace(" ", "_")]
+    if not places:
         raise UserError(f"costs: '{key}' names the label '{name}', which there is not.{nearest(name, labels)}")
-    return found[0]
+    return places[0]
 
 
 def cost_problems(costs: Mapping[str, float]) -> list[str]:
     """What is wrong with prices of mistakes, whatever the labels are."""
-    found = [
+    problems = [
         f"costs: {shown(key)} costs {shown(cost)}. A mistake costs from 0 to {DEAREST:,}."
         for key, cost in costs.items()
         if not 0 <= cost <= DEAREST
     ]
     wanted = "Write `right -> said`, miss_LABEL or false_LABEL."
-    return found + [f"costs: {shown(key)} is no kind of mistake. {wanted}" for key in costs if not is_mistake(key)]
+    return problems + [f"costs: {shown(key)} is no kind of mistake. {wanted}" for key in costs if not is_mistake(key)]
 
 
 def is_mistake(key: str) -> bool:

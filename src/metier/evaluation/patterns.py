@@ -28,9 +28,9 @@ def compiled(pattern: str, flags: int = 0) -> Any:
 
 def matches_whole(pattern: str, text: str, dot_all: bool = False) -> bool:
     """Whether the whole text fits the expression. Raises `ValueError`, and `TooSlow` where it takes too long."""
-    found = compiled(pattern, regex.DOTALL if dot_all else 0)
+    expression = compiled(pattern, regex.DOTALL if dot_all else 0)
     try:
-        return found.fullmatch(text, timeout=TIMEOUT_S) is not None
+        return expression.fullmatch(text, timeout=TIMEOUT_S) is not None
     except TimeoutError as error:
         raise _too_slow(pattern, text) from error
 
@@ -38,10 +38,10 @@ def matches_whole(pattern: str, text: str, dot_all: bool = False) -> bool:
 def last_group(pattern: str, text: str) -> str | None:
     """The first group of the last match that has one. Raises as `matches_whole` does."""
     try:
-        found = [match[1] for match in compiled(pattern).finditer(text, timeout=TIMEOUT_S) if match[1]]
+        groups = [match[1] for match in compiled(pattern).finditer(text, timeout=TIMEOUT_S) if match[1]]
     except TimeoutError as error:
         raise _too_slow(pattern, text) from error
-    return found[-1] if found else None
+    return groups[-1] if groups else None
 
 
 def _too_slow(pattern: str, text: str) -> TooSlow:

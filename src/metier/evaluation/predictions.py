@@ -95,7 +95,7 @@ def as_predictions(answers: Sequence[Prediction], labels: Sequence[str]) -> Pred
         )
     return Predictions(
         gold=np.array([index.get(answer.gold, -1) for answer in answers]),
-        predicted=np.array(_said([answer.answer for answer in answers], index)),
+        predicted=np.array(_label_numbers([answer.answer for answer in answers], index)),
         value=np.array([np.nan if answer.value is None else answer.value for answer in answers], dtype=float),
         weight=np.array([answer.weight for answer in answers], dtype=float),
         labels=tuple(labels),
@@ -104,20 +104,20 @@ def as_predictions(answers: Sequence[Prediction], labels: Sequence[str]) -> Pred
     )
 
 
-def _said(answers: Sequence[str | None], index: Mapping[str, int]) -> list[int]:
+def _label_numbers(answers: Sequence[str | None], index: Mapping[str, int]) -> list[int]:
     """The label of each answer; free text names one whatever its case, as a scorer compares it, but where two labels
     differ in nothing else."""
     several = Counter(map(plain, index))
     loosely = {plain(label): place for label, place in index.items() if several[plain(label)] == 1}
-    return [-1 if said is None else index.get(said, loosely.get(plain(said), -1)) for said in answers]
+    return [-1 if answer is None else index.get(answer, loosely.get(plain(answer), -1)) for answer in answers]
 
 
-def perfect(asked: Sequence[Question], labels: Sequence[str]) -> Predictions:
+def perfect(questions: Sequence[Question], labels: Sequence[str]) -> Predictions:
     """The right answers to some questions that have labels, all of them sure."""
     return as_predictions(
         [
             Prediction(q.id, "", "", q.answer, q.answer, 1.0, probabilities=tuple(float(q.answer == x) for x in labels))
-            for q in asked
+            for q in questions
         ],
         labels,
     )
@@ -125,17 +125,17 @@ def perfect(asked: Sequence[Question], labels: Sequence[str]) -> Predictions:
 
 def unfit(metrics: Mapping[str, MetricLike], table: Predictions) -> list[str]:
     """Why some metrics cannot be worked out of perfect answers: a label that there is not, or that nobody asks for."""
-    found = []
+    problems = []
     for title, metric in metrics.items():
         try:
             if not np.isfinite(metric.value(metric.statistics(table).sum(0))):
-                found.append(
+                problems.append(
                     f"none of its {len(table.gold):,} questions has a label that {title} counts. Ask more questions, "
                     "or take the metric out of `metrics`."
                 )
         except UserError as error:
-            found.append(str(error))
-    return found
+            problems.append(str(error))
+    return problems
 
 
 def label_counts(predictions: Predictions) -> Floats:

@@ -100,12 +100,12 @@ def _row(role: str, question: Question, kind: str | None = None, time: str | Non
 def _read(path: Path) -> Samples:
     table = pq.read_table(path)
     known = json.loads(table.schema.metadata[b"metier"])
-    asked, solved = (table.filter(pc.equal(table["role"], role)).to_pylist() for role in (QUESTION, EXAMPLE))
+    questions, solved = (table.filter(pc.equal(table["role"], role)).to_pylist() for role in (QUESTION, EXAMPLE))
     kinds: dict[str, list[Question]] = {}
     for row in solved:
         kinds.setdefault(row["kind"], []).append(_question(row))
-    times = {row["id"]: row["time"] for row in asked if row["time"]}
-    return Samples([_question(row) for row in asked], known["labels"], kinds, times, known["labeled"])
+    times = {row["id"]: row["time"] for row in questions if row["time"]}
+    return Samples([_question(row) for row in questions], known["labels"], kinds, times, known["labeled"])
 
 
 def _question(row: dict[str, Any]) -> Question:

@@ -23,7 +23,7 @@ def slices(
     """
     base, tuned = answers["base"], answers["tuned"]
     columns = sorted({column for answer in tuned for column in answer.slices or ()})
-    found = []
+    entries = []
     for column in columns:
         values = [(answer.slices or {}).get(column) for answer in tuned]
         for value in sorted({value for value in values if value is not None}):
@@ -34,8 +34,8 @@ def slices(
                 tables = [as_predictions([side[position] for position in chosen], labels) for side in (base, tuned)]
                 # Nothing where it has no label that the metric counts.
                 entry = entry.model_copy(update=_figures(metric, tables, seed))
-            found.append(entry)
-    return found
+            entries.append(entry)
+    return entries
 
 
 def _figures(metric: MetricLike, tables: Sequence[Predictions], seed: int) -> dict[str, float | Interval]:

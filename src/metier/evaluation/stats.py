@@ -162,7 +162,7 @@ def bootstrap_p(difference: float, draws: Floats, clusters: float | None = None)
 
 
 def over_trainings(gains: Floats, draws: Floats, clusters: float, alpha: float = 0.05) -> tuple[Interval, float, float]:
-    """95 % interval, two-sided p and smallest visible gain of the mean over several trainings.
+    """95 % interval, two-sided p and minimum detectable effect of the mean over several trainings.
 
     `gains`: (trainings,), at least two; `draws`: (draws,) of their mean, over drawn clusters of questions. Chance in
     the questions and chance in the trainings are added, and Student's t is the mean of the two parts' own, weighted by
@@ -171,18 +171,18 @@ def over_trainings(gains: Floats, draws: Floats, clusters: float, alpha: float =
     of freedom of Satterthwaite (1946) in up to 12 % (docs/statistics.md).
     """
     gain, clusters = float(gains.mean()), max(clusters, 2.0)
-    asked = (standard_error(draws) * _too_narrow(clusters)) ** 2
+    sampled = (standard_error(draws) * _too_narrow(clusters)) ** 2
     trained = float(gains.var(ddof=1)) / len(gains)
-    if not np.isfinite([gain, asked]).all():
+    if not np.isfinite([gain, sampled]).all():
         return Interval(gain, np.nan, np.nan), 1.0, np.nan
-    error, least = float(np.sqrt(asked + trained)), 1 / (1 + len(draws))  # no smaller p than the draws can tell
+    error, least = float(np.sqrt(sampled + trained)), 1 / (1 + len(draws))  # no smaller p than the draws can tell
     if error == 0:
         return Interval(gain, gain, gain), 1.0 if gain == 0 else least, 0.0
 
     def reach(tail: float) -> float:
         """Half of the interval that leaves so much out at either end."""
         of_each = distributions.t.isf(tail, [clusters - 1, len(gains) - 1])
-        return float((asked * of_each[0] + trained * of_each[1]) / (asked + trained) * error)
+        return float((sampled * of_each[0] + trained * of_each[1]) / (sampled + trained) * error)
 
     half = reach(0.025)
     # p is where the interval would touch zero.

@@ -12,18 +12,18 @@ RIGHT = f"Accuracy on the {100 * COVERAGE:.0f} % most confident answers"
 REVIEW = "Sent to human review"
 
 
-def rows(asked: InsightContext) -> list[Insight]:
+def rows(context: InsightContext) -> list[Insight]:
     """Two rows: accuracy at 80 % coverage (Geifman & El-Yaniv 2017, NeurIPS), and what the other 20 % contain."""
-    given = stated(asked.tuned)
-    if given is None or not asked.right_or_wrong:
+    given = stated(context.tuned)
+    if given is None or not context.right_or_wrong:
         return [Insight(RIGHT, None, "These answers have no probabilities, so they cannot be ranked by confidence.")]
-    n, wrong = len(asked.tuned.gold), int((~asked.tuned.right).sum())
-    found = measured(Metric(COVERAGE), asked.tuned, asked.seed)
+    n, wrong = len(context.tuned.gold), int((~context.tuned.right).sum())
+    accuracy = measured(Metric(COVERAGE), context.tuned, context.seed)
     kept = COVERAGE * n
-    if found.value in (0, 1):  # all bootstrap draws are equal here, so their interval would have no width
-        clusters = effective_clusters(np.unique(asked.tuned.groups, return_inverse=True)[1])
-        found = wilson(round(found.value * COVERAGE * clusters), round(COVERAGE * clusters))
-    caught = max(0.0, wrong - kept * (1 - found.value))
+    if accuracy.value in (0, 1):  # all bootstrap draws are equal here, so their interval would have no width
+        clusters = effective_clusters(np.unique(context.tuned.groups, return_inverse=True)[1])
+        accuracy = wilson(round(accuracy.value * COVERAGE * clusters), round(COVERAGE * clusters))
+    caught = max(0.0, wrong - kept * (1 - accuracy.value))
     edge = np.sort(np.nan_to_num(given.confidence))[::-1][max(0, round(kept) - 1)]
     sent, below = n - round(kept), int((np.nan_to_num(given.confidence) < edge).sum())
     who, ties = "those", ""
@@ -36,7 +36,10 @@ def rows(asked: InsightContext) -> list[Insight]:
     held = f". They contain {100 * caught / wrong:.0f} % of its mistakes." if wrong else ". It made no mistake."
     return [
         Insight(
-            RIGHT, found.value, f"{within(found, 'share')}; all answers {number(1 - wrong / n, 'share')}.", "share"
+            RIGHT,
+            accuracy.value,
+            f"{within(accuracy, 'share')}; all answers {number(1 - wrong / n, 'share')}.",
+            "share",
         ),
         Insight(REVIEW, sent / n, f"{note}{held}", "share"),
     ]

@@ -11,26 +11,26 @@ WHAT = "Costliest confusions"
 UNSCORED = "unscored"
 
 
-def rows(asked: InsightContext) -> list[Insight]:
+def rows(context: InsightContext) -> list[Insight]:
     """The five mistakes `right -> predicted` with the highest count times cost. An unscored answer costs as much as the
     most expensive mistake with that right label, as in `expected_cost`."""
-    if not asked.labels:
+    if not context.labels:
         return [Insight(WHAT, None, NO_LABELS)]
-    labels, counts = asked.labels, confusion(asked.tuned)
-    given, prices = [*labels, UNSCORED], costs.matrix(labels, asked.priced)
+    labels, counts = context.labels, confusion(context.tuned)
+    given, prices = [*labels, UNSCORED], costs.matrix(labels, context.priced)
     prices = np.column_stack([prices, prices.max(1)])
-    table = asked.tuned
+    table = context.tuned
     unscored = np.bincount(table.gold[table.predicted < 0], minlength=len(labels))
     counts = np.column_stack([counts, unscored])
     total = counts * prices
-    made = [(right, said) for right, said in zip(*total.nonzero(), strict=True)]
+    made = [(right, predicted) for right, predicted in zip(*total.nonzero(), strict=True)]
     dearest = sorted(made, key=lambda cell: (-total[cell], -counts[cell], cell))[:MOST]
     return [
         Insight(
-            f"Cost of {labels[right]} → {given[said]}",
-            round(float(total[right, said]), 6),
-            f"{counts[right, said]:,} times at {number(float(prices[right, said]))}, of "
+            f"Cost of {labels[right]} → {given[predicted]}",
+            round(float(total[right, predicted]), 6),
+            f"{counts[right, predicted]:,} times at {number(float(prices[right, predicted]))}, of "
             f"{counts[right].sum():,} whose right answer is {labels[right]}.",
         )
-        for right, said in dearest
+        for right, predicted in dearest
     ] or [Insight(WHAT, 0, "The model made no mistake that has a cost.")]

@@ -10,15 +10,15 @@ NEEDS_HELD_OUT = True
 WHAT = "Contracts with a miss"
 
 
-def rows(asked: InsightContext) -> list[Insight]:
+def rows(context: InsightContext) -> list[Insight]:
     """The share of contracts (groups, services, documents) that have a miss of a label that matters, by the marks
     that `missed` counts."""
-    if not asked.labels:
+    if not context.labels:
         return [Insight(WHAT, None, NO_LABELS)]
-    wanted = positives(asked)
-    said, thresholds, _ = marked(asked, wanted)
+    wanted = positives(context)
+    predicted, thresholds, _ = marked(context, wanted)
     missed: dict[str, int] = defaultdict(int)
-    for answer, right in zip(asked.tuned.answers, said == asked.tuned.gold, strict=True):
+    for answer, right in zip(context.tuned.answers, predicted == context.tuned.gold, strict=True):
         if (name := contract(answer)) and answer.gold in wanted:
             missed[name] += not right
     if not missed:

@@ -41,36 +41,38 @@ class _Threshold:
         return f"{of}at a probability of {self.probability:.3f} or more ({self.marked:,} held-out rows, {rightly})"
 
 
-def rows(asked: InsightContext) -> list[Insight]:
+def rows(context: InsightContext) -> list[Insight]:
     """The share of what matters that is missed at a fixed precision, then the labels with the most misses, and of a
     single label its types (slices). Each label has its own threshold where held-out training rows suffice for one; the
     others share one. The test chooses none."""
-    if not asked.labels:
+    if not context.labels:
         return [Insight(WHAT, None, NO_LABELS)]
-    wanted = positives(asked)
-    said, thresholds, why = marked(asked, wanted)
-    by_label = {label: [p for p, a in enumerate(asked.tuned.answers) if a.gold == label] for label in wanted}
+    wanted = positives(context)
+    predicted, thresholds, why = marked(context, wanted)
+    by_label = {label: [p for p, a in enumerate(context.tuned.answers) if a.gold == label] for label in wanted}
     by_label = {label: own for label, own in by_label.items() if own}
-    found = [_overall(asked, said, by_label, thresholds) if thresholds else Insight(WHAT, None, f"{why} {OWN}")]
-    found += _worst(asked, said, by_label, _precision(asked, said, wanted, thresholds))
+    insights = [
+        _overall(context, predicted, by_label, thresholds) if thresholds else Insight(WHAT, None, f"{why} {OWN}")
+    ]
+    insights += _worst(context, predicted, by_label, _precision(context, predicted, wanted, thresholds))
     if len(wanted) == 1 and by_label:
-        found += _worst(asked, said, _types(asked, by_label[wanted[0]]), {})
-    return found
+        insights += _worst(context, predicted, _types(context, by_label[wanted[0]]), {})
+    return insights
 
 
-def marked(asked: InsightContext, wanted: list[str]) -> tuple[NDArray[np.int64], list[_Threshold], str]:
+def marked(context: InsightContext, wanted: list[str]) -> tuple[NDArray[np.int64], list[_Threshold], str]:
     """For each answer the label that it is marked with, -1 for none; the thresholds that decided that, and why where
     there are none."""
-    thresholds, why = _thresholds(asked.held_out, wanted)
-    return _decided(asked.tuned, wanted, thresholds), thresholds, why
+    thresholds, why = _thresholds(context.held_out, wanted)
+    return _decided(context.tuned, wanted, thresholds), thresholds, why
 
 
-def positives(asked: InsightContext) -> list[str]:
+def positives(context: InsightContext) -> list[str]:
     """The labels whose miss costs most of all, as the pack prices them; every label where it prices none. A price on
     false alarms (`false_LABEL`) says nothing of what must not be missed."""
-    missed = {mistake: price for mistake, price in asked.priced.items() if not mistake.startswith(costs.FALSE)}
-    dearest = costs.matrix(asked.labels, missed).max(1)
-    return [label for label, cost in zip(asked.labels, dearest, strict=True) if cost > 1] or list(asked.labels)
+    missed = {mistake: price for mistake, price in context.priced.items() if not mistake.startswith(costs.FALSE)}
+    dearest = costs.matrix(context.labels, missed).max(1)
+    return [label for label, cost in zip(context.labels, dearest, strict=True) if cost > 1] or list(context.labels)
 
 
 def contract(answer: Prediction) -> str | None:
@@ -98,7 +100,7 @@ def _thresholds(held_out: Predictions | None, wanted: list[str]) -> tuple[list[_
     rare = tuple(name for name in wanted if name not in often)
     own = [_lowest(held_out, wanted, (name,), name if len(wanted) > 1 else "") for name in often]
     shared = _lowest(held_out, wanted, tuple(wanted), "the others" if often else "") if rare else None
-    thresholds = [found for found in own if found]
+    thresholds = [one for one in own if one]
     if shared:
         thresholds.append(replace(shared, labels=rare))
     why = f"No threshold: on {len(held_out.gold):,} held-out rows none marks {FEWEST_MARKS} rows at that precision."
@@ -135,12 +137,15 @@ def _decided(table: Predictions, wanted: list[str], thresholds: list[_Threshold]
 
 
 def _overall(
-    asked: InsightContext, said: NDArray[np.int64], by_label: Mapping[str, list[int]], thresholds: list[_Threshold]
+    context: InsightContext,
+    predicted: NDArray[np.int64],
+    by_label: Mapping[str, list[int]],
+    thresholds: list[_Threshold],
 ) -> Insight:
-    marked = said >= 0
+    marked = predicted >= 0
     matter = [position for own in by_label.values() for position in own]
-    missed = said[matter] != asked.tuned.gold[matter]
-    kept = f"{100 * (said == asked.tuned.gold)[marked].mean():.0f} %" if marked.any() else "none"
+    missed = predicted[matter] != context.tuned.gold[matter]
+    kept = f"{100 * (predicted == context.tuned.gold)[marked].mean():.0f} %" if marked.any() else "none"
     how = "; ".join(map(str, thresholds))
     note = (
         f"{np.count_nonzero(missed):,} of {len(matter):,}. Marked {how}; "
@@ -150,9 +155,9 @@ def _overall(
 
 
 def _worst(
-    asked: InsightContext, said: NDArray[np.int64], types: Mapping[str, list[int]], precision: Mapping[str, str]
+    context: InsightContext, predicted: NDArray[np.int64], types: Mapping[str, list[int]], precision: Mapping[str, str]
 ) -> list[Insight]:
-    right = said == asked.tuned.gold
+    right = predicted == context.tuned.gold
     missed = {name: int((~right[own]).sum()) for name, own in types.items()}
     worst = sorted(types, key=lambda name: (-missed[name], len(types[name]), name))[:MOST]
     worst = [name for name in worst if missed[name] or len(types) <= FEW]
@@ -169,24 +174,24 @@ def _worst(
 
 
 def _precision(
-    asked: InsightContext, said: NDArray[np.int64], wanted: list[str], thresholds: list[_Threshold]
+    context: InsightContext, predicted: NDArray[np.int64], wanted: list[str], thresholds: list[_Threshold]
 ) -> dict[str, str]:
-    found = {}
+    notes = {}
     for label in wanted:
-        marked = said == asked.labels.index(label)
-        share = f"{100 * (said == asked.tuned.gold)[marked].mean():.0f} %" if marked.any() else ""
-        found[label] = (
+        marked = predicted == context.labels.index(label)
+        share = f"{100 * (predicted == context.tuned.gold)[marked].mean():.0f} %" if marked.any() else ""
+        notes[label] = (
             f"; of {np.count_nonzero(marked):,} marked with it {share} are right" if share else "; never marked"
         )
         if thresholds and not any(label in one.labels for one in thresholds):
-            found[label] += ", as no threshold was precise enough on held-out rows"
-    return found
+            notes[label] += ", as no threshold was precise enough on held-out rows"
+    return notes
 
 
-def _types(asked: InsightContext, positions: list[int]) -> dict[str, list[int]]:
-    found: dict[str, list[int]] = defaultdict(list)
+def _types(context: InsightContext, positions: list[int]) -> dict[str, list[int]]:
+    types: dict[str, list[int]] = defaultdict(list)
     for position in positions:
-        for column, value in (asked.tuned.answers[position].slices or {}).items():
+        for column, value in (context.tuned.answers[position].slices or {}).items():
             if column not in CONTRACTS:
-                found[f"{value} ({column})"].append(position)
-    return found
+                types[f"{value} ({column})"].append(position)
+    return types

@@ -16,10 +16,10 @@ YEAR, MONTH, DAY = 4, 7, 10
 DATE = re.compile(r"(?<!\d)((?:19|20)\d\d)(?:-?(0[1-9]|1[0-2])(?:-?(0[1-9]|[12]\d|3[01]))?)?(?!\d)")
 
 
-def rows(asked: InsightContext) -> list[Insight]:
+def rows(context: InsightContext) -> list[Insight]:
     """The deciding metric on the latest years, or on the latest months or days where the test is of one year; the note
     says whether training rows reach into them."""
-    dates = _dates(asked)
+    dates = _dates(context)
     if not dates:
         return [Insight(WHAT, None, "No dates in this benchmark: it is not known how it performs on later data.")]
     parts = next((both for length in (YEAR, MONTH, DAY) if (both := _parted(dates, length))), None)
@@ -27,17 +27,17 @@ def rows(asked: InsightContext) -> list[Insight]:
         why = f"The {len(dates)} dated questions cannot be split into two periods of {FEWEST} or more."
         return [Insight(WHAT, None, why)]
     length, latest, earlier = parts
-    title, metric = asked.metric
-    found, before = (measured(metric, asked.only(part), asked.seed) for part in (latest, earlier))
+    title, metric = context.metric
+    after, before = (measured(metric, context.only(part), context.seed) for part in (latest, earlier))
     first, last = (edge(dates[position] for position in latest) for edge in (min, max))
     span = f"{first[:length]} to {last[:length]}" if first[:length] != last[:length] else last[:length]
     unit = metric.unit if metric.unit == "share" else ""
     ago = number(before.value, unit) if np.isfinite(before.value) else "–"
     note = (
-        f"{title} in {span}, {len(latest):,} questions, {within(found, unit)}; earlier ones {ago}. "
-        f"{_learned(asked, first)}"
+        f"{title} in {span}, {len(latest):,} questions, {within(after, unit)}; earlier ones {ago}. "
+        f"{_learned(context, first)}"
     )
-    return [Insight(WHAT if length == YEAR else WHAT_DATES, found.value, note, unit)]
+    return [Insight(WHAT if length == YEAR else WHAT_DATES, after.value, note, unit)]
 
 
 def _parted(dates: dict[int, str], length: int) -> tuple[int, list[int], list[int]] | None:
@@ -55,9 +55,9 @@ def _parted(dates: dict[int, str], length: int) -> tuple[int, list[int], list[in
     return (length, latest, earlier) if min(len(latest), len(earlier)) >= FEWEST else None
 
 
-def _learned(asked: InsightContext, first: str) -> str:
+def _learned(context: InsightContext, first: str) -> str:
     """Whether training rows reach the first date of the latest part, as far as both dates say."""
-    dates = [_date(time) for time in asked.learned_times()]
+    dates = [_date(time) for time in context.learned_times()]
     learned = [date for date in dates if date]
     if not learned:
         return "The training rows have no dates, so they may be from the same period."
@@ -69,13 +69,13 @@ def _learned(asked: InsightContext, first: str) -> str:
     return f"Out of time: training rows end in {max(learned)}."
 
 
-def _dates(asked: InsightContext) -> dict[int, str]:
+def _dates(context: InsightContext) -> dict[int, str]:
     """Position -> YYYY, YYYY-MM or YYYY-MM-DD, of the answers that have one: from a slice, else from the benchmark's
     own rows."""
-    answers = asked.tuned.answers
+    answers = context.tuned.answers
     sliced = {p: _first((a.slices or {}).get(column, "") for column in COLUMNS) for p, a in enumerate(answers)}
     if not any(sliced.values()):
-        times = asked.times()
+        times = context.times()
         sliced = {position: _date(times.get(answer.id, "")) for position, answer in enumerate(answers)}
     return {position: date for position, date in sliced.items() if date}
 
@@ -85,5 +85,5 @@ def _first(values: Iterable[str]) -> str | None:
 
 
 def _date(value: str | None) -> str | None:
-    found = DATE.search(value or "")  # 2019, 2019-01, 2019-01-05 or 20190105
-    return "-".join(part for part in found.groups() if part) if found else None
+    match = DATE.search(value or "")  # 2019, 2019-01, 2019-01-05 or 20190105
+    return "-".join(part for part in match.groups() if part) if match else None

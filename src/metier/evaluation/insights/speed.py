@@ -11,19 +11,22 @@ COST = f"Machine cost of {ITEMS:,} questions"
 UNKNOWN = "The version that wrote these answers did not measure time; evaluate in a new folder."
 
 
-def rows(asked: InsightContext) -> list[Insight]:
+def rows(context: InsightContext) -> list[Insight]:
     """The p95 latency of questions asked one at a time, the minutes that a thousand take in batches, and their cost
     where the pack sets one, all on the machine that evaluated."""
-    if not asked.timing:
+    if not context.timing:
         return [Insight(LATENCY, None, UNKNOWN)]
-    size = len(asked.tuned.gold) / asked.timing["batches"]
-    hours = asked.timing["seconds"] / len(asked.tuned.gold) * ITEMS / 3600
+    size = len(context.tuned.gold) / context.timing["batches"]
+    hours = context.timing["seconds"] / len(context.tuned.gold) * ITEMS / 3600
     where = f"In batches of {size:.1f} on average, without loading the model, on the machine in lock.json."
-    found = [_latency(asked.timing, asked.latency, size), Insight(THROUGHPUT, round(60 * hours, 3), where, "minutes")]
-    if asked.machine_hour:
-        note = f"{hours:.4f} hours at the pack's {number(asked.machine_hour)} (`machine_hour`)."
-        found.append(Insight(COST, round(hours * asked.machine_hour, 6), note))
-    return found
+    insights = [
+        _latency(context.timing, context.latency, size),
+        Insight(THROUGHPUT, round(60 * hours, 3), where, "minutes"),
+    ]
+    if context.machine_hour:
+        note = f"{hours:.4f} hours at the pack's {number(context.machine_hour)} (`machine_hour`)."
+        insights.append(Insight(COST, round(hours * context.machine_hour, 6), note))
+    return insights
 
 
 def _latency(asking: Mapping[str, float], alone: Mapping[str, float] | None, size: float) -> Insight:

@@ -7,13 +7,15 @@ from metier.evaluation.insight import Insight, InsightContext, number
 WHAT = "Training runs"
 
 
-def rows(asked: InsightContext) -> list[Insight]:
+def rows(context: InsightContext) -> list[Insight]:
     """The number of training runs, and how far apart their figures are."""
-    values = asked.seeds
+    values = context.seeds
     if len(values) < 2:
-        note = f"One run, seed {asked.seed}. Another seed gives slightly different figures: see `metier run --seeds 3`."
+        note = (
+            f"One run, seed {context.seed}. Another seed gives slightly different figures: see `metier run --seeds 3`."
+        )
         return [Insight(WHAT, 1, note)]
-    title, metric = asked.metric
+    title, metric = context.metric
     unit = metric.unit if metric.unit == "share" else ""
     spread = f"{number(min(values), unit)} to {number(max(values), unit)}"
     return [Insight(WHAT, len(values), f"{title} {number(float(np.mean(values)), unit)} on average, {spread}.")]

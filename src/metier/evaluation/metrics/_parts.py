@@ -11,7 +11,7 @@ def parts(predictions: Predictions, *names: str, unscored: float | None = None) 
 
     Raises `UserError` where they are missing otherwise: the benchmark's scorer does not fit its metric.
     """
-    found = np.empty((len(predictions.answers), len(names)))
+    table = np.empty((len(predictions.answers), len(names)))
     for position, answer in enumerate(predictions.answers):
         given = answer.parts or {}
         missing = [name for name in names if name not in given]
@@ -20,5 +20,5 @@ def parts(predictions: Predictions, *names: str, unscored: float | None = None) 
                 f"A metric needs the count '{missing[0]}' of every answer, and question {answer.id} has none. "
                 "Use a scorer that counts it: `fields` for hits, wanted, given, valid and exact; `loss` for bytes."
             )
-        found[position] = [given.get(name, unscored) for name in names]
-    return found
+        table[position] = [given.get(name, unscored) for name in names]
+    return table

@@ -23,7 +23,7 @@ class Stated:
 
 def stated(predictions: Predictions) -> Stated | None:
     """None where no answer has probabilities: then there is nothing to work out (a majority class, free text)."""
-    found = np.full((3, len(predictions.answers)), np.nan)
+    figures = np.full((3, len(predictions.answers)), np.nan)
     for position, answer in enumerate(predictions.answers):
         if answer.probabilities is None:
             continue
@@ -36,8 +36,8 @@ def stated(predictions: Predictions) -> Stated | None:
                 "the right one among them."
             )
         right = probabilities[offered.index(answer.gold)]
-        found[:, position] = right, probabilities @ probabilities, probabilities.max()
-    return None if np.isnan(found).all() else Stated(*found)
+        figures[:, position] = right, probabilities @ probabilities, probabilities.max()
+    return None if np.isnan(figures).all() else Stated(*figures)
 
 
 def equal_mass(confidence: Floats, most: int) -> NDArray[np.int64]:

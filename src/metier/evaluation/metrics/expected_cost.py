@@ -35,10 +35,10 @@ class Metric(MetricLike):
 
     def statistics(self, predictions: Predictions) -> Floats:
         table = prices.matrix(predictions.labels, self.costs)
-        found = table[predictions.gold, predictions.predicted]
+        paid = table[predictions.gold, predictions.predicted]
         unscored = predictions.predicted < 0
-        found[unscored] = table.max(1)[predictions.gold[unscored]]
-        return np.column_stack([found, np.ones(len(found))])
+        paid[unscored] = table.max(1)[predictions.gold[unscored]]
+        return np.column_stack([paid, np.ones(len(paid))])
 
     def value(self, sums: Floats) -> Floats:
         return sums[..., 0] / sums[..., 1]

@@ -32,10 +32,10 @@ def words(text: str) -> list[str]:
     return re.findall(r"[^\W_]+", text.casefold())
 
 
-def rouge_l(said: Sequence[str], wanted: Sequence[str]) -> float:
+def rouge_l(given: Sequence[str], wanted: Sequence[str]) -> float:
     """F1 of the longest common subsequence; two empty texts have nothing in common."""
-    total = len(said) + len(wanted)
-    return 2 * longest_common(said, wanted) / total if total else 0.0
+    total = len(given) + len(wanted)
+    return 2 * longest_common(given, wanted) / total if total else 0.0
 
 
 def longest_common(first: Sequence[str], second: Sequence[str]) -> int:

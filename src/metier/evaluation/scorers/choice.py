@@ -74,9 +74,9 @@ class ChoiceSession:
         # The same list of options is one tree: benchmarks with a label set have a single one for all questions.
         sets = {tuple(offered): number for number, offered in enumerate(options)}
         encoded = {offered: [model.answer(o, chat_template) for o in offered] for offered in sets}
-        for offered, said in encoded.items():
-            if scorer.ends(said):
-                encoded[offered] = [[*option, model.end_token] for option in said]
+        for offered, pieces in encoded.items():
+            if scorer.ends(pieces):
+                encoded[offered] = [[*option, model.end_token] for option in pieces]
         behind = [encoded[tuple(offered)] for offered in options]
         longest = {id(own): max(map(len, own), default=0) for own in encoded.values()}
         room = [longest[id(own)] for own in behind]

@@ -55,18 +55,18 @@ def _object(text: str) -> dict[str, Any] | None:
     if start < 0:
         return None
     try:
-        found, _ = json.JSONDecoder().raw_decode(text[start:])
+        value, _ = json.JSONDecoder().raw_decode(text[start:])
     except (ValueError, RecursionError):
         return None
-    return found if isinstance(found, dict) else None
+    return value if isinstance(value, dict) else None
 
 
-def _items(found: dict[str, Any] | None) -> set[tuple[str, str]] | None:
+def _items(answer: dict[str, Any] | None) -> set[tuple[str, str]] | None:
     """(field, value) pairs with values as plain text; an empty field says nothing and is no item."""
-    if found is None:
+    if answer is None:
         return None
     pairs = (
-        (key, value) for key, values in found.items() for value in (values if isinstance(values, list) else [values])
+        (key, value) for key, values in answer.items() for value in (values if isinstance(values, list) else [values])
     )
     return {(key, _plain(value)) for key, value in pairs if value not in (None, "")}
 

@@ -38,14 +38,16 @@ class Scorer(ScorerLike):
     version = 1
 
     def problems(self) -> list[str]:
-        found = []
+        problems = []
         if "" in self.stop:
-            found.append("stop: an empty text stands in it, and every answer would end before its first letter.")
+            problems.append("stop: an empty text stands in it, and every answer would end before its first letter.")
         try:
             groups = patterns.compiled(self.pattern).groups
         except ValueError as error:
-            return [*found, f"pattern: {error}."]
-        return found if groups else [*found, f"pattern: {shown(self.pattern)} has no group. Put ( ) around the answer."]
+            return [*problems, f"pattern: {error}."]
+        if not groups:
+            problems.append(f"pattern: {shown(self.pattern)} has no group. Put ( ) around the answer.")
+        return problems
 
     def ask(
         self, model: ModelLike, benchmark: BenchmarkLike, questions: Sequence[Question], labels: Sequence[str]
@@ -80,13 +82,15 @@ class TextSession:
 
     def answer(self, batch: list[int]) -> list[Prediction]:
         return [
-            answered(self.questions[p], self.prompts[p], self._judge(said, self.questions[p]), completion=said)
-            for p, (said, _, _) in zip(batch, self.texts.score(batch), strict=True)
+            answered(
+                self.questions[p], self.prompts[p], self._judge(completion, self.questions[p]), completion=completion
+            )
+            for p, (completion, _, _) in zip(batch, self.texts.score(batch), strict=True)
         ]
 
-    def _judge(self, said: str, question: Question) -> Score:
+    def _judge(self, completion: str, question: Question) -> Score:
         try:
-            score: Score = self.scorer.judge(said, question)
+            score: Score = self.scorer.judge(completion, question)
         except patterns.TooSlow:
             return UNSCORED
         except Exception as error:  # of all the questions in a batch, say which

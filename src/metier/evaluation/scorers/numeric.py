@@ -42,8 +42,8 @@ class Scorer(Generate):
     version = 3
 
     def problems(self) -> list[str]:
-        found = super().problems()
-        return found if self.marker else [*found, "marker: an empty text stands everywhere. Give a text."]
+        problems = super().problems()
+        return problems if self.marker else [*problems, "marker: an empty text stands everywhere. Give a text."]
 
     def judge(self, completion: str, question: Question) -> Score:
         """`question.fields["scale"]`, where there is one, says in what the right answer is counted."""
@@ -60,14 +60,14 @@ class Scorer(Generate):
 
     def _number(self, completion: str, scale: str) -> float | None:
         _, marked, behind = completion.rpartition(self.marker)
-        found = _numbers(behind if marked else completion)
-        return _value(found[0 if marked else -1], scale) if found else None
+        numbers = _numbers(behind if marked else completion)
+        return _value(numbers[0 if marked else -1], scale) if numbers else None
 
 
 def read_number(text: str, scale: str = "") -> float | None:
     """The last number of a text, in units; a bare number is counted in `scale` (thousand, million, percent)."""
-    found = _numbers(text)
-    return _value(found[-1], scale) if found else None
+    numbers = _numbers(text)
+    return _value(numbers[-1], scale) if numbers else None
 
 
 def _numbers(text: str) -> list[re.Match[str]]:

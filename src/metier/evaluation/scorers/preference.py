@@ -65,13 +65,13 @@ class PreferenceSession:
         read = [model.read(benchmark.render(question), chat_template) for question in questions]
         self.prompts = [text for text, _ in read]
         # With the end token, as it was trained: where an answer ends is part of it.
-        said = [
+        answers = [
             [[*model.answer(o, chat_template), model.end_token] for o in question.options] for question in questions
         ]
-        self.tokens = [[len(answer) for answer in pair] for pair in said]
+        self.tokens = [[len(answer) for answer in pair] for pair in answers]
         ids, room = [question.id for question in questions], [max(lengths) for lengths in self.tokens]
         prompts, self.truncated = fitted(model, benchmark, ids, [tokens for _, tokens in read], room)
-        self.scores = model.options(prompts, said)
+        self.scores = model.options(prompts, answers)
         self.batches: list[list[int]] = self.scores.batches
 
     def answer(self, batch: list[int]) -> list[Prediction]:
