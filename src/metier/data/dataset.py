@@ -241,12 +241,12 @@ class Dataset(BaseDataset):
         return [self._absent("the hub is switched off (HF_HUB_OFFLINE)")] if offline else []
 
     def _absent(self, why: str) -> str:
-        asked = (
+        tried = (
             f"{MIRROR}={os.environ[MIRROR]} has no {self.folder}/" if os.environ.get(MIRROR) else f"{MIRROR} is not set"
         )
         published = "" if self.hub or not self.url else f" It is published at {self.url}."
         return (
-            f"The dataset {self.name} is not here: {asked}, and {why}. Set {MIRROR} to a folder that holds "
+            f"The dataset {self.name} is not here: {tried}, and {why}. Set {MIRROR} to a folder that holds "
             f"{self.folder}/{self.prefix}train.jsonl and so on.{published}"
         )
 

@@ -67,8 +67,8 @@ def run_steps(
     """(kept rows, dropped rows with `reason` and `step`, one journal entry a step)."""
     journal, drops = [], []
     for number, (name, step) in enumerate(steps, start=1):
-        asked = context.benchmarks_print if step.uses_benchmarks else ""
-        made_from = fingerprint(VERSION, made_from, step_print(name, step), context.seed, asked)
+        benchmarks_print = context.benchmarks_print if step.uses_benchmarks else ""
+        made_from = fingerprint(VERSION, made_from, step_print(name, step), context.seed, benchmarks_print)
         stage = f"curate/steps/{number:02}-{name}"
         files = [f"{stage}.{side}.arrow" for side in ("kept", "dropped")]
         entry = run.done(stage, made_from)

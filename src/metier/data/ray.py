@@ -56,8 +56,8 @@ def _fetched(given: Any) -> tuple[Any, StepContext]:
     """Step and surroundings, once a worker: what a step makes from the benchmarks is made once too."""
     import ray
 
-    found: tuple[Any, StepContext] = ray.get(given)
-    return found
+    step: tuple[Any, StepContext] = ray.get(given)
+    return step
 
 
 def _numbered(block: pa.Table, at: int) -> pa.Table:

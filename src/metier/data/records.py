@@ -94,8 +94,8 @@ def questions(table: pa.Table, unlabeled: bool = False) -> list[Question]:
 
 def _pair(row: dict[str, Any]) -> list[str]:
     """Both answers of a preference, in an order that does not tell which was chosen; none where there is no pair."""
-    said = [row["chosen"], row["rejected"]]
-    return [] if row["label"] is not None or None in said else sorted(said)
+    pair = [row["chosen"], row["rejected"]]
+    return [] if row["label"] is not None or None in pair else sorted(pair)
 
 
 def loosely(label: str) -> str:

@@ -61,8 +61,8 @@ def _bundled(line: int, bundle: Resource) -> Iterator[tuple[str, Entry | Rejecte
             yield f"{resource['resourceType']}/{resource.get('id', '')} ({place})", entire
 
 
-def _is_resource(found: Any) -> TypeGuard[Resource]:
-    return isinstance(found, dict) and isinstance(found.get("resourceType"), str)
+def _is_resource(value: Any) -> TypeGuard[Resource]:
+    return isinstance(value, dict) and isinstance(value.get("resourceType"), str)
 
 
 def _documents(file: Path) -> Iterator[tuple[int, Any]]:

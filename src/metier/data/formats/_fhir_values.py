@@ -46,8 +46,8 @@ def concept(resource: Resource, key: str) -> str:
 
 def _words(one: Resource) -> str:
     codings = [one, *items(one, "coding")]
-    found = (word(coding, key) for key in ("text", "display", "code") for coding in codings)
-    return next(filter(None, found), "")
+    texts = (word(coding, key) for key in ("text", "display", "code") for coding in codings)
+    return next(filter(None, texts), "")
 
 
 def amount(quantity: Resource) -> str:

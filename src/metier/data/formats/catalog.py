@@ -30,19 +30,19 @@ class Format:
     """The column with the selling points, if there is one: a list, or a text with one a line."""
 
     def read(self, file: Path) -> Pieces:
-        for place, found in _table(file) if file.name.lower().endswith(Table.suffixes) else _json(file):
-            if isinstance(found, RejectedRow):
-                yield place, found
-            elif not isinstance(found, dict):
-                why = f"is no JSON object but a {type(found).__name__}. Each product must be one object."
-                yield place, RejectedRow(why, str(found)[:200])
-            elif too_deep(found):  # asked here already: `_words` goes into the product
+        for place, product in _table(file) if file.name.lower().endswith(Table.suffixes) else _json(file):
+            if isinstance(product, RejectedRow):
+                yield place, product
+            elif not isinstance(product, dict):
+                why = f"is no JSON object but a {type(product).__name__}. Each product must be one object."
+                yield place, RejectedRow(why, str(product)[:200])
+            elif too_deep(product):  # asked here already: `_words` goes into the product
                 yield place, TOO_DEEP
-            elif not _words(found.get(self.title)):
+            elif not _words(product.get(self.title)):
                 why = f"has no title in '{self.title}'. Fill it in, or name the column: catalog: {{title: ...}}."
-                yield place, RejectedRow(why, str(found)[:200])
+                yield place, RejectedRow(why, str(product)[:200])
             else:
-                yield place, {**found, "text": self._text(found)}
+                yield place, {**product, "text": self._text(product)}
 
     def _text(self, product: dict[str, Any]) -> str:
         bullets = product.get(self.bullets)
@@ -66,8 +66,8 @@ def _words(value: Any) -> str:
 
 
 def _table(file: Path) -> Iterator[tuple[str, Any]]:
-    for place, found in Table().read(file):
-        row = found if isinstance(found, RejectedRow) else {name: cell or None for name, cell in found.items()}
+    for place, cells in Table().read(file):
+        row = cells if isinstance(cells, RejectedRow) else {name: cell or None for name, cell in cells.items()}
         yield f"line {place}", row
 
 

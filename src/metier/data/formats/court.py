@@ -106,13 +106,13 @@ def _numbered(lines: list[str]) -> dict[int, tuple[str, str]]:
     """Index of a line -> (its number, the words behind it), in the style that numbers the most paragraphs."""
     best: dict[int, tuple[str, str]] = {}
     for style, most_skipped in STYLES:
-        found: dict[int, tuple[str, str]] = {}
+        numbered: dict[int, tuple[str, str]] = {}
         last = 0
         for index, line in enumerate(lines):
             match = style.fullmatch(line)
             if match and last < int(match[1]) <= last + most_skipped:
                 last = int(match[1])
-                found[index] = (match[1], match[2])
-        if len(found) >= FEWEST and len(found) > len(best):
-            best = found
+                numbered[index] = (match[1], match[2])
+        if len(numbered) >= FEWEST and len(numbered) > len(best):
+            best = numbered
     return best

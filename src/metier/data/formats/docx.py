@@ -87,12 +87,12 @@ def _of(cell: Any, row: Any) -> bool:
 
 
 def _words(paragraph: Any) -> str:
-    found = []
+    parts = []
     for element in paragraph.iter():
         if element.tag == f"{W}t" and not any(True for _ in element.iterancestors(*TWICE)):
-            found.append(element.text or "")
+            parts.append(element.text or "")
         elif element.tag == f"{W}tab" and element.getparent().tag == f"{W}r":
-            found.append("\t")
+            parts.append("\t")
         elif element.tag in (f"{W}br", f"{W}cr") or (element.tag == f"{W}p" and element is not paragraph):
-            found.append("\n")
-    return "".join(found)
+            parts.append("\n")
+    return "".join(parts)

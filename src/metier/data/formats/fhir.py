@@ -38,20 +38,20 @@ class Format:
     def read(self, file: Path) -> Pieces:
         patients: dict[str, list[Note]] = {}
         unmapped: Counter[str] = Counter()
-        for place, found in entries(file):
-            if isinstance(found, RejectedRow):
-                yield place, found
+        for place, entry in entries(file):
+            if isinstance(entry, RejectedRow):
+                yield place, entry
                 continue
-            kind = found.resource.get("resourceType")
+            kind = entry.resource.get("resourceType")
             if kind != "Patient" and kind not in NOTES:
                 unmapped[str(kind)] += 1
                 continue
             try:
-                known = _note(found)
+                known = _note(entry)
                 if self.by == "patient" and not known.patient:
                     raise Unreadable("names no patient. Add its subject, or read the file with `by: resource`.")
             except Unreadable as error:
-                yield place, RejectedRow(str(error), json.dumps(found.resource)[:200])
+                yield place, RejectedRow(str(error), json.dumps(entry.resource)[:200])
                 continue
             if self.by == "resource":
                 yield place, {"text": known.text, "patient": known.patient or None, "time": known.day or None}
@@ -92,21 +92,21 @@ def _patient(entry: Entry) -> str:
     named = entry.lookup(target)
     if named.get("resourceType") == "Patient" and word(named, "id"):
         return f"Patient/{word(named, 'id')}"
-    found = re.search(r"(?:^|/)(Patient/[A-Za-z0-9.-]{1,64})(?:/_history/|$)", target)
+    match = re.search(r"(?:^|/)(Patient/[A-Za-z0-9.-]{1,64})(?:/_history/|$)", target)
     # A patient outside the file still keeps the notes together.
-    return found[1] if found else target if target.startswith(("urn:", "Patient?")) else ""
+    return match[1] if match else target if target.startswith(("urn:", "Patient?")) else ""
 
 
 def _date(resource: Resource) -> str:
     for key in HAPPENED:
-        for found in (resource.get(f"{key}DateTime"), resource.get(f"{key}Instant"), resource.get(f"{key}Period")):
-            if found:
-                return _start(found)
+        for date in (resource.get(f"{key}DateTime"), resource.get(f"{key}Instant"), resource.get(f"{key}Period")):
+            if date:
+                return _start(date)
     return _start(resource.get("period") or next((resource[key] for key in WRITTEN if resource.get(key)), ""))
 
 
-def _start(found: Any) -> str:
-    return word(found, "start") or word(found, "end") if isinstance(found, dict) else str(found)
+def _start(date: Any) -> str:
+    return word(date, "start") or word(date, "end") if isinstance(date, dict) else str(date)
 
 
 def _moment(date: str) -> datetime:

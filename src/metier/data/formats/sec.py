@@ -40,16 +40,16 @@ class Format:
     def read(self, file: Path) -> Pieces:
         lines = _lines(_report(file.read_bytes()), file)
         headings = list(_headings(lines))
-        found: dict[str, tuple[int, str, str]] = {}
+        items: dict[str, tuple[int, str, str]] = {}
         ends = [*(heading.line for heading in headings), len(lines)][1:]
         for heading, end in zip(headings, ends, strict=True):
             text = "\n".join(lines[heading.line : end])
             # The same item stands in the table of contents as well: the longest body is the item itself.
-            if heading.item and len(text) > len(found.get(heading.item, (0, "", ""))[1]):
-                found[heading.item] = (heading.line, text, heading.title)
-        if not found:
+            if heading.item and len(text) > len(items.get(heading.item, (0, "", ""))[1]):
+                items[heading.item] = (heading.line, text, heading.title)
+        if not items:
             yield "item", RejectedRow("shows no heading such as 'Item 1A. Risk Factors'. Give a 10-K or 10-Q in HTML.")
-        for item, (_, text, title) in sorted(found.items(), key=lambda pair: pair[1][0]):
+        for item, (_, text, title) in sorted(items.items(), key=lambda pair: pair[1][0]):
             yield f"item {item}", {"text": text, "item": item, "title": title}
 
 

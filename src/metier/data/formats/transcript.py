@@ -103,18 +103,21 @@ def _opens_questions(turn: Turn) -> bool:
 
 def _pairs(turns: list[Turn]) -> Pieces:
     """Behind each turn of a host the first to speak asks; what others say until that one speaks again answers."""
-    asked: Turn | None = None
+    question: Turn | None = None
     answers: list[str] = []
     pairs = 0
     for turn in [*turns, Turn(0, "Operator", "")]:
-        if asked and turn.speaker not in (*HOSTS, asked.speaker):
+        if question and turn.speaker not in (*HOSTS, question.speaker):
             answers.append(turn.text)
             continue
-        if asked and answers:
+        if question and answers:
             pairs += 1
-            yield f"line {asked.line}", {"text": asked.text, "answer": "\n".join(answers), "speaker": asked.speaker}
-        elif asked and "?" in asked.text:  # without one it is a word of thanks at the end
-            yield f"line {asked.line}", RejectedRow("is a question that nobody answers.", asked.text[:200])
-        asked, answers = (None if turn.speaker in HOSTS else turn), []
+            yield (
+                f"line {question.line}",
+                {"text": question.text, "answer": "\n".join(answers), "speaker": question.speaker},
+            )
+        elif question and "?" in question.text:  # without one it is a word of thanks at the end
+            yield f"line {question.line}", RejectedRow("is a question that nobody answers.", question.text[:200])
+        question, answers = (None if turn.speaker in HOSTS else turn), []
     if not pairs:
         yield "line 1", RejectedRow("shows no part with questions and answers. Read it with `by: turn`.")

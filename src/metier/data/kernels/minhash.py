@@ -136,7 +136,7 @@ def _insert(table: Any, key: Any, last: Any) -> Any:
 @nb.njit(nogil=True, cache=True, boundscheck=False)
 def _shared(one: Any, other: Any) -> Any:
     """How many keys stand in both tables."""
-    found, last = 0, other.shape[0] - 1
+    common, last = 0, other.shape[0] - 1
     for place in range(one.shape[0]):
         key = one[place]
         if key == 0:
@@ -144,10 +144,10 @@ def _shared(one: Any, other: Any) -> Any:
         at = np.int64(key >> U(1)) & last
         while other[at] != 0:
             if other[at] == key:
-                found += 1
+                common += 1
                 break
             at = (at + 1) & last
-    return found
+    return common
 
 
 @nb.njit(nogil=True, cache=True, boundscheck=False)
@@ -223,9 +223,9 @@ def _stars(
                 if equal < (threshold - DOUBT) * signature.shape[1]:
                     continue
                 verified += 1
-                found = _jaccard(row, other, buffer, offsets, fold, word, store, at, sizes, room)
-                if found >= threshold:
-                    center[other], similarity[other] = row, found
+                jaccard = _jaccard(row, other, buffer, offsets, fold, word, store, at, sizes, room)
+                if jaccard >= threshold:
+                    center[other], similarity[other] = row, jaccard
     return guessed, verified
 
 
@@ -270,8 +270,8 @@ def near_duplicates(texts: pa.Array, threshold: float, apart: np.ndarray, order:
 def _buckets(keys: np.ndarray, by_key: Any, places: Any, begins: Any, ends: Any, band: int) -> None:
     """Rows sorted by key; for each place where its bucket begins and ends."""
     order = np.argsort(keys)
-    found = keys[order]
-    edges = np.flatnonzero(np.concatenate([[True], found[1:] != found[:-1]]))
+    ordered = keys[order]
+    edges = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))
     sizes = np.diff(np.append(edges, len(keys)))
     by_key[band], places[band, order] = order, np.arange(len(keys))
     begins[band], ends[band] = np.repeat(edges, sizes), np.repeat(edges + sizes, sizes)

@@ -63,7 +63,7 @@ def _find(
 ) -> Any:  # fmt: skip
     """Write (row, word, run length, number of the hash) of every run found; returns how many there are in all."""
     ring, rolled = np.zeros(LONGEST, np.uint64), np.zeros(lengths.shape[0], np.uint64)
-    found = 0
+    runs = 0
     for row in range(offsets.shape[0] - 1):
         start, end = offsets[row], offsets[row + 1]
         count, h, inside, sequence = 0, SEED, False, SEED
@@ -95,14 +95,14 @@ def _find(
                         while at < shelves[shelf + 1] and hashes[at] != key:
                             at += 1
                         if at < shelves[shelf + 1]:
-                            if found < out.shape[0]:
-                                out[found, 0], out[found, 1] = row, count + 1 - length
-                                out[found, 2], out[found, 3] = length, at
-                            found += 1
+                            if runs < out.shape[0]:
+                                out[runs, 0], out[runs, 1] = row, count + 1 - length
+                                out[runs, 2], out[runs, 3] = length, at
+                            runs += 1
                 ring[count & (LONGEST - 1)] = latest
                 count += 1
         whole[row] = sequence
-    return found
+    return runs
 
 
 def occurrences(texts: pa.Array, runs: Runs) -> tuple[np.ndarray, np.ndarray]:
@@ -115,8 +115,8 @@ def occurrences(texts: pa.Array, runs: Runs) -> tuple[np.ndarray, np.ndarray]:
     out, whole = np.empty((FIRST_ROOM, 4), np.int64), np.empty(len(texts), np.uint64)
     table = (runs.lengths, powers, runs.bits, runs.hashes, runs.shelves)
     for _ in range(2):
-        found = _find(buffer, offsets, FOLD, WORD, *table, out, whole)
-        if found <= len(out):
+        count = _find(buffer, offsets, FOLD, WORD, *table, out, whole)
+        if count <= len(out):
             break
-        out = np.empty((found, 4), np.int64)
-    return out[:found], whole
+        out = np.empty((count, 4), np.int64)
+    return out[:count], whole

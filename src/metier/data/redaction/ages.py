@@ -19,7 +19,7 @@ AGED = re.compile(
 
 def find(text: str) -> list[Span]:
     """Ages of 90 and more that a word says to be one."""
-    found = [match.span() for match in DIGITS.finditer(text)]
-    found += [match.span(1) for match in AGED.finditer(text)] if "9" in text or "1" in text else []
-    found += [match.span() for match in WORDS.finditer(text)]
-    return [Span(*span, "AGE") for span in found]
+    ages = [match.span() for match in DIGITS.finditer(text)]
+    ages += [match.span(1) for match in AGED.finditer(text)] if "9" in text or "1" in text else []
+    ages += [match.span() for match in WORDS.finditer(text)]
+    return [Span(*span, "AGE") for span in ages]

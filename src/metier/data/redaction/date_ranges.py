@@ -54,9 +54,9 @@ def split(written: str) -> Range | None:
         last = (head[0] if head else "") + last
         tail = _TAIL.search(last) if re.fullmatch(_DAY, first) else None
         borrowed = tail[0] if tail else _year_of(first, last)
-        found = Range(first + borrowed, join[0], last, head[0] if head else "", borrowed)
-        if read(found.first) and read(last):
-            return found
+        dates = Range(first + borrowed, join[0], last, head[0] if head else "", borrowed)
+        if read(dates.first) and read(last):
+            return dates
     return None
 
 

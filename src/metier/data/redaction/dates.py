@@ -51,10 +51,10 @@ def find(text: str, births_only: bool = False) -> list[Span]:
     spans = _named(text, NAMED.finditer(text))
     if DIGIT.search(text):
         spans = itertools.chain(spans, _named(text, _small(text)), _numbered(text))
-    found = [Span(*span, "DATE") for span in spans]
+    dates = [Span(*span, "DATE") for span in spans]
     if births_only:
-        return [span for span in found if BIRTH.search(text[max(0, span.start - 60) : span.start])]
-    return found
+        return [span for span in dates if BIRTH.search(text[max(0, span.start - 60) : span.start])]
+    return dates
 
 
 def _small(text: str) -> Iterator[re.Match[str]]:
@@ -91,10 +91,10 @@ def _said(month: str, sure: object, written: str = "") -> bool:
 def _numbered(text: str) -> Iterator[tuple[int, int]]:
     """Dates that start with a digit."""
     place = 0
-    while found := WITH_DIGITS.search(text, place):
-        start = found.start()
+    while date := WITH_DIGITS.search(text, place):
+        start = date.start()
         before = text[max(0, start - 60) : start]
-        one = ONE.match(text, start) if found["both"] and not _both(found, before) else found
+        one = ONE.match(text, start) if date["both"] and not _both(date, before) else date
         if one and (one.lastgroup == "both" or _single(one, before)):
             yield one.span()
         place = one.end() if one else start + 1

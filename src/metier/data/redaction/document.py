@@ -51,37 +51,37 @@ class Redactor:
 
     def find(self, text: str) -> list[Span]:
         """The identifiers in one text, in order and without overlap."""
-        found = names.find(text, from_lists=self.profile == "healthcare")
-        found += numbers.find(text, self.kinds, self._context)
-        found += [span for span in places.find(text) if span.kind in self.kinds]
+        spans = names.find(text, from_lists=self.profile == "healthcare")
+        spans += numbers.find(text, self.kinds, self._context)
+        spans += [span for span in places.find(text) if span.kind in self.kinds]
         if "DATE" in self.kinds:
-            found += dates.find(text, births_only=self.profile != "healthcare")
+            spans += dates.find(text, births_only=self.profile != "healthcare")
         if "AGE" in self.kinds:
-            found += ages.find(text)
+            spans += ages.find(text)
         if "PARTY" in self.kinds:
-            found += legal.parties(text)
+            spans += legal.parties(text)
         if "DOCKET" in self.kinds:
-            found += legal.dockets(text)
+            spans += legal.dockets(text)
         if self.presidio:
-            found += presidio.find(text, self.presidio, self.kinds)
-        return merged(found)
+            spans += presidio.find(text, self.presidio, self.kinds)
+        return merged(spans)
 
     def find_in_column(self, text: str, column: str) -> list[Span]:
         """The identifiers in a value, with the name of its column read before it: "customer name: Anil Deshpande".
 
         Only what lies in the value comes back, so the column keeps its name, whatever is found there.
         """
-        found, said = self.find(text), _spoken(column)
-        sign = f"{said}: "
-        if not said or numbers.amount(sign, text, self._context):
-            return found
+        spans, spoken = self.find(text), _spoken(column)
+        sign = f"{spoken}: "
+        if not spoken or numbers.amount(sign, text, self._context):
+            return spans
         shift = len(sign)
         behind = [
             Span(max(span.start - shift, 0), span.end - shift, span.kind)
             for span in self.find(sign + text[:_READ_AGAIN])
             if span.end > shift and span.start - shift < _REACH
         ]
-        return merged(behind + found)  # of two that are as long the first gives the kind
+        return merged(behind + spans)  # of two that are as long the first gives the kind
 
     def redact(
         self, texts: Sequence[str], group: str, carried_only: Sequence[bool] = (), columns: Sequence[str] = ()
@@ -92,14 +92,14 @@ class Redactor:
         are values of; those of none have an empty name.
         """
         only, named = carried_only or [False] * len(texts), columns or [""] * len(texts)
-        found = [
+        own_spans = [
             [] if skip else self.find_in_column(text, column) if column else self.find(text)
             for text, skip, column in zip(texts, only, named, strict=True)
         ]
-        if not any(found):
+        if not any(own_spans):
             return list(texts), Counter()
-        carried = _carried(texts, found)
-        spans = [merged(_everywhere(text, carried) + own) for text, own in zip(texts, found, strict=True)]
+        carried = _carried(texts, own_spans)
+        spans = [merged(_everywhere(text, carried) + own) for text, own in zip(texts, own_spans, strict=True)]
         counts = Counter(span.kind for own in spans for span in own)
         surrogates = Surrogates(self.seed, group) if self.replace == "surrogate" else None
         days = dates.offset(self.seed, group) if self.dates == "shift" else None
@@ -137,10 +137,10 @@ class _Carried:
     kind: dict[str, str]
 
 
-def _carried(texts: Sequence[str], found: list[list[Span]]) -> _Carried:
+def _carried(texts: Sequence[str], spans_of_texts: list[list[Span]]) -> _Carried:
     kind: dict[str, str] = {}
     parts: set[str] = set()
-    for text, spans in zip(texts, found, strict=True):
+    for text, spans in zip(texts, spans_of_texts, strict=True):
         for span in spans:
             value = text[span.start : span.end].strip()
             if span.kind in _NOT_CARRIED or len(value) < 3:
@@ -162,16 +162,16 @@ def _pattern(values: set[str] | dict[str, str], flags: int = 0) -> re.Pattern[st
 
 def _everywhere(text: str, carried: _Carried) -> list[Span]:
     """Where the document's values stand in this text, with a sign or without."""
-    found = []
+    spans = []
     if carried.exact:
-        found += [Span(*match.span(), carried.kind[match[0]]) for match in carried.exact.finditer(text)]
+        spans += [Span(*match.span(), carried.kind[match[0]]) for match in carried.exact.finditer(text)]
     if carried.parts:
-        found += [Span(*match.span(), "NAME") for match in carried.parts.finditer(text)]
+        spans += [Span(*match.span(), "NAME") for match in carried.parts.finditer(text)]
     if carried.ordinary:
         within = re.compile(r"[\w,;)] $")
-        found += [
+        spans += [
             Span(*match.span(), "NAME")
             for match in carried.ordinary.finditer(text)
             if within.search(text[max(0, match.start() - 2) : match.start()])
         ]
-    return found
+    return spans

@@ -66,8 +66,8 @@ def _parties(text: str) -> Iterator[tuple[int, int]]:
 
 def dockets(text: str) -> list[Span]:
     """Numbers of cases, in the federal form or behind a word for one."""
-    found = []
+    spans = []
     for match in DOCKET.finditer(text) if re.search(r"\d", text) else ():
         group = "number" if match["number"] else "short" if match["short"] else 0
-        found.append(Span(*match.span(group), "DOCKET"))
-    return found
+        spans.append(Span(*match.span(group), "DOCKET"))
+    return spans

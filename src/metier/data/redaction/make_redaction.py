@@ -75,21 +75,21 @@ def spelled() -> set[str]:
         rule = line.split()
         if len(rule) > 4 and rule[0] in ("PFX", "SFX"):
             rules[rule[1]].append(["" if part == "0" else part for part in (rule[0], *rule[2:5])])
-    found: set[str] = set()
+    spelled_words: set[str] = set()
     for line in (home / "en_US.dic").read_text(encoding="utf-8").splitlines()[1:]:
         stem, _, flags = line.strip().partition("/")
         if re.fullmatch("[a-z]{2,}", stem):
-            found |= forms(stem, [rule for flag in flags for rule in rules[flag]])
-    return {word for word in found if word.isalpha()}
+            spelled_words |= forms(stem, [rule for flag in flags for rule in rules[flag]])
+    return {word for word in spelled_words if word.isalpha()}
 
 
 def forms(stem: str, rules: list[list[str]]) -> set[str]:
     """The stem, it with each suffix that fits, and all of these with each prefix."""
-    found = {stem}
+    known = {stem}
     for kind, strip, add, condition in rules:
         if kind == "SFX" and stem.endswith(strip) and re.search(f"(?:{condition})$", stem):
-            found.add(stem.removesuffix(strip) + add)
-    return found | {rule[2] + form for rule in rules if rule[0] == "PFX" for form in found}
+            known.add(stem.removesuffix(strip) + add)
+    return known | {rule[2] + form for rule in rules if rule[0] == "PFX" for form in known}
 
 
 def table(name: str) -> Any:

@@ -49,17 +49,17 @@ def find(text: str, model: str, kinds: frozenset[str]) -> list[Span]:
     wanted = [entity for entity, kind in KIND.items() if kind in kinds]
     if not wanted:  # presidio would take an empty list for all
         return []
-    found = analyzer(model).analyze(text=text, language="en", entities=wanted, score_threshold=SURE)
-    spans = [Span(one.start, one.end, KIND[one.entity_type]) for one in found]
+    entities = analyzer(model).analyze(text=text, language="en", entities=wanted, score_threshold=SURE)
+    spans = [Span(one.start, one.end, KIND[one.entity_type]) for one in entities]
     return [span for span in spans if span.kind not in ("NAME", "PLACE") or _named(text[span.start : span.end])]
 
 
-def _named(found: str) -> bool:
+def _named(name: str) -> bool:
     """Whether what the model takes for a person or place has a capitalized word that is no ordinary one, and is no
     state. Models trained on news take "Aplasia" and "iris nodules" for persons."""
-    if found.removeprefix("the ") in places.STATES:
+    if name.removeprefix("the ") in places.STATES:
         return False
-    return any(word[0].isupper() and word.lower() not in words.common() for word in WORD.findall(found))
+    return any(word[0].isupper() and word.lower() not in words.common() for word in WORD.findall(name))
 
 
 @functools.cache

@@ -55,8 +55,8 @@ class Surrogates:
 
     def _name(self, name: str) -> str:
         """Part by part, so that "John Smith", "Smith" and "John" stay one person."""
-        found = re.findall(r"[^\W\d_][^\W\d_'’-]*(?:['’-][^\W\d_]+)*", name)
-        whole = [part for part in found if len(part) > 1]
+        parts = re.findall(r"[^\W\d_][^\W\d_'’-]*(?:['’-][^\W\d_]+)*", name)
+        whole = [part for part in parts if len(part) > 1]
         turned = "," in name
 
         def stand_in(match: re.Match[str]) -> str:

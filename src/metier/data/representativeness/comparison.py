@@ -86,12 +86,12 @@ def _language(
     from metier.data.representativeness import language
 
     draws = Draws.of(mine.document, seed)
-    found = [
+    measures = [
         language.cross_entropy(mine, theirs, baseline, draws),
         language.divergence(mine, theirs, baseline, draws),
         language.domain_terms(mine, theirs, baseline, general, draws, terms),
     ]
-    return found if tokenizer is None else [*found, language.fertility(mine, theirs, baseline, tokenizer, seed)]
+    return measures if tokenizer is None else [*measures, language.fertility(mine, theirs, baseline, tokenizer, seed)]
 
 
 def _nearness(
@@ -99,11 +99,11 @@ def _nearness(
 ) -> tuple[list[Measure], list[Topic]]:
     from metier.data.representativeness import classifier, neighbors
 
-    draws, found = Draws.of(mine.document, seed), neighbors.embed(mine, theirs, baseline, seed, embedding)
-    measures = [neighbors.neighbors(found, draws), neighbors.nearer(found, draws)]
+    draws, embedded = Draws.of(mine.document, seed), neighbors.embed(mine, theirs, baseline, seed, embedding)
+    measures = [neighbors.neighbors(embedded, draws), neighbors.nearer(embedded, draws)]
     told_apart = classifier.separability(mine, theirs, baseline, seed)
     measures += [told_apart] if told_apart else []
-    return measures, neighbors.topics(mine, found, seed)
+    return measures, neighbors.topics(mine, embedded, seed)
 
 
 def _shapes(
@@ -116,10 +116,10 @@ def _shapes(
 ) -> list[Measure]:
     from metier.data.representativeness import distributions
 
-    found = [measure(mine, theirs, baseline, seed) for measure in (distributions.lengths, distributions.formats)]
+    measures = [measure(mine, theirs, baseline, seed) for measure in (distributions.lengths, distributions.formats)]
     if labels is not None and target_labels is not None:
-        found.append(distributions.labels(target_labels, labels, seed))
-    return found
+        measures.append(distributions.labels(target_labels, labels, seed))
+    return measures
 
 
 def _check(texts: list[list[str]], labels: Sequence[str] | None, target_labels: Sequence[str] | None) -> None:

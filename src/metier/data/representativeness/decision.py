@@ -29,9 +29,9 @@ class Decision:
 def decide(representation: Representation) -> Decision:
     """Every rule is applied; the worst answer is the state."""
     rules = (_words, _terms, _topics, _examples, _labels)
-    found = [answer for rule in rules if (answer := rule(representation))]
-    found.sort(key=lambda answer: -STATES.index(answer[0]))  # stable: rules of one state keep their order
-    return Decision(found[0][0], [sentence for _, sentence in found])
+    answers = [answer for rule in rules if (answer := rule(representation))]
+    answers.sort(key=lambda answer: -STATES.index(answer[0]))  # stable: rules of one state keep their order
+    return Decision(answers[0][0], [sentence for _, sentence in answers])
 
 
 def _words(it: Representation) -> tuple[str, str]:

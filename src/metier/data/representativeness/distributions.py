@@ -60,9 +60,9 @@ def _of_texts(name: str, title: str, kind: Callable[[str], str], sides: Sequence
 def labels(target: Sequence[str], candidate: Sequence[str], seed: int) -> Measure:
     """The labels. General text has none: the baseline is a random draw of the target's own, so what chance gives."""
     chance = np.random.default_rng([seed, 8]).choice(np.asarray(target, dtype=object), size=len(candidate))
-    found = compared("labels", "Labels differ", list(target), list(candidate), list(chance), seed)
-    found.further["missing"] = sorted(set(target) - set(candidate))
-    return found
+    measure = compared("labels", "Labels differ", list(target), list(candidate), list(chance), seed)
+    measure.further["missing"] = sorted(set(target) - set(candidate))
+    return measure
 
 
 def compared(
@@ -77,12 +77,12 @@ def compared(
     resampled = [draws.weights @ matrix for draws, matrix in zip(drawn, matrices, strict=True)]
     values = [float(jensen_shannon(counts[0], side)) for side in counts[1:]]
     spread = jensen_shannon(resampled[0], resampled[1]) - jensen_shannon(resampled[0], resampled[2])
-    found = interval(values[0] - values[1], spread, min(draws.effective for draws in drawn))
+    difference = interval(values[0] - values[1], spread, min(draws.effective for draws in drawn))
     shares = {
         who: dict(zip(kinds, (count / count.sum()).tolist(), strict=True))
         for who, count in zip(("target", "candidate", "baseline"), counts, strict=True)
     }
-    return Measure(name, title, "bits", "lower", values[0], values[1], found, {"shares": shares})
+    return Measure(name, title, "bits", "lower", values[0], values[1], difference, {"shares": shares})
 
 
 def _one_hot(side: Sequence[str], kinds: Sequence[str]) -> NDArray[np.float64]:

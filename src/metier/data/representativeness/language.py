@@ -65,8 +65,8 @@ def _paired(
     """A measure that is a mean over the target under both sides, from (n, 3): candidate, baseline, weight."""
     candidate, baseline = bits[:, 0].sum() / bits[:, 2].sum() - less, bits[:, 1].sum() / bits[:, 2].sum() - less
     difference = np.column_stack([bits[:, 0] - bits[:, 1], bits[:, 2]])
-    found = interval(candidate - baseline, draws.values(difference, ratio), draws.effective)
-    return Measure(name, title, unit, better, float(candidate), float(baseline), found, further)
+    gain = interval(candidate - baseline, draws.values(difference, ratio), draws.effective)
+    return Measure(name, title, unit, better, float(candidate), float(baseline), gain, further)
 
 
 def keyness(target: Floats, reference: Floats, n: Floats, m: float) -> Floats:
@@ -130,12 +130,14 @@ def _coverage(terms: list[str], has: Any, drawn: Floats, clusters: float) -> Mea
     lacking = ~has[:, 1]
     further = {
         "terms": [str(term) for term in terms],
-        "missing": [str(term) for term, found in zip(terms, has[:, 0], strict=True) if not found],
+        "missing": [str(term) for term, present in zip(terms, has[:, 0], strict=True) if not present],
         "lacking": int(lacking.sum()),
         "of_lacking": float(has[lacking, 0].mean()) if lacking.any() else 1.0,
     }
-    found = interval(candidate - baseline, drawn, clusters)
-    return Measure("terms", "Domain terms found", "share", "higher", float(candidate), float(baseline), found, further)
+    difference = interval(candidate - baseline, drawn, clusters)
+    return Measure(
+        "terms", "Domain terms found", "share", "higher", float(candidate), float(baseline), difference, further
+    )
 
 
 def fertility(target: Side, candidate: Side, baseline: Side, tokenizer: Any, seed: int) -> Measure:
@@ -144,9 +146,9 @@ def fertility(target: Side, candidate: Side, baseline: Side, tokenizer: Any, see
     values = [float(ratio(counts.sum(0))) for counts in sides]
     drawn = [Draws.of(part.document, seed + i) for i, part in enumerate((candidate, baseline))]
     spread = drawn[0].values(sides[0], ratio) - drawn[1].values(sides[1], ratio)
-    found = interval(values[0] - values[1], spread, min(side.effective for side in drawn))
+    difference = interval(values[0] - values[1], spread, min(side.effective for side in drawn))
     further = {"target": values[2]}
-    return Measure("fertility", "Tokens a word", "tokens a word", None, values[0], values[1], found, further)
+    return Measure("fertility", "Tokens a word", "tokens a word", None, values[0], values[1], difference, further)
 
 
 def _tokens(part: Side, tokenizer: Any) -> Floats:

@@ -69,10 +69,10 @@ def embed(target: Side, candidate: Side, baseline: Side, seed: int, embedding: s
     return Embedded(own, words[: len(own)], count.get_feature_names_out(), *nearest)
 
 
-def neighbors(found: Embedded, draws: Draws) -> Measure:
+def neighbors(embedded: Embedded, draws: Draws) -> Measure:
     """Share of target texts with a neighbor nearer than 95 % of them have in the baseline (so that has 5 %)."""
-    threshold = float(np.percentile(found.baseline, PERCENTILE))
-    near = [np.asarray(side > threshold, dtype=float) for side in (found.candidate, found.baseline)]
+    threshold = float(np.percentile(embedded.baseline, PERCENTILE))
+    near = [np.asarray(side > threshold, dtype=float) for side in (embedded.candidate, embedded.baseline)]
     difference = np.column_stack([near[0] - near[1], np.ones(len(near[0]))])
     candidate, baseline = (float(side.mean()) for side in near)
     spread = interval(candidate - baseline, draws.values(difference, ratio), draws.effective)
@@ -80,36 +80,36 @@ def neighbors(found: Embedded, draws: Draws) -> Measure:
     return Measure("neighbors", "Texts with a near neighbor", "share", "higher", candidate, baseline, spread, further)
 
 
-def nearer(found: Embedded, draws: Draws) -> Measure:
+def nearer(embedded: Embedded, draws: Draws) -> Measure:
     """Share of target texts nearer to the candidate than to the baseline, and the other way round."""
-    wins = _wins(found)
+    wins = _wins(embedded)
     difference = np.column_stack([2 * wins - 1, np.ones(len(wins))])
     value = float(wins.mean())
     spread = interval(2 * value - 1, draws.values(difference, ratio), draws.effective)
     return Measure("nearer", "Texts nearer to it than to the other", "share", "higher", value, 1 - value, spread)
 
 
-def _wins(found: Embedded) -> Floats:
+def _wins(embedded: Embedded) -> Floats:
     """1 where the candidate is nearer, 0 where the baseline is, a half where they tie."""
-    return (np.sign(found.candidate - found.baseline) + 1) / 2
+    return (np.sign(embedded.candidate - embedded.baseline) + 1) / 2
 
 
-def topics(target: Side, found: Embedded, seed: int) -> list[Topic]:
+def topics(target: Side, embedded: Embedded, seed: int) -> list[Topic]:
     """The target's topics (k-means on the embeddings), the least covered first."""
     k = int(np.clip(len(target.texts) // TEXTS_A_TOPIC, 2, MOST_TOPICS))
-    model = KMeans(k, n_init=4, random_state=seed).fit(found.vectors)
-    wins, everything = _wins(found), np.asarray(found.words.mean(0)).ravel()
-    readable = np.array([len(name) > 2 and name.isalpha() for name in found.names])  # a number names no topic
+    model = KMeans(k, n_init=4, random_state=seed).fit(embedded.vectors)
+    wins, everything = _wins(embedded), np.asarray(embedded.words.mean(0)).ravel()
+    readable = np.array([len(name) > 2 and name.isalpha() for name in embedded.names])  # a number names no topic
     listed = []
     for number in range(k):
         members = np.flatnonzero(model.labels_ == number)
         if not len(members):  # fewer different texts than topics
             continue
-        typical = np.where(readable, np.asarray(found.words[members].mean(0)).ravel() - everything, -np.inf)
-        central = members[np.argsort(-(found.vectors[members] @ model.cluster_centers_[number]), kind="stable")]
+        typical = np.where(readable, np.asarray(embedded.words[members].mean(0)).ravel() - everything, -np.inf)
+        central = members[np.argsort(-(embedded.vectors[members] @ model.cluster_centers_[number]), kind="stable")]
         listed.append(
             Topic(
-                terms=[str(found.names[word]) for word in np.argsort(-typical, kind="stable")[:NAMING]],
+                terms=[str(embedded.names[word]) for word in np.argsort(-typical, kind="stable")[:NAMING]],
                 texts=len(members),
                 share=len(members) / len(wins),
                 coverage=stats.wilson(round(float(wins[members].sum())), len(members)),

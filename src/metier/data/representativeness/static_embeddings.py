@@ -26,8 +26,8 @@ def vectors(texts: Sequence[str], folder: Path | str) -> NDArray[np.float32]:
     table = next(tensors[name] for name in TABLES if name in tensors)
     weights, place = tensors.get("weights"), tensors.get("mapping")  # of models with fewer vectors than tokens
     out = np.zeros((len(texts), table.shape[1]), np.float32)
-    for row, found in enumerate(tokenizer.encode_batch(list(texts), add_special_tokens=False)):
-        ids = np.array([token for token in found.ids if token != unknown], np.int64)
+    for row, encoding in enumerate(tokenizer.encode_batch(list(texts), add_special_tokens=False)):
+        ids = np.array([token for token in encoding.ids if token != unknown], np.int64)
         if len(ids):
             taken = table[ids if place is None else place[ids]].astype(np.float32)
             out[row] = (taken if weights is None else taken * weights[ids, None]).mean(0)
@@ -87,5 +87,5 @@ def _unfit(tensors: dict[str, NDArray[Any]], tokenizer: Any) -> str:
         not np.issubdtype(place.dtype, np.integer) or not ((place >= 0) & (place < len(table))).all()
     ):
         return "its mapping leads out of the table"
-    rows = min(len(found) for found in (table if place is None else place, weights) if found is not None)
+    rows = min(len(tensor) for tensor in (table if place is None else place, weights) if tensor is not None)
     return f"it has rows for {rows:,} tokens, and the tokenizer has {tokens:,}" if tokens > rows else ""

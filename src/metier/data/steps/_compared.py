@@ -38,14 +38,14 @@ def beside(rows: pa.Table, benchmarks: Sequence[Benchmark], answers: bool = True
     more = pc.is_in(rows["task"], wide)
     if answers:
         more = pc.or_(more, pc.is_valid(rows["chosen"]))
-    found: list[tuple[str, ...]] = [()] * len(rows)
+    others: list[tuple[str, ...]] = [()] * len(rows)
     positions = np.flatnonzero(more.to_numpy())
     columns = ["task", "fields", "chosen", "rejected"]
     for at, row in zip(positions, rows.filter(more).select(columns).to_pylist(), strict=True):
         fields = dict(row["fields"] or ())
         pair = [row["chosen"], row["rejected"] or ""] if answers and row["chosen"] is not None else []
-        found[at] = (*(fields.get(column, "") for column in named.get(row["task"], [])), *pair)
-    return found
+        others[at] = (*(fields.get(column, "") for column in named.get(row["task"], [])), *pair)
+    return others
 
 
 def compared(rows: pa.Table, benchmarks: Sequence[Benchmark], answers: bool = True) -> pa.ChunkedArray | pa.Array:

@@ -29,8 +29,8 @@ class Suspect:
 
 def suspects(rows: pa.Table, seed: int) -> tuple[list[Suspect], dict[str, Any]]:
     """(the rows whose label looks wrong, the worst first; what was judged and by what), task by task."""
-    found: list[Suspect] = []
-    said: dict[str, Any] = {"judged_by": f"cleanlab {version('cleanlab')}" if find_spec("cleanlab") else "metier"}
+    suspected: list[Suspect] = []
+    notes: dict[str, Any] = {"judged_by": f"cleanlab {version('cleanlab')}" if find_spec("cleanlab") else "metier"}
     labels, tasks = (np.array(rows[name].to_pylist(), object) for name in ("label", "task"))
     judged, left_out = 0, {}
     for task in sorted(set(tasks.tolist()), key=str):
@@ -42,10 +42,15 @@ def suspects(rows: pa.Table, seed: int) -> tuple[list[Suspect], dict[str, Any]]:
             continue
         mine = mine[np.isin(labels[mine].astype(str), learnable)]
         judged += len(mine)
-        found += _of_task(rows.take(pa.array(mine)), mine, learnable, task, seed)
-    found.sort(key=lambda suspect: suspect.probability - suspect.likelier_probability)
-    share = len(found) / judged if judged else 0.0
-    return found, said | {"judged": judged, "suspects": len(found), "share": round(share, 4), "not_judged": left_out}
+        suspected += _of_task(rows.take(pa.array(mine)), mine, learnable, task, seed)
+    suspected.sort(key=lambda suspect: suspect.probability - suspect.likelier_probability)
+    share = len(suspected) / judged if judged else 0.0
+    return suspected, notes | {
+        "judged": judged,
+        "suspects": len(suspected),
+        "share": round(share, 4),
+        "not_judged": left_out,
+    }
 
 
 def _of_task(rows: pa.Table, places: np.ndarray, classes: list[str], task: str | None, seed: int) -> list[Suspect]:
@@ -55,12 +60,12 @@ def _of_task(rows: pa.Table, places: np.ndarray, classes: list[str], task: str |
     together = [group if group is not None else row_id for group, row_id in zip(groups, ids, strict=True)]
     probabilities = cross_validated(rows["text"].to_pylist(), given, together, len(classes), seed)
     wrong = flagged(given, probabilities)
-    found = []
+    suspected = []
     for i in np.flatnonzero(wrong):
         p, best = probabilities[i], int(probabilities[i].argmax())
         values = round(float(p[given[i]]), 4), classes[best], round(float(p[best]), 4)
-        found.append(Suspect(int(places[i]), ids[i], task, labels[i], *values))
-    return found
+        suspected.append(Suspect(int(places[i]), ids[i], task, labels[i], *values))
+    return suspected
 
 
 def cross_validated(texts: list[str], given: np.ndarray, groups: list[str], classes: int, seed: int) -> np.ndarray:
@@ -70,12 +75,12 @@ def cross_validated(texts: list[str], given: np.ndarray, groups: list[str], clas
     from sklearn.model_selection import StratifiedGroupKFold
     from sklearn.pipeline import make_pipeline
 
-    found = np.full((len(texts), classes), 1.0 / classes)
+    probabilities = np.full((len(texts), classes), 1.0 / classes)
     if len(set(groups)) < FOLDS:  # nothing can be held out: every class stays as likely as any other
-        return found
+        return probabilities
     generator = np.random.default_rng(seed)
     folds = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=seed)
-    for learned, asked in folds.split(texts, given, groups):
+    for learned, held_out in folds.split(texts, given, groups):
         if len(learned) > MOST_LEARNED:
             learned = generator.choice(learned, MOST_LEARNED, replace=False)
         if len(set(given[learned].tolist())) < 2:
@@ -83,10 +88,10 @@ def cross_validated(texts: list[str], given: np.ndarray, groups: list[str], clas
         words = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, token_pattern=r"(?u)\b\w+\b|[^\w\s]")
         pipeline = make_pipeline(words, LogisticRegression(C=10.0, max_iter=300, random_state=seed))
         pipeline.fit([texts[i] for i in learned], given[learned])
-        some = np.zeros((len(asked), classes))
-        some[:, pipeline.classes_] = pipeline.predict_proba([texts[i] for i in asked])
-        found[asked] = some
-    return found
+        some = np.zeros((len(held_out), classes))
+        some[:, pipeline.classes_] = pipeline.predict_proba([texts[i] for i in held_out])
+        probabilities[held_out] = some
+    return probabilities
 
 
 def flagged(given: np.ndarray, probabilities: np.ndarray) -> np.ndarray:

@@ -55,20 +55,23 @@ class Step(StepLike):
         if "items" not in context.kept:
             context.kept["items"] = Items(context.benchmarks)
         items: Items = context.kept["items"]
-        asked, said = compared(rows, context.benchmarks), pc.fill_null(rows["label"], "").combine_chunks()
-        found, partly = items.held_by(asked, self.coverage, self.longest)
-        long = np.flatnonzero(pc.greater(pc.binary_length(said), SHORT_ANSWER))
+        prompts_and_texts, answers = (
+            compared(rows, context.benchmarks),
+            pc.fill_null(rows["label"], "").combine_chunks(),
+        )
+        overlaps, partly = items.held_by(prompts_and_texts, self.coverage, self.longest)
+        long = np.flatnonzero(pc.greater(pc.binary_length(answers), SHORT_ANSWER))
         if len(long):  # a short label may well be called as a short question reads
-            in_answers, partly_there = items.held_by(said.take(pa.array(long)), self.coverage, self.longest)
-            found = {**{int(long[at]): why for at, why in in_answers.items()}, **found}
+            in_answers, partly_there = items.held_by(answers.take(pa.array(long)), self.coverage, self.longest)
+            overlaps = {**{int(long[at]): why for at, why in in_answers.items()}, **overlaps}
             partly += [(int(long[at]), entry) for at, entry in partly_there]
         if rows["chosen"].null_count < len(rows):
             # A prompt of the test is one, whatever two answers stand behind it.
             prompts = sequence_hashes(foldable(compared(rows, context.benchmarks, answers=False)))
-            found |= {position: f"is {title}" for position, title in items.equal(prompts).items()}
-        reasons = [found.get(position) for position in range(len(rows))]
+            overlaps |= {position: f"is {title}" for position, title in items.equal(prompts).items()}
+        reasons = [overlaps.get(position) for position in range(len(rows))]
         listed = [{"row": rows["id"][position].as_py(), **entry} for position, entry in partly[:SHOWN]]
-        return filter_rows(rows, reasons, overlapping=len(found), partly=listed)
+        return filter_rows(rows, reasons, overlapping=len(overlaps), partly=listed)
 
 
 def overlap(rows: pa.Table, benchmarks: Sequence[Benchmark]) -> dict[str, str]:
@@ -87,8 +90,8 @@ class Items:
     def __init__(self, benchmarks: Sequence[Benchmark]) -> None:
         pairs = [(benchmark, question) for benchmark in benchmarks for question in benchmark.all_questions()]
         self.questions = [(benchmark.name, question) for benchmark, question in pairs]
-        asked = [question_text(benchmark, question) for benchmark, question in pairs]
-        texts = foldable(pa.array(asked, pa.large_string()))
+        question_texts = [question_text(benchmark, question) for benchmark, question in pairs]
+        texts = foldable(pa.array(question_texts, pa.large_string()))
         self.whole: dict[np.uint64, str] = {}
         for number, whole in enumerate(sequence_hashes(texts)):
             self.whole.setdefault(whole, self.title(number))
@@ -104,13 +107,13 @@ class Items:
 
     def _index(self, words: np.ndarray, begins: np.ndarray) -> Runs:
         """Index of all runs that tell something, and their postings: which item, at which of its words."""
-        found = [
+        runs_of_items = [
             run_hashes(words[begins[i] : begins[i + 1]], int(n))[: None if n >= WHOLE_RUNS else 1] if n else NONE
             for i, n in enumerate(self.length)
         ]
-        hashes = np.concatenate([NONE, *found])
-        item = np.repeat(np.arange(len(found)), [len(runs) for runs in found])
-        at = np.concatenate([np.zeros(0, np.int64), *(np.arange(len(runs)) for runs in found)])
+        hashes = np.concatenate([NONE, *runs_of_items])
+        item = np.repeat(np.arange(len(runs_of_items)), [len(runs) for runs in runs_of_items])
+        at = np.concatenate([np.zeros(0, np.int64), *(np.arange(len(runs)) for runs in runs_of_items)])
         # A short question is one run: where it is common, its answer or options tell.
         telling = ~self._common(hashes, item) | (self.words[item] < WHOLE_RUNS)
         hashes, item, at = hashes[telling], item[telling], at[telling]
@@ -136,8 +139,8 @@ class Items:
 
     def equal(self, hashes: np.ndarray) -> dict[int, str]:
         """Row position -> the question that has the same words."""
-        found = np.flatnonzero(np.isin(hashes, np.array(list(self.whole), np.uint64)))
-        return {position: self.whole[hashes[position]] for position in found.tolist()}
+        positions = np.flatnonzero(np.isin(hashes, np.array(list(self.whole), np.uint64)))
+        return {position: self.whole[hashes[position]] for position in positions.tolist()}
 
     def held_by(
         self, texts: pa.Array | pa.ChunkedArray, coverage: float, longest: int
@@ -198,10 +201,10 @@ class Short:
         # Most texts lack one of the words: they need not be folded.
         if not any(all(word in text for part in (self.asked, *parts) for word in part.split()) for parts in ways):
             return False
-        said = f" {canonical(text)} "
-        if self.options and f" {self.asked} " in said and all(f" {option} " in said for option in self.options):
+        padded = f" {canonical(text)} "
+        if self.options and f" {self.asked} " in padded and all(f" {option} " in padded for option in self.options):
             return True
-        return bool(self.answer) and f" {self.asked} {self.answer} " in said
+        return bool(self.answer) and f" {self.asked} {self.answer} " in padded
 
 
 def _stretches(row: np.ndarray, item: np.ndarray) -> list[tuple[int, int]]:

@@ -50,16 +50,19 @@ class Step(StepLike):
         aside = _numbered(beside(rows, context.benchmarks))
         apart = (tasks * (labels.max(initial=0) + 1) + labels) * (aside.max(initial=0) + 1) + aside
         order = self._order(rows)
-        found = near_duplicates(texts, self.threshold, apart, order, context.seed)
+        near_copies = near_duplicates(texts, self.threshold, apart, order, context.seed)
         # The same text may be a row of two tasks, each with its own label.
-        _, exact = np.unique(found.exact + tasks.astype(np.uint64) * GOLD, return_inverse=True)
-        torn = {text: _differing(said) for text, said in _contradicted(exact, labels, rows["label"]).items()}
+        _, exact = np.unique(near_copies.exact + tasks.astype(np.uint64) * GOLD, return_inverse=True)
+        torn = {
+            text: _differing(labels_of_text)
+            for text, labels_of_text in _contradicted(exact, labels, rows["label"]).items()
+        }
         first = _first(exact, order)
         # A threshold of 1 asks for exact copies alone.
-        near = found.center if self.threshold < 1 else np.full(len(rows), -1)
+        near = near_copies.center if self.threshold < 1 else np.full(len(rows), -1)
         center = np.where(first == np.arange(len(rows)), near, first)
         contradicted = np.isin(exact, list(torn)) & (self.contradictions == "drop")
-        notes = {"contradictory_texts": len(torn), **self._notes(rows, center, first, found)}
+        notes = {"contradictory_texts": len(torn), **self._notes(rows, center, first, near_copies)}
         notes["alarms"] = self._alarms(rows["source"].to_pylist(), center >= 0, contradicted) if self.drop else []
         if not self.drop:
             return StepResult(
@@ -68,18 +71,18 @@ class Step(StepLike):
         reasons: list[str | None] = [None] * len(rows)
         ids = rows["id"].to_pylist()
         for row in np.flatnonzero(contradicted | (center >= 0)).tolist():
-            reasons[row] = self._reason(row, ids, exact, torn, center, first, found)
+            reasons[row] = self._reason(row, ids, exact, torn, center, first, near_copies)
         return filter_rows(rows, reasons, **notes)
 
     def _reason(
-        self, row: int, ids: Any, exact: Any, torn: dict[int, str], center: Any, first: Any, found: Any
+        self, row: int, ids: Any, exact: Any, torn: dict[int, str], center: Any, first: Any, near_copies: Any
     ) -> str | None:
         if (known := torn.get(int(exact[row]))) is not None:
             return None if self.contradictions == "keep" else known
         if first[row] != row:
             return f"same text as {ids[first[row]]}"
         if center[row] >= 0:
-            return f"{found.similarity[row]:.0%} of its word runs are those of {ids[center[row]]}"
+            return f"{near_copies.similarity[row]:.0%} of its word runs are those of {ids[center[row]]}"
         return None
 
     def _order(self, rows: pa.Table) -> np.ndarray:
@@ -89,7 +92,7 @@ class Step(StepLike):
             return np.lexsort((np.arange(len(rows)), -pc.binary_length(rows["text"]).to_numpy(), trains))
         return np.lexsort((np.arange(len(rows)), trains))
 
-    def _notes(self, rows: pa.Table, center: np.ndarray, first: np.ndarray, found: Any) -> dict[str, Any]:
+    def _notes(self, rows: pa.Table, center: np.ndarray, first: np.ndarray, near_copies: Any) -> dict[str, Any]:
         gone = center >= 0
         copies = int((first != np.arange(len(rows))).sum())
         ids, texts = rows["id"], rows["text"]
@@ -98,7 +101,7 @@ class Step(StepLike):
             for row, count in Counter(center[gone].tolist()).most_common(SHOWN)
             if count >= 1
         ]
-        pairs = {"pairs_looked_at": found.pairs_guessed, "pairs_verified": found.pairs_verified}
+        pairs = {"pairs_looked_at": near_copies.pairs_guessed, "pairs_verified": near_copies.pairs_verified}
         return {"exact": copies, "near": int(gone.sum()) - copies, **pairs, "families": families}
 
     def _alarms(self, datasets: list[str], copies: np.ndarray, contradicted: np.ndarray) -> list[str]:
@@ -109,13 +112,13 @@ class Step(StepLike):
             "have a text that carries several labels. If these answer different questions, name the benchmark that "
             "asks them; if they are the annotators' doubts, set `contradictions: keep`.": contradicted,
         }
-        found = []
+        alarms = []
         for what, gone in advice.items():
             lost = Counter(dataset for dataset, is_gone in zip(datasets, gone, strict=True) if is_gone)
             for dataset, total in Counter(datasets).items():
                 if lost[dataset] > self.alarm * total:
-                    found.append(f"{lost[dataset] / total:.0%} of the rows of '{dataset}' {what}")
-        return found
+                    alarms.append(f"{lost[dataset] / total:.0%} of the rows of '{dataset}' {what}")
+        return alarms
 
 
 def _numbered(keys: Any) -> np.ndarray:
@@ -133,16 +136,16 @@ def _codes(column: pa.ChunkedArray) -> np.ndarray:
 
 def _contradicted(exact: np.ndarray, codes: np.ndarray, labels: pa.ChunkedArray) -> dict[int, set[str]]:
     """Text -> its labels, where it has more than one."""
-    said = labels.is_valid().to_numpy()
-    labeled = np.flatnonzero(said)
+    valid = labels.is_valid().to_numpy()
+    labeled = np.flatnonzero(valid)
     width = int(codes.max(initial=0)) + 1
     pairs, place = np.unique(exact[labeled] * width + codes[labeled], return_index=True)
     texts, counts = np.unique(pairs // width, return_counts=True)
     torn = texts[counts > 1]
-    found: dict[int, set[str]] = defaultdict(set)
+    labels_of: dict[int, set[str]] = defaultdict(set)
     for position in labeled[place[np.isin(pairs // width, torn)]].tolist():
-        found[int(exact[position])].add(labels[position].as_py())
-    return dict(found)
+        labels_of[int(exact[position])].add(labels[position].as_py())
+    return dict(labels_of)
 
 
 def _differing(labels: set[str]) -> str:

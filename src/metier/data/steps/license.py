@@ -77,7 +77,7 @@ class Step(StepLike):
             if why := judged[license].refused:
                 refused[dataset].append(f"{count:,} {'row' if count == 1 else 'rows'} under '{license}' ({why})")
         if refused:
-            raise Problems([_refusal(dataset, found) for dataset, found in refused.items()])
+            raise Problems([_refusal(dataset, reasons) for dataset, reasons in refused.items()])
         notes: dict[str, Any] = {"licenses": dict(licenses.most_common()), "intended_use": self.intended_use}
         notes["obligations"] = _obligations(judged)
         notes["allowed_by_name"] = sorted(set(self.allow) & set(licenses))
@@ -109,15 +109,15 @@ def judge(license: str, intended_use: str = "research") -> Judged:
     # AND binds closer than OR, as in SPDX expressions.
     choices = re.split(r"\s+OR\s+", text)
     if len(choices) > 1:
-        found = [judge(choice, intended_use) for choice in choices]
-        return next((one for one in found if one.refused is None), found[0])
+        judged = [judge(choice, intended_use) for choice in choices]
+        return next((one for one in judged if one.refused is None), judged[0])
     parts = re.split(r"\s+AND\s+", text)
     return _all([_one(_squeezed(part), intended_use) for part in parts])
 
 
-def _all(found: list[Judged]) -> Judged:
-    obligations = tuple(dict.fromkeys(said for one in found for said in one.obligations))
-    return Judged(obligations, next((one.refused for one in found if one.refused), None))
+def _all(judged: list[Judged]) -> Judged:
+    obligations = tuple(dict.fromkeys(obligation for one in judged for obligation in one.obligations))
+    return Judged(obligations, next((one.refused for one in judged if one.refused), None))
 
 
 def _squeezed(text: str) -> str:
@@ -142,21 +142,21 @@ def _one(squeezed: str, intended_use: str) -> Judged:
         return Judged(refused="it forbids derived works, and training rows are one")
     if "nc" in terms and intended_use == "commercial":
         return Judged(refused="not for commercial use, and the recipe's intended use is commercial")
-    said = [ATTRIBUTION, *([RESEARCH_ONLY] if "nc" in terms else []), *([SHARE_ALIKE] if "sa" in terms else [])]
-    return Judged(tuple(said))
+    obligations = [ATTRIBUTION, *([RESEARCH_ONLY] if "nc" in terms else []), *([SHARE_ALIKE] if "sa" in terms else [])]
+    return Judged(tuple(obligations))
 
 
 def _obligations(judged: dict[str, Judged]) -> dict[str, list[str]]:
     """Obligation -> the licenses that ask for it."""
-    found: dict[str, list[str]] = defaultdict(list)
+    licenses: dict[str, list[str]] = defaultdict(list)
     for license in sorted(judged):
         for obligation in judged[license].obligations:
-            found[obligation].append(license)
-    return dict(found)
+            licenses[obligation].append(license)
+    return dict(licenses)
 
 
-def _refusal(dataset: str, found: list[str]) -> str:
+def _refusal(dataset: str, reasons: list[str]) -> str:
     return (
-        f"The dataset '{dataset}' has {'; '.join(found)}. Take it out of `datasets`, or, where you may train on it "
+        f"The dataset '{dataset}' has {'; '.join(reasons)}. Take it out of `datasets`, or, where you may train on it "
         "all the same, name the license: {license: {allow: [...]}}."
     )

@@ -56,14 +56,14 @@ class Step(StepLike):
         notes: dict[str, Any] = {"answers_in_prompt": len(leaks), "answers_in_prompt_ids": _ids(rows, leaks[:LISTED])}
         if self.label_noise != "none":
             good = np.array([i for i, reason in enumerate(reasons) if reason is None], np.int64)
-            found, said = suspects(rows.take(pa.array(good)), context.seed)
+            suspected, noise = suspects(rows.take(pa.array(good)), context.seed)
             if self.label_noise == "drop":
                 splits = rows["split"].to_pylist()
-                for suspect in found:
+                for suspect in suspected:
                     at = int(good[suspect.row])
                     # A held-out row that is hard to guess stays: settings chosen on easy rows would look too good.
                     reasons[at] = None if splits[at] == "valid" else _why(suspect)
-            notes["label_noise"] = said | {"worst": [vars(suspect) for suspect in found[:LISTED]]}
+            notes["label_noise"] = noise | {"worst": [vars(suspect) for suspect in suspected[:LISTED]]}
         return filter_rows(rows, reasons, **notes)
 
     def _measured(self, texts: pa.ChunkedArray) -> list[str | None]:
@@ -132,13 +132,13 @@ def answers_in_prompts(rows: pa.Table) -> list[int]:
         if label is not None:
             kinds.setdefault(task, Counter())[label] += 1
     free = {task for task, counts in kinds.items() if len(counts) > counts.total() / 2}
-    found = []
+    positions = []
     for i, (text, label, task, given) in enumerate(zip(texts, labels, tasks, options, strict=True)):
         if label is None or given or task not in free or len(label.split()) < ANSWER_WORDS:
             continue
         if f" {canonical(label)} " in f" {canonical(text)} ":
-            found.append(i)
-    return found
+            positions.append(i)
+    return positions
 
 
 def _counted(texts: pa.ChunkedArray, pattern: str) -> np.ndarray:

@@ -44,7 +44,7 @@ class Step(StepLike):
     def apply(self, rows: pa.Table, context: StepContext) -> StepResult:
         redactor = self._redactor(context.seed)
         columns: dict[str, list[Any]] = {name: rows[name].to_pylist() for name in _COLUMNS}
-        found: Counter[str] = Counter()
+        kinds: Counter[str] = Counter()
         changed: set[str] = set()
         count = 0
         for n, row_id in enumerate(columns["id"]):
@@ -59,7 +59,7 @@ class Step(StepLike):
             if after == texts:
                 continue
             count += 1
-            found.update(counts)
+            kinds.update(counts)
             if columns["text"][n] and texts[0] != after[0] and columns["raw_hash"][n] is None:
                 columns["raw_hash"][n] = xxhash.xxh3_64_hexdigest(columns["text"][n].encode())
                 changed.add("raw_hash")
@@ -70,7 +70,7 @@ class Step(StepLike):
         for name in sorted(changed):
             at = rows.schema.get_field_index(name)
             rows = rows.set_column(at, rows.schema.field(at), pa.array(columns[name], rows.schema.field(at).type))
-        notes = {"changed": count, "found": dict(sorted(found.items())), "detectors": redactor.detectors()}
+        notes = {"changed": count, "found": dict(sorted(kinds.items())), "detectors": redactor.detectors()}
         return filter_rows(rows, [None] * len(rows), **notes, statement=STATEMENT)
 
     def problems(self) -> list[str]:

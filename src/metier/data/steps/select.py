@@ -55,8 +55,10 @@ class Step(StepLike):
         chosen = self._choose(candidates, score, context.seed)
         kept = set(places[chosen].tolist())
         over = f"over the budget of {self.rows:,} rows"
-        said = dict(zip(places.tolist(), evidence, strict=True))
-        reasons = [None if split == "valid" or i in kept else over + said.get(i, "") for i, split in enumerate(splits)]
+        evidence_of = dict(zip(places.tolist(), evidence, strict=True))
+        reasons = [
+            None if split == "valid" or i in kept else over + evidence_of.get(i, "") for i, split in enumerate(splits)
+        ]
         return filter_rows(rows, reasons, candidates=len(places))
 
     def _choose(self, candidates: pa.Table, score: np.ndarray | None, seed: int) -> np.ndarray:
@@ -85,15 +87,15 @@ class Step(StepLike):
         if not (self._insights("importance", candidates) or self._insights("similar", candidates)):
             return None, [""] * len(candidates)
         judge: Callable[..., np.ndarray] = _importance if self.by == "importance" else _similarity
-        found = np.zeros(len(candidates))
+        scores = np.zeros(len(candidates))
         for mine, target, own in self._targets(candidates, context):
-            found[mine] = judge(candidates["text"], mine, target, own, context.seed)
+            scores[mine] = judge(candidates["text"], mine, target, own, context.seed)
         word = "log importance" if self.by == "importance" else "similarity to the nearest target"
-        evidence = [f" ({word} {value:.2f})" for value in found]
+        evidence = [f" ({word} {value:.2f})" for value in scores]
         if self.by == "importance":
             # The largest of log weight + Gumbel noise are a draw by weight without replacement (Xie et al., section 3).
-            found = found + np.random.default_rng(context.seed).gumbel(size=len(found))
-        return found, evidence
+            scores = scores + np.random.default_rng(context.seed).gumbel(size=len(scores))
+        return scores, evidence
 
     def _targets(self, candidates: pa.Table, context: StepContext) -> list[tuple[np.ndarray, list[str], Any]]:
         """(rows to judge, target texts, where among the candidates these stand or None), a set for each target."""
@@ -103,8 +105,8 @@ class Step(StepLike):
 
         def rows_of(task: str) -> np.ndarray:
             mine = tasks == task
-            found: np.ndarray = np.flatnonzero(mine & labeled if (mine & labeled).any() else mine)
-            return found
+            positions: np.ndarray = np.flatnonzero(mine & labeled if (mine & labeled).any() else mine)
+            return positions
 
         if self.target is None:
             groups = [(np.flatnonzero(tasks == task), rows_of(task)) for task in sorted(set(tasks.tolist()))]
@@ -122,12 +124,12 @@ class Step(StepLike):
         return file_sha256(Path(self.target)) if self.target and _is_file(self.target) else ""
 
     def problems(self) -> list[str]:
-        found = []
+        problems = []
         if self.target is not None and self.by in ("random", "diverse"):
-            found.append(f"target: `by: {self.by}` looks for no target. Use importance or similar, or leave it out.")
+            problems.append(f"target: `by: {self.by}` looks for no target. Use importance or similar, or leave it out.")
         if self.target and _is_file(self.target) and not Path(self.target).is_file():
-            found.append(f"target: there is no file {self.target}.")
-        return found
+            problems.append(f"target: there is no file {self.target}.")
+        return problems
 
 
 def shares(sizes: list[int], budget: int) -> list[int]:
@@ -136,11 +138,11 @@ def shares(sizes: list[int], budget: int) -> list[int]:
     if budget >= total:
         return sizes
     exact = [budget * size / total for size in sizes]
-    found = [int(share) for share in exact]
-    order = sorted(range(len(sizes)), key=lambda i: (found[i] - exact[i], i))
-    for i in order[: budget - sum(found)]:
-        found[i] += 1
-    return found
+    parts = [int(share) for share in exact]
+    order = sorted(range(len(sizes)), key=lambda i: (parts[i] - exact[i], i))
+    for i in order[: budget - sum(parts)]:
+        parts[i] += 1
+    return parts
 
 
 def length_quarters(texts: pa.ChunkedArray) -> list[np.ndarray]:
@@ -202,15 +204,15 @@ def _importance(texts: pa.ChunkedArray, mine: np.ndarray, target: list[str], own
 def _similarity(texts: pa.ChunkedArray, mine: np.ndarray, target: list[str], own: Any, seed: int) -> np.ndarray:
     """Cosine to the nearest target text; a row that is a target itself is held against the others."""
     points, targets = embeddings(texts.take(pa.array(mine)).to_pylist(), target, seed)
-    found = np.empty(len(mine))
+    similarity = np.empty(len(mine))
     column = {int(place): n for n, place in enumerate(own)} if own is not None else {}
     for start in range(0, len(mine), BLOCK):
         near = points[start : start + BLOCK] @ targets.T
         for i, place in enumerate(mine[start : start + BLOCK].tolist()):
             if place in column:
                 near[i, column[place]] = -1.0
-        found[start : start + BLOCK] = near.max(1)
-    return found
+        similarity[start : start + BLOCK] = near.max(1)
+    return similarity
 
 
 def _is_file(target: str) -> bool:
@@ -231,13 +233,13 @@ def _target_texts(target: str, context: StepContext, tasks: set[str]) -> list[st
             f"The benchmark '{target}' has test questions only; rows are not chosen by those. Name a file of examples."
         )
     rows = named[target].rows
-    found: list[str] = rows.filter(pc.equal(pc.fill_null(rows["split"], "train"), "train"))["text"].to_pylist()
-    if not found:
+    texts: list[str] = rows.filter(pc.equal(pc.fill_null(rows["split"], "train"), "train"))["text"].to_pylist()
+    if not texts:
         raise UserError(
             f"The dataset of benchmark '{target}' has no training rows to select by. Name a file of examples, or a "
             "task."
         )
-    return found
+    return texts
 
 
 def _texts_of(path: str) -> list[str]:

@@ -163,9 +163,9 @@ def _moment(text: str) -> datetime | None:
         if short := re.fullmatch(r"(\d{4})(?:-(\d\d))?", text):
             year, month = int(short[1]), int(short[2] or 12)
             text = f"{year:04}-{month:02}-{monthrange(year, month)[1]:02}"
-        found = datetime.fromisoformat(text)
+        moment = datetime.fromisoformat(text)
         if re.fullmatch(r"\d{4}-\d\d-\d\d|\d{8}|\d{4}-?W\d\d(-?\d)?", text):
-            found = datetime.combine(found, time.max)
-        return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
+            moment = datetime.combine(moment, time.max)
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
     except (ValueError, OverflowError):
         return None
