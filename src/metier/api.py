@@ -123,9 +123,9 @@ def report(run: Run) -> Run:
 
 def load_run(folder: str | Path) -> Run:
     """The run in a folder. Raises `UserError` where there is none."""
-    found = Run(Path(folder))
-    assert found.recipe
-    return found
+    opened = Run(Path(folder))
+    assert opened.recipe
+    return opened
 
 
 def _staged(run: Run, stage: Stage) -> Run:

@@ -54,8 +54,8 @@ def explained(error: BaseException) -> str | None:
             "call of `sys.exit` there, then call again."
         )
     if type(error).__module__.startswith(("click", "typer")) and hasattr(error, "format_message"):
-        said: str = error.format_message()
-        return said
+        message: str = error.format_message()
+        return message
     return _of_the_system(error) or _of_a_text(error) or _of_a_plugin(error)
 
 
@@ -101,8 +101,8 @@ def _of_a_plugin(error: BaseException) -> str | None:
     files = files_run()
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
         if frame.filename in files:
-            said = f"{type(error).__name__}: {_first_line(str(error))}"
-            return f"{frame.filename}, line {frame.lineno}: the plug-in failed ({said}). Fix it, {CONTINUES}"
+            message = f"{type(error).__name__}: {_first_line(str(error))}"
+            return f"{frame.filename}, line {frame.lineno}: the plug-in failed ({message}). Fix it, {CONTINUES}"
         if frame.filename.startswith(PACKAGE):
             return None
     return None

@@ -55,16 +55,16 @@ class Terms(BaseDataset):
     def read(self) -> pa.Table:
         import simple_icd_10_cm as icd
 
-        found: list[dict[str, Any]] = []
+        terms: list[dict[str, Any]] = []
         for chapter, code in _codes(icd):
             label, category = CHAPTERS[chapter], code[:3]
             row = {"label": label, "group": category, "source": self.name, "license": self.license, "origin": code}
             for number, term in enumerate(icd.get_inclusion_term(code)):
-                found.append({**row, "id": f"{code}/term{number}", "text": term})
+                terms.append({**row, "id": f"{code}/term{number}", "text": term})
             if len(code.replace(".", "")) <= self.description_length:
-                found.append({**row, "id": f"{code}/description", "text": icd.get_description(code)})
-        splits = _split(found)
-        kept = [{**row, "split": splits[row["group"]]} for row in found]
+                terms.append({**row, "id": f"{code}/description", "text": icd.get_description(code)})
+        splits = _split(terms)
+        kept = [{**row, "split": splits[row["group"]]} for row in terms]
         # Questions are terms as clinicians write them; the list's own descriptions only teach.
         return rows_to_table(row for row in kept if row["split"] == "train" or "/term" in row["id"])
 

@@ -95,19 +95,19 @@ def _weights(run: Run, trained: Sequence[Path], adapter: Path) -> dict[float, fl
     benchmarks = {benchmark.name: benchmark for benchmark in open_samples(run).benchmarks}
     rows, valid = (run.table("curate", f"{name}.parquet") for name in ("train", "valid"))
     context = TrainingContext(rows, valid, benchmarks, model, None, adapter.parent, run.recipe.seed, run.progress)
-    asked = held_out(context, HELD_OUT_ROWS)
+    questions = held_out(context, HELD_OUT_ROWS)
     scratch = run.path("train", ".adapter.part")
     shutil.rmtree(scratch, ignore_errors=True)
     shutil.rmtree(adapter, ignore_errors=True)
-    if sum(map(len, asked.values())) < FEWEST_HELD_OUT:
+    if sum(map(len, questions.values())) < FEWEST_HELD_OUT:
         run.progress.say(f"  fewer than {FEWEST_HELD_OUT} rows are held out from all trainings: the mean as it is")
-        asked = {}
+        questions = {}
     by_scale: dict[float, float | None] = {}
-    for scale in SCALES if asked else (1.0,):
+    for scale in SCALES if questions else (1.0,):
         folder = scratch / str(scale)
         folder.mkdir(parents=True)
         mean_of(model, trained, folder, scale)
-        by_scale[scale] = _score(run, load(model, folder), context, asked, scale) if asked else None
+        by_scale[scale] = _score(run, load(model, folder), context, questions, scale) if questions else None
     best = max(by_scale, key=lambda scale: by_scale[scale] or 0.0)
     run.lock(scale=best)
     (scratch / str(best)).replace(adapter)
@@ -116,9 +116,9 @@ def _weights(run: Run, trained: Sequence[Path], adapter: Path) -> dict[float, fl
 
 
 def _score(
-    run: Run, model: ModelLike, context: TrainingContext, asked: dict[str, list[Question]], scale: float
+    run: Run, model: ModelLike, context: TrainingContext, questions: dict[str, list[Question]], scale: float
 ) -> float:
-    figures, score = scores(model, context, asked)
+    figures, score = scores(model, context, questions)
     shown = ", ".join(f"{name} {value:.3f}" for name, value in figures.items())
     run.progress.say(f"  {scale} times the mean of the changes, held-out rows: {shown}")
     return score

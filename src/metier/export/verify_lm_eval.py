@@ -48,7 +48,7 @@ class Sample:
 
 def _samples(file: Path) -> dict[str, Sample]:
     """Question id -> what the harness logged. Raises `UserError` where a line is not of its form."""
-    found: dict[str, Sample] = {}
+    samples: dict[str, Sample] = {}
     for number, line in enumerate(file.read_bytes().split(b"\n"), start=1):
         if not line:
             continue
@@ -58,13 +58,13 @@ def _samples(file: Path) -> dict[str, Sample]:
             if not scores or not all(map(math.isfinite, scores)):
                 raise ValueError("no finite log-likelihoods")
             sample = Sample(str(row["doc"]["prompt"]), int(row["doc"]["gold"]), scores)
-            found[str(row["doc"]["id"])] = sample
+            samples[str(row["doc"]["id"])] = sample
         except (ValueError, KeyError, TypeError, IndexError, RecursionError) as error:
             raise UserError(
                 f"{file}, line {number}: this is no sample as lm-evaluation-harness logs it ({type(error).__name__}: "
                 f"{shown(str(error))}). Run the exported commands again, with --log_samples."
             ) from error
-    return found
+    return samples
 
 
 def _joined(run: Run, who: str, file: Path) -> dict[str, Any]:

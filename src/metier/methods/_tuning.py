@@ -112,17 +112,17 @@ class Tuning:
         from metier.runs.marks import hashed, read_hashed
 
         start, whole = context.adapter and file_sha256(adapter_file(context.adapter)), self.tune == "full"
-        asked = [(example.prompt, example.answers) for example in examples]
-        key = fingerprint(context.model, str(model.network.dtype), start, asked, whole)
+        pairs = [(example.prompt, example.answers) for example in examples]
+        key = fingerprint(context.model, str(model.network.dtype), start, pairs, whole)
         path = context.folder / "start.json"
         if path.is_file() and (known := read_hashed(path, "Remove it, and it is worked out again."))["key"] == key:
             return [np.array(scores) for scores in known["scores"]]
-        found = trainer.log_probabilities(
+        log_probabilities = trainer.log_probabilities(
             model, examples, context.adapter, self.batch_tokens, context.progress, whole=whole
         )
         if distributed.first():
-            write_json(path, hashed({"key": key, "scores": [scores.tolist() for scores in found]}))
-        return found
+            write_json(path, hashed({"key": key, "scores": [scores.tolist() for scores in log_probabilities]}))
+        return log_probabilities
 
     def longest_row(self) -> int:
         """Most tokens of one row that is learned."""
@@ -153,17 +153,17 @@ class Tuning:
         return seen
 
     def problems(self) -> list[str]:
-        found = []
+        problems = []
         if self.tune == "full" and self.use_dora:
-            found.append("use_dora: it shapes an adapter, and `tune: full` has none. Leave one of them out.")
+            problems.append("use_dora: it shapes an adapter, and `tune: full` has none. Leave one of them out.")
         if self.tune == "qlora" and (missing := _missing_for_4_bit()):
-            found.append(f"tune: qlora needs {missing}. Use lora: here the weights stay as they are.")
+            problems.append(f"tune: qlora needs {missing}. Use lora: here the weights stay as they are.")
         if self.report_to and not find_spec(self.report_to):
-            found.append(
+            problems.append(
                 f"report_to: {self.report_to} is not installed. Try pip install {self.report_to}, or leave `report_to` "
                 "out."
             )
-        return found
+        return problems
 
     def fitted(
         self, model: "LanguageModel", question: Question, benchmark: Benchmark, answers: list[str]
@@ -174,7 +174,7 @@ class Tuning:
         """
         from metier.engine.trees.examples import Example
 
-        _, asked = model.read(benchmark.render(question), benchmark.chat_template)
+        _, prompt = model.read(benchmark.render(question), benchmark.chat_template)
         learned = tuple([*model.answer(answer, benchmark.chat_template), model.end_token] for answer in answers)
         longest = max(map(len, learned))
         room = self.max_length - longest
@@ -183,7 +183,7 @@ class Tuning:
                 f"An answer to row {question.id} has {longest} tokens, more than max_length {self.max_length}. "
                 "Raise `max_length`; an answer is never cut."
             )
-        return Example(asked[-room:], learned), len(asked) > room
+        return Example(prompt[-room:], learned), len(prompt) > room
 
 
 def _missing_for_4_bit() -> str:

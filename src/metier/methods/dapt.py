@@ -100,19 +100,19 @@ class Method(Tuning):
         """General blocks in random order, again from the start where they do not do, but not more than four times."""
         wanted = self.replay / (1 - self.replay) * sum(map(len, mine))
         order = random.Random(f"replay:{context.seed}")
-        found: list[Any] = []
+        chosen: list[Any] = []
         drawn = 0
         for _ in range(MOST_REPEATS):
             for block in order.sample(general, len(general)):
                 if drawn >= wanted:
-                    return found
-                found.append(block)
+                    return chosen
+                chosen.append(block)
                 drawn += len(block)
         share = drawn / (sum(map(len, mine)) + drawn)
         context.progress.say(
             f"  replay: general text, {MOST_REPEATS} times over, is {share:.1%} of all tokens, not {self.replay:.0%}"
         )
-        return found
+        return chosen
 
     def _look(self, model: "LanguageModel", context: TrainingContext) -> Any:
         """Looks at held-out blocks, or None where they are not asked for or there is no held-out text."""
@@ -190,8 +190,8 @@ def _loss(network: Any, blocks: Sequence[Sequence[int]]) -> float:
     from metier.engine.scoring.losses import LossScorer
 
     scorer = LossScorer(network, blocks)
-    found = [pair for batch in scorer.batches for pair in scorer.score(batch)]
-    return sum(nats for nats, _ in found) / sum(tokens for _, tokens in found)
+    losses = [pair for batch in scorer.batches for pair in scorer.score(batch)]
+    return sum(nats for nats, _ in losses) / sum(tokens for _, tokens in losses)
 
 
 def _half(rows: pa.Table, which: int) -> pa.Table:

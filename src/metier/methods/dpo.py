@@ -58,9 +58,9 @@ class Method(Tuning):
 
     def seconds(self, model: "LanguageModel", context: TrainingContext, rows: int) -> float:
         """Estimated time of training on `rows` rows like those of the lesson, the reference included."""
-        found = super().seconds(model, context, rows)
+        seconds = super().seconds(model, context, rows)
         # The reference reads every pair once, and a forward pass is a third of a step.
-        return found * (1 + 1 / (3 * self.epochs)) if self.reference == "start" else found
+        return seconds * (1 + 1 / (3 * self.epochs)) if self.reference == "start" else seconds
 
     def examples(self, model: "LanguageModel", context: TrainingContext) -> list[Any]:
         """The pairs as token lists, the chosen answer first, in the rows' order.
@@ -79,7 +79,7 @@ class Method(Tuning):
                 "or write `converter: preference` at one of your own."
             )
         columns = [pairs[name].to_pylist() for name in ("task", "source", "chosen", "rejected")]
-        found, cut = [], 0
+        examples, cut = [], 0
         for question, task, dataset, chosen, rejected in zip(questions(pairs, unlabeled=True), *columns, strict=True):
             if task not in context.benchmarks:
                 raise UserError(
@@ -87,13 +87,13 @@ class Method(Tuning):
                     f"of: {', '.join(context.benchmarks)}."
                 )
             example, was_cut = self.fitted(model, question, context.benchmarks[task], [chosen, rejected])
-            found.append(example)
+            examples.append(example)
             cut += was_cut
         if cut:
             context.progress.say(
-                f"  {cut:,} of {len(found):,} prompts were truncated on the left at {self.max_length} tokens"
+                f"  {cut:,} of {len(examples):,} prompts were truncated on the left at {self.max_length} tokens"
             )
-        return found
+        return examples
 
     def objective(
         self, examples: Sequence[Any], reference: Sequence[np.ndarray] | None
@@ -104,8 +104,8 @@ class Method(Tuning):
         lengths = torch.tensor([[len(answer) for answer in example.answers] for example in examples])
         before = torch.from_numpy(np.zeros((len(examples), 2)) if reference is None else np.stack(reference))
 
-        def loss(positions: list[int], found: list[Any]) -> Any:
-            policy = torch.stack(found).double()
+        def loss(positions: list[int], scores: list[Any]) -> Any:
+            policy = torch.stack(scores).double()
             known, long = before[positions].to(policy.device), lengths[positions].to(policy.device)
             return self.losses(policy, known, long).mean()
 
@@ -117,8 +117,8 @@ class Method(Tuning):
 
         ratio = (policy - reference) / lengths if self.length_normalize else policy - reference
         margin = ratio[:, 0] - ratio[:, 1]
-        found = -logsigmoid(self.beta * margin) if self.loss == "sigmoid" else (margin - 1 / (2 * self.beta)) ** 2
-        return found - self.rpo_alpha * policy[:, 0] / lengths[:, 0]
+        losses = -logsigmoid(self.beta * margin) if self.loss == "sigmoid" else (margin - 1 / (2 * self.beta)) ** 2
+        return losses - self.rpo_alpha * policy[:, 0] / lengths[:, 0]
 
 
 def _pairs(rows: pa.Table) -> pa.Table:

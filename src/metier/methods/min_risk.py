@@ -58,16 +58,16 @@ class Method(Tuning):
         if not len(labeled):
             raise UserError(NO_LABELS)
         sets = {task: self._labels(context, task) for task in set(labeled["task"].to_pylist())}
-        found, cut = [], 0
+        examples, cut = [], 0
         for task, question in zip(labeled["task"].to_pylist(), questions(labeled), strict=True):
             example, was_cut = self.fitted(model, question, context.benchmarks[task], sets[task])
-            found.append(example)
+            examples.append(example)
             cut += was_cut
         if cut:
             context.progress.say(
-                f"  {cut:,} of {len(found):,} prompts were truncated on the left at {self.max_length} tokens"
+                f"  {cut:,} of {len(examples):,} prompts were truncated on the left at {self.max_length} tokens"
             )
-        return found
+        return examples
 
     def seconds(self, model: "LanguageModel", context: TrainingContext, rows: int) -> float:
         if all(benchmark.labels for benchmark in context.benchmarks.values()):  # else a few rows do not have them all
@@ -96,9 +96,9 @@ class Method(Tuning):
         """What training makes small: (positions, for each (labels,) log-probabilities) -> mean expected cost and KL."""
         import torch
 
-        def loss(positions: list[int], found: list[Any]) -> Any:
+        def loss(positions: list[int], log_probabilities: list[Any]) -> Any:
             total = []
-            for position, scores in zip(positions, found, strict=True):
+            for position, scores in zip(positions, log_probabilities, strict=True):
                 log_p = torch.log_softmax(self.sharpness * scores.double(), 0)
                 price = torch.from_numpy(prices[position]).to(scores.device)
                 value = (log_p.exp() * price).sum()

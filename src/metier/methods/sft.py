@@ -72,19 +72,19 @@ class Method(Tuning):
         raw = context.rows.filter(pc.and_(context.rows["label"].is_null(), context.rows["chosen"].is_null()))
         if pairs := len(context.rows) - len(labeled) - len(raw):
             context.progress.say(f"  {pairs:,} preference pairs have no label and are not read here: they are for dpo")
-        found, cut = [], 0
+        examples, cut = [], 0
         for task, question in zip(labeled["task"].to_pylist(), questions(labeled), strict=True):
             example, was_cut = self.fitted(model, question, context.benchmarks[task], [question.answer])
-            found.append(example)
+            examples.append(example)
             cut += was_cut
         if cut:
             context.progress.say(
-                f"  {cut:,} of {len(found):,} prompts were truncated on the left at {self.max_length} tokens"
+                f"  {cut:,} of {len(examples):,} prompts were truncated on the left at {self.max_length} tokens"
             )
-        if not found:
+        if not examples:
             raise UserError(NO_LABELS)
-        found = [found[at] for at in self._order(labeled, context)]
-        return found + [block for document in documents(raw) for block in self._read(model, document)]
+        examples = [examples[at] for at in self._order(labeled, context)]
+        return examples + [block for document in documents(raw) for block in self._read(model, document)]
 
     def _order(self, labeled: Any, context: TrainingContext) -> list[int]:
         """Positions of the labeled rows, some of them again."""
@@ -129,10 +129,10 @@ def balanced(labels: Sequence[tuple[str, str]], balance: float, seed: int) -> li
     if not balance:
         return list(range(len(labels)))
     times, generator = repeats(Counter(labels), balance), random.Random(f"balance:{seed}")
-    found: list[int] = []
+    positions: list[int] = []
     for position, label in enumerate(labels):
-        found += [position] * (int(times[label]) + (generator.random() < times[label] % 1))
-    return found
+        positions += [position] * (int(times[label]) + (generator.random() < times[label] % 1))
+    return positions
 
 
 def repeats(counts: Counter[tuple[str, str]], balance: float) -> dict[tuple[str, str], float]:

@@ -300,5 +300,5 @@ def build_one(kind: str, use: Any) -> Any:
 
 def _build_own(kind: str, settings: dict[str, Any]) -> Any:
     """A dataset or benchmark written in the recipe itself."""
-    found: type = FileSource if kind == "datasets" else Benchmark
-    return plugins.construct(found, f"{plugins.singular(kind)} {settings['path']}", settings)
+    plug_in: type = FileSource if kind == "datasets" else Benchmark
+    return plugins.construct(plug_in, f"{plugins.singular(kind)} {settings['path']}", settings)

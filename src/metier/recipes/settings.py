@@ -61,8 +61,8 @@ def _parts(value: Any) -> list[Any]:
 
 def usable(value: Any) -> Any:
     """The value itself, as a validator of pydantic. Raises `ValueError` where no setting can have it."""
-    if said := unusable(value) or too_large(value):
-        raise ValueError(said)
+    if reason := unusable(value) or too_large(value):
+        raise ValueError(reason)
     return value
 
 
@@ -90,14 +90,14 @@ def is_of_the_type(error: Any) -> bool:
 
 def why(error: Any, kind: Any = None) -> str:
     """What is wrong with a value and what to do, from an error of pydantic; `kind` is the value's type."""
-    found, value, said = error["type"], error["input"], str(error["msg"]).removeprefix("Value error, ")
-    if found in OUT_OF_RANGE and (allowed := range_of(kind)):
+    code, value, message = error["type"], error["input"], str(error["msg"]).removeprefix("Value error, ")
+    if code in OUT_OF_RANGE and (allowed := range_of(kind)):
         return f"Use a number {allowed}"
-    if found == "literal_error" and isinstance(value, str) and get_origin(kind) is Literal:
+    if code == "literal_error" and isinstance(value, str) and get_origin(kind) is Literal:
         return nearest(value, filter(None, get_args(kind))).strip().removesuffix(".")
     # YAML takes no, on and 12 for a truth and a number, where a name may be meant.
-    if found in ("string_type", "literal_error") and isinstance(value, bool | int | float):
-        return f"{said}. Write {shown(value)} in quotation marks"
-    if found in ("int_type", "float_type", "bool_type") and isinstance(value, str):
-        return f"{said}. Write it without quotation marks"
-    return said
+    if code in ("string_type", "literal_error") and isinstance(value, bool | int | float):
+        return f"{message}. Write {shown(value)} in quotation marks"
+    if code in ("int_type", "float_type", "bool_type") and isinstance(value, str):
+        return f"{message}. Write it without quotation marks"
+    return message

@@ -20,11 +20,11 @@ def dumps(value: Any, **settings: Any) -> str:
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
+    keys = dict(pairs)
+    if len(keys) != len(pairs):
         twice, _ = Counter(key for key, _ in pairs).most_common(1)[0]
         raise ValueError(f"the key {shown(twice)} stands in it twice")
-    return found
+    return keys
 
 
 def _constant(name: str) -> NoReturn:

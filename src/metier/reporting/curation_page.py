@@ -13,12 +13,12 @@ def curation_page(run: Run) -> str:
         json.loads(run.output("curate", f"curate/{name}.json").read_text(encoding="utf-8"))
         for name in ("representation", "steps")
     )
-    found = represents["benchmarks"]
+    entries = represents["benchmarks"]
     page: str = template("curation.html").render(
         name=run.folder.name,
         state=curated["represents"]["state"],
         curated=curated,
-        sections=[section_page(entry) for entry in found],
+        sections=[section_page(entry) for entry in entries],
         steps=[{"alarms": [], **step} for step in steps],
     )
     return page

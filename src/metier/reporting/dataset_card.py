@@ -58,11 +58,11 @@ class Facts(TypedDict):
 def label_counts(train: pa.Table, valid: pa.Table) -> dict[str, dict[str, list[int]]]:
     """Task -> label -> [training rows, held-out rows], the commonest first; rows without a label under "(none)"."""
     sides = [Counter(zip(side["task"].to_pylist(), side["label"].to_pylist(), strict=True)) for side in (train, valid)]
-    found: dict[str, dict[str, list[int]]] = {}
+    counts_of: dict[str, dict[str, list[int]]] = {}
     for task, label in sorted(sides[0] | sides[1], key=lambda key: (str(key[0]), -sides[0][key], str(key[1]))):
         counts = [side[task, label] for side in sides]
-        found.setdefault(task or "(none)", {})["(none)" if label is None else label] = counts
-    return found
+        counts_of.setdefault(task or "(none)", {})["(none)" if label is None else label] = counts
+    return counts_of
 
 
 def dataset_card(facts: Facts) -> str:
@@ -116,8 +116,8 @@ def _front(facts: Facts) -> str:
     """The block that the hub reads, with its first and last line."""
     from huggingface_hub import DatasetCardData
 
-    said = DatasetCardData(pretty_name=facts["name"], license="other", tags=["metier"])
-    return f"---\n{said.to_yaml()}\n---"
+    card = DatasetCardData(pretty_name=facts["name"], license="other", tags=["metier"])
+    return f"---\n{card.to_yaml()}\n---"
 
 
 def _datasets(datasets: Sequence[DatasetFacts]) -> str:
@@ -126,10 +126,10 @@ def _datasets(datasets: Sequence[DatasetFacts]) -> str:
         url = dataset.get("url", "")
         # Only a plain address becomes a link: `javascript:` and similar stay text.
         where = f"<{url}>" if re.fullmatch(r"https?://[\w./?=&%#~+:@-]+", url) else escaped(url)
-        said = [dataset["name"], dataset["license"], dataset.get("citation", "")]
+        cells = [dataset["name"], dataset["license"], dataset.get("citation", "")]
         count = dataset.get("rows")
         read = "" if count is None else f"{count:,}"
-        rows.append([*map(escaped, said), where, read, f"`{code(dataset['fingerprint'][:60])}`"])
+        rows.append([*map(escaped, cells), where, read, f"`{code(dataset['fingerprint'][:60])}`"])
     return _table(["source", "license", "citation", "where", "rows read", "fingerprint"], rows)
 
 

@@ -27,12 +27,12 @@ def template(name: str) -> Any:
     return environment.get_template(name)
 
 
-def _front_matter(**said: Any) -> Any:
+def _front_matter(**fields: Any) -> Any:
     """What the hub reads above a model's card, as YAML that nothing in a name breaks out of."""
     from huggingface_hub import ModelCardData
     from markupsafe import Markup
 
-    return Markup(ModelCardData(**said).to_yaml())
+    return Markup(ModelCardData(**fields).to_yaml())
 
 
 def _as_markdown(value: Any) -> Any:

@@ -41,7 +41,7 @@ def content(run: Run, answers: Answers, verdict: Verdict, name: str) -> dict[str
         "whole": weights.is_whole(run.folder / run.result("train")["adapter"]),
         "steps": json.loads(run.output("curate", "curate/steps.json").read_text(encoding="utf-8")),
         "curated": run.result("curate"),
-        "representations": [(found["benchmark"], found["state"], section_page(found)) for found in read_sections(run)],
+        "representations": [(one["benchmark"], one["state"], section_page(one)) for one in read_sections(run)],
         "five": _five(verdict),
         "benchmarks": [_benchmark(answers, entry, run.recipe.seed) for entry in verdict.benchmarks],
         "curves": _curves(run),

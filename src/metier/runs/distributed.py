@@ -10,12 +10,12 @@ TOGETHER = ("RANK", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT")
 
 def count() -> int:
     """How many there are. Raises `UserError` where the environment is not one that torchrun makes."""
-    found = _number("WORLD_SIZE", 1)
-    if found < 1:
-        raise UserError(f"The environment variable WORLD_SIZE is {found}. {_advice()}")
-    if found > 1 and (lacks := [name for name in TOGETHER if not os.environ.get(name)]):
-        raise UserError(f"WORLD_SIZE is {found}, but {', '.join(lacks)} is not set. {_advice()}")
-    return found
+    processes = _number("WORLD_SIZE", 1)
+    if processes < 1:
+        raise UserError(f"The environment variable WORLD_SIZE is {processes}. {_advice()}")
+    if processes > 1 and (lacks := [name for name in TOGETHER if not os.environ.get(name)]):
+        raise UserError(f"WORLD_SIZE is {processes}, but {', '.join(lacks)} is not set. {_advice()}")
+    return processes
 
 
 def first() -> bool:
@@ -36,11 +36,12 @@ def wait() -> None:
 
 
 def _number(name: str, default: int) -> int:
-    said = os.environ.get(name) or str(default)
+    value = os.environ.get(name) or str(default)
     try:
-        return int(said)
+        return int(value)
     except ValueError as error:
-        raise UserError(f"The environment variable {name} is {shown(said)}, which is no number. {_advice()}") from error
+        wrong = f"The environment variable {name} is {shown(value)}, which is no number."
+        raise UserError(f"{wrong} {_advice()}") from error
 
 
 def _advice() -> str:

@@ -102,8 +102,8 @@ class _Work:
         judging = [*benchmarks, *(benchmark for benchmark, _ in recipe.build_retention())]
         share_datasets(judging, list(zip(recipe.datasets, datasets, strict=True)))
         prints = [{"name": dataset.name, "fingerprint": dataset.fingerprint()} for dataset in datasets]
-        asked = {benchmark.name: benchmark.data().fingerprint() for benchmark in judging}
-        return cls(run, datasets, benchmarks, judging, prints, asked)
+        question_prints = {benchmark.name: benchmark.data().fingerprint() for benchmark in judging}
+        return cls(run, datasets, benchmarks, judging, prints, question_prints)
 
     def fingerprint(self) -> str:
         recipe = self.run.recipe

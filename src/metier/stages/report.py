@@ -55,8 +55,8 @@ def judge(run: Run, answers: Answers) -> Verdict:
 
 def _check(run: Run) -> None:
     """Raises `UserError` where the answers are not those of this model to these questions, as they were written."""
-    trained, asked = (run.result(stage).get("adapter_sha256") for stage in ("train", "evaluate"))
-    if asked and asked != trained:
+    trained, evaluated = (run.result(stage).get("adapter_sha256") for stage in ("train", "evaluate"))
+    if evaluated and evaluated != trained:
         raise UserError(f"The model was trained again since it was asked. Run `metier evaluate {run.folder}` first.")
     check_rows(run)
     for stage in ("curate", "evaluate"):

@@ -125,8 +125,8 @@ def _check_context(run: Run, judging: Judging) -> None:
     """Raises `Problems` where questions or rows are longer than what the model reads at once."""
     from metier.engine.models.model import tokens_only
 
-    asked = [(benchmark, benchmark.questions(), benchmark.label_set()) for benchmark in judging.everything]
-    check_context(tokens_only(run.recipe.model, run.progress.warn), run.recipe.build_methods(), asked)
+    benchmarks = [(benchmark, benchmark.questions(), benchmark.label_set()) for benchmark in judging.everything]
+    check_context(tokens_only(run.recipe.model, run.progress.warn), run.recipe.build_methods(), benchmarks)
 
 
 def trained_model(run: Run) -> Path:

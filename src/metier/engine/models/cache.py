@@ -75,12 +75,12 @@ def _broken(folder: Path, say: Callable[[str], None]) -> str:
         return ""
     try:
         known = model_files.read_json(folder / RECORD).get("sha256")
-        found = {path.name: file_sha256(path) for path in files}
+        hashes = {path.name: file_sha256(path) for path in files}
     except UserError as error:
         return str(error)
     if not isinstance(known, dict):
         return f"{RECORD} holds no hashes"
-    if other := sorted(name for name in {*known, *found} if known.get(name) != found.get(name)):
+    if other := sorted(name for name in {*known, *hashes} if known.get(name) != hashes.get(name)):
         return f"{other[0]} is not as it was when it was made"
     _looked_at.add(seen)
     return ""

@@ -27,9 +27,9 @@ def rendered(tokenizer: Any, folder: Path, prompt: str) -> str:
         with _within(SECONDS):
             text: str = tokenizer.apply_chat_template(turn, tokenize=False, add_generation_prompt=True)
     except Exception as error:  # jinja's, and whatever Python raises inside a template
-        said = f"{type(error).__name__}: {error}".splitlines()[0][:300]
+        message = f"{type(error).__name__}: {error}".splitlines()[0][:300]
         raise UserError(
-            f"The chat template in {folder} does not work ({said}). Correct it, or write `chat_template: false` in the "
+            f"The chat template in {folder} fails ({message}). Correct it, or write `chat_template: false` in the "
             "benchmark."
         ) from error
     return text

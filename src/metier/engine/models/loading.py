@@ -37,26 +37,26 @@ def network(folder: Path, **how: Any) -> Any:
             ignore_mismatched_sizes=True,  # told below, by name
             **how,
         )
-        found, said = loaded
-    check_loaded(folder, said)
-    check_finite(folder, found.named_parameters())
-    return found
+        loaded_network, report = loaded
+    check_loaded(folder, report)
+    check_finite(folder, loaded_network.named_parameters())
+    return loaded_network
 
 
-def check_loaded(source: Path, said: Mapping[str, Any]) -> None:
+def check_loaded(source: Path, report: Mapping[str, Any]) -> None:
     """Raises `UserError` where transformers drew a weight at random or left one aside, both of which it only warns
     of. Tied weights, and what it knows to be of no use, it does not count."""
     refuse(
         f"The weights of {source} do not fit the model",
         {
-            "in other shapes than config.json asks for": [name for name, *_ in said["mismatched_keys"]],
-            "missing, and would be drawn at random": said["missing_keys"],
-            "without a place in the model": said["unexpected_keys"],
+            "in other shapes than config.json asks for": [name for name, *_ in report["mismatched_keys"]],
+            "missing, and would be drawn at random": report["missing_keys"],
+            "without a place in the model": report["unexpected_keys"],
         },
     )
-    if said.get("error_msgs"):
+    if report.get("error_msgs"):
         raise UserError(
-            f"The weights of {source} do not fit the model: {first_line(ValueError(said['error_msgs'][0]))}"
+            f"The weights of {source} do not fit the model: {first_line(ValueError(report['error_msgs'][0]))}"
         )
 
 
@@ -91,9 +91,9 @@ def tokenizer(folder: Path) -> Any:
     from transformers import AutoTokenizer
 
     with understood(f"The tokenizer in {folder} cannot be loaded", folder), quiet():
-        found = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
-        found("a")["input_ids"]
-    return found
+        loaded = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+        loaded("a")["input_ids"]
+    return loaded
 
 
 def with_adapter(network: Any, folder: Path, is_trainable: bool = False, name: str = "default") -> Any:
@@ -103,9 +103,9 @@ def with_adapter(network: Any, folder: Path, is_trainable: bool = False, name: s
 
     stored = model_files.check_adapter(folder)
     with understood(f"The adapter {folder} does not fit the model", folder), quiet():
-        found = PeftModel.from_pretrained(network, folder, is_trainable=is_trainable, adapter_name=name)
-    check_adapter(found, folder, stored, name)
-    return found
+        adapted = PeftModel.from_pretrained(network, folder, is_trainable=is_trainable, adapter_name=name)
+    check_adapter(adapted, folder, stored, name)
+    return adapted
 
 
 def add_adapter(network: Any, folder: Path, name: str) -> None:
@@ -142,11 +142,11 @@ def put_whole(network: Any, folder: Path) -> Any:
     for file in model_files.weight_files(folder):
         tensors |= load_file(file)
     with understood(f"The weights in {folder} do not fit the model", folder):
-        found = network.load_state_dict(tensors, strict=False)
+        keys = network.load_state_dict(tensors, strict=False)
     state = network.state_dict()
     places = {state[name].data_ptr() for name in tensors if name in state}
-    missing = {name for name in found.missing_keys if state[name].data_ptr() not in places}  # tied ones aside
-    check_loaded(folder, {"missing_keys": missing, "unexpected_keys": found.unexpected_keys, "mismatched_keys": []})
+    missing = {name for name in keys.missing_keys if state[name].data_ptr() not in places}  # tied ones aside
+    check_loaded(folder, {"missing_keys": missing, "unexpected_keys": keys.unexpected_keys, "mismatched_keys": []})
     check_finite(folder, network.named_parameters())
     return network
 
@@ -174,12 +174,12 @@ def _check_size(folder: Path, stored: Mapping[str, tuple[int, ...]]) -> None:
     settings = config(folder)
     with understood(f"{folder / 'config.json'} cannot be used", folder), quiet(), torch.device("meta"):
         empty = AutoModelForCausalLM.from_config(settings, trust_remote_code=False)
-        asked = sum(weight.numel() for weight in empty.parameters())
+        wanted = sum(weight.numel() for weight in empty.parameters())
         buffers = sum(buffer.numel() for buffer in empty.buffers())
     held = sum(math.prod(shape) for shape in stored.values())
     packed = getattr(settings, "quantization_config", None) is not None  # several weights in a number
-    if buffers > BUFFERS or not packed and asked > MORE * held + 1_000_000:
+    if buffers > BUFFERS or not packed and wanted > MORE * held + 1_000_000:
         raise UserError(
-            f"{folder / 'config.json'} asks for a model of {asked + buffers:,} numbers, and the weights in the folder "
+            f"{folder / 'config.json'} asks for a model of {wanted + buffers:,} numbers, and the weights in the folder "
             f"are {held:,}. Put the config back that belongs to them."
         )

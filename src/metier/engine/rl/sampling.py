@@ -31,23 +31,23 @@ class Sampler:
     def __call__(self, positions: list[str], trainer: Any) -> dict[str, Any]:
         prompts = [self.prompts[int(position)] for position in positions]
         network = trainer.accelerator.unwrap_model(trainer.model_wrapped)
-        said = self.sample(network, prompts, trainer.temperature)
-        return {"prompt_ids": prompts, "completion_ids": said, "logprobs": None}
+        completions = self.sample(network, prompts, trainer.temperature)
+        return {"prompt_ids": prompts, "completion_ids": completions, "logprobs": None}
 
     @torch.no_grad()
     def sample(self, network: Any, prompts: Sequence[list[int]], temperature: float) -> list[list[int]]:
         """The tokens of an answer to each prompt, the end token included; a prompt that comes again is read once."""
         before = network.config._attn_implementation
         network.set_attn_implementation(self.attention)
-        found: list[Any] = [None] * len(prompts)
+        completions: list[Any] = [None] * len(prompts)
         try:
             for batch in alike([len(prompt) for prompt in prompts]):
-                said = self._sample(network, [prompts[place] for place in batch], temperature)
-                for place, answer in zip(batch, said, strict=True):
-                    found[place] = answer
+                answers = self._sample(network, [prompts[place] for place in batch], temperature)
+                for place, answer in zip(batch, answers, strict=True):
+                    completions[place] = answer
         finally:
             network.set_attn_implementation(before)
-        return found
+        return completions
 
     def _sample(self, network: Any, prompts: Sequence[list[int]], temperature: float) -> list[list[int]]:
         kinds = list(dict.fromkeys(map(tuple, prompts)))
@@ -72,10 +72,10 @@ class Sampler:
             max_new_tokens=self.max_new_tokens, do_sample=True, temperature=temperature, top_k=0, top_p=1.0,
             repetition_penalty=1.0, pad_token_id=end, eos_token_id=end, disable_compile=True,
         )  # fmt: skip
-        said = network.generate(
+        generated = network.generate(
             input_ids=ids[which], attention_mask=mask[which], past_key_values=cache, generation_config=config, **stops
         )
-        return [self._ended(answer) for answer in said[:, width:].tolist()]
+        return [self._ended(answer) for answer in generated[:, width:].tolist()]
 
     def _ended(self, tokens: list[int]) -> list[int]:
         """Up to the end token, or to the token with which the first stop string is complete: what comes behind is

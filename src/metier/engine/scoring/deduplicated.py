@@ -26,14 +26,14 @@ def deduplicated(
     Where no prompt comes twice that is the scorer itself. Options of a prompt stand in trees of at most `WIDE` tokens:
     wider ones would pay more for attention than they save.
     """
-    asked: dict[Hashable, list[int]] = defaultdict(list)
+    positions_of: dict[Hashable, list[int]] = defaultdict(list)
     for position, prompt in enumerate(prompts):
-        asked[tuple(prompt)].append(position)
-    if len(asked) == len(prompts):
+        positions_of[tuple(prompt)].append(position)
+    if len(positions_of) == len(prompts):
         return scorer_of(prompts, options)
     entries: list[tuple[Tokens, list[Tokens]]] = []  # a prompt with some of the options that its questions offer
     places: list[list[tuple[int, int]]] = [[] for _ in prompts]
-    for positions in asked.values():
+    for positions in positions_of.values():
         known: dict[tuple[int, ...], tuple[int, int]] = {}
         room = 0
         for position in positions:

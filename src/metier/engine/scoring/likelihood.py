@@ -120,8 +120,8 @@ class TreeScorer(OptionScorer):
         """Questions that share a long beginning, in one row."""
         order = sorted(range(len(self.suffixes)), key=lambda position: (self.suffixes[position], position))
         inner = [len(self.options[position].tree) for position in order]
-        found = token_trees.bundles([self.suffixes[position] for position in order], inner, SHARE, TOKENS_A_BATCH)
-        return [Bundle([order[place] for place in row.members], row.tokens) for row in found]
+        bundles = token_trees.bundles([self.suffixes[position] for position in order], inner, SHARE, TOKENS_A_BATCH)
+        return [Bundle([order[place] for place in row.members], row.tokens) for row in bundles]
 
     @torch.no_grad()
     def score(self, batch: Sequence[int]) -> list[Floats]:
@@ -133,7 +133,7 @@ class TreeScorer(OptionScorer):
             keep[number, [step.node for step in steps]] = True
         place = keep.flatten().cumsum(0).view_as(keep) - 1  # the row of a node among the kept ones
         logits = self._forward([tree for tree, _ in grown], width, keep)
-        found = [np.zeros(len(self.options[position].options)) for position in batch]
+        scores = [np.zeros(len(self.options[position].options)) for position in batch]
         nodes, tokens, at = [], [], []
         first = 0
         for number, (row, (_, steps)) in enumerate(zip(rows, grown, strict=True)):
@@ -144,8 +144,8 @@ class TreeScorer(OptionScorer):
         on = self.model.device
         values = log_probabilities(logits, torch.tensor(nodes, device=on), torch.tensor(tokens, device=on))
         for (question, option), value in zip(at, values.double().tolist(), strict=True):
-            found[question][option] += value
-        return found
+            scores[question][option] += value
+        return scores
 
     def _forward(self, grown: list[TokenTree], width: int, keep: torch.Tensor) -> torch.Tensor:
         """(kept, vocabulary) logits of the nodes in `keep`, row after row."""
@@ -206,7 +206,7 @@ class PlainScorer(OptionScorer):
         return float(table.gather(1, ids[0, -len(option) :, None]).double().sum())
 
 
-def windows(config: Any, seen: torch.Tensor, asking: torch.Tensor, asked: torch.Tensor) -> dict[str, torch.Tensor]:
+def windows(config: Any, seen: torch.Tensor, asking: torch.Tensor, keys: torch.Tensor) -> dict[str, torch.Tensor]:
     """A mask for each kind of layer; a sliding one hides what stands a window or more before.
 
     `seen` (rows, q, k); `asking` (rows, q) and `asked` (rows, k) are positions in the text, not in the row.
@@ -214,7 +214,7 @@ def windows(config: Any, seen: torch.Tensor, asking: torch.Tensor, asked: torch.
     kinds = set(getattr(config, "layer_types", None) or ["full_attention"])
     masks = {"full_attention": seen}
     if "sliding_attention" in kinds:
-        near = asking[:, :, None] - asked[:, None, :] < config.sliding_window
+        near = asking[:, :, None] - keys[:, None, :] < config.sliding_window
         masks["sliding_attention"] = seen & near
     return masks
 
@@ -233,9 +233,9 @@ def gate(fast: OptionScorer) -> str | None:
     """
     with in_float32(fast.model):
         fast.cache = None
-        found = _differs(fast)
+        difference = _differs(fast)
     fast.cache = None
-    return found
+    return difference
 
 
 @contextmanager

@@ -47,5 +47,5 @@ class LossScorer:
         logits = self.model(input_ids=ids, attention_mask=mask, use_cache=False).logits
         predicting = (mask[:, 1:] == 1).flatten()
         rows = (torch.arange(len(pieces))[:, None] * width + torch.arange(width - 1)).flatten().to(ids.device)
-        found = log_probabilities(logits.flatten(0, 1), rows[predicting], ids[:, 1:].flatten()[predicting])
-        return [-float(part.double().sum()) for part in found.split([len(tokens) - 1 for tokens in pieces])]
+        scores = log_probabilities(logits.flatten(0, 1), rows[predicting], ids[:, 1:].flatten()[predicting])
+        return [-float(part.double().sum()) for part in scores.split([len(tokens) - 1 for tokens in pieces])]

@@ -33,8 +33,8 @@ class Seal(TrainerCallback):
 
 def newest(folder: Path) -> Path | None:
     """The newest checkpoint that is whole; broken ones (a kill in the middle of writing) are removed."""
-    found = [path for path in folder.glob("checkpoint-*") if path.name.removeprefix("checkpoint-").isdecimal()]
-    for checkpoint in sorted(found, key=lambda path: -int(path.name.split("-")[1])):
+    checkpoints = [path for path in folder.glob("checkpoint-*") if path.name.removeprefix("checkpoint-").isdecimal()]
+    for checkpoint in sorted(checkpoints, key=lambda path: -int(path.name.split("-")[1])):
         if _sealed(checkpoint).get("files") == _hashes(checkpoint):
             return checkpoint
         shutil.rmtree(checkpoint)
@@ -52,8 +52,8 @@ def _folder(args: Any, state: Any) -> Path:
 
 def _sealed(checkpoint: Path) -> dict[str, Any]:
     try:
-        found = json.loads((checkpoint / SEAL).read_text())
-        return {"files": dict(found["files"]), "seconds": float(found["seconds"])}
+        seal = json.loads((checkpoint / SEAL).read_text())
+        return {"files": dict(seal["files"]), "seconds": float(seal["seconds"])}
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return {}
 

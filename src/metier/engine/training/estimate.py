@@ -51,10 +51,10 @@ def training_seconds(
     return seconds / measured * (getattr(settings, "max_train_tokens", 0) or whole)
 
 
-def asking_seconds(model: LanguageModel, benchmark: Benchmark, found: Sequence[Question]) -> float:
+def asking_seconds(model: LanguageModel, benchmark: Benchmark, questions: Sequence[Question]) -> float:
     """All questions of a benchmark before one model, from one batch of middling length; the longest is asked first,
     for its memory."""
-    asking = benchmark.build_scorer().ask(model, benchmark, found, benchmark.label_set())
+    asking = benchmark.build_scorer().ask(model, benchmark, questions, benchmark.label_set())
     middle = asking.batches[len(asking.batches) // 2]
     asking.answer(asking.batches[0])
     started = time.monotonic()

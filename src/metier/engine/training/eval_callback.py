@@ -115,11 +115,11 @@ def stopped(folder: Path, step: int) -> bool:
 def read(folder: Path) -> list[dict[str, Any]]:
     """The looks taken so far; a line torn by a kill is left out."""
     file = folder / FILE
-    found = []
+    results = []
     for line in file.read_text().splitlines() if file.exists() else []:
         try:
             row = json.loads(line)
-            found.append({**row, "step": int(row["step"]), "score": float(row["score"])})
+            results.append({**row, "step": int(row["step"]), "score": float(row["score"])})
         except (ValueError, KeyError, TypeError):
             break
-    return found
+    return results

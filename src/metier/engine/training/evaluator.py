@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def held_out(context: TrainingContext, rows: int) -> dict[str, list[Question]]:
     """Benchmark -> at most `rows` held-out questions, the same at every call; only benchmarks that have some which
     tell models apart."""
-    asked = {}
+    questions_of = {}
     tasks = context.valid["task"].to_pylist()
     for name, benchmark in context.benchmarks.items():
         mine = context.valid.take([at for at, task in enumerate(tasks) if task == name]) if name in tasks else None
@@ -34,23 +34,23 @@ def held_out(context: TrainingContext, rows: int) -> dict[str, list[Question]]:
                 f"  {name}: no held-out row has a label that its metric counts; they are not looked at"
             )
         elif chosen:
-            asked[name] = chosen
-    return asked
+            questions_of[name] = chosen
+    return questions_of
 
 
-def _tells(benchmark: Benchmark, asked: list[Question], labels: list[str]) -> bool:
+def _tells(benchmark: Benchmark, held: list[Question], labels: list[str]) -> bool:
     """Whether the deciding metric has a value for perfect answers: F1 of a label that no question has, has none, and
     the model that never says it would look as good as any."""
     title, metric = next(iter(benchmark.build_metrics().items()))
-    return not labels or not unfit({title: metric}, perfect(asked, labels))
+    return not labels or not unfit({title: metric}, perfect(held, labels))
 
 
 def scores(
-    model: ModelLike, context: TrainingContext, asked: dict[str, list[Question]]
+    model: ModelLike, context: TrainingContext, questions_of: dict[str, list[Question]]
 ) -> tuple[dict[str, float], float]:
     """The first metric of each benchmark on its held-out questions, and their mean, where higher is better."""
     figures, signed = {}, []
-    for name, held in asked.items():
+    for name, held in questions_of.items():
         benchmark = context.benchmarks[name]
         labels = benchmark.label_set(context.rows)
         # Held-out rows were cut in training as the method says; what the test refuses must not stop a look.
@@ -79,11 +79,11 @@ class HeldOutEvaluator:
     ) -> "HeldOutEvaluator | None":
         """At most `rows` questions of each benchmark, the same for every look; None, with a warning, where none is held
         out."""
-        asked = held_out(context, rows)
-        if not asked:
+        questions_of = held_out(context, rows)
+        if not questions_of:
             context.progress.say("  no rows are held out to look at (`split`): the last adapter is kept")
             return None
-        return cls(every, patience, model, context, asked)
+        return cls(every, patience, model, context, questions_of)
 
     def __call__(self, step: int, network: Any, before: list[dict[str, Any]]) -> Any:
         from metier.engine.models.model import LanguageModel
@@ -91,8 +91,8 @@ class HeldOutEvaluator:
 
         model = LanguageModel(self.model.folder, network, self.model.tokenizer, self.context.progress.warn)
         figures, score = scores(model, self.context, self.asked)
-        said = ", ".join(f"{name} {value:.3f}" for name, value in figures.items())
-        self.context.progress.say(f"  step {step:,}, held-out rows: {said}")
+        listed = ", ".join(f"{name} {value:.3f}" for name, value in figures.items())
+        self.context.progress.say(f"  step {step:,}, held-out rows: {listed}")
         before_and_now = [row["score"] for row in before] + [score]
         stop = self.patience > 0 and len(before_and_now) - before_and_now.index(max(before_and_now)) > self.patience
         return EvalResult(score, stop, figures)

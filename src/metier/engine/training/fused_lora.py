@@ -64,5 +64,5 @@ def _forward(layer: Linear, x: torch.Tensor, *args: Any, **kwargs: Any) -> torch
     flat = x.reshape(-1, x.shape[-1]).to(weight.dtype)
     # Autocast would cast the float32 adapters again in every product; they are cast in there, once.
     with torch.autocast(x.device.type, enabled=False):
-        found = _LoraLinear.apply(flat, weight, a.weight, layer.lora_B[name].weight, layer.scaling[name])
-    return found.view(*x.shape[:-1], -1)
+        output = _LoraLinear.apply(flat, weight, a.weight, layer.lora_B[name].weight, layer.scaling[name])
+    return output.view(*x.shape[:-1], -1)

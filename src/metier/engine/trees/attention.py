@@ -55,14 +55,14 @@ class _Attention(torch.autograd.Function):
         parts, weights, outs = _parts(forest, key.shape[1]), [], []
         for part in parts:
             queries, keys, values = part.asking(query), part.asked(key), part.asked(value)
-            found = []
+            parted = []
             for block in part.blocks:
                 seen = part.before + block.stop
                 scores = torch.bmm(_flat(queries, block), keys[:, :seen].transpose(1, 2))
                 part.hide(scores, block)
                 weights.append(torch.softmax(scores, -1))  # bfloat16 is summed in float32 inside
-                found.append(torch.bmm(weights[-1], values[:, :seen]))
-            outs.append(part.home(_joined(found, queries)))
+                parted.append(torch.bmm(weights[-1], values[:, :seen]))
+            outs.append(part.home(_joined(parted, queries)))
         ctx.save_for_backward(query, key, value, *weights)
         ctx.parts = parts
         return torch.cat(outs)

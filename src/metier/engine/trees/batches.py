@@ -82,16 +82,16 @@ def plan(
     if not examples:
         return []
     together = _together(examples, budget) if shared else [(0, [Bundle([n], len(e)) for n, e in enumerate(examples)])]
-    found: list[Batch] = []
+    batches: list[Batch] = []
     seen, epoch = 0, 0
     while epoch < epochs if not tokens else seen < tokens:
         for batch in _epoch(together, budget, seed, epoch):
             if tokens and seen >= tokens:
                 break
-            found.append(batch)
+            batches.append(batch)
             seen += sum(len(examples[position]) for position in flat(batch))
         epoch += 1
-    return found
+    return batches
 
 
 def _together(examples: Sequence[Example], budget: int) -> list[tuple[int, list[Bundle]]]:
@@ -115,13 +115,13 @@ def places(batch: Batch) -> list[list[int]]:
 
 
 def _epoch(together: list[tuple[int, list[Bundle]]], budget: int, seed: int, epoch: int) -> list[Batch]:
-    found = []
+    batches = []
     for number, (prefix, bundles) in enumerate(together):
         seeded = seed if number == 0 else f"{seed}:{number}"
         for batch in shuffled([bundle.tokens for bundle in bundles], max(budget - prefix, 1), seeded, epoch):
-            found.append([bundles[at].members for at in batch])
-    random.Random(f"families:{seed}:{epoch}").shuffle(found)
-    return found
+            batches.append([bundles[at].members for at in batch])
+    random.Random(f"families:{seed}:{epoch}").shuffle(batches)
+    return batches
 
 
 def families(examples: Sequence[Example], lengths: Sequence[int], budget: int) -> list[tuple[int, list[int]]]:
@@ -133,15 +133,15 @@ def families(examples: Sequence[Example], lengths: Sequence[int], budget: int) -
     alike: dict[tuple[int, ...], list[int]] = defaultdict(list)
     for position, example in enumerate(examples):
         alike[tuple(example.prompt[:SHARED_AT_LEAST])].append(position)
-    found, alone = [], []
+    shared_prefixes, alone = [], []
     for members in alike.values():
         shared = token_trees.common_prefix([examples[position].prompt for position in members])
         own = sum(lengths[position] - shared for position in members)
         if shared >= SHARED_AT_LEAST and shared + own >= BATCHES_OF_A_FAMILY * budget:
-            found.append((shared, members))
+            shared_prefixes.append((shared, members))
         else:
             alone += members
-    return ([(0, sorted(alone))] if alone else []) + found
+    return ([(0, sorted(alone))] if alone else []) + shared_prefixes
 
 
 def gathered(
@@ -160,14 +160,14 @@ def gathered(
             copies.append([])
         copies[seen[example]].append(position)
         seen[example] += 1
-    found = []
+    gathered_bundles = []
     for order in copies:
         answers = [lengths[position] - len(examples[position].prompt) for position in order]
         bundles = token_trees.bundles(
             [prompts[position] for position in order], answers, SHARE, max(budget - prefix, 1)
         )
-        found += [Bundle([order[place] for place in bundle.members], bundle.tokens) for bundle in bundles]
-    return sorted(found, key=lambda bundle: min(bundle.members))
+        gathered_bundles += [Bundle([order[place] for place in bundle.members], bundle.tokens) for bundle in bundles]
+    return sorted(gathered_bundles, key=lambda bundle: min(bundle.members))
 
 
 def tokens_read(examples: Sequence[Example], batch: Batch) -> int:

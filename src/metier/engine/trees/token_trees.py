@@ -170,7 +170,7 @@ def bundles(
     saves less than attention over the longer tree costs. `answers`: tokens behind each prompt. A tree stays within
     `WIDE` tokens, or twice its first prompt with the answers, and within `most` in any case.
     """
-    found: list[list[int]] = []
+    bundled: list[list[int]] = []
     sizes: list[int] = []
     before: Sequence[int] = ()
     limit = 0.0
@@ -178,14 +178,14 @@ def bundles(
         shared = common_length(before, prompt)
         more = len(prompt) - shared + answers[place]
         if shared >= max(SHARED_AT_LEAST, share * len(prompt)) and sizes[-1] + more <= limit:
-            found[-1].append(place)
+            bundled[-1].append(place)
             sizes[-1] += more
         else:
-            found.append([place])
+            bundled.append([place])
             sizes.append(len(prompt) + answers[place])
             limit = min(most, max(WIDE, 2 * sizes[-1]))
         before = prompt
-    return [Bundle(members, tokens) for members, tokens in zip(found, sizes, strict=True)]
+    return [Bundle(members, tokens) for members, tokens in zip(bundled, sizes, strict=True)]
 
 
 def input_tokens(prompt: Sequence[int], answers: Sequence[Sequence[int]]) -> int:

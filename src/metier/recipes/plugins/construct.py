@@ -35,32 +35,32 @@ def build(kind: str, name: str, settings: dict[str, Any]) -> Any:
     return construct(find(kind, name), f"{singular(kind)} '{name}'", settings)
 
 
-def construct(found: Any, where: str, settings: dict[str, Any]) -> Any:
+def construct(plug_in: Any, where: str, settings: dict[str, Any]) -> Any:
     """An instance of a dataclass with checked settings, or a copy of an instance in which they are changed.
 
     Raises `Problems` with all that is wrong: unknown keys (and the nearest right one), values that their types do not
     allow, and what the plug-in's own `problems()` says, which is asked where every value is of a right type.
     """
-    of = found if isinstance(found, type) else type(found)
+    of = plug_in if isinstance(plug_in, type) else type(plug_in)
     known = {field.name: field for field in settable(of)}
     problems = [
         f"The {where} has no setting {shown(key)}.{hint(where.split(' ')[0], str(key), known)}"
         for key in settings
         if key not in known
     ]
-    missing = [name for name, field in known.items() if found is of and _needed(field) and name not in settings]
+    missing = [name for name, field in known.items() if plug_in is of and _needed(field) and name not in settings]
     problems += [f"The {where} lacks the setting '{name}'." for name in missing]
     given = {key: settings[key] for key in sorted(known.keys() & settings.keys())}
     # What a file declares of its own dataset or benchmark has to be right as well.
-    declared = {} if found is of else {name: getattr(found, name) for name in known}
+    declared = {} if plug_in is of else {name: getattr(plug_in, name) for name in known}
     values, wrong = _checked(of, where, declared | given)
     if problems or values is None:
         raise Problems(problems + wrong)
     changed = {key: values[key] for key in given}
-    instance = found(**changed) if found is of else replace(found, **changed)
-    said = instance.problems() if hasattr(of, "problems") else []
-    if wrong or said:
-        raise Problems(wrong + [f"The {where}: {shortened(problem, MOST_LETTERS)}" for problem in said])
+    instance = plug_in(**changed) if plug_in is of else replace(plug_in, **changed)
+    own_problems = instance.problems() if hasattr(of, "problems") else []
+    if wrong or own_problems:
+        raise Problems(wrong + [f"The {where}: {shortened(problem, MOST_LETTERS)}" for problem in own_problems])
     return instance
 
 
@@ -98,14 +98,14 @@ def _checked(of: type, where: str, given: dict[str, Any]) -> tuple[dict[str, Any
         return adapter.validate_python(given), []
     except ValidationError as error:
         details = error.errors()
-    types, said = hints(of, where), dict[str, list[str]]()
+    types, messages = hints(of, where), dict[str, list[str]]()
     for detail in details:
         key, *inside = map(str, detail["loc"])
         what = f"{shown('.'.join([key, *inside]))}: {why(detail)}" if inside else why(detail, types[key])
-        said.setdefault(key, []).append(what)
+        messages.setdefault(key, []).append(what)
     problems = [
-        f"The {where} cannot take {key}: {shown(given[key])}. {'; '.join(found[:MOST_DETAILS])}."
-        for key, found in said.items()
+        f"The {where} cannot take {key}: {shown(given[key])}. {'; '.join(texts[:MOST_DETAILS])}."
+        for key, texts in messages.items()
     ]
     return given if all(map(is_of_the_type, details)) else None, problems
 

@@ -8,9 +8,9 @@ from metier.recipes.plugins.construct import hints, settable
 from metier.recipes.settings import range_of
 
 
-def settings_help(found: Any) -> list[tuple[str, str, Any, str]]:
+def settings_help(plug_in: Any) -> list[tuple[str, str, Any, str]]:
     """(name, type, default, explanation) of each setting; the explanation is the line under the field."""
-    of = found if isinstance(found, type) else type(found)
+    of = plug_in if isinstance(plug_in, type) else type(plug_in)
     if not is_dataclass(of):
         return []
     types, plain, explained = hints(of, of.__module__), get_type_hints(of), _explanations(of)
@@ -18,7 +18,7 @@ def settings_help(found: Any) -> list[tuple[str, str, Any, str]]:
         (
             field.name,
             _type_name(plain[field.name], types[field.name]),
-            _default(field) if found is of else getattr(found, field.name),
+            _default(field) if plug_in is of else getattr(plug_in, field.name),
             explained.get(field.name, ""),
         )
         for field in settable(of)

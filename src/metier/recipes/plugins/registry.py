@@ -86,11 +86,11 @@ def _joined(kind: str, path: tuple[str, ...]) -> dict[str, EntryPoint]:
     """Name -> the plug-in of another package on `path`. Looked up once: it reads a file of every package that is
     installed, which took three quarters of the time of `metier report` on a small run."""
     points = entry_points(group=f"metier.{kind}")
-    found = {point.name: point for point in points}
+    by_name = {point.name: point for point in points}
     for point in points:
-        if (other := found[point.name].value) != point.value:
+        if (other := by_name[point.name].value) != point.value:
             raise UserError(f"Two packages have {kind} named '{point.name}': {point.value}, {other}. Uninstall one.")
-    return found
+    return by_name
 
 
 def our_benchmarks() -> dict[str, str]:
@@ -119,12 +119,12 @@ def _joined_benchmarks() -> dict[str, str]:
 
 def _benchmarks_of(name: str, module: ModuleType) -> list[Any]:
     """What stands in a file as BENCHMARKS, if anything does."""
-    found = getattr(module, KINDS["benchmarks"], [])
-    if not isinstance(found, list):
-        raise UserError(f"{shown(name)}: BENCHMARKS is {shown(found)}, and no list. Define a list of that name.")
-    for benchmark in found:
+    declared = getattr(module, KINDS["benchmarks"], [])
+    if not isinstance(declared, list):
+        raise UserError(f"{shown(name)}: BENCHMARKS is {shown(declared)}, and no list. Define a list of that name.")
+    for benchmark in declared:
         _fit("benchmarks", name, benchmark)
-    return found
+    return declared
 
 
 def find(kind: str, name: str) -> Any:
@@ -133,15 +133,16 @@ def find(kind: str, name: str) -> Any:
     module = _module(kind, name)
     if kind == "benchmarks":
         return _one_of(_benchmarks_of(name, module), name)
-    found, what = getattr(module, KINDS[kind], None), "dataset" if kind in MADE else "class"
-    if found is None:
+    plug_in, what = getattr(module, KINDS[kind], None), "dataset" if kind in MADE else "class"
+    if plug_in is None:
         raise UserError(
             f"{shown(name)} is no plug-in of the kind {kind}: it defines no {what} {KINDS[kind]}. Define one there."
         )
-    if isinstance(found, type) == (kind in MADE):
-        raise UserError(f"{shown(name)}: {KINDS[kind]} is {shown(found)}, and no {what}. Define a {what} of that name.")
-    _fit(kind, name, found)
-    return found
+    if isinstance(plug_in, type) == (kind in MADE):
+        wrong = f"{shown(name)}: {KINDS[kind]} is {shown(plug_in)}, and no {what}."
+        raise UserError(f"{wrong} Define a {what} of that name.")
+    _fit(kind, name, plug_in)
+    return plug_in
 
 
 def defined(kind: str, name: str, what: str, otherwise: Any) -> Any:
@@ -153,8 +154,8 @@ def about(kind: str, name: str) -> str:
     """What a plug-in says of itself."""
     if kind == "datasets":
         return inspect.cleandoc(_module(kind, name).__doc__ or "")
-    found = find(kind, name)
-    return str(found.description) if kind == "benchmarks" else inspect.cleandoc(found.__doc__ or "")
+    plug_in = find(kind, name)
+    return str(plug_in.description) if kind == "benchmarks" else inspect.cleandoc(plug_in.__doc__ or "")
 
 
 def _module(kind: str, name: str) -> ModuleType:
@@ -170,21 +171,22 @@ def _module(kind: str, name: str) -> ModuleType:
 
 def _one_of(benchmarks: list[Any], name: str) -> Any:
     """The benchmark of this name; of a file that is named by its path, the only one."""
-    found = [benchmark for benchmark in benchmarks if name.endswith(".py") or benchmark.name == name]
-    if len(found) != 1:
+    matching = [benchmark for benchmark in benchmarks if name.endswith(".py") or benchmark.name == name]
+    if len(matching) != 1:
         raise UserError(
-            f"{shown(name)} defines {len(found)} BENCHMARKS. A file that is named by its path as a benchmark has one."
+            f"{shown(name)} defines {len(matching)} BENCHMARKS. A file that is named by its path as a benchmark "
+            "has one."
         )
-    return found[0]
+    return matching[0]
 
 
-def _fit(kind: str, name: str, found: Any) -> None:
+def _fit(kind: str, name: str, plug_in: Any) -> None:
     """Raises `UserError` where what comes from outside this package lacks what its kind must have."""
-    of = found if isinstance(found, type) else type(found)
+    of = plug_in if isinstance(plug_in, type) else type(plug_in)
     if of.__module__.startswith("metier."):
         return
     what = f"{'the class ' if kind not in MADE else ''}{KINDS[kind]}"
-    has = {*dir(found), *(field.name for field in (fields(of) if is_dataclass(of) else ()))}
+    has = {*dir(plug_in), *(field.name for field in (fields(of) if is_dataclass(of) else ()))}
     if lacks := [part for part in PARTS[kind] if part not in has]:
         example = f"Derive it from {BASES[kind]}." if kind in BASES else f"`metier.{kind}` says what it must have."
         raise UserError(f"{name}: {what} has no {', '.join(map(repr, lacks))}. {example}")

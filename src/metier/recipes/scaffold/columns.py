@@ -92,46 +92,46 @@ def columns_of(rows: Sequence[dict[str, Any]], told: bool = False) -> Columns:
     `told`: the rows had a shape that says which is which, and are asked and answered in `question` and `answer`.
     """
     known = [_profile(name, rows) for name in dict.fromkeys(name for row in rows for name in row)]
-    found = Columns(told=told)
+    columns = Columns(told=told)
     texts = [it for it in known if it.text and not it.dated and it.length >= 10 and it.distinct > 2]
     replies = [it for it in known if it.name == ANSWER] if told else _replies(known, texts, len(rows))
     if not (texts or told):
-        return found
+        return columns
     text = _read(known, texts, replies, told)
-    found.text = text.name
+    columns.text = text.name
     left = [it for it in known if it is not text and it not in replies]
-    left = _known_by_name(left, found, len(rows))
-    _groups(left, found)
-    named = any(it.classes and it.called(ANSWERS) for it in left if it.name != found.group)
+    left = _known_by_name(left, columns, len(rows))
+    _groups(left, columns)
+    named = any(it.classes and it.called(ANSWERS) for it in left if it.name != columns.group)
     if told:
-        _answers(replies, found)
+        _answers(replies, columns)
     elif named or not (replies and text.called(ASKING)):
-        _answers([it for it in left if it.name != found.group], found)
-        if found.label is None and found.group and not replies:
+        _answers([it for it in left if it.name != columns.group], columns)
+        if columns.label is None and columns.group and not replies:
             # Complaints with `product` alone: what is called like a group is the answer where nothing else is.
-            found.group = None
-            _answers(left, found)
-    if found.label is None and replies:
-        _written(replies, left, found)
-    _doubt_text(text, texts, found)
-    return found
+            columns.group = None
+            _answers(left, columns)
+    if columns.label is None and replies:
+        _written(replies, left, columns)
+    _doubt_text(text, texts, columns)
+    return columns
 
 
-def _known_by_name(left: list[Profile], found: Columns, rows: int) -> list[Profile]:
+def _known_by_name(left: list[Profile], columns: Columns, rows: int) -> list[Profile]:
     """Split, id and time, by name and values; returns the columns that are none of them."""
     if split := next((it for it in left if it.called(SPLITS) and _says_sides(it)), None):
-        found.split = split.name
+        columns.split = split.name
     if own := next((it for it in left if it.called("id key uuid number") and it.distinct == it.rows == rows), None):
-        found.id = own.name
-    left = [it for it in left if it.name not in (found.split, found.id)]
+        columns.id = own.name
+    left = [it for it in left if it.name not in (columns.split, columns.id)]
     if dated := next((it for it in left if it.dated), None):
-        found.time = dated.name
+        columns.time = dated.name
     return [it for it in left if not it.dated]
 
 
 def _replies(known: list[Profile], texts: list[Profile], rows: int) -> list[Profile]:
     """Columns of written answers: most rows have one, and there is a text besides that they answer."""
-    found = [
+    replies = [
         it
         for it in known
         if (it.name.casefold() in WRITTEN or (it.text and it.spaced and it.called(REPLIES)))
@@ -139,13 +139,13 @@ def _replies(known: list[Profile], texts: list[Profile], rows: int) -> list[Prof
         and it.distinct > 2
         and not (it.classes or it.dated)
     ]
-    longest = max((it.length for it in texts if it.spaced and it not in found), default=0.0)
+    longest = max((it.length for it in texts if it.spaced and it not in replies), default=0.0)
     # A ticket's `summary` is its title; what sums up a text is shorter than it.
-    found = [it for it in found if not it.called("summary") or it.length < longest]
-    if any(it.name.casefold() in WRITTEN for it in found) and any(_insights(it) for it in texts if it not in found):
-        return found
+    replies = [it for it in replies if not it.called("summary") or it.length < longest]
+    if any(it.name.casefold() in WRITTEN for it in replies) and any(_insights(it) for it in texts if it not in replies):
+        return replies
     # The questions of a survey come again and again: there the responses are what is read.
-    return found if any(it not in found and not it.classes for it in texts) else []
+    return replies if any(it not in replies and not it.classes for it in texts) else []
 
 
 def _insights(column: Profile) -> bool:
@@ -160,13 +160,14 @@ def _read(known: list[Profile], texts: list[Profile], replies: list[Profile], to
     return max(read, key=lambda it: (it.spaced, bool(replies) and it.called(ASKING), it.length))
 
 
-def _written(replies: list[Profile], left: list[Profile], found: Columns) -> None:
+def _written(replies: list[Profile], left: list[Profile], columns: Columns) -> None:
     """The column whose texts the model shall write."""
     reply = max(replies, key=lambda it: (it.name.casefold() in WRITTEN, it.spaced, it.length))
-    found.label, found.written = reply.name, reply.length
-    classes = " or ".join(f"`{it.name}` ({it.distinct} values)" for it in left if it.classes and it.name != found.group)
-    found.doubts.append(
-        f"Shall the model write what stands in `{reply.name}` where it reads `{found.text}`?"
+    columns.label, columns.written = reply.name, reply.length
+    others = [it for it in left if it.classes and it.name != columns.group]
+    classes = " or ".join(f"`{it.name}` ({it.distinct} values)" for it in others)
+    columns.doubts.append(
+        f"Shall the model write what stands in `{reply.name}` where it reads `{columns.text}`?"
         + (f" Or is {classes} the answer?" if classes else "")
     )
 
@@ -174,16 +175,16 @@ def _written(replies: list[Profile], left: list[Profile], found: Columns) -> Non
 def _profile(name: str, rows: Sequence[dict[str, Any]]) -> Profile:
     values = [row[name] for row in rows if not absent(row.get(name))]
     flat = [value for value in values if not isinstance(value, list | dict)]
-    said = [str(value) for value in flat] if len(flat) == len(values) else []
+    texts = [str(value) for value in flat] if len(flat) == len(values) else []
     return Profile(
         name,
-        len(said),
-        len(set(said)),
-        sum(map(len, said)) / max(len(said), 1),
-        bool(said) and all(isinstance(value, str) for value in flat),
-        sum(" " in value.strip() for value in said) > len(said) / 2,
-        bool(said) and _dates(name, flat),
-        frozenset(set(said)) if len(set(said)) <= MOST_ANSWERS else frozenset(),
+        len(texts),
+        len(set(texts)),
+        sum(map(len, texts)) / max(len(texts), 1),
+        bool(texts) and all(isinstance(value, str) for value in flat),
+        sum(" " in value.strip() for value in texts) > len(texts) / 2,
+        bool(texts) and _dates(name, flat),
+        frozenset(set(texts)) if len(set(texts)) <= MOST_ANSWERS else frozenset(),
     )
 
 
@@ -200,7 +201,7 @@ def _says_sides(column: Profile) -> bool:
     return None not in sides and {"train", "test"} <= sides
 
 
-def _groups(left: list[Profile], found: Columns) -> None:
+def _groups(left: list[Profile], columns: Columns) -> None:
     """The column of what must stay on one side: it is called so, or is an id that comes again."""
     likely = [it for it in left if it.repeats and (it.called(GROUPS) or it.called("id")) and not it.called(ANSWERS)]
     enough = [it for it in likely if it.distinct >= FEWEST_GROUPS]
@@ -208,46 +209,47 @@ def _groups(left: list[Profile], found: Columns) -> None:
     if enough:
         # The more values, the smaller the groups; a hospital's column `ward_id` beside `patient` is the coarser one.
         group = max(enough, key=lambda it: (it.called(GROUPS), it.distinct))
-        found.group = group.name
+        columns.group = group.name
         others = "".join(f" Or is it `{it.name}`?" for it in enough if it is not group)
-        found.doubts.append(
+        columns.doubts.append(
             f"Is `{group.name}` what must stay on one side, all its rows in training or all in the test? "
             f"It has {group.distinct:,} values in {group.rows:,} rows.{others}"
         )
     else:
-        found.doubts.append(
+        columns.doubts.append(
             "Do several rows come from one patient, customer or contract? No column says so, and rows were parted one "
             "by one. If they do, name it with `group` and `cluster`, and make the test anew."
         )
-    found.doubts += [
+    columns.doubts += [
         f"`{name}` has fewer than {FEWEST_GROUPS} values: too few to part training and test by it. Should it be so?"
         for name in few
     ]
 
 
-def _answers(left: list[Profile], found: Columns) -> None:
+def _answers(left: list[Profile], columns: Columns) -> None:
     """The column with the answer: few short values that come again, best with a name that says so."""
     likely = [it for it in left if it.classes]
     if not likely:
         return
     # Words before numbers, and the last column before earlier ones: tables end with what people wrote last.
     label = max(likely, key=lambda it: (it.called(ANSWERS), it.text and not _numbers(it), left.index(it)))
-    found.label = label.name
+    columns.label = label.name
     others = [it.name for it in likely if it is not label]
-    found.slices = [it.name for it in likely if it is not label and it.distinct <= 12]
+    columns.slices = [it.name for it in likely if it is not label and it.distinct <= 12]
     more = f" It could also be {' or '.join(f'`{name}`' for name in others)}." if others else ""
-    found.doubts.append(f"Is `{label.name}` the answer that the model shall give ({label.distinct} values)?{more}")
+    columns.doubts.append(f"Is `{label.name}` the answer that the model shall give ({label.distinct} values)?{more}")
 
 
 def _numbers(column: Profile) -> bool:
     return all(re.fullmatch(r"-?[\d.,]+", value) for value in column.values)
 
 
-def _doubt_text(text: Profile, texts: list[Profile], found: Columns) -> None:
-    others = [it.name for it in texts if it is not text and it.name not in (found.label, found.group, found.split)]
-    more = [name for name in others if name not in (found.id, found.time, *found.slices)]
+def _doubt_text(text: Profile, texts: list[Profile], columns: Columns) -> None:
+    taken = (columns.label, columns.group, columns.split)
+    others = [it.name for it in texts if it is not text and it.name not in taken]
+    more = [name for name in others if name not in (columns.id, columns.time, *columns.slices)]
     if more:
-        found.doubts.append(
+        columns.doubts.append(
             f"`{text.name}` is read. Should the model also see "
             f"{' and '.join(f'`{name}`' for name in more)}? Put it into the prompt in braces, unless it is known only "
             "after the answer."

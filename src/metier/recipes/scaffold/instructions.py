@@ -80,22 +80,22 @@ def _shape_of(rows: list[dict[str, Any]]) -> str | None:
 def _as_row(row: Row, shape: Any, parts: tuple[str, ...], gathered: Gathered) -> Row | None:
     origin, file, cells = row[0], row[1], _plain(row[2])
     try:
-        found = shape.columns(cells)
+        converted = shape.columns(cells)
     except ConversionError as wrong:
         gathered.left_out.append({"origin": origin, "reason": str(wrong)})
         return None
-    if len(found.get("messages", ())) > 2 and EARLIER not in gathered.doubts:
+    if len(converted.get("messages", ())) > 2 and EARLIER not in gathered.doubts:
         gathered.doubts.append(EARLIER)
-    ours = {QUESTION: found["text"], ANSWER: found["label"]}
-    asked = found["text"].rsplit("\n", 1)[-1].removeprefix("User: ")
+    ours = {QUESTION: converted["text"], ANSWER: converted["label"]}
+    last_turn = converted["text"].rsplit("\n", 1)[-1].removeprefix("User: ")
     further = {
         f"{name}_2" if name in ours else name: value
         for name, value in cells.items()
-        if not (name in parts or isinstance(value, list | dict) or _gives_away(value, asked, *ours.values()))
+        if not (name in parts or isinstance(value, list | dict) or _gives_away(value, last_turn, *ours.values()))
     }
     return origin, file, {**further, **ours}
 
 
-def _gives_away(value: Any, asked: str, question: str, answer: str) -> bool:
+def _gives_away(value: Any, last_turn: str, question: str, answer: str) -> bool:
     """What the shape made question or answer of, or a text with the end of the one and all of the other."""
-    return value in (question, answer) or (isinstance(value, str) and asked in value and answer in value)
+    return value in (question, answer) or (isinstance(value, str) and last_turn in value and answer in value)

@@ -124,8 +124,8 @@ def _gather(folder: Path) -> Gathered:
             elif table:
                 gathered.tables[file].append((at, file, piece))
                 if read + len(gathered.tables[file]) > MOST_ROWS:
-                    said = f"{folder} has more than {MOST_ROWS:,} rows."
-                    raise UserError(f"{said} Part them yourself: docs/recipe.md says how.")
+                    too_many = f"{folder} has more than {MOST_ROWS:,} rows."
+                    raise UserError(f"{too_many} Part them yourself: docs/recipe.md says how.")
             elif not absent(piece.get("text")):
                 gathered.documents.append({"text": piece["text"], "file": at})
             else:
@@ -167,8 +167,8 @@ def _parts(head: str, separator: str) -> tuple[float, int]:
 
 def _sides(rows: list[Row], columns: Columns, gathered: Gathered) -> list[str]:
     """train, valid, test or out for each row: as a column or the files' names say, else drawn."""
-    said = _said(rows, columns, gathered)
-    sides = _drawn(rows, columns, gathered) if said is None else said
+    given = _given_sides(rows, columns, gathered)
+    sides = _drawn(rows, columns, gathered) if given is None else given
     if "test" not in sides:
         raise UserError(
             "No test could be set apart. Add rows, or name the test with a column `split` or a file test.csv."
@@ -193,18 +193,18 @@ def _group_doubts(groups: list[Any], sides: list[str], name: str) -> list[str]:
     for group, side in zip(groups, sides, strict=True):
         if group is not None:
             where[group].add(side == "test")
-    both, asked = sum(len(found) == 2 for found in where.values()), sum(True in found for found in where.values())
+    both, in_test = sum(len(one) == 2 for one in where.values()), sum(True in one for one in where.values())
     # A row without a group is one of its own, as in the verdict.
-    asked += sum(group is None and side == "test" for group, side in zip(groups, sides, strict=True))
-    found = [f"{both:,} values of `{name}` stand in training and in your own test. Is that meant?"] if both else []
-    if asked < FEWEST_CLUSTERS:
-        found.append(
-            f"The test has {asked} values of `{name}`; fewer than {FEWEST_CLUSTERS} show no gain. Can you add some?"
+    in_test += sum(group is None and side == "test" for group, side in zip(groups, sides, strict=True))
+    doubts = [f"{both:,} values of `{name}` stand in training and in your own test. Is that meant?"] if both else []
+    if in_test < FEWEST_CLUSTERS:
+        doubts.append(
+            f"The test has {in_test} values of `{name}`; fewer than {FEWEST_CLUSTERS} show no gain. Can you add some?"
         )
-    return found
+    return doubts
 
 
-def _said(rows: list[Row], columns: Columns, gathered: Gathered) -> list[str] | None:
+def _given_sides(rows: list[Row], columns: Columns, gathered: Gathered) -> list[str] | None:
     """The sides that a column or the names of the files give; None where neither names a test."""
     if columns.split:
         for _, _, row in rows:

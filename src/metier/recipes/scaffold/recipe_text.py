@@ -71,10 +71,9 @@ def _steps(industry: str | None, pack: "BaseIndustry", columns: Columns) -> list
 def _datasets(pack: "BaseIndustry", columns: Columns, counts: dict[str, int]) -> list[str]:
     own: list[Any] = []
     if columns.label:
-        said = {key: getattr(columns, key) for key in ("text", "label", "group", "time", "id", "split")}
-        own.append(
-            {"path": "train.jsonl", **{key: value for key, value in said.items() if value}, "license": "proprietary"}
-        )
+        named = {key: getattr(columns, key) for key in ("text", "label", "group", "time", "id", "split")}
+        settings = {key: column for key, column in named.items() if column}
+        own.append({"path": "train.jsonl", **settings, "license": "proprietary"})
     if counts["documents"]:
         own.append({"path": "documents.jsonl", "license": "proprietary"})
     notes = ["May you train on these texts? `proprietary` is your word that they are yours to use."]
@@ -100,9 +99,9 @@ def _benchmark(name: str, columns: Columns, counts: dict[str, int]) -> list[str]
 
 
 def _test_of(name: str, columns: Columns) -> dict[str, Any]:
-    said = {"name": f"{name}-test", "path": "test.jsonl", "text": columns.text, "label": columns.label}
+    settings = {"name": f"{name}-test", "path": "test.jsonl", "text": columns.text, "label": columns.label}
     further = {"cluster": columns.group, "time": columns.time}
-    return said | {key: value for key, value in further.items() if value}
+    return settings | {key: value for key, value in further.items() if value}
 
 
 def _small(counts: dict[str, int]) -> list[str]:
@@ -140,18 +139,18 @@ def _without_repeat(methods: list[Any]) -> list[Any]:
 
 def general_doubts(industry: str | None, pack: "BaseIndustry") -> list[str]:
     """What is asked whatever the folder holds."""
-    found = []
+    doubts = []
     if not industry:
-        found.append(
+        doubts.append(
             f"Which industry is this? Its pack fills in what is not said here: `{DEFAULT_INDUSTRY}`, which stands in, "
             "finance, legal, retail, or a file of your own."
         )
     if not _redacts(industry, pack):
         profiles = ", ".join(sorted(PROFILES))
-        found.append(
+        doubts.append(
             f"Do the texts name persons? Then put {{redact: {{profile: ...}}}} behind `decontaminate`: {profiles}."
         )
-    return found
+    return doubts
 
 
 def _redacts(industry: str | None, pack: "BaseIndustry") -> bool:

@@ -59,8 +59,8 @@ def labeled(gathered: Gathered) -> tuple[Columns, list[Row]]:
         columns = columns_of([row for _, _, row in taken], best[0].told)
         if (columns.text, columns.label) != (best[0].text, best[0].label):
             columns = best[0]
-            said = {str(row[columns.split] or "train") for _, _, row in taken} if columns.split else set()
-            if any(side.strip().lower() not in SIDES for side in said):  # a joined table has other words there
+            sides = {str(row[columns.split] or "train") for _, _, row in taken} if columns.split else set()
+            if any(side.strip().lower() not in SIDES for side in sides):  # a joined table has other words there
                 columns = replace(columns, split=None)
     _renamed(columns, taken)
     gathered.doubts += columns.doubts
@@ -91,20 +91,20 @@ def _joined(best: tuple[Columns, list[Row]], known: list[tuple[Columns, list[Row
     beside them: a test.csv with remarks is still the team's test. Their columns get its spelling."""
     columns, mine = best
     spelled = {name.casefold(): name for _, _, row in mine for name in row}
-    wanted, found = {str(columns.text).casefold(), str(columns.label).casefold()}, set()
+    wanted, joined = {str(columns.text).casefold(), str(columns.label).casefold()}, set()
     for _, rows in known:
         names = {name for _, _, row in rows for name in row}
         if rows is mine or not columns.label or not wanted <= {name.casefold() for name in names}:
             continue
         rows[:] = [(at, file, {spelled.get(k.casefold(), k): v for k, v in row.items()}) for at, file, row in rows]
-        found.add(id(rows))
+        joined.add(id(rows))
         files = ", ".join(f"`{name}`" for name in sorted({file.name for _, file, _ in rows}))
         more = sorted({spelled.get(name.casefold(), name) for name in names} ^ set(spelled.values()))
         other = f"; not in both: {', '.join(f'`{name}`' for name in more)}" if more else ""
         gathered.doubts.append(
             f"{files}: read together with the other table, by `{columns.text}` and `{columns.label}`{other}. Rightly?"
         )
-    return found
+    return joined
 
 
 def _renamed(columns: Columns, rows: list[Row]) -> None:
@@ -134,12 +134,12 @@ def _clean(rows: list[Row], columns: Columns, gathered: Gathered) -> list[Row]:
         kept.append((origin, file, cells))
     if columns.written:
         return kept
-    said = Counter(str(row[str(columns.label)]) for _, _, row in kept)
+    counts = Counter(str(row[str(columns.label)]) for _, _, row in kept)
     alike = defaultdict(list)
-    for name in sorted(said):
+    for name in sorted(counts):
         alike[" ".join(name.casefold().split())].append(name)
     for spellings in alike.values():
         if len(spellings) > 1:
-            shown = ", ".join(f"`{name}` ({said[name]:,})" for name in spellings)
+            shown = ", ".join(f"`{name}` ({counts[name]:,})" for name in spellings)
             gathered.doubts.append(f"Are these one answer? {shown}. They are learned and counted as different ones.")
     return kept
