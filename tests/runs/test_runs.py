@@ -258,6 +258,8 @@ def test_the_run_folder_holds_what_the_design_says(finished_run):
         "train/01-sft/adapter/adapter_model.safetensors",
         "evaluate/triage/base.jsonl",
         "evaluate/triage/tfidf.jsonl",
+        "evaluate/triage/tfidf/model.json",
+        "evaluate/triage/tfidf/model.safetensors",
     ):
         assert (folder / name).is_file(), name
     assert not list(folder.rglob("*.part*")) and not list(folder.rglob("checkpoint-*"))

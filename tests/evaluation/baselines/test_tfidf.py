@@ -52,8 +52,9 @@ def test_without_such_a_column_it_is_the_librarys_own_pipeline(weights):
     pipeline = make_pipeline(make_union(words, characters), classifier)
     pipeline.fit([q.render(prompt) for q in known], [q.answer for q in known])
     theirs = pipeline.predict_proba([q.render(prompt) for q in asked])
-    given = learn(known, prompt, ["No", "Yes"], 0, balanced=weights is not None).answer(asked)
-    ours = [answer.probabilities for answer in given]
+    fitted = learn(known, prompt, ["No", "Yes"], 0, balanced=weights is not None)
+    np.testing.assert_array_equal(fitted.probabilities(asked), theirs)
+    ours = [answer.probabilities for answer in fitted.answer(asked)]
     np.testing.assert_allclose(ours, theirs, atol=1e-5)
 
 
