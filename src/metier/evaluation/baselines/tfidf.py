@@ -212,7 +212,10 @@ class FittedTfidf:
             vectorizers[-1].idf_ = self.tensors[_idf(part)]
         classifier = _classifier(state.seed, state.balanced)
         classifier.classes_ = np.array(state.classes)
-        classifier.coef_, classifier.intercept_ = self.tensors[COEFFICIENTS], self.tensors[INTERCEPT]
+        # By columns: by rows scipy copies all coefficients at each call, and one question of icd10cm_chapter takes 7 ms
+        # instead of 3.5. The products are the same bit by bit.
+        classifier.coef_ = np.asfortranarray(self.tensors[COEFFICIENTS])
+        classifier.intercept_ = self.tensors[INTERCEPT]
         classifier.n_features_in_ = classifier.coef_.shape[1]
         return _pipeline(vectorizers, state.pairs, classifier)
 
