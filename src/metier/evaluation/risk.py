@@ -108,7 +108,7 @@ def cut_off_for_review(
     held_out = _Ranked.of(certainty, right, clusters)
     fewest = np.ceil((1 - share) * len(held_out.certainty) - 1e-9)
     ends = np.append(0, held_out.ends)
-    cut = held_out.cut(int(ends[min(np.searchsorted(ends, fewest), len(ends) - 1)]), None, "")
+    cut = held_out.cut(int(ends[min(int(np.searchsorted(ends, fewest)), len(ends) - 1)]), None, "")
     n, error = round(held_out.rows * (1 - cut.review.value)), cut.error
     found = (
         f"Of the {n:,} of {held_out.described} that nobody would review, {_percent(error.value)} are wrong "
