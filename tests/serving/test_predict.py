@@ -71,7 +71,7 @@ def test_the_baseline_answers_through_the_same_face(run, finished_run, tmp_path)
     job.predict(run, str(test), tmp_path / "answers.parquet", Wishes(who="tfidf", review=0.2))
     rows = pq.read_table(tmp_path / "answers.parquet").to_pylist()
     assert [row["answer"] for row in rows] == [one.answer for one in read_answers(run, "tfidf", "triage")]
-    with pytest.raises(UserError, match="Nobody named tfdif.*Did you mean 'tfidf'"):
+    with pytest.raises(UserError, match="Nobody named 'tfdif'.*Did you mean 'tfidf'"):
         job.predict(run, str(test), tmp_path / "b.csv", Wishes(who="tfdif"))
 
 
