@@ -6,7 +6,7 @@ import pytest
 import torch
 import yaml
 
-from metier.engine.models.model import tokens_only
+from metier.engine.models.model import load, tokens_only
 from metier.errors import UserError
 from metier.evaluation.answers import read_answers
 from metier.evaluation.samples import open_samples

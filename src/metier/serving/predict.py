@@ -222,6 +222,8 @@ class _Store:
     def __init__(self, path: Path, inputs: str) -> None:
         try:
             self.database = self._opened(path)
+        except sqlite3.OperationalError as error:
+            raise UserError(f"{path} cannot be written: {error}. Name an --out in a folder that can be.") from error
         except sqlite3.DatabaseError:  # damaged: what it held is asked again
             path.unlink()
             self.database = self._opened(path)
@@ -249,10 +251,15 @@ class _Store:
         return found
 
     def add(self, answers: Iterator[tuple[bytes, dict[str, Any]]]) -> None:
-        """All of them, or none."""
-        with self.database:
-            rows = [(digest, json.dumps(answer)) for digest, answer in answers]
-            self.database.executemany("INSERT INTO answers VALUES (?, ?)", rows)
+        """All of them, or none. Raises `UserError` where the disk is full: what was kept before stays."""
+        rows = [(digest, json.dumps(answer)) for digest, answer in answers]
+        try:
+            with self.database:
+                self.database.executemany("INSERT INTO answers VALUES (?, ?)", rows)
+        except sqlite3.OperationalError as error:
+            raise UserError(
+                f"The answers cannot be kept: {error}. Make room and call again: it goes on here."
+            ) from error
 
     def count(self) -> int:
         return int(self.database.execute("SELECT COUNT(*) FROM answers").fetchone()[0])
