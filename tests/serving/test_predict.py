@@ -126,8 +126,9 @@ def test_answers_kept_for_other_rows_are_not_used(run, tmp_path, asked):
 def test_what_cannot_be_done_is_said_before_anything_is_asked(run, tmp_path, asked):
     file = notes(tmp_path)
     for out, wishes, why in (
-        ("answers.xlsx", Wishes(), "ends with .xlsx. Name a file that ends with .csv, .jsonl, .parquet"),
-        ("answers.csv", Wishes(benchmark="x"), "no benchmark x"),
+        ("answers.xlsx", Wishes(), "answers.xlsx ends with '.xlsx'. Name a file that ends with .csv, .jsonl, .parquet"),
+        ("answers.csv", Wishes(benchmark="x"), "no benchmark 'x'"),
+        ("nowhere/answers.csv", Wishes(), "cannot be written"),
         ("answers.csv", Wishes(max_error=0.0001), "--max-error 0.0001 cannot be promised"),
     ):
         with pytest.raises(UserError, match=why):

@@ -94,7 +94,7 @@ def test_a_row_that_lacks_a_column_is_told(curated_run):
 def test_a_benchmark_is_found_by_its_name(curated_run):
     run = runs.saved_run(curated_run[1], Progress())
     assert benchmark_of(run, "triage").name == "triage"
-    with pytest.raises(UserError, match="no benchmark triag.*Did you mean 'triage'"):
+    with pytest.raises(UserError, match="no benchmark 'triag'.*Did you mean 'triage'"):
         benchmark_of(run, "triag")
 
 
