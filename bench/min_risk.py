@@ -121,7 +121,7 @@ def one_seed(shape: dict[str, Any], out: Path, seed: int) -> dict[str, list[Pred
     train, held = (sft.table("curate", f"{side}.parquet") for side in ("train", "valid"))
     known = questions(train)
     asked = [*questions(held), *named.questions()]
-    baseline = tfidf.tfidf(known, asked, named.prompt, LABELS, seed)
+    baseline = tfidf.learn(known, named.prompt, LABELS, seed).answer(asked)
     cut = len(asked) - len(found["sft"])
     return found | {"TF-IDF, dev threshold": by_threshold(baseline[cut:], baseline[:cut])}
 

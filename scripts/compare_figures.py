@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any
 
 LEFT_OUT = ("seconds", "peak_memory_mb", "seconds_a_question", "adapter_sha256", "truncated", "reasons", "latency")
+LEFT_OUT += ("schema_version",)
 """Clocks, hashes, what is new, and sentences, whose words may change."""
-FOLDERS = {"cheap": "baseline"}
-"""Old folder of answers -> new one."""
+BASELINES = ("cheap", "baseline")
+"""What the folder of the baseline's answers was called."""
 
 
 def numbers(value: Any) -> Iterator[float]:
@@ -36,13 +37,21 @@ def values(line: str) -> list[str]:
     return sorted(json.dumps(value, sort_keys=True) for value in json.loads(line).values())
 
 
+def counterpart(path: Path, new: Path) -> Path | None:
+    """The same answers in the new run: evaluate/BENCHMARK/WHO.jsonl, before evaluate/WHO/BENCHMARK.jsonl."""
+    folder, stem = path.parent.name, path.stem
+    names = [path.name, *([f"{who}.jsonl" for who in ("tfidf", "longer_answer")] if stem in BASELINES else [])]
+    places = [new / "evaluate" / folder / name for name in names]
+    names = ["tfidf.jsonl", "longer_answer.jsonl"] if folder in BASELINES else [f"{folder}.jsonl"]
+    places += [new / "evaluate" / stem / name for name in names]
+    return next((place for place in places if place.is_file()), None)
+
+
 def main() -> None:
     old, new = map(Path, sys.argv[1:3])
     faults, files, count = [], 0, 0
     for path in sorted((old / "evaluate").glob("*/*.jsonl")):
-        who = path.parent.name
-        places = [new / "evaluate" / name / path.name for name in (FOLDERS.get(who, who), who)]
-        other = next((place for place in places if place.is_file()), None)
+        other = counterpart(path, new)
         lines = path.read_text(encoding="utf-8").splitlines()
         theirs = other.read_text(encoding="utf-8").splitlines() if other else []
         files, count = files + 1, count + len(lines)

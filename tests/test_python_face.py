@@ -86,3 +86,12 @@ def test_a_caller_hears_lines_and_events_or_nothing(tmp_path, capfd):
     assert any(isinstance(one, Event) and one.kind == "end" for one in heard)
     assert any("to train on" in one for one in heard if isinstance(one, str))
     assert capfd.readouterr() == ("", "")
+
+
+def test_a_finished_run_answers_new_rows(desk):
+    run = metier.load_run("runs/desk")
+    assert [one.answer for one in run.predict(["chest pain at night"])] == [
+        one.answer for one in run.predictor("triage").predict([{"text": "chest pain at night"}])
+    ]
+    (example,) = blocks(ROOT / "docs" / "serving.md", "python")
+    exec(example, {})

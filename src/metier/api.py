@@ -4,17 +4,21 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from metier.data.pipeline import Mapper, in_batches
 from metier.errors import Problems, UserError
 from metier.evaluation.results import SeedsVerdict, Verdict
+from metier.evaluation.scoring import Prediction
 from metier.recipes import checks
 from metier.recipes.schema import Recipe, from_keys, load
 from metier.runs import run as runs
 from metier.runs.lock import run_lock
 from metier.runs.marks import read_hashed
 from metier.runs.progress import Progress
+
+if TYPE_CHECKING:
+    from metier.serving.predictor import Predictor, Row
 
 Stage = Literal["curate", "train", "evaluate", "report"]
 STAGES: tuple[Stage, ...] = ("curate", "train", "evaluate", "report")
@@ -46,6 +50,22 @@ class Run:
     def report(self) -> Path:
         """The page for people."""
         return self.folder / "report.html"
+
+    def predictor(self, benchmark: str | None = None) -> "Predictor":
+        """The tuned model, loaded, with the run's prompt, labels and scorer. `benchmark`: whose task it does, where the
+        run has several. Raises `UserError` where the run is not finished, or was changed since."""
+        from metier.serving.predictor import load_predictor
+
+        return load_predictor(runs.saved_run(self._one(), Progress()), benchmark)
+
+    def predict(self, rows: "Sequence[Row | str]", benchmark: str | None = None) -> list[Prediction]:
+        """Answers to new rows, as the test questions were answered; raises as `predictor`, which is quicker for several
+        calls: it loads the model once."""
+        return self.predictor(benchmark).predict(rows)
+
+    def _one(self) -> Path:
+        """The folder of the model: of several trainings, that of their average."""
+        return self.folder / "averaged" if self.parts else self.folder
 
     @property
     def parts(self) -> list[str]:

@@ -9,6 +9,8 @@ import pytest
 from metier.errors import UserError
 from metier.evaluation.answers import read_answers
 from metier.evaluation.asking import _answers, _part_line, _resume
+from metier.evaluation.baseline import answer_baseline, load_baseline
+from metier.evaluation.samples import open_samples
 from metier.experiments.average import average
 from metier.export.export import export
 from metier.export.verify_lm_eval import verify_lm_eval
@@ -134,6 +136,25 @@ def test_a_baseline_that_was_taken_away_with_its_mark_is_missed(run_folder):
         file.unlink()
     with pytest.raises(UserError, match="tfidf.*is missing"):
         report(saved_run(run_folder, Progress()))
+
+
+def test_the_saved_baseline_answers_as_it_was_measured(run_folder):
+    run = saved_run(run_folder, Progress())
+    (benchmark,) = open_samples(run).benchmarks
+    assert load_baseline(run, benchmark).answer(benchmark.questions()) == read_answers(run, "tfidf", "triage")
+
+
+@pytest.mark.parametrize("attack", [flip, Path.unlink])
+@pytest.mark.parametrize("file", ["model.json", "model.safetensors"])
+def test_a_saved_baseline_that_was_changed_answers_nothing_and_is_made_again(run_folder, file, attack):
+    path = run_folder / "evaluate" / "triage" / "tfidf" / file
+    before, run = path.read_bytes(), saved_run(run_folder, Progress())
+    (benchmark,) = open_samples(run).benchmarks
+    attack(path)
+    with pytest.raises(UserError, match=f"{file} (was changed|is missing).*metier evaluate"):
+        load_baseline(run, benchmark)
+    answer_baseline(run, benchmark, run.table("curate", "train.parquet"))
+    assert path.read_bytes() == before and load_baseline(run, benchmark)
 
 
 def test_changed_answers_are_asked_again_and_the_verdict_is_the_same(run_folder, field):

@@ -6,7 +6,7 @@ import pytest
 import torch
 import yaml
 
-from metier.engine.models.model import tokens_only
+from metier.engine.models.model import load, tokens_only
 from metier.errors import UserError
 from metier.evaluation.answers import read_answers
 from metier.evaluation.samples import open_samples
@@ -15,8 +15,8 @@ from metier.export.verify_lm_eval import verify_lm_eval
 from metier.recipes.plugins import build
 from metier.runs.progress import Progress
 from metier.runs.run import saved_run
+from metier.serving.predictor import Predictor
 from tests.runs.test_runs import go
-from tests.test_docs import ROOT, blocks
 from tests.tiny import write_triage
 
 
@@ -110,17 +110,15 @@ def test_a_tuned_model_answers_without_copying_its_head_for_every_prompt(run):
     assert "aten::mm" in names and "aten::bmm" not in names
 
 
-def test_the_page_that_says_how_to_use_a_model_gives_the_verdicts_answers(run, tmp_path, monkeypatch):
+def test_merged_weights_answer_as_the_run_was_measured(run, tmp_path):
     export(run, "merged", tmp_path / "tuned")
-    monkeypatch.chdir(tmp_path)
-    (code,) = blocks(ROOT / "docs/verdict.md", "python")
-    said = {}
-    exec(code, said)
-    labels = open_samples(run).benchmarks[0].label_set()
-    for answer in read_answers(run, "tuned", "triage")[:5]:
-        found = [said["likelihood"](answer.prompt, tokens) for tokens in said["encoded"](labels)]
-        assert said["answer"](answer.prompt, labels) == answer.answer
-        assert found == pytest.approx(answer.log_likelihoods, rel=5e-3)
+    (benchmark,) = open_samples(run).benchmarks
+    predictor = Predictor(benchmark, load(str(tmp_path / "tuned")), benchmark.label_set())
+    saved = read_answers(run, "tuned", "triage")
+    given = predictor.answer(benchmark.questions())
+    assert [one.answer for one in given] == [one.answer for one in saved]
+    for mine, theirs in zip(given, saved, strict=True):
+        assert mine.log_likelihoods == pytest.approx(theirs.log_likelihoods, rel=5e-3)
 
 
 def test_an_unknown_form_is_refused(run, tmp_path):

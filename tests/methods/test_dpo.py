@@ -238,8 +238,8 @@ def test_only_pairs_are_asked(options):
 
 def baseline_of(asked, learned):
     """What the longer answer is called, and its answers."""
-    given = Baseline().answer(BaselineContext(BENCHMARK, learned, asked, [], Accuracy(), 0))
-    return given.name, given.answers
+    fitted = Baseline().fit(BaselineContext(BENCHMARK, learned, [], Accuracy(), 0))
+    return fitted.name, fitted.answer(asked)
 
 
 def test_the_baseline_answer_is_the_longer_one_or_the_shorter_where_that_was_preferred():

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from metier.errors import Problems, UserError
-from metier.evaluation.baselines.tfidf import tfidf
+from metier.evaluation.baselines.tfidf import learn
 from metier.recipes.checks import check, order_problems, question_problems, task_problems
 from metier.recipes.schema import build_one, load
 from tests.tiny import write_lines, write_triage
@@ -215,7 +215,10 @@ class Industry(BaseIndustry):
 @pytest.mark.parametrize(
     "line, said",
     [
-        ("insights: list[str] = field(default_factory=lambda: ['certian'])", "no insight 'certian', which the industry names"),
+        (
+            "insights: list[str] = field(default_factory=lambda: ['certian'])",
+            "no insight 'certian', which the industry names",
+        ),
         ("costs: dict = field(default_factory=lambda: {'Eye -> Ear': -5})", "prices 'Eye -> Ear' at -5"),
         ("costs: dict = field(default_factory=lambda: {'Eye -> Ear': 'x'})", "prices 'Eye -> Ear' at 'x'"),
         ("costs: dict = field(default_factory=lambda: {'Eye': 5})", "prices 'Eye', which is no kind of mistake"),
@@ -319,7 +322,7 @@ def test_a_column_that_is_empty_in_a_row_is_an_empty_text_and_one_that_no_row_ha
     benchmark = build_one("benchmarks", {**own, "prompt": "Ward: {ward}. {text}"})
     assert [benchmark.render(question) for question in benchmark.questions()] == ["Ward: W. a", "Ward: . b"]
     first, second = benchmark.questions()  # the baseline reads what the model reads
-    assert tfidf([first], [second], benchmark.prompt, ["x"], 0)[0].prompt == "Ward: . b"
+    assert learn([first], benchmark.prompt, ["x"], 0).answer([second])[0].prompt == "Ward: . b"
     published = build_one("benchmarks", {"icd10cm_chapter": {"prompt": "{floor} {text}"}})
     with pytest.raises(UserError, match="goes by the column 'floor', which none of its questions has"):
         published.questions()

@@ -258,6 +258,8 @@ def test_the_run_folder_holds_what_the_design_says(finished_run):
         "train/01-sft/adapter/adapter_model.safetensors",
         "evaluate/triage/base.jsonl",
         "evaluate/triage/tfidf.jsonl",
+        "evaluate/triage/tfidf/model.json",
+        "evaluate/triage/tfidf/model.safetensors",
     ):
         assert (folder / name).is_file(), name
     assert not list(folder.rglob("*.part*")) and not list(folder.rglob("checkpoint-*"))
@@ -420,8 +422,8 @@ def test_held_out_rows_of_an_unknown_label_have_no_right_answer_to_choose(curate
 def test_the_baseline_classifier_weighs_rare_labels_where_the_deciding_metric_asks_for_them(
     triage, tmp_path, monkeypatch, metric, balanced, priced
 ):
-    seen, real = [], tfidf.tfidf
-    monkeypatch.setattr(tfidf, "tfidf", lambda *given: seen.append(given[-2:]) or real(*given))
+    seen, real = [], tfidf.learn
+    monkeypatch.setattr(tfidf, "learn", lambda *given: seen.append(given[-2:]) or real(*given))
     asked = triage.read_text().replace("cluster: patient", f"cluster: patient, metrics: [{metric}]")
     triage.write_text(asked)
     recipe = load(triage)
@@ -429,7 +431,7 @@ def test_the_baseline_classifier_weighs_rare_labels_where_the_deciding_metric_as
         run = runs.open_run(tmp_path / "run", recipe, Progress())
         rows = curate.curate(run) and run.table("curate", "train.parquet")
         baseline.answer_baseline(run, open_samples(run).benchmarks[0], rows)
-    assert [(weighs, decide is not None) for weighs, decide in seen] == [(balanced, priced)]
+    assert [(weighs, prices is not None) for weighs, prices in seen] == [(balanced, priced)]
     if priced:  # a model may have learned the prices, so its baseline knows them too
         assert {answer.answer for answer in read_answers(run, "tfidf", "triage")} == {"dermatology"}
 

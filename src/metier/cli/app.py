@@ -1,6 +1,7 @@
 """The command line: a short function per verb. Heavy packages are imported only where a verb needs them."""
 
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,7 +14,7 @@ from metier.cli.resolve import checked, load_recipe, not_spread, recipe_or_run, 
 from metier.cli.stopping import Stops
 from metier.errors import UserError, shown
 from metier.runs import terminal
-from metier.runs.lock import read_lock
+from metier.runs.lock import read_lock, run_lock
 
 app = typer.Typer(
     add_completion=False,
@@ -34,6 +35,12 @@ IndustryName = Annotated[str | None, typer.Option("--industry", help="A pack's n
 Changes = Annotated[list[str] | None, typer.Option("--set", help="Change the recipe: key=value, a.b=value.")]
 Out = Annotated[Path | None, typer.Option("--out", help="The run's folder. Default: runs/NAME, or runs/NAME-seeds.")]
 Quick = Annotated[bool, typer.Option("--quick", help="A smoke run: few rows, all stages, no verdict.")]
+Rows = Annotated[str, typer.Argument(help="Rows: a file, folder or pattern, in any format that training reads.")]
+AnswersFile = Annotated[Path, typer.Option("--out", help="The answers: a .csv, .jsonl or .parquet file.")]
+WhoseTask = Annotated[str | None, typer.Option("--benchmark", help="Whose task it is, if the run has several.")]
+TextColumn = Annotated[str | None, typer.Option("--text", help="The column with the text; if left out, as in the run.")]
+MaxError = Annotated[float | None, typer.Option("--max-error", help="Share of unreviewed answers that may be wrong.")]
+ReviewShare = Annotated[float | None, typer.Option("--review", help="Share of the rows to review: the least sure.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
 
 
@@ -191,6 +198,33 @@ def compare(first: Folder, second: Folder, json_: Json = False) -> None:
     with read_lock(first, second):
         compared = pair(first, second)
     tell(compared.to_json(), "\n".join(row.sentence for row in compared.benchmarks), json_)
+
+
+@app.command()
+def predict(
+    folder: Folder,
+    file: Rows,
+    out_file: AnswersFile,
+    benchmark: WhoseTask = None,
+    text: TextColumn = None,
+    with_: Annotated[str, typer.Option("--with", help="Who answers: tuned, or the run's baseline (tfidf).")] = "tuned",
+    max_error: MaxError = None,
+    review: ReviewShare = None,
+    prefix: Annotated[str, typer.Option("--prefix", help="What stands before the names of the new columns.")] = "",
+    cost: Annotated[bool, typer.Option("--cost", help="Print seconds and money for 1,000 rows.")] = False,
+    json_: Json = False,
+) -> None:
+    """Answer the rows of a file with a finished run. Goes on where a killed call stopped."""
+    from metier.runs.progress import Progress
+    from metier.runs.run import saved_run
+    from metier.serving import job
+
+    with run_lock(folder):
+        run = saved_run(folder, Progress())
+        done = job.predict(run, file, out_file, job.Wishes(benchmark, text, with_, max_error, review, prefix))
+    lines = [f"{done.answered:,} of {done.rows:,} rows answered, {done.to_review:,} for review   {out_file.resolve()}"]
+    lines += [job.cost(run, done)] if cost else []
+    tell(asdict(done), "\n".join(lines), json_)
 
 
 @app.command()

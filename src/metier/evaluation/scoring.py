@@ -176,6 +176,10 @@ class ScorerLike(Protocol):
         """What an answer in words is worth."""
         raise NotImplementedError
 
+    def read(self, completion: str, question: Question) -> str | None:
+        """The answer that stands in the model's words; None where none can be read out of them."""
+        return " ".join(completion.split()) or None
+
     def misfit(self, question: Question) -> str | None:
         """Why a question cannot be scored whatever is answered; None where it can."""
         return None

@@ -5,26 +5,19 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.compute as pc
-
-from metier.data.records import Question, questions
 from metier.engine.models import weights
 from metier.errors import UserError
 from metier.evaluation import insight
 from metier.evaluation.answers import BASE, HELD_OUT, TUNED, stage_of
 from metier.evaluation.asking import PART, Model, ask
 from metier.evaluation.baseline import answer_baseline
-from metier.evaluation.benchmark import Benchmark, draw
+from metier.evaluation.held_out import held_out_questions
 from metier.evaluation.latency import measure_latency
 from metier.evaluation.samples import Judging, open_samples
 from metier.evaluation.scoring import ModelLike
 from metier.recipes import plugins
-from metier.recipes.schema import QUICK_QUESTIONS
 from metier.runs.run import Run
 from metier.stages.train import trained_model
-
-HELD_OUT_QUESTIONS = 500
 
 
 def evaluate(run: Run, same_base: Run | None = None) -> dict[str, Any]:
@@ -119,9 +112,8 @@ def _for_insights(run: Run, judging: Judging, tuned: Model) -> list[dict[str, An
     """What a key figure of the recipe's industry needs besides: answers to held-out rows, and waits of single ones."""
     done = []
     if _insights_need(run, "NEEDS_HELD_OUT"):
-        valid = run.table("curate", "valid.parquet")
         for benchmark in judging.benchmarks:
-            if held_out := _held_out(run, benchmark, valid):
+            if held_out := held_out_questions(run, benchmark):
                 # What the test refuses must not stop a threshold from being chosen: these rows were cut in training.
                 done.append(ask(run, HELD_OUT, replace(benchmark, too_long="truncate"), held_out, tuned))
     if _insights_need(run, "NEEDS_LATENCY"):
@@ -135,17 +127,6 @@ def _insights_need(run: Run, need: str) -> bool:
     """Whether any key figure of the recipe's industry has this need."""
     insights = plugins.find("industries", run.recipe.industry)().insights
     return any(insight.needs(name, need) for name in insights)
-
-
-def _held_out(run: Run, benchmark: Benchmark, valid: pa.Table) -> list[Question]:
-    """At most 500 held-out training rows of a benchmark that chooses among labels; those of a label that is nowhere
-    else have no right answer to choose."""
-    if not benchmark.build_scorer().chooses:
-        return []
-    labels = pa.array(benchmark.label_set(), pa.string())
-    mine = valid.filter(pc.and_(pc.equal(valid["task"], benchmark.name), pc.is_in(valid["label"], labels)))
-    most = QUICK_QUESTIONS if run.recipe.quick else HELD_OUT_QUESTIONS
-    return draw(questions(mine), most, f"{benchmark.name}:held-out")
 
 
 def _written(run: Run) -> list[str]:

@@ -9,7 +9,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline, make_union
 
 from metier.data.records import Question
-from metier.evaluation.baselines.tfidf import majority, tfidf
+from metier.evaluation.baselines.tfidf import learn, majority
 
 PROMPT = "{text}\nIs it about {category}?"
 WORDS = {"audit": ["inspect", "books"], "payment": ["invoice", "fee"], "term": ["renew", "expire"]}
@@ -33,9 +33,9 @@ def right(answers):
 
 def test_words_are_counted_by_the_category_that_is_asked_about():
     known, asked = clauses(300, 1), clauses(100, 2)
-    assert right(tfidf(known, asked, PROMPT, ["Yes", "No"], 0)) > 0.95
+    assert right(learn(known, PROMPT, ["Yes", "No"], 0).answer(asked)) > 0.95
     commonest = majority([q.answer for q in known])
-    blind = right(tfidf(known, asked, "{text}\nIs it about it?", ["Yes", "No"], 0))
+    blind = right(learn(known, "{text}\nIs it about it?", ["Yes", "No"], 0).answer(asked))
     assert blind <= np.mean([q.answer == commonest for q in asked]) + 0.1
 
 
@@ -52,14 +52,15 @@ def test_without_such_a_column_it_is_the_librarys_own_pipeline(weights):
     pipeline = make_pipeline(make_union(words, characters), classifier)
     pipeline.fit([q.render(prompt) for q in known], [q.answer for q in known])
     theirs = pipeline.predict_proba([q.render(prompt) for q in asked])
-    given = tfidf(known, asked, prompt, ["No", "Yes"], 0, balanced=weights is not None)
-    ours = [answer.probabilities for answer in given]
+    fitted = learn(known, prompt, ["No", "Yes"], 0, balanced=weights is not None)
+    np.testing.assert_array_equal(fitted.probabilities(asked), theirs)
+    ours = [answer.probabilities for answer in fitted.answer(asked)]
     np.testing.assert_allclose(ours, theirs, atol=1e-5)
 
 
 def test_one_label_is_answered_without_a_classifier():
     known = [Question("1", "a", "Yes", fields={"category": "audit"})]
-    (answer,) = tfidf(known, clauses(1, 5), PROMPT, ["Yes", "No"], 0)
+    (answer,) = learn(known, PROMPT, ["Yes", "No"], 0).answer(clauses(1, 5))
     assert answer.answer == "Yes" and answer.probabilities == (1.0, 0.0)
 
 
@@ -72,8 +73,8 @@ def test_the_rows_text_is_read_where_the_prompt_leaves_it_out():
         text = sentence.replace(marked, f"[M]{marked}[/M]")
         rows.append(Question(str(number), text, marked, fields={"sentence": sentence}))
     labels = ["aspirin", "insulin", "warfarin"]
-    assert right(tfidf(rows[:120], rows[120:], "{sentence}\nWhich is marked?", labels, 0)) > 0.95
-    assert right(tfidf(rows[:120], rows[120:], "{sentence}\nWhich is marked? {text}", labels, 0)) > 0.95
+    assert right(learn(rows[:120], "{sentence}\nWhich is marked?", labels, 0).answer(rows[120:])) > 0.95
+    assert right(learn(rows[:120], "{sentence}\nWhich is marked? {text}", labels, 0).answer(rows[120:])) > 0.95
 
 
 def offers(n, seed):
@@ -92,9 +93,9 @@ def offers(n, seed):
 def test_texts_side_by_side_are_held_against_each_other():
     known, asked = offers(200, 1), offers(100, 2)
     prompt, labels = "First: {left}\nSecond: {right}\nSame:", ["match", "no match"]
-    assert right(tfidf(known, asked, prompt, labels, 0)) > 0.95
+    assert right(learn(known, prompt, labels, 0).answer(asked)) > 0.95
     named = [
         [Question(q.id, "", q.answer, fields={k: v.split()[0] for k, v in q.fields.items()}) for q in rows]
         for rows in (known, asked)
     ]  # names of one word are not compared
-    assert right(tfidf(*named, prompt, labels, 0)) < 0.8
+    assert right(learn(named[0], prompt, labels, 0).answer(named[1])) < 0.8

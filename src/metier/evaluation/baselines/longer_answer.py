@@ -1,13 +1,17 @@
 """The baseline of preferences: the longer of two answers."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
 from metier.data.records import Question
-from metier.evaluation.baseline import BaselineAnswers, BaselineContext
+from metier.evaluation.baseline import BaselineContext, BaselineState, read_state, write_state
+from metier.evaluation.benchmark import Benchmark
 from metier.evaluation.scorers.preference import others
-from metier.evaluation.scoring import UNSCORED, Score, answered
+from metier.evaluation.scoring import UNSCORED, Prediction, Score, answered
 
 
 @dataclass
@@ -17,15 +21,45 @@ class Baseline:
 
     version = 1
 
-    def answer(self, context: BaselineContext) -> BaselineAnswers:
-        sign = 1 if sum(np.sign(_longer_by(question)) for question in context.rows) >= 0 else -1
+    def fit(self, context: BaselineContext) -> "FittedLength":
+        sign: Literal[1, -1] = 1 if sum(np.sign(_longer_by(question)) for question in context.rows) >= 0 else -1
+        return FittedLength(LengthState(version=self.version, sign=sign), context.benchmark)
+
+    def load(self, folder: Path, benchmark: Benchmark, labels: Sequence[str]) -> "FittedLength":
+        return FittedLength(read_state(folder, LengthState, self.version), benchmark)
+
+
+class LengthState(BaselineState):
+    """What was learned."""
+
+    sign: Literal[1, -1]
+    """1: the longer answer; -1: the shorter one."""
+
+
+@dataclass(frozen=True)
+class FittedLength:
+    """Always the longer answer, or always the shorter one."""
+
+    state: LengthState
+    benchmark: Benchmark
+
+    majority = None
+
+    @property
+    def name(self) -> str:
+        return f"the {'longer' if self.state.sign > 0 else 'shorter'} answer"
+
+    def answer(self, questions: Sequence[Question]) -> list[Prediction]:
         answers = []
-        for question in context.questions:
-            longer_by, other = sign * _longer_by(question), others(question)[0]
+        for question in questions:
+            longer_by, other = self.state.sign * _longer_by(question), others(question)[0]
             prefers = Score(1.0, question.answer) if longer_by > 0 else Score(0.0, other)
             score = prefers if longer_by else UNSCORED
-            answers.append(answered(question, context.benchmark.render(question), score, options=question.options))
-        return BaselineAnswers(f"the {'longer' if sign > 0 else 'shorter'} answer", answers)
+            answers.append(answered(question, self.benchmark.render(question), score, options=question.options))
+        return answers
+
+    def save(self, folder: Path) -> list[str]:
+        return write_state(folder, self.state, {})
 
 
 def _longer_by(question: Question) -> int:

@@ -1,42 +1,115 @@
 """The baseline that a tuned model has to beat: the commonest label, and TF-IDF with logistic regression."""
 
-import itertools
-import re
 import warnings
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from metier.data.records import Question
-from metier.evaluation.baseline import BaselineAnswers, BaselineContext
+from metier.evaluation.baseline import (
+    BaselineContext,
+    BaselineState,
+    damaged,
+    read_state,
+    read_tensors,
+    refuse_another,
+    write_state,
+)
+from metier.evaluation.baselines._features import (
+    LIKENESSES,
+    WORD,
+    likenesses,
+    prompt_of,
+    read,
+    setting_columns,
+    text_pairs,
+    words_by_value,
+)
+from metier.evaluation.benchmark import Benchmark
+from metier.evaluation.predictions import Floats, MetricLike
 from metier.evaluation.scoring import Prediction, Score, answered
+from metier.recipes import plugins
 
 TFIDF = "TF-IDF with logistic regression"
-WORD = r"(?u)\b\w+\b"
-Decide = Callable[[np.ndarray, Sequence[str]], np.ndarray]
-"""(n, labels) probabilities and the labels -> (n,) positions of labels."""
-ROWS_A_VALUE = 20
-"""Training rows that a value of a column must have on average, or words by value are as rare as the rows."""
-WORDS_TO_COMPARE = 4
-"""Words that a column must have on average to be held against another: a name is too short for that."""
+VERSION = 5
+COEFFICIENTS, INTERCEPT = "coefficients", "intercept"
+VECTORIZERS: dict[str, dict[str, Any]] = {
+    "words": {"ngram_range": (1, 2), "token_pattern": WORD, "preprocessor": prompt_of},
+    "characters": {"analyzer": "char_wb", "ngram_range": (2, 5), "preprocessor": prompt_of},
+    "words_by_value": {"analyzer": words_by_value},
+}
+"""Part of the features -> what scikit-learn's TfidfVectorizer counts for it; the last one only beside a column that
+sets the question."""
+
+
+class TfidfState(BaselineState):
+    """What was learned, but for the numbers: those are tensors."""
+
+    prompt: str
+    labels: tuple[str, ...]
+    """The label set, in the order of the probabilities."""
+    majority: str
+    classes: tuple[str, ...]
+    """The training labels, in the order of the coefficients. A single one is always answered."""
+    columns: tuple[str, ...] = ()
+    """The prompt's columns that set the question."""
+    pairs: tuple[tuple[str, str], ...] = ()
+    """The prompt's texts that are held against each other."""
+    seed: int
+    balanced: bool
+    """Whether every label weighed the same in training."""
+    metric: str | dict[str, dict[str, Any] | None] | None
+    """The metric whose prices decide which label is said; null: the likeliest label is said."""
+    vocabularies: dict[str, tuple[str, ...]] = {}
+    """Part of the features -> its terms, in the order of their columns."""
+
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """The tensors that belong to it."""
+        if len(self.classes) == 1:
+            return {}
+        sizes = {part: len(terms) for part, terms in self.vocabularies.items()}
+        rows, features = _rows(self.classes), sum(sizes.values()) + LIKENESSES * len(self.pairs)
+        idf = {_idf(part): (size,) for part, size in sizes.items()}
+        return idf | {COEFFICIENTS: (rows, features), INTERCEPT: (rows,)}
+
+    def problem(self) -> str | None:
+        """What cannot be in a state that was saved; None where nothing is wrong."""
+        if not self.classes or len(set(self.classes)) < len(self.classes):
+            return "its classes are empty or not distinct"
+        parts = _parts(self.columns) if len(self.classes) > 1 else []
+        if list(self.vocabularies) != parts:
+            return f"its vocabularies are not {parts}"
+        if any(not terms or len(set(terms)) < len(terms) for terms in self.vocabularies.values()):
+            return "the terms of a vocabulary are empty or not distinct"
+        return None
 
 
 @dataclass
 class Baseline:
     """TF-IDF of words and characters with logistic regression, trained on the rows that the model is trained on."""
 
-    version = 5
+    version = VERSION
 
-    def answer(self, context: BaselineContext) -> BaselineAnswers:
-        metric, prompt = context.metric, context.benchmark.prompt
+    def fit(self, context: BaselineContext) -> "FittedTfidf":
+        metric = context.metric
         # Weights for metrics that ask for rare labels: they cost right answers, and twist probabilities, which prices
         # are weighed with. docs/evaluation.md has what they give.
         balanced = metric.reads == "labels" and not metric.prices_mistakes
-        decide = metric.decide if metric.prices_mistakes else None
-        answers = tfidf(context.rows, context.questions, prompt, context.labels, context.seed, balanced, decide)
-        return BaselineAnswers(TFIDF, answers, majority([row.answer for row in context.rows]))
+        prices = context.benchmark.metrics[0] if metric.prices_mistakes else None
+        return learn(context.rows, context.benchmark.prompt, context.labels, context.seed, balanced, prices)
+
+    def load(self, folder: Path, benchmark: Benchmark, labels: Sequence[str]) -> "FittedTfidf":
+        state = read_state(folder, TfidfState, self.version)
+        refuse_another(folder, "prompt", state.prompt, benchmark.prompt)
+        refuse_another(folder, "label set", list(state.labels), list(labels))
+        if problem := state.problem():
+            raise damaged(folder, problem)
+        return _fitted(state, read_tensors(folder, state.shapes()))
 
 
 def majority(training_labels: Sequence[str]) -> str:
@@ -45,134 +118,144 @@ def majority(training_labels: Sequence[str]) -> str:
     return min(counts, key=lambda name: (-counts[name], name))
 
 
-def tfidf(
-    known: Sequence[Question],
-    questions: Sequence[Question],
+def learn(
+    rows: Sequence[Question],
     prompt: str,
-    label_set: Sequence[str],
+    labels: Sequence[str],
     seed: int,
     balanced: bool = False,
-    decide: Decide | None = None,
-) -> list[Prediction]:
-    """Answers of logistic regression on TF-IDF of words, word pairs and character 2- to 5-grams (scikit-learn).
+    metric: Any = None,
+) -> "FittedTfidf":
+    """Logistic regression on TF-IDF of words, word pairs and character 2- to 5-grams (scikit-learn).
 
     It reads the rendered prompt, so every column that the model reads, and the row's text. Where a column of the prompt
     sets the question (a category, a hypothesis), words are also counted by its value: what means Yes for one means No
     for another. Where the prompt sets texts side by side (two offers, a question and a snippet), it also knows how
     alike they are, which no count of words tells. `balanced`: every label weighs the same in training, however rare it
-    is, which suits a metric that asks for rare labels and costs accuracy. `decide` says which label the probabilities
-    speak for; left out: the likeliest.
+    is, which suits a metric that asks for rare labels and costs accuracy. `metric`: the one whose prices say which
+    label the probabilities speak for, as a benchmark names it; left out: the likeliest.
     """
+    answers = [row.answer for row in rows]
+    known: dict[str, Any] = {"version": VERSION, "prompt": prompt, "labels": labels, "majority": majority(answers)}
+    known |= {"seed": seed, "balanced": balanced, "metric": metric}
+    if len(set(answers)) < 2:
+        return _fitted(TfidfState(**known, classes=(answers[0],)), {})
+    columns, pairs = setting_columns(rows, prompt), text_pairs(rows, prompt)
+    parts = _parts(columns)
+    pipeline = _pipeline([_vectorizer(part) for part in parts], pairs, _classifier(seed, balanced))
+    with warnings.catch_warnings():  # few rows of many labels: no regression, as scikit-learn suspects
+        warnings.filterwarnings("ignore", "The number of unique classes", UserWarning)
+        pipeline.fit([read(row, prompt, columns, pairs) for row in rows], answers)
+    union, classifier = pipeline[0], pipeline[-1]
+    fitted = {part: vectorizer for part, (_, vectorizer) in zip(parts, union.transformer_list, strict=False)}
+    vocabularies = {part: tuple(it.get_feature_names_out().tolist()) for part, it in fitted.items()}
+    known |= {"classes": classifier.classes_.tolist(), "columns": columns, "pairs": pairs}
+    tensors = {_idf(part): vectorizer.idf_ for part, vectorizer in fitted.items()}
+    tensors |= {COEFFICIENTS: classifier.coef_, INTERCEPT: classifier.intercept_}
+    return _fitted(TfidfState(**known, vocabularies=vocabularies), tensors)
+
+
+@dataclass(frozen=True, eq=False)
+class FittedTfidf:
+    """What was learned, as plain values. Both a fresh and a loaded one answer through scikit-learn's objects made of
+    these values, so their answers are the same."""
+
+    state: TfidfState
+    tensors: Mapping[str, Floats]
+    metric: MetricLike | None
+    """The one that decides by prices."""
+
+    name = TFIDF
+
+    @property
+    def majority(self) -> str:
+        return self.state.majority
+
+    def answer(self, questions: Sequence[Question]) -> list[Prediction]:
+        state, shares = self.state, self.probabilities(questions)
+        if len(state.classes) == 1:
+            chosen = [state.classes[0]] * len(questions)
+        else:
+            decided = self.metric.decide(shares, state.labels) if self.metric else shares.argmax(1)
+            chosen = [state.labels[at] for at in decided]
+        return [
+            _answer(question, state.prompt, label, tuple(round(float(share), 6) for share in row))
+            for question, label, row in zip(questions, chosen, shares, strict=True)
+        ]
+
+    def probabilities(self, questions: Sequence[Question]) -> Floats:
+        """(questions, labels), not rounded; 0 for a label that no training row has."""
+        state = self.state
+        shares = np.zeros((len(questions), len(state.labels)))
+        if not questions:
+            return shares
+        if len(state.classes) == 1:
+            given = np.ones((len(questions), 1))
+        else:
+            rows = [read(question, state.prompt, state.columns, state.pairs) for question in questions]
+            given = self._classify.predict_proba(rows)
+        for number, label in enumerate(state.labels):
+            if label in state.classes:
+                shares[:, number] = given[:, state.classes.index(label)]
+        return shares
+
+    def save(self, folder: Path) -> list[str]:
+        return write_state(folder, self.state, self.tensors)
+
+    @cached_property
+    def _classify(self) -> Any:
+        """scikit-learn's pipeline, as it was after training."""
+        state = self.state
+        vectorizers = []
+        for part, terms in state.vocabularies.items():
+            vectorizers.append(_vectorizer(part, {term: column for column, term in enumerate(terms)}))
+            vectorizers[-1].idf_ = self.tensors[_idf(part)]
+        classifier = _classifier(state.seed, state.balanced)
+        classifier.classes_ = np.array(state.classes)
+        # By columns: by rows scipy copies all coefficients at each call, and one question of icd10cm_chapter takes 7 ms
+        # instead of 3.5. The products are the same bit by bit.
+        classifier.coef_ = np.asfortranarray(self.tensors[COEFFICIENTS])
+        classifier.intercept_ = self.tensors[INTERCEPT]
+        classifier.n_features_in_ = classifier.coef_.shape[1]
+        return _pipeline(vectorizers, state.pairs, classifier)
+
+
+def _fitted(state: TfidfState, tensors: Mapping[str, Floats]) -> FittedTfidf:
+    metric = plugins.build("metrics", *plugins.named(state.metric)) if state.metric else None
+    return FittedTfidf(state, tensors, metric)
+
+
+def _parts(columns: Sequence[str]) -> list[str]:
+    return [part for part in VECTORIZERS if columns or part != "words_by_value"]
+
+
+def _idf(part: str) -> str:
+    return f"{part}.idf"
+
+
+def _rows(classes: Sequence[str]) -> int:
+    """Rows of the coefficients: scikit-learn keeps one for two classes."""
+    return 1 if len(classes) == 2 else len(classes)
+
+
+def _vectorizer(part: str, vocabulary: dict[str, int] | None = None) -> Any:
     from sklearn.feature_extraction.text import TfidfVectorizer
+
+    return TfidfVectorizer(sublinear_tf=True, vocabulary=vocabulary, **VECTORIZERS[part])
+
+
+def _classifier(seed: int, balanced: bool) -> Any:
     from sklearn.linear_model import LogisticRegression
+
+    return LogisticRegression(C=10.0, max_iter=300, random_state=seed, class_weight="balanced" if balanced else None)
+
+
+def _pipeline(vectorizers: Sequence[Any], pairs: Sequence[tuple[str, str]], classifier: Any) -> Any:
     from sklearn.pipeline import make_pipeline, make_union
     from sklearn.preprocessing import FunctionTransformer
 
-    labels = [question.answer for question in known]
-    if len(set(labels)) < 2:
-        sure = tuple(float(label == labels[0]) for label in label_set)
-        return [_answer(question, prompt, labels[0], sure) for question in questions]
-    columns, pairs = _setting(known, prompt), _pairs(known, prompt)
-    words = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, token_pattern=WORD, preprocessor=_text)
-    characters = TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 5), sublinear_tf=True, preprocessor=_text)
-    by_value = TfidfVectorizer(analyzer=_words_by_value, sublinear_tf=True)
-    alike = FunctionTransformer(_likenesses)
-    features = make_union(words, characters, *([by_value] if columns else []), *([alike] if pairs else []))
-    classifier = LogisticRegression(
-        C=10.0, max_iter=300, random_state=seed, class_weight="balanced" if balanced else None
-    )
-    with warnings.catch_warnings():  # few rows of many labels: no regression, as scikit-learn suspects
-        warnings.filterwarnings("ignore", "The number of unique classes", UserWarning)
-        pipeline = make_pipeline(features, classifier).fit([_read(q, prompt, columns, pairs) for q in known], labels)
-    probabilities = pipeline.predict_proba([_read(question, prompt, columns, pairs) for question in questions])
-    column = {label: number for number, label in enumerate(pipeline.classes_)}
-    full = np.zeros((len(questions), len(label_set)))
-    for number, label in enumerate(label_set):
-        if label in column:
-            full[:, number] = probabilities[:, column[label]]
-    chosen = decide(full, label_set) if decide else full.argmax(1)
-    return [
-        _answer(question, prompt, label_set[at], tuple(round(float(share), 6) for share in row))
-        for question, at, row in zip(questions, chosen, full, strict=True)
-    ]
-
-
-def _setting(known: Sequence[Question], prompt: str) -> list[str]:
-    """The prompt's columns that have few values with many rows each."""
-    found = []
-    for name in _columns(prompt):
-        values = {question.fields.get(name) for question in known}
-        if name != "text" and None not in values and 1 < len(values) <= len(known) / ROWS_A_VALUE:
-            found.append(name)
-    return found
-
-
-def _pairs(known: Sequence[Question], prompt: str) -> list[tuple[str, str]]:
-    """The prompt's texts of some length that differ from row to row, two by two."""
-    setting = _setting(known, prompt)
-    texts = []
-    for name in _columns(prompt):
-        lengths = [len(_value(question, name).split()) for question in known]
-        if name not in setting and np.mean(lengths) >= WORDS_TO_COMPARE:
-            texts.append(name)
-    return list(itertools.combinations(texts, 2))
-
-
-def _columns(prompt: str) -> list[str]:
-    return list(dict.fromkeys(re.findall(r"\{(\w+)\}", prompt)))
-
-
-def _value(question: Question, name: str) -> str:
-    return question.text if name == "text" else question.fields.get(name, "")
-
-
-Read = tuple[str, str, list[tuple[str, str]]]
-
-
-def _read(question: Question, prompt: str, columns: Sequence[str], pairs: Sequence[tuple[str, str]]) -> Read:
-    """(the rendered prompt and, where that leaves it out, the row's text; the values that set the question; the texts
-    to hold against each other)
-
-    The text may say more than the prompt, for a reader that has no word order: ddi2013 marks the two drugs in it.
-    """
-    read = question.render(prompt) + ("" if "{text}" in prompt else f"\n{question.text}")
-    both = [(_value(question, one).lower(), _value(question, other).lower()) for one, other in pairs]
-    return read.lower(), " | ".join(question.fields.get(name, "") for name in columns), both
-
-
-def _text(row: Read) -> str:
-    return row[0]
-
-
-def _words_by_value(row: Read) -> list[str]:
-    return [f"{row[1]} | {word}" for word in re.findall(WORD, row[0])]
-
-
-def _likenesses(rows: Sequence[Read]) -> np.ndarray:
-    """(rows, pairs x 9): of the words, the words with a digit in them and the 3-grams of characters, the share of each
-    text that the other has too, and what both have of what either has (Jaccard)."""
-    return np.array([[share for one, other in row[2] for share in _shares(one, other)] for row in rows])
-
-
-def _shares(one: str, other: str) -> list[float]:
-    found = []
-    for parts in (_words, _numbers, _trigrams):
-        first, second = parts(one), parts(other)
-        both = len(first & second)
-        found += [both / max(1, len(part)) for part in (first, second, first | second)]
-    return found
-
-
-def _words(text: str) -> set[str]:
-    return set(re.findall(WORD, text))
-
-
-def _numbers(text: str) -> set[str]:
-    return {word for word in _words(text) if any(map(str.isdigit, word))}
-
-
-def _trigrams(text: str) -> set[str]:
-    return {text[at : at + 3] for at in range(len(text) - 2)}
+    alike = [FunctionTransformer(likenesses)] if pairs else []
+    return make_pipeline(make_union(*vectorizers, *alike), classifier)
 
 
 def _answer(question: Question, prompt: str, chosen: str, probabilities: tuple[float, ...]) -> Prediction:

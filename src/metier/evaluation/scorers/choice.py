@@ -109,7 +109,8 @@ class ChoiceSession:
         return answered(
             question,
             self.prompts[position],
-            Score(float(chosen == question.answer), chosen),
+            # Of a new row nobody knows the right answer.
+            Score(float(chosen == question.answer) if question.answer else None, chosen),
             probabilities=tuple(round(float(p), 6) for p in shifted / shifted.sum()),
             log_likelihoods=tuple(round(float(nats), 5) for nats in log_likelihoods),
             options=offered if offered == tuple(question.options) else None,  # else they are the label set's

@@ -27,6 +27,10 @@ class Scorer(Generate):
     version = 3
     gives = ("fields",)
 
+    def read(self, completion: str, question: Question) -> str | None:
+        found = _object(completion)
+        return None if found is None else json.dumps(found, sort_keys=True)
+
     def judge(self, completion: str, question: Question) -> Score:
         wanted, given = _items(_object(question.answer)), _items(_object(completion))
         if wanted is None:
@@ -38,7 +42,7 @@ class Scorer(Generate):
             parts |= _counts(f"{name}.", *of_field)
         both = parts["wanted"] + parts["given"]
         value = 2 * parts["hits"] / both if both else float(given == wanted)
-        return Score(value, None if given is None else json.dumps(_object(completion), sort_keys=True), parts)
+        return Score(value, self.read(completion, question), parts)
 
 
 def _counts(name: str, wanted: set[Any], given: set[Any]) -> dict[str, float]:

@@ -45,6 +45,10 @@ class Scorer(Generate):
         problems = super().problems()
         return problems if self.marker else [*problems, "marker: an empty text stands everywhere. Give a text."]
 
+    def read(self, completion: str, question: Question) -> str | None:
+        number = self._number(completion, question.fields.get("scale", ""))
+        return None if number is None else f"{number:g}"
+
     def judge(self, completion: str, question: Question) -> Score:
         """`question.fields["scale"]`, where there is one, says in what the right answer is counted."""
         scale = question.fields.get("scale", "")

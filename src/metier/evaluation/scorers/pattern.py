@@ -24,6 +24,9 @@ class Scorer(Generate):
 
     version = 1
 
+    def read(self, completion: str, question: Question) -> str | None:
+        return completion.strip()
+
     def judge(self, completion: str, question: Question) -> Score:
         text = completion.strip()
         return Score(float(patterns.matches_whole(question.fields["must"], text, dot_all=True)), text)

@@ -60,7 +60,7 @@ PARTS = {
     "benchmarks": ("name", "questions", "render", "label_set", "build_scorer", "build_metrics"),
     "scorers": ("version", "chooses", "gives", "baseline", "ask", "judge", "misfit", "free_text"),
     "metrics": ("unit", "higher_is_better", "share_of_right", "reads", "prices_mistakes", "statistics", "value"),
-    "baselines": ("version", "answer"),
+    "baselines": ("version", "fit", "load"),
 }
 BASES = {
     "steps": "metier.data.step.StepLike",

@@ -1,0 +1,25 @@
+"""Held-out training rows as questions: what a threshold and a temperature are chosen on, never the test."""
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from metier.data.records import Question, questions
+from metier.evaluation.benchmark import Benchmark, draw
+from metier.recipes.schema import QUICK_QUESTIONS
+from metier.runs.run import Run
+
+MOST = 500
+
+
+def held_out_questions(run: Run, benchmark: Benchmark) -> list[Question]:
+    """At most 500 held-out rows of a benchmark whose answers are chosen, drawn by their ids; none where answers are
+    written. Those of a label that is nowhere else have no right answer to choose."""
+    valid = run.table("curate", "valid.parquet")
+    mine = pc.equal(valid["task"], benchmark.name)
+    scorer = benchmark.build_scorer()
+    if scorer.chooses:
+        mine = pc.and_(mine, pc.is_in(valid["label"], pa.array(benchmark.label_set(), pa.string())))
+    elif "probabilities" not in scorer.gives:
+        return []
+    most = QUICK_QUESTIONS if run.recipe.quick else MOST
+    return draw(questions(valid.filter(mine)), most, f"{benchmark.name}:held-out")

@@ -1,0 +1,102 @@
+"""`metier predict`: a finished run answers a file."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from metier.data.reading import FileSource
+from metier.errors import Problems, UserError, nearest, shown
+from metier.evaluation.answers import HELD_OUT, TUNED, read_answers, stage_of
+from metier.evaluation.asking import ask, conditions
+from metier.evaluation.baseline import load_baseline
+from metier.evaluation.benchmark import Benchmark
+from metier.evaluation.held_out import held_out_questions
+from metier.recipes import plugins
+from metier.recipes.schema import Recipe, task_of
+from metier.runs.run import Run
+from metier.serving.predict import Done, Work, predict_file
+from metier.serving.predictor import Predictor, benchmark_of
+from metier.serving.review import announcement, learn
+from metier.stages.evaluate import check_rows, tuned_model
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What a call of `metier predict` asks for."""
+
+    benchmark: str | None = None
+    text: str | None = None
+    """The column that holds the text; None: as in the run."""
+    who: str = TUNED
+    """tuned, or the name of the run's baseline."""
+    max_error: float | None = None
+    review: float | None = None
+    prefix: str = ""
+
+
+def predict(run: Run, file: str, out: Path, wishes: Wishes) -> Done:
+    """Answer the rows of a file into another one. Before a row is answered it is said what share will need a person.
+
+    Raises `UserError` where the run is not finished, a file cannot be read, or `max_error` cannot be promised.
+    """
+    benchmark = benchmark_of(run, wishes.benchmark)
+    source = _source(run.recipe, benchmark, file, wishes.text)
+    if problems := source.problems():
+        raise Problems(problems)
+    check_rows(run)
+    work = _tuned(run, benchmark, wishes) if wishes.who == TUNED else _baseline(run, benchmark, wishes)
+    if work.review:
+        run.progress.say(announcement(work.review))
+    return predict_file(work, source, out, run.progress)
+
+
+def cost(run: Run, done: Done) -> str:
+    """Seconds, and money where the industry prices its machine, for 1,000 rows."""
+    if not done.distinct or not done.seconds:
+        return "Nothing was asked in this call."
+    seconds = 1000 * done.seconds / done.distinct
+    price = plugins.find("industries", run.recipe.industry)().machine_hour * seconds / 3600
+    money = f", {price:.2f} of the industry's currency" if price else " (the industry names no `machine_hour`)"
+    return f"1,000 different rows: {seconds:.1f} s{money}."
+
+
+def _tuned(run: Run, benchmark: Benchmark, wishes: Wishes) -> Work:
+    model = tuned_model(run)
+    review = None
+    if "probabilities" in benchmark.build_scorer().gives:
+        if questions := held_out_questions(run, benchmark):
+            # Asked once a run. These rows were cut in training too, so a long one must not stop this.
+            ask(run, HELD_OUT, replace(benchmark, too_long="truncate"), questions, model)
+        given = read_answers(run, HELD_OUT, benchmark.name) if questions else []
+        review = learn(given, benchmark.label_set(), wishes.max_error, wishes.review)
+    elif wishes.max_error is not None or wishes.review is not None:
+        raise UserError(f"The answers of '{benchmark.name}' are written and have no certainty. Leave out the review.")
+
+    def answer(questions: Sequence[Any]) -> Any:
+        return Predictor(benchmark, model.load(), benchmark.label_set()).answer(questions)
+
+    return Work(benchmark, answer, [conditions(benchmark, [], model)], review, wishes.prefix)
+
+
+def _baseline(run: Run, benchmark: Benchmark, wishes: Wishes) -> Work:
+    if wishes.who != benchmark.baseline:
+        known = [TUNED, *([benchmark.baseline] if benchmark.baseline else [])]
+        raise UserError(f"Nobody named {shown(wishes.who)} answered '{benchmark.name}'.{nearest(wishes.who, known)}")
+    fitted = load_baseline(run, benchmark)
+    held_out = fitted.answer(held_out_questions(run, benchmark))
+    review = learn(held_out, benchmark.label_set(), wishes.max_error, wishes.review)
+    stage = stage_of(benchmark.name, wishes.who)
+    made_by = [wishes.who, run.recorded_sha256(stage, f"{stage}.jsonl")]
+    return Work(benchmark, fitted.answer, made_by, review, wishes.prefix)
+
+
+def _source(recipe: Recipe, benchmark: Benchmark, file: str, text: str | None) -> FileSource:
+    """The file, with the columns that the run's own data have."""
+    mine = benchmark.path and (benchmark.text, benchmark.options)
+    if not mine:
+        datasets = [one for one in recipe.build_datasets() if isinstance(one, FileSource)]
+        own = next((one for one in datasets if task_of(one, [benchmark]) is benchmark), None)
+        mine = (own.text, own.options) if own else ("text", None)
+    options = mine[1] or ("options" if benchmark.build_scorer().gives and not benchmark.label_set() else None)
+    return FileSource(file, text or mine[0], None, "not-redistributed", options=options, max_error_rate=1.0)

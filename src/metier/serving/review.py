@@ -1,0 +1,80 @@
+"""How sure an answer is, and which answers a person should look at: both are learned from held-out rows."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from metier.errors import UserError
+from metier.evaluation import certainty, risk
+from metier.evaluation.predictions import as_predictions
+from metier.evaluation.scoring import Prediction
+
+
+@dataclass(frozen=True)
+class Verdicts:
+    """What a prediction says besides its answer."""
+
+    certainty: float
+    second: str
+    second_certainty: float
+    review: bool
+
+
+@dataclass(frozen=True)
+class Review:
+    """The temperature of a model's probabilities, and the cut-off below which a person looks at an answer."""
+
+    labels: Sequence[str]
+    temperature: certainty.Temperature
+    cut_off: risk.CutOff | None
+    """None: nobody asked for review."""
+
+    def of(self, prediction: Prediction) -> Verdicts | None:
+        """None where the answer was written, or there is none to choose."""
+        logs = certainty.log_probabilities(prediction)
+        if not len(logs):
+            return None
+        shares = certainty.calibrated(logs, self.temperature.value)
+        offered, order = prediction.options or self.labels, np.argsort(-shares, kind="stable")
+        first = float(shares[order[0]])
+        review = bool(self.cut_off.to_review([first])[0]) if self.cut_off else False
+        second, its = (offered[order[1]], float(shares[order[1]])) if len(order) > 1 else ("", 0.0)
+        return Verdicts(first, second, its, review)
+
+
+def learn(
+    held_out: Sequence[Prediction], labels: Sequence[str], max_error: float | None, share: float | None
+) -> Review:
+    """From the answers to held-out rows. `max_error`: share of the answers nobody reviews that may be wrong; `share`:
+    of all rows that a person can look at. Raises `UserError` where `max_error` cannot be promised."""
+    table = as_predictions(held_out, labels)
+    options, gold = certainty.options(table)
+    temperature = certainty.fit_temperature(options, gold)
+    sure = certainty.certainties(options, temperature.value)
+    cut_off: risk.CutOff | risk.Unmet | None = None
+    if max_error is not None:
+        cut_off = risk.cut_off_for_error(sure, table.right, max_error, table.groups)
+    elif share is not None:
+        cut_off = risk.cut_off_for_review(sure, table.right, share, table.groups)
+    if isinstance(cut_off, risk.Unmet):
+        raise UserError(unmet(cut_off))
+    return Review(labels, temperature, cut_off)
+
+
+def unmet(wish: risk.Unmet) -> str:
+    """Why an error cannot be promised, and what can."""
+    lowest = f" The lowest error that can be promised is {wish.lowest:.3f}." if wish.lowest is not None else ""
+    more = f" About {wish.rows_needed:,} held-out rows would be needed, not {wish.rows:,}." if wish.rows_needed else ""
+    return f"--max-error {wish.max_error:g} cannot be promised: {wish.why}{lowest}{more}"
+
+
+def announcement(review: Review) -> str:
+    """What will happen, in words, before a row is answered."""
+    if review.cut_off is None:
+        return "No answer is sent to review. `--max-error 0.05` or `--review 0.2` sends unsure ones to a person."
+    it = review.cut_off
+    return (
+        f"About {100 * it.review.value:.1f} % of the rows will need a person (95 % CI {100 * it.review.low:.1f} to "
+        f"{100 * it.review.high:.1f}), by {it.rows:,} held-out rows. {it.guarantee}"
+    )

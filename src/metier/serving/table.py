@@ -1,0 +1,118 @@
+"""Rows in, in their order, broken ones too; answers out, beside the columns that came in."""
+
+import csv
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from metier.data.format import RejectedRow
+from metier.data.reading import FileSource
+from metier.errors import UserError, shown
+
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""A cell that begins like this is a formula to a spreadsheet (OWASP, CSV injection)."""
+SUFFIXES = (".csv", ".jsonl", ".parquet")
+
+
+@dataclass(frozen=True)
+class InputRow:
+    """One row of the file, or the reason why it is none."""
+
+    origin: str
+    """file:place."""
+    columns: Mapping[str, Any]
+    """As the file has them; empty where it could not be read."""
+    reason: str = ""
+    """Why it gets no answer."""
+
+
+def input_rows(source: FileSource) -> Iterator[InputRow]:
+    """Every row of the files in their order; none is left out.
+
+    Raises `UserError` where a file cannot be read to its end.
+    """
+    for origin, piece in source.pieces():
+        if isinstance(piece, RejectedRow):
+            yield InputRow(origin, {}, piece.reason)
+        else:
+            yield InputRow(origin, piece)
+
+
+class Writer(Protocol):
+    """Writes rows behind each other; all have the same columns."""
+
+    def write(self, rows: Sequence[Mapping[str, Any]]) -> None: ...
+
+
+@contextmanager
+def writer(path: Path, columns: Sequence[str]) -> Iterator[Writer]:
+    """A file of answers by its suffix. Raises `UserError` for one that there is not."""
+    if path.suffix == ".csv":
+        with open(path, "w", encoding="utf-8-sig", newline="") as stream:
+            yield _Csv(stream, columns)
+    elif path.suffix == ".jsonl":
+        with open(path, "w", encoding="utf-8") as stream:
+            yield _Jsonl(stream, columns)
+    elif path.suffix == ".parquet":
+        schema = pa.schema([(column, pa.string()) for column in columns])
+        with pq.ParquetWriter(path, schema) as parquet:
+            yield _Parquet(parquet, schema)
+    else:
+        raise UserError(f"{path} ends with {shown(path.suffix)}. Name a file that ends with {', '.join(SUFFIXES)}.")
+
+
+class _Csv:
+    def __init__(self, stream: Any, columns: Sequence[str]) -> None:
+        self.columns, self.csv = columns, csv.writer(stream)
+        self.csv.writerow([safe(column) for column in columns])
+
+    def write(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        self.csv.writerows([[safe(text(row.get(column))) for column in self.columns] for row in rows])
+
+
+class _Jsonl:
+    def __init__(self, stream: Any, columns: Sequence[str]) -> None:
+        self.columns, self.stream = columns, stream
+
+    def write(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        for row in rows:
+            self.stream.write(json.dumps({column: row.get(column) for column in self.columns}, default=str) + "\n")
+
+
+class _Parquet:
+    def __init__(self, parquet: pq.ParquetWriter, schema: pa.Schema) -> None:
+        self.parquet, self.schema = parquet, schema
+
+    def write(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        plain = [{name: _or_null(row.get(name)) for name in self.schema.names} for row in rows]
+        self.parquet.write_table(pa.Table.from_pylist(plain, schema=self.schema))
+
+
+def text(value: Any) -> str:
+    """A cell in words: nothing for a gap, lists and mappings as JSON."""
+    if value is None:
+        return ""
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, list | dict) else str(value)
+
+
+def safe(cell: str) -> str:
+    """A cell that no spreadsheet takes for a formula; a number stays one."""
+    return f"'{cell}" if cell.startswith(FORMULA) and not _is_number(cell) else cell
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True
+
+
+def _or_null(value: Any) -> str | None:
+    return None if value is None else text(value)
