@@ -215,7 +215,10 @@ class Industry(BaseIndustry):
 @pytest.mark.parametrize(
     "line, said",
     [
-        ("insights: list[str] = field(default_factory=lambda: ['certian'])", "no insight 'certian', which the industry names"),
+        (
+            "insights: list[str] = field(default_factory=lambda: ['certian'])",
+            "no insight 'certian', which the industry names",
+        ),
         ("costs: dict = field(default_factory=lambda: {'Eye -> Ear': -5})", "prices 'Eye -> Ear' at -5"),
         ("costs: dict = field(default_factory=lambda: {'Eye -> Ear': 'x'})", "prices 'Eye -> Ear' at 'x'"),
         ("costs: dict = field(default_factory=lambda: {'Eye': 5})", "prices 'Eye', which is no kind of mistake"),

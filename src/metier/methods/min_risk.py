@@ -76,7 +76,7 @@ class Method(Tuning):
 
     def prices(self, context: TrainingContext) -> list[np.ndarray]:
         """For each row (labels,) what each label costs there, as a share of the most expensive mistake: the learning
-        rate         then means the same in any currency. Raises `UserError` on a label that the benchmark does not have."""
+        rate then means the same in any currency. Raises `UserError` on a label that the benchmark does not have."""
         from metier.evaluation import costs
 
         labeled = context.rows.filter(context.rows["label"].is_valid())
