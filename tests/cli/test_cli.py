@@ -211,6 +211,4 @@ def test_list_and_show_speak(monkeypatch, capsys):
     assert "LoRA" in inside(monkeypatch, capsys, "list", "methods")[1]
     assert "dapt, dpo, grpo, min_risk, sft" in inside(monkeypatch, capsys, "list")[1]
     code, out, _ = inside(monkeypatch, capsys, "show", "method", "sft")
-    assert (
-        code == 0 and "epochs: int (at least 1 and at most 1,000) = 1" in out and "How often each row is seen." in out
-    )
+    assert code == 0 and "epochs: int (at least 1 and at most 1,000) = 1" in out and "Passes over the rows." in out

@@ -53,7 +53,7 @@ def mapper(step: StepLike, rows: pa.Table, context: StepContext) -> Iterator[Ste
 
 @cache
 def _fetched(given: Any) -> tuple[Any, StepContext]:
-    """Step and surroundings, once a worker: what a step makes from the benchmarks is made once too."""
+    """Step and context, once per worker: what a step makes from the benchmarks is made once too."""
     import ray
 
     step: tuple[Any, StepContext] = ray.get(given)

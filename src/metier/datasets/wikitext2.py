@@ -15,7 +15,7 @@ BENCHMARKS = [
     Benchmark(
         "wikitext2",
         "wikitext2",
-        description="Surprise at articles of Wikipedia: what general reading was kept.",
+        description="Loss on articles of Wikipedia: a check of general language modeling.",
         prompt="{text}",
         label=None,
         scorer="loss",

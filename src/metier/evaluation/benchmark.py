@@ -211,7 +211,7 @@ class Benchmark:
         return {row["id"]: row["time"] for row in rows if row["time"]}
 
     def _check_columns(self, own: list[Question]) -> None:
-        """Raises `UserError` where no question has a column that the benchmark goes by."""
+        """Raises `UserError` where no question has a column that the benchmark uses."""
         columns = {column for question in own for column in question.fields}
         wanted = [*self.slices, *([self.cluster] if self.cluster and self.dataset else [])]
         wanted += sorted(self.prompt_columns() - {"text"})

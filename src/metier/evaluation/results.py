@@ -46,7 +46,7 @@ class Gain(Result):
 
 
 class Slice(Result):
-    """One kind of question. Always exploratory: many slices are looked at, and nothing is adjusted for that."""
+    """One kind of question. Always exploratory: there are many slices and nothing is adjusted for their number."""
 
     column: str
     value: str
@@ -65,7 +65,7 @@ class MetricResult(Result):
     unit: str
     """`share` for figures between 0 and 1, else a word."""
     majority: float | None
-    """What always giving the most common training label reaches; null where a metric needs more than a label."""
+    """The figure of always giving the most common training label; null where a metric needs more than a label."""
     baseline: Figure | None
     base: Figure
     tuned: Figure
@@ -73,7 +73,7 @@ class MetricResult(Result):
     test: str
     p: float
     minimum_detectable_effect: float
-    """The true gain that the test would find in four cases of five (80 % power)."""
+    """The smallest true gain that the test finds with 80 % power."""
 
 
 class Comparison(Result):
@@ -95,7 +95,7 @@ class Comparison(Result):
     p: float
     """Of the gain over the base model, not adjusted."""
     minimum_detectable_effect: float
-    """The true gain that the test would find in four cases of five (80 % power)."""
+    """The smallest true gain that the test finds with 80 % power."""
     baseline: Figure | None = None
     baseline_name: str | None = None
     """What the baseline is: TF-IDF, or the longer answer."""
@@ -112,14 +112,14 @@ class BenchmarkResult(Comparison):
     """One training on one benchmark: an entry of verdict.json's `benchmarks`."""
 
     majority: float | None
-    """What always giving the most common training label reaches."""
+    """The figure of always giving the most common training label."""
     test: str
     fixed: int
     """Questions that the base model answers wrong and the tuned model right."""
     broken: int
     """Questions that the base model answers right and the tuned model wrong."""
     unscored: dict[str, int]
-    """Answers that could not be scored: model -> count."""
+    """Unscored answers: model -> count."""
     p_mcnemar: float | None = None
     """Accuracy only: the mid-p McNemar test, clusters ignored."""
     p_sign_flip: float | None = None
@@ -152,10 +152,10 @@ class RetentionResult(Result):
     change: Interval
     """Above zero is worse, in the unit of the metric."""
     margin: float | None
-    """The loss that is tolerable; null: the change is monitored and decides nothing."""
+    """The worsening that is allowed; null: the change is monitored and does not affect the decision."""
     state: RetentionState
     n_required: int | None
-    """Questions that would show that it is kept, at this change and spread; null where none would."""
+    """Questions needed to show that it is kept, at this change and spread; null where no number would do."""
     truncated: int = 0
     """Prompts longer than the model's context, which were truncated on the left."""
 
@@ -206,4 +206,4 @@ class SeedsVerdict(Result):
     benchmarks: tuple[SeedsResult, ...]
     retention: tuple[RetentionResult, ...]
     averaged: Verdict | None = None
-    """The verdict on the trainings averaged into one model; null where they have no mean."""
+    """The verdict on the trainings averaged into one model; null where they cannot be averaged."""

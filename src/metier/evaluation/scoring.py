@@ -18,7 +18,7 @@ from metier.evaluation.patterns import TooSlow
 
 @dataclass(frozen=True)
 class Score:
-    """What an answer is worth."""
+    """The score of an answer."""
 
     value: float | None
     """1 right, 0 wrong, between them for a part; None: unscored."""
@@ -173,7 +173,7 @@ class ScorerLike(Protocol):
         raise NotImplementedError
 
     def judge(self, completion: str, question: Question) -> Score:
-        """What an answer in words is worth."""
+        """The score of a free-text answer."""
         raise NotImplementedError
 
     def read(self, completion: str, question: Question) -> str | None:
@@ -224,7 +224,7 @@ def same(completion: str, gold: str) -> Score:
 
 
 def judged(scorer: ScorerLike, completion: str, question: Question) -> Score:
-    """What an answer in words is worth; what comes behind the scorer's first stop string is left out."""
+    """The score of a free-text answer; what comes behind the scorer's first stop string is left out."""
     written = scorer.free_text()
     cuts = [completion.find(stop) for stop in written.stop if stop in completion] if written else []
     return scorer.judge(completion[: min(cuts)] if cuts else completion, question)

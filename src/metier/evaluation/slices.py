@@ -1,4 +1,4 @@
-"""Results by kind of question: where to look next, and nothing to ship by."""
+"""Results by slice of the questions: exploratory, and no ground for a decision."""
 
 from collections.abc import Mapping, Sequence
 

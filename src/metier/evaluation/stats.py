@@ -1,4 +1,4 @@
-"""Intervals and tests: what a difference between two models on the same questions is worth."""
+"""Intervals and tests: how certain a difference between two models on the same questions is."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The same recipe with several seeds: what training makes of chance, and whether the gain outlives it."""
+"""The same recipe with several seeds: how much the result varies, and whether the gain holds for their mean."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -67,7 +67,7 @@ def together(done: list[Run], recipe: Recipe, out: Path) -> SeedsVerdict:
 
 
 def decided(done: list[Run], recipe: Recipe) -> SeedsVerdict:
-    """SHIP or HOLD by the mean over the seeds, with its reasons and what it goes by."""
+    """SHIP or HOLD by the mean over the seeds, with its reasons and the figures behind it."""
     answers = [Answers(run) for run in done]
     judging, ship = answers[0].judging, recipe.ship
     measured = [judged(benchmark, answers, recipe) for benchmark in judging.benchmarks]

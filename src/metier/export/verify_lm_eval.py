@@ -1,4 +1,4 @@
-"""The independent check: the samples that lm-evaluation-harness logged, held against ours."""
+"""The independent check: the samples that lm-evaluation-harness logged, compared with ours."""
 
 import json
 import math

@@ -37,11 +37,11 @@ class Tuning:
     """The setting that bounds the tokens of one row."""
 
     datasets: list[str] = field(default_factory=list)
-    """Names of the datasets whose rows are learned from; left out: all."""
+    """Names of the datasets whose rows are learned from. Default: all."""
     epochs: Annotated[int, Interval(ge=1, le=1_000)] = 1
-    """How often each row is seen."""
+    """Passes over the rows."""
     lr: LearningRate = 1e-3
-    """Highest learning rate; reached after the warm-up, then down to zero in a straight line."""
+    """Peak learning rate, reached after the warm-up; how it falls then: `lr_scheduler`."""
     tune: Literal["lora", "full", "qlora"] = "lora"
     """What is trained: `lora`, an adapter; `full`, all weights (start at an lr of 1e-4 for a small model, 2e-5
     for a large one); `qlora`, an adapter over weights in 4 bit (Dettmers et al. 2023, NeurIPS), which needs a GPU and
@@ -51,26 +51,26 @@ class Tuning:
     lora_alpha: Annotated[int, Interval(ge=1, le=1_000_000)] = 32
     """Scale of the adapter: what it adds is multiplied by lora_alpha / r."""
     target_modules: str = "all-linear"
-    """Which layers get an adapter: `all-linear`, or names divided by commas (q_proj,v_proj)."""
+    """Which layers get an adapter: `all-linear`, or names separated by commas (q_proj,v_proj)."""
     use_dora: bool = False
     """Learn each weight's length beside its direction (DoRA, Liu et al. 2024, ICML): slower, sometimes better."""
     batch_tokens: PositiveCount = 512
-    """Tokens a step. Rows of like length share a step; what they begin with together counts once."""
+    """Tokens per step. Rows of similar length share a step; a common prefix counts once."""
     warmup_ratio: ShareBelowOne = 0.1
     """Share of the steps in which the learning rate rises, below 1."""
     lr_scheduler: Literal["linear", "cosine", "constant_with_warmup"] = "linear"
     """How the learning rate falls: linear, cosine or constant_with_warmup."""
     weight_decay: Annotated[float, Interval(ge=0, le=10)] = 0.0
-    """Pull of the adapter's weights towards zero."""
+    """Weight decay of the trained weights (AdamW)."""
     max_grad_norm: Annotated[float, Interval(gt=0, le=1_000_000)] = 1.0
-    """Gradients longer than this are shortened."""
+    """Gradients with a larger norm are clipped to it."""
     max_length: PositiveCount = 1024
     """Most tokens of one row, prompt and answer. Longer prompts are truncated on the left, with a warning; an answer is
     never cut."""
     save_steps: PositiveCount = 100
-    """Steps between checkpoints, at which a killed run goes on."""
+    """Steps between checkpoints, from which a killed run continues."""
     report_to: Literal["", "mlflow", "tensorboard", "trackio", "wandb"] = ""
-    """A tracker that transformers knows and that is installed (mlflow, trackio, tensorboard, wandb); left out: none."""
+    """A tracker that transformers knows and that is installed (mlflow, trackio, tensorboard, wandb). Default: none."""
 
     @property
     def reads(self) -> list[str]:
@@ -129,14 +129,14 @@ class Tuning:
         return self.max_length
 
     def seconds(self, model: "LanguageModel", context: TrainingContext, rows: int) -> float:
-        """Estimated time of training on `rows` rows like those of the lesson."""
+        """Estimated time of training on `rows` rows like the training rows."""
         from metier.engine.training.estimate import training_seconds
 
         model = model if self.tune == "lora" else self.load(context)
         return training_seconds(model, self.examples(model, context), self.lora(), self, rows / len(context.rows))
 
     def examples(self, model: "LanguageModel", context: TrainingContext) -> list[Any]:
-        """The lesson's rows as `Example`s."""
+        """The training rows as `Example`s."""
         raise NotImplementedError
 
     def rows_seen(self, rows: pa.Table) -> int:

@@ -31,9 +31,9 @@ class Method(Tuning):
     """
 
     lr: LearningRate = 5e-4
-    """Highest learning rate; reached after the warm-up, then down to zero in a straight line."""
+    """Peak learning rate, reached after the warm-up; how it falls then: `lr_scheduler`."""
     batch_tokens: PositiveCount = 2048
-    """Tokens a step. Rows of like length share a step."""
+    """Tokens per step. Rows of similar length share a step."""
     max_train_tokens: TrainTokens = 0
     """Stop after so many tokens, replay included (0: after one pass over the text, or `epochs`)."""
     block_size: Annotated[int, Interval(ge=16, le=MOST)] = 512
@@ -43,15 +43,15 @@ class Method(Tuning):
     replay_datasets: list[str] = field(default_factory=lambda: ["general"])
     """Where general text comes from. Of a dataset without training rows half of the held-out rows are replayed."""
     eval_steps: Count = 50
-    """Steps between two looks at held-out text (0: never, the last adapter is kept)."""
+    """Steps between evaluations on held-out text (0: never, the last adapter is kept)."""
     eval_blocks: PositiveCount = 48
-    """At most so many held-out blocks of each kind are looked at."""
+    """Most held-out blocks of each kind that an evaluation uses."""
     stall: Weight = 0.002
-    """Nats a token by which a look must be better than the best before it."""
+    """Nats per token by which an evaluation must improve on the best one before it."""
     patience: Count = 3
-    """Looks without such a gain after which training ends."""
+    """Evaluations without such a gain after which training ends."""
     general_margin: Weight = 0.02
-    """Nats a token that the loss on general text may rise before training ends."""
+    """Nats per token that the loss on general text may rise before training ends."""
 
     @property
     def reads(self) -> list[str]:
@@ -115,7 +115,7 @@ class Method(Tuning):
         return chosen
 
     def _look(self, model: "LanguageModel", context: TrainingContext) -> Any:
-        """Looks at held-out blocks, or None where they are not asked for or there is no held-out text."""
+        """The evaluations on held-out blocks; None where `eval_steps` is 0 or there is no held-out text."""
         if not self.eval_steps:
             return None
         general, domain = self._parted(context.valid)

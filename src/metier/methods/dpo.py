@@ -29,11 +29,11 @@ class Method(Tuning):
     """
 
     lr: LearningRate = 2e-4
-    """Highest learning rate; reached after the warm-up, then down to zero in a straight line."""
+    """Peak learning rate, reached after the warm-up; how it falls then: `lr_scheduler`."""
     beta: PositiveWeight = 0.1
     """How fast a pair counts as learned: a margin of 1 / beta nats is enough. Per token take about 5."""
     loss: Literal["sigmoid", "ipo"] = "sigmoid"
-    """`sigmoid` (DPO), or `ipo`, which does not go on pulling at pairs that are told apart already."""
+    """`sigmoid` (DPO), or `ipo`, which stops increasing the margin of pairs that are already separated."""
     reference: Literal["start", "none"] = "start"
     """What log-probabilities are compared with: `start`, the model before this method, or `none`."""
     # Off: the ratio to the reference takes a sum's liking for short answers out, and recipes of others mean sums.
@@ -57,7 +57,7 @@ class Method(Tuning):
         return {**cost, "pairs": len(examples)}
 
     def seconds(self, model: "LanguageModel", context: TrainingContext, rows: int) -> float:
-        """Estimated time of training on `rows` rows like those of the lesson, the reference included."""
+        """Estimated time of training on `rows` rows like the training rows, the reference included."""
         seconds = super().seconds(model, context, rows)
         # The reference reads every pair once, and a forward pass is a third of a step.
         return seconds * (1 + 1 / (3 * self.epochs)) if self.reference == "start" else seconds

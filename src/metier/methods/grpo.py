@@ -34,31 +34,31 @@ class Method(Tuning):
     steps: Annotated[int, Interval(ge=0, le=1_000_000)] = 100
     """Steps of `prompts_per_step` questions each; 0: as many as `epochs` takes."""
     prompts_per_step: Annotated[int, Interval(ge=1, le=10_000)] = 4
-    """Questions a step."""
+    """Questions per step."""
     num_generations: Annotated[int, Interval(ge=2, le=1_000)] = 8
     """Answers sampled to each question; at least 2, since an answer is judged beside the others."""
     rewards: list[Any] = field(default_factory=list)
-    """Scorers that reward an answer: names, or {name: {setting: value}}. Left out: that of the row's benchmark."""
+    """Scorers that reward an answer: names, or {name: {setting: value}}. Default: that of the row's benchmark."""
     weights: list[Annotated[float, Interval(ge=-1_000_000, le=1_000_000)]] = field(default_factory=list)
-    """What each of `rewards` counts, in their order; left out: 1 each."""
+    """Weight of each of `rewards`, in their order. Default: 1 each."""
     costs: dict[str, float] = field(default_factory=dict)
     """What mistakes cost, in your own units: `right -> said: 5` or `miss_LABEL: 20`. The reward is minus the cost, as a
-    share of the dearest mistake's."""
+    share of the most expensive mistake's cost."""
     scale_rewards: Literal["", "group", "batch", "none"] = ""
     """What advantages are divided by: the standard deviation of rewards in the `group`, or in the `batch` (questions of
     one pass), or `none`. Default: group; with `costs` none, so that expensive mistakes weigh more."""
     temperature: Annotated[float, Interval(gt=0, le=100)] = 1.0
-    """Of sampling. Higher tries more different answers."""
+    """Sampling temperature. Higher gives more varied answers."""
     beta: Weight = 0.0
     """Pull towards the model before this method (KL divergence). Above 0 it forgets less, and takes longer."""
     max_new_tokens: Annotated[int, Interval(ge=0, le=100_000)] = 0
     """Longest answer, in tokens; 0: as the benchmark's scorer says, or as the longest right answer needs."""
     lr: LearningRate = 5e-5
-    """Highest learning rate; reached after the warm-up, then down to zero in a straight line."""
+    """Peak learning rate, reached after the warm-up; how it falls then: `lr_scheduler`."""
     batch_tokens: PositiveCount = 4096
     """Tokens that are learned from at a time; a step takes several such passes where its questions are long."""
     save_steps: PositiveCount = 20
-    """Steps between checkpoints, at which a killed run goes on."""
+    """Steps between checkpoints, from which a killed run continues."""
 
     def train(self, context: TrainingContext) -> dict[str, Any]:
         from metier.engine.rl import rollouts

@@ -26,9 +26,9 @@ class Method(Tuning):
     """
 
     lr: LearningRate = 2e-4
-    """Highest learning rate; reached after the warm-up, then down to zero in a straight line."""
+    """Peak learning rate, reached after the warm-up; how it falls then: `lr_scheduler`."""
     costs: dict[str, float] = field(default_factory=dict)
-    """What a mistake costs: `right -> said`, miss_LABEL or false_LABEL; 1 where nothing is said."""
+    """What a mistake costs: `right -> predicted`, miss_LABEL or false_LABEL; any other mistake costs 1."""
     kl: Weight = 0.05
     """Weight of the divergence from the model before this method: keeps probabilities from becoming all or nothing."""
     sharpness: PositiveWeight = 1.0
@@ -75,8 +75,8 @@ class Method(Tuning):
         return super().seconds(model, context, rows)
 
     def prices(self, context: TrainingContext) -> list[np.ndarray]:
-        """For each row (labels,) what each label costs there, as a share of the dearest mistake: the learning rate
-        then means the same in any currency. Raises `UserError` on a label that the benchmark does not have."""
+        """For each row (labels,) what each label costs there, as a share of the most expensive mistake: the learning
+        rate then means the same in any currency. Raises `UserError` on a label that the benchmark does not have."""
         from metier.evaluation import costs
 
         labeled = context.rows.filter(context.rows["label"].is_valid())

@@ -35,11 +35,11 @@ class Method(Tuning):
     upsample: dict[str, Annotated[int, Interval(ge=1, le=1_000)]] = field(default_factory=dict)
     """Dataset -> how often an epoch sees its rows: a small task beside a large one needs several times."""
     eval_steps: Count = 0
-    """Steps between two looks at held-out rows, of which the best adapter is kept (0: none, the last is kept)."""
+    """Steps between evaluations on held-out rows; the best adapter is kept (0: none, the last is kept)."""
     eval_questions: PositiveCount = 200
-    """At most so many held-out questions of each benchmark are asked in a look."""
+    """Most held-out questions of each benchmark that an evaluation asks."""
     patience: Count = 0
-    """Looks in a row without a better one after which training ends (0: it does not end early)."""
+    """Evaluations in a row without an improvement after which training ends (0: no early stopping)."""
 
     def train(self, context: TrainingContext) -> dict[str, Any]:
         from metier.engine.training import trainer

@@ -34,7 +34,7 @@ class Ship(BaseModel):
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
     min_gain: Number = Field(default=0.02, ge=0, le=1)
-    """The smallest gain in the first metric that is worth the trouble."""
+    """The smallest gain in the first metric that is worth shipping."""
     alpha: Number = Field(default=0.05, gt=0, lt=0.5)
     """Chance of a false SHIP that you accept, over all benchmarks together."""
 
@@ -57,8 +57,8 @@ class Recipe(BaseModel):
     benchmarks: list[Any] = []
     """What judges the model: names, or {name: ..., path: ..., text: ..., label: ..., prompt: ...}."""
     retention: dict[Text, Annotated[Number, Field(ge=0, le=LARGEST_MARGIN)] | Literal["monitor"]] = {}
-    """What must not be forgotten: benchmark -> how much worse it may become, in its own unit; `monitor`: it is told on
-    page one and decides nothing."""
+    """What must not be forgotten: benchmark -> how much worse it may become, in its own unit; `monitor`: it is shown on
+    page one and does not affect the decision."""
     ship: Ship = Ship()
     """When the verdict is SHIP."""
     embedding: Text | None = None
@@ -67,7 +67,7 @@ class Recipe(BaseModel):
     seed: int = Field(default=0, strict=True, ge=0, le=HIGHEST_SEED)
     """Where all randomness comes from: a whole number from 0 to 4,294,967,295."""
     quick: bool = Field(default=False, strict=True)
-    """Few rows and few questions, to see the whole path; gives no verdict."""
+    """Few rows and few questions, to test all stages; gives no verdict."""
 
     @field_validator("*", mode="before")
     @classmethod

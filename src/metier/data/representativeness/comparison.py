@@ -55,7 +55,7 @@ def compare(
     seed: int = 0,
     embedding: str | None = None,
 ) -> Representation:
-    """The candidate (training data) held against the target (200 or more texts of the domain, never the test).
+    """The candidate (training data) compared with the target (200 or more texts of the domain, never the test).
 
     The baseline is a random draw from `reference` (general text) with as many words as the candidate has. Long texts
     of every side are cut into passages of the target's median length first. At most 2,000 documents and 2,000 passages

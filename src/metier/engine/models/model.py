@@ -91,7 +91,7 @@ class LanguageModel:
         return ids
 
     def options(self, prompts: Sequence[Sequence[int]], options: Sequence[Sequence[Sequence[int]]]) -> Any:
-        """A scorer of each prompt's own options, held against the plain way before it is used."""
+        """A scorer of each prompt's own options, checked against the plain way before it is used."""
         return deduplicated(prompts, options, self._options)
 
     def _options(self, prompts: Sequence[Sequence[int]], options: Sequence[Sequence[Sequence[int]]]) -> OptionScorer:
@@ -117,7 +117,7 @@ class LanguageModel:
         return PlainScorer(self.network, [fast.prefix + suffix for suffix in fast.suffixes], fast.options)
 
     def texts(self, prompts: Sequence[Sequence[int]], max_new_tokens: int, stop: Sequence[str] = ()) -> Generator:
-        """Greedy answers in words."""
+        """Greedy free-text answers."""
         return Generator(self.network, self.tokenizer, prompts, max_new_tokens, stop)
 
     def losses(self, texts: Sequence[Sequence[int]]) -> LossScorer:

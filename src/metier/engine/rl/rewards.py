@@ -1,4 +1,4 @@
-"""The reward of an answer in words: any scorer's score, or what a mistake costs."""
+"""The reward of a free-text answer: any scorer's score, or what a mistake costs."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from metier.evaluation.scoring import failing, plain, scored
 from metier.recipes import plugins
 
 Scored = Callable[[str, str, Question], float | None]
-"""(task, answer in words, question) -> its score; None: unscored."""
+"""(task, free-text answer, question) -> its score; None: unscored."""
 
 
 @dataclass(frozen=True)

@@ -193,7 +193,7 @@ class CopyScorer(OptionScorer):
 
 
 class PlainScorer(OptionScorer):
-    """One option after another, the whole prompt each time: slow, and what the others are held against."""
+    """One option after another, the whole prompt each time: slow, and what the others are checked against."""
 
     @torch.no_grad()
     def score(self, batch: Sequence[int]) -> list[Floats]:

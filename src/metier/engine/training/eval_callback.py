@@ -1,4 +1,4 @@
-"""Looks at the adapter while it trains: the best one is kept, and training ends where more of it does not help."""
+"""Evaluations during training: the best adapter is kept, and training ends early where more of it does not help."""
 
 import copy
 import json
@@ -21,7 +21,7 @@ FILE, BEST = "evaluations.jsonl", "checkpoints/best"
 
 @dataclass(frozen=True)
 class EvalResult:
-    """What a look found."""
+    """What an evaluation measured."""
 
     score: float
     """Higher is better; the adapter of the best one is kept."""
@@ -34,14 +34,14 @@ class Evaluator(Protocol):
     """How good the adapter is now."""
 
     every: int
-    """Steps from one look to the next; the first is taken before the first step."""
+    """Steps from one evaluation to the next; the first is before the first step."""
 
     def __call__(self, step: int, network: Any, before: list[dict[str, Any]]) -> EvalResult:
-        """`before`: the lines of the earlier looks. The network comes in evaluation mode, without gradients."""
+        """`before`: the lines of the earlier evaluations. The network comes in evaluation mode, without gradients."""
 
 
 class EvalCallback(TrainerCallback):
-    """Takes looks, writes evaluations.jsonl, a line a look, and keeps the best adapter in `folder`/best.
+    """Evaluates, writes a line each to evaluations.jsonl, and keeps the best adapter in `folder`/best.
 
     A resumed run drops the looks behind its checkpoint; a best adapter from behind it is made again.
     """
@@ -51,7 +51,7 @@ class EvalCallback(TrainerCallback):
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         if state.is_world_process_zero:
-            done = state.global_step  # at 0 the first look is taken again
+            done = state.global_step  # at 0 the first evaluation is done again
             kept = [row for row in read(self.folder) if done and row["step"] <= done]
             write_text(self.folder / FILE, "".join(json.dumps(row) + "\n" for row in kept))
         if state.global_step == 0:
@@ -90,7 +90,7 @@ class EvalCallback(TrainerCallback):
 
     @staticmethod
     def keep_best(folder: Path) -> None:
-        """The best adapter takes the place of the last, where looks were taken. It stays with the checkpoints, for a
+        """The best adapter replaces the last one, where there were evaluations. It stays with the checkpoints, for a
         call that is killed before the stage is sealed."""
         if (folder / BEST).is_dir():
             shutil.rmtree(folder / "adapter")
@@ -108,12 +108,12 @@ def as_it_answers(network: Any) -> Any:
 
 
 def stopped(folder: Path, step: int) -> bool:
-    """Whether a look up to this step said that training ends."""
+    """Whether an evaluation up to this step ended the training."""
     return any(row["step"] <= step and row.get("stop") for row in read(folder))
 
 
 def read(folder: Path) -> list[dict[str, Any]]:
-    """The looks taken so far; a line torn by a kill is left out."""
+    """The evaluations so far; a line that a kill cut off is left out."""
     file = folder / FILE
     results = []
     for line in file.read_text().splitlines() if file.exists() else []:

@@ -1,4 +1,4 @@
-"""Looks at how well held-out questions are answered while a model is tuned."""
+"""Evaluates a model on held-out questions while it is tuned."""
 
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -40,7 +40,7 @@ def held_out(context: TrainingContext, rows: int) -> dict[str, list[Question]]:
 
 def _tells(benchmark: Benchmark, held: list[Question], labels: list[str]) -> bool:
     """Whether the deciding metric has a value for perfect answers: F1 of a label that no question has, has none, and
-    the model that never says it would look as good as any."""
+    a model that never predicts it would look as good as any."""
     title, metric = next(iter(benchmark.build_metrics().items()))
     return not labels or not unfit({title: metric}, perfect(held, labels))
 
@@ -53,7 +53,7 @@ def scores(
     for name, held in questions_of.items():
         benchmark = context.benchmarks[name]
         labels = benchmark.label_set(context.rows)
-        # Held-out rows were cut in training as the method says; what the test refuses must not stop a look.
+        # Held-out rows were cut in training as the method says; what the test refuses must not stop an evaluation.
         session = benchmark.build_scorer().ask(model, replace(benchmark, too_long="truncate"), held, labels)
         answers = [answer for batch in session.batches for answer in session.answer(batch)]
         metric = next(iter(benchmark.build_metrics().values()))
@@ -77,7 +77,7 @@ class HeldOutEvaluator:
     def of(
         cls, model: "LanguageModel", context: TrainingContext, every: int, patience: int, rows: int
     ) -> "HeldOutEvaluator | None":
-        """At most `rows` questions of each benchmark, the same for every look; None, with a warning, where none is held
+        """At most `rows` questions of each benchmark, the same each time; None, with a warning, where none is held
         out."""
         questions_of = held_out(context, rows)
         if not questions_of:

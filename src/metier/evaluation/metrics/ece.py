@@ -21,7 +21,7 @@ class Metric(MetricLike):
     """
 
     bins: Annotated[int, Interval(ge=1, le=1_000)] = 10
-    """So many groups of like confidence. More see finer faults and more noise."""
+    """Number of groups of similar confidence. More show finer errors and more noise."""
 
     higher_is_better = False
     reads = "probabilities"

@@ -18,7 +18,7 @@ class Metric(MetricLike):
     """
 
     costs: dict[str, float] = field(default_factory=dict)
-    """What a mistake costs: `right -> said`, miss_LABEL or false_LABEL; 1 where nothing is said."""
+    """What a mistake costs: `right -> predicted`, miss_LABEL or false_LABEL; any other mistake costs 1."""
 
     higher_is_better = False
     unit = "cost an answer"

@@ -13,7 +13,7 @@ from metier.evaluation.scoring import BenchmarkLike, ModelLike, Prediction, Scor
 
 @dataclass
 class Scorer(ScorerLike):
-    """Log-likelihood of every option behind the question (no free text, so a base model is not punished for chatting).
+    """Log-likelihood of every option after the question. There is no free text, so a chatty model loses nothing.
 
     Options are compared by the sum of their tokens' log-probabilities, as lm-evaluation-harness does for `acc`, or as
     `length` says. Where one option begins with another, the end token belongs to the answer, else the shorter one
@@ -21,10 +21,10 @@ class Scorer(ScorerLike):
     """
 
     length: Literal["none", "byte", "pmi"] = "none"
-    """How the length of options is made up for: `none`, `byte` (per byte, lm-evaluation-harness's `acc_norm`) or `pmi`
-    (minus the likelihood behind `unconditional`; Holtzman et al. 2021, EMNLP)."""
+    """How the length of options is corrected for: `none`, `byte` (per byte, lm-evaluation-harness's `acc_norm`) or
+    `pmi` (minus the likelihood behind `unconditional`; Holtzman et al. 2021, EMNLP)."""
     unconditional: str = "Answer:"
-    """With `pmi`: what an option is likely behind when no question is asked."""
+    """With `pmi`: the text before an option in place of the question."""
 
     version = 3
     gives = ("probabilities",)

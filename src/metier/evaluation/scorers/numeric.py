@@ -37,7 +37,7 @@ class Scorer(Generate):
     tolerance: Share = 1e-4
     """Largest relative error that is still right; below 1 it is absolute (percents are compared as percents)."""
     marker: str = "####"
-    """Behind this the final answer stands, if the text has it."""
+    """The text before the final answer, if the completion has it."""
 
     version = 3
 

@@ -26,7 +26,7 @@ class Scorer(ScorerLike):
     """
 
     length: Literal["token", "none"] = "token"
-    """How the length of answers is made up for: `token` (the mean of their tokens, as SimPO trains; Meng et al. 2024)
+    """How the length of answers is corrected for: `token` (the mean of their tokens, as SimPO trains; Meng et al. 2024)
     or `none` (the sum, by which the shorter answer nearly always wins)."""
 
     version = 1
