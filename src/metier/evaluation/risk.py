@@ -13,6 +13,7 @@ Both need held-out rows and new rows that are drawn alike. A certainty that was 
 (a temperature) makes them a little dependent: one number for hundreds of rows, and `bench/coverage.py` measures it.
 """
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -108,7 +109,8 @@ def cut_off_for_review(
     held_out = _Ranked.of(certainty, right, clusters)
     fewest = np.ceil((1 - share) * len(held_out.certainty) - 1e-9)
     ends = np.append(0, held_out.ends)
-    cut = held_out.cut(int(ends[min(np.searchsorted(ends, fewest), len(ends) - 1)]), None, "")
+    place = min(int(np.searchsorted(ends, fewest)), len(ends) - 1)
+    cut = held_out.cut(int(ends[place]), None, "")
     n, error = round(held_out.rows * (1 - cut.review.value)), cut.error
     found = (
         f"Of the {n:,} of {held_out.described} that nobody would review, {_percent(error.value)} are wrong "
@@ -142,9 +144,9 @@ class _Ranked:
         sure = np.where(np.isnan(sure), -np.inf, sure)
         order = np.argsort(-sure, kind="stable")
         sure = sure[order]
-        names: NDArray[np.generic] = np.arange(len(sure)) if clusters is None else np.asarray(clusters)
-        names = names[order]
-        _, cluster, sizes = np.unique(names, return_inverse=True, return_counts=True)
+        names = list(map(str, range(len(sure)))) if clusters is None else list(clusters)
+        _, cluster, sizes = np.unique(np.asarray(names), return_inverse=True, return_counts=True)
+        cluster = cluster[order]
         together = np.argsort(cluster, kind="stable")
         earlier = np.empty(len(sure))
         earlier[together] = np.arange(len(sure)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
@@ -215,12 +217,17 @@ def _first(n: float, max_error: float, confidence: float) -> float:
     it. Where n is less, so many that it passes without a mistake. From the latter on 500 rows of 90 % accuracy left
     49 % unreviewed at 5 % errors; from the former 64 %.
     """
+    enough = _passes_at_half(max_error, confidence)
+    return max(enough, n / 5) if enough <= n else float(np.log(1 - confidence) / np.log(1 - max_error))
+
+
+@functools.lru_cache(maxsize=1024)
+def _passes_at_half(max_error: float, confidence: float) -> float:
+    """The fewest rows that pass with half of `max_error` wrong, one at least."""
     sizes = np.arange(1.0, min(100 / max_error, MOST_ROWS))
     half = np.floor(max_error * sizes / 2)
     enough = np.flatnonzero((half >= 1) & (_tail(half, sizes, max_error) <= 1 - confidence))
-    if len(enough) and sizes[enough[0]] <= n:
-        return max(float(sizes[enough[0]]), n / 5)
-    return float(np.log(1 - confidence) / np.log(1 - max_error))
+    return float(sizes[enough[0]]) if len(enough) else np.inf
 
 
 def _unmet(held_out: _Ranked, max_error: float, confidence: float, of: Of) -> Unmet:
