@@ -2,8 +2,7 @@
 
 FILES are answers as a run writes them, for example `runs/NAME/evaluate/BENCHMARK/{held-out,tuned}.jsonl`. All go into
 one pool. The temperature and the cut-off come from the held-out half, and the test half shows what becomes of them.
-Without files the answers are simulated: 1,000 rows, 5 labels, twice as sure as they should be.
-
+Without files the answers are simulated: 1,000 rows, 5 labels, logits twice as large as they should be.
 Where the true error is exactly at the limit, 10 % of held-out halves promise too much. The test half has chance errors
 of the same size, so that it may be over the limit in 18 %. --check exits with 1 where it is more often, by three
 standard errors, where the average promise is broken by as much, or where review is announced 3 points off on average.
@@ -41,8 +40,10 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     lines = [line for file in arguments.files for line in file.read_text(encoding="utf-8").splitlines()]
-    answers = [Prediction.from_json(json.loads(line)) for line in lines] or simulated(1000)
-    figures = measure(answers, 20 if arguments.quick else arguments.splits)
+    figures = measure(
+        [Prediction.from_json(json.loads(line)) for line in lines] or simulated(1000),
+        20 if arguments.quick else arguments.splits,
+    )
     made_with = {"versions": {name: version(name) for name in ("numpy", "scipy")}, "machine": runs.processor()}
     print(json.dumps({**figures, **made_with}) if arguments.json else text(figures))
     if arguments.check and any(row["missed"] for row in figures["rows"]):
@@ -61,17 +62,16 @@ def measure(answers: Sequence[Prediction], splits: int) -> dict[str, Any]:
         temperature = certainty.fit_temperature([options[row] for row in held_out], gold[held_out]).value
         sure = certainty.certainties(options, temperature)
         fitted.append(temperature)
-        own, right, clusters = sure[held_out], table.right[held_out], [table.groups[row] for row in held_out]
-        cuts = {(of, e): cut_off_for_error(own, right, e, clusters, of=of) for of in WAYS for e in ERRORS}
-        cuts["share", SHARE] = cut_off_for_review(own, right, SHARE, clusters)
-        for key, cut in cuts.items():
+        known = sure[held_out], table.right[held_out]
+        groups = [table.groups[row] for row in held_out]
+        cuts = {(of, e): cut_off_for_error(*known, e, groups, of=of) for of in WAYS for e in ERRORS}
+        for key, cut in {**cuts, ("share", SHARE): cut_off_for_review(*known, SHARE, groups)}.items():
             if isinstance(cut, Unmet):
                 continue
             reviewed = cut.to_review(sure[test])
-            wrong = int((~table.right[test] & ~reviewed).sum())
-            counted = len(test) if key[0] == "all" else max(1, int((~reviewed).sum()))
-            found[key].append((wrong / counted, cut.review.value, reviewed.mean()))
-    rows = [summary(*key, np.array(seen), splits) for key, seen in found.items()]
+            counted = len(test) if key[0] == "all" else max(1, (~reviewed).sum())
+            found[key].append(((~table.right[test] & ~reviewed).sum() / counted, cut.review.value, reviewed.mean()))
+    rows = [summary(*key, np.array(seen), splits) for key, seen in sorted(found.items())]
     whole = {"accuracy": float(table.right.mean()), "temperature": float(np.mean(fitted))}
     return {"answers": len(answers), **whole, "splits": splits, "rows": rows}
 
@@ -86,8 +86,7 @@ def summary(way: str, limit: float, seen: np.ndarray, splits: int) -> dict[str, 
     if way == "all":
         missed |= error.mean() > limit + 3 * error.std() / np.sqrt(splits)
     means = dict(zip(("error", "announced", "realized"), map(float, seen.mean(0)), strict=True))
-    apart = float(np.abs(realized - announced).mean())
-    shares = {"given": len(seen) / splits, "over": over, **means, "apart": apart}
+    shares = {"given": len(seen) / splits, "over": over, **means, "apart": float(np.abs(realized - announced).mean())}
     return {"way": way, "limit": limit, **shares, "missed": bool(missed)}
 
 
@@ -116,9 +115,10 @@ def simulated(n: int) -> list[Prediction]:
 
 def text(figures: dict[str, Any]) -> str:
     """A table in Markdown; all shares in %."""
-    found = f"{figures['answers']:,} answers, {100 * figures['accuracy']:.1f} % right; {figures['splits']} splits"
+    f = figures
+    found = f"{f['answers']:,} answers, {100 * f['accuracy']:.1f} % right; mean temperature {f['temperature']:.2f}"
     titles = "promise | given in | over in | error of the test half | review announced | realized | apart in one split"
-    lines = [f"{found}; mean temperature {figures['temperature']:.2f}", "", f"| {titles} |", "|---" * 7 + "|"]
+    lines = [f"{found}; {f['splits']} splits", "", f"| {titles} |", "|---" * 7 + "|"]
     for row in figures["rows"]:
         cells = [f"{100 * row[key]:.1f}" for key in ("given", "over", "error", "announced", "realized", "apart")]
         lines.append(f"| {row['way']} {100 * row['limit']:g} | {' | '.join(cells)} |")
