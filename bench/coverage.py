@@ -1,8 +1,8 @@
 """Do cut-offs for review keep their promise? Saved answers, split at random into a held-out half and a test half.
 
-FILES are answers as a run writes them, for example `runs/NAME/evaluate/BENCHMARK/{held-out,tuned}.jsonl`. All go into
-one pool. The temperature and the cut-off come from the held-out half, and the test half shows what becomes of them.
-Without files the answers are simulated: 1,000 rows, 5 labels, logits twice as large as they should be.
+FILES are answers as a run writes them (`runs/NAME/evaluate/BENCHMARK/{held-out,tuned}.jsonl`), pooled; without any they
+are simulated. The temperature and the cut-off come from the held-out half; the test half shows what becomes of them.
+
 Where the true error is exactly at the limit, 10 % of held-out halves promise too much. The test half has chance errors
 of the same size, so that it may be over the limit in 18 %. --check exits with 1 where it is more often, by three
 standard errors, where the average promise is broken by as much, or where review is announced 3 points off on average.
@@ -26,24 +26,21 @@ from metier.evaluation.risk import CONFIDENCE, Of, Unmet, cut_off_for_error, cut
 from metier.evaluation.scoring import Prediction
 from metier.runs import run as runs
 
+WAYS: tuple[Of, ...] = ("answered", "all")
 ERRORS, SHARE = (0.02, 0.05, 0.1), 0.2
 OVER = float(norm.sf(norm.ppf(CONFIDENCE) / np.sqrt(2)))
-WAYS: tuple[Of, ...] = ("answered", "all")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("files", nargs="*", type=Path, metavar="FILE")
-    parser.add_argument("--splits", type=int, default=200)
-    parser.add_argument("--quick", action="store_true", help="20 splits")
+    parser.add_argument("--quick", action="store_true", help="20 splits instead of 200")
     parser.add_argument("--check", action="store_true", help="exit 1 where a bound is missed")
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     lines = [line for file in arguments.files for line in file.read_text(encoding="utf-8").splitlines()]
-    figures = measure(
-        [Prediction.from_json(json.loads(line)) for line in lines] or simulated(1000),
-        20 if arguments.quick else arguments.splits,
-    )
+    answers = [Prediction.from_json(json.loads(line)) for line in lines] or simulated(1000)
+    figures = measure(answers, 20 if arguments.quick else 200)
     made_with = {"versions": {name: version(name) for name in ("numpy", "scipy")}, "machine": runs.processor()}
     print(json.dumps({**figures, **made_with}) if arguments.json else text(figures))
     if arguments.check and any(row["missed"] for row in figures["rows"]):
@@ -52,25 +49,21 @@ def main() -> None:
 
 def measure(answers: Sequence[Prediction], splits: int) -> dict[str, Any]:
     """What was promised and what came of it, over all splits."""
-    table = as_predictions(answers, labels(answers))
-    options, gold = certainty.options(table)
+    options, gold = certainty.options(table := as_predictions(answers, labels(answers)))
     generator, found, fitted = np.random.default_rng(0), defaultdict[tuple[str, float], list[Any]](list), []
     names, group = np.unique(table.groups, return_inverse=True)
     for _ in range(splits):
         first_half = generator.permutation(len(names))[group] < len(names) // 2  # whole groups
         held_out, test = np.flatnonzero(first_half), np.flatnonzero(~first_half)
-        temperature = certainty.fit_temperature([options[row] for row in held_out], gold[held_out]).value
-        sure = certainty.certainties(options, temperature)
-        fitted.append(temperature)
-        known = sure[held_out], table.right[held_out]
-        groups = [table.groups[row] for row in held_out]
+        fitted.append(certainty.fit_temperature([options[row] for row in held_out], gold[held_out]).value)
+        sure = certainty.certainties(options, fitted[-1])
+        known, groups = (sure[held_out], table.right[held_out]), [table.groups[row] for row in held_out]
         cuts = {(of, e): cut_off_for_error(*known, e, groups, of=of) for of in WAYS for e in ERRORS}
         for key, cut in {**cuts, ("share", SHARE): cut_off_for_review(*known, SHARE, groups)}.items():
-            if isinstance(cut, Unmet):
-                continue
-            reviewed = cut.to_review(sure[test])
-            counted = len(test) if key[0] == "all" else max(1, (~reviewed).sum())
-            found[key].append(((~table.right[test] & ~reviewed).sum() / counted, cut.review.value, reviewed.mean()))
+            if not isinstance(cut, Unmet):
+                left = ~cut.to_review(sure[test])
+                counted = len(test) if key[0] == "all" else max(1, left.sum())
+                found[key].append(((left & ~table.right[test]).sum() / counted, cut.review.value, 1 - left.mean()))
     rows = [summary(*key, np.array(seen), splits) for key, seen in sorted(found.items())]
     whole = {"accuracy": float(table.right.mean()), "temperature": float(np.mean(fitted))}
     return {"answers": len(answers), **whole, "splits": splits, "rows": rows}
@@ -79,15 +72,14 @@ def measure(answers: Sequence[Prediction], splits: int) -> dict[str, Any]:
 def summary(way: str, limit: float, seen: np.ndarray, splits: int) -> dict[str, Any]:
     """One promise: in how many splits it was given and how often the test half was over it, and what was reviewed."""
     error, announced, realized = seen.T
-    over, off = float((error > limit).sum() / splits), float((realized - announced).mean())
-    missed = abs(off) > 0.03
+    over, missed = float((error > limit).sum() / splits), abs((realized - announced).mean()) > 0.03
     if way == "answered":
         missed |= over > OVER + 3 * np.sqrt(OVER * (1 - OVER) / splits)
     if way == "all":
         missed |= error.mean() > limit + 3 * error.std() / np.sqrt(splits)
     means = dict(zip(("error", "announced", "realized"), map(float, seen.mean(0)), strict=True))
-    shares = {"given": len(seen) / splits, "over": over, **means, "apart": float(np.abs(realized - announced).mean())}
-    return {"way": way, "limit": limit, **shares, "missed": bool(missed)}
+    means |= {"given": len(seen) / splits, "over": over, "apart": float(np.abs(realized - announced).mean())}
+    return {"way": way, "limit": limit, **means, "missed": bool(missed)}
 
 
 def labels(answers: Sequence[Prediction]) -> list[str]:
@@ -115,10 +107,9 @@ def simulated(n: int) -> list[Prediction]:
 
 def text(figures: dict[str, Any]) -> str:
     """A table in Markdown; all shares in %."""
-    f = figures
-    found = f"{f['answers']:,} answers, {100 * f['accuracy']:.1f} % right; mean temperature {f['temperature']:.2f}"
+    found = "{answers:,} answers, {accuracy:.1%} right; mean temperature {temperature:.2f}; {splits} splits"
     titles = "promise | given in | over in | error of the test half | review announced | realized | apart in one split"
-    lines = [f"{found}; {f['splits']} splits", "", f"| {titles} |", "|---" * 7 + "|"]
+    lines = [found.format(**figures), "", f"| {titles} |", "|---" * 7 + "|"]
     for row in figures["rows"]:
         cells = [f"{100 * row[key]:.1f}" for key in ("given", "over", "error", "announced", "realized", "apart")]
         lines.append(f"| {row['way']} {100 * row['limit']:g} | {' | '.join(cells)} |")

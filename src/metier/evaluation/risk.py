@@ -31,8 +31,6 @@ from metier.evaluation.stats import Interval, wilson
 Floats = NDArray[np.float64]
 Of = Literal["answered", "all"]
 CONFIDENCE = 0.9
-MOST_ROWS = 1_000_000
-"""Of a first test: more than any run holds out."""
 MOST_TIMES = 1000
 """Of the held-out rows: where even so many would not do, more rows do not help."""
 
@@ -91,14 +89,12 @@ def cut_off_for_error(
     answered = held_out.allowed(max_error, confidence, of)
     if not answered:
         return _unmet(held_out, max_error, confidence, of)
-    drawn = f"as long as new rows are drawn like the {held_out.described}."
-    guarantee = (
-        f"With {_percent(confidence)} confidence, at most {_percent(max_error)} of the answers that nobody reviews are "
-        f"wrong, {drawn}"
-        if of == "answered"
-        else f"On average, at most {_percent(max_error)} of all rows get a wrong answer that nobody reviews, {drawn}"
-    )
-    return held_out.cut(answered, max_error, guarantee)
+    most, rows = f"at most {_percent(max_error)} of", "all rows" if clusters is None else "the rows of a new group"
+    promise = f"With {_percent(confidence)} confidence, {most} the answers that nobody reviews are wrong"
+    if of == "all":
+        promise = f"On average, {most} {rows} get a wrong answer that nobody reviews"
+    assumption = f"as long as new rows are drawn like the {held_out.described}."
+    return held_out.cut(answered, max_error, f"{promise}, {assumption}")
 
 
 def cut_off_for_review(
@@ -111,17 +107,12 @@ def cut_off_for_review(
     if not 0 <= share <= 1:
         raise ValueError(f"share {share} must lie between 0 and 1")
     held_out = _Ranked.of(certainty, right, clusters)
-    fewest = np.ceil((1 - share) * len(held_out.certainty) - 1e-9)
-    ends = np.append(0, held_out.ends)
-    place = min(int(np.searchsorted(ends, fewest)), len(ends) - 1)
-    cut = held_out.cut(int(ends[place]), None, "")
-    n, error = round(held_out.rows * (1 - cut.review.value)), cut.error
-    found = (
-        f"Of the {n:,} of {held_out.described} that nobody would review, {_percent(error.value)} are wrong "
-        f"(95 % CI {_percent(error.low)} to {_percent(error.high)})."
-        if n
-        else f"All {held_out.described} go to review."
-    )
+    fewest, ends = (1 - share) * held_out.rows - 1e-9, np.append(0, held_out.ends)
+    answered = int(ends[min(int(np.searchsorted(ends, fewest)), len(ends) - 1)])
+    cut, found = held_out.cut(answered, None, ""), f"All {held_out.described} go to review."
+    if answered:
+        found = f"Of the {answered:,} of {held_out.described} that nobody would review, {_percent(cut.error.value)} "
+        found += f"are wrong (95 % CI {_percent(cut.error.low)} to {_percent(cut.error.high)})."
     return replace(cut, guarantee=f"No error is promised. {found}")
 
 
@@ -228,7 +219,7 @@ def _first(n: float, max_error: float, confidence: float) -> float:
 @functools.lru_cache(maxsize=1024)
 def _passes_at_half(max_error: float, confidence: float) -> float:
     """The fewest rows that pass with half of `max_error` wrong, one at least."""
-    sizes = np.arange(1.0, min(100 / max_error, MOST_ROWS))
+    sizes = np.arange(1.0, min(100 / max_error, 1e6))  # more rows than any run holds out
     half = np.floor(max_error * sizes / 2)
     enough = np.flatnonzero((half >= 1) & (_tail(half, sizes, max_error) <= 1 - confidence))
     return float(sizes[enough[0]]) if len(enough) else np.inf
