@@ -75,12 +75,13 @@ def data(tmp_path):
 @pytest.fixture
 def small_smoke(monkeypatch):
     """Smoke runs (`--quick`) of fewer rows and questions than a user's: the path is the same."""
+    from metier.evaluation import held_out, samples
     from metier.experiments import dry_run
-    from metier.stages import curate, evaluate
+    from metier.stages import curate
 
     for stage in (dry_run, curate):
         monkeypatch.setattr(stage, "QUICK_ROWS", 64)
-    for stage in (dry_run, curate, evaluate):
+    for stage in (dry_run, curate, samples, held_out):
         monkeypatch.setattr(stage, "QUICK_QUESTIONS", 30)
 
 

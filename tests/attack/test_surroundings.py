@@ -9,12 +9,14 @@ from numba.core import caching
 from metier.cli import failures
 from metier.cli.resolve import run_stages
 from metier.data import kernels
+from metier.engine.models.model import load as load_model
 from metier.errors import UserError
+from metier.evaluation.samples import open_samples
 from metier.export.export import export
 from metier.runs import distributed
 from metier.runs import run as runs
 from metier.runs.progress import Progress
-from tests.test_docs import blocks
+from metier.serving.predictor import Predictor
 from tests.tiny import lines, write_lines, write_triage
 
 
@@ -80,26 +82,22 @@ def test_no_home_is_told():
         assert "HOME is not set" in failures.explained(error)
 
 
-def test_the_snippet_of_the_verdict_page_answers_as_the_run_did_where_one_label_begins_with_another(
-    monkeypatch, tmp_path
-):
+def test_merged_weights_answer_as_the_run_did_where_one_label_begins_with_another(tmp_path):
     recipe = write_triage(tmp_path, train=60, test=12)
     recipe.write_text(recipe.read_text().replace("lr: 0.01, r: 4,", "tune: full, lr: 0.03, epochs: 3,"))
     for name in ("train.jsonl", "test.jsonl"):
         rows = lines(tmp_path / name)
         # Mostly the longer one, which without the end token cannot win against its own beginning.
         labels = ["dermas" if number % 6 else "derma" for number in range(len(rows))]
-        write_lines(tmp_path / name, [{**row, "department": said} for row, said in zip(rows, labels, strict=True)])
+        write_lines(tmp_path / name, [{**row, "department": label} for row, label in zip(rows, labels, strict=True)])
     folder, _ = run_stages((tmp_path / "run", _loaded(recipe)), ["curate", "train", "evaluate"])
-    export(runs.saved_run(folder, Progress()), "merged", tmp_path / "tuned")
-    monkeypatch.chdir(tmp_path)
-    (page,) = [text for text in blocks(Path(__file__).parents[2] / "docs/verdict.md", "python") if "likelihood" in text]
-    names: dict = {}
-    exec(page, names)
-    answers = lines(folder / "evaluate/triage/tuned.jsonl")
-    said = [row["answer"] for row in answers]
-    assert said.count("dermas") > 6
-    assert [names["answer"](row["prompt"], ["derma", "dermas"]) for row in answers] == said
+    run = runs.saved_run(folder, Progress())
+    export(run, "merged", tmp_path / "tuned")
+    (benchmark,) = open_samples(run).benchmarks
+    predictor = Predictor(benchmark, load_model(str(tmp_path / "tuned")), benchmark.label_set())
+    answers = [row["answer"] for row in lines(folder / "evaluate/triage/tuned.jsonl")]
+    assert answers.count("dermas") > 6
+    assert [one.answer for one in predictor.answer(benchmark.questions())] == answers
 
 
 def _loaded(recipe):

@@ -16,6 +16,7 @@ from metier.evaluation import asking, baseline
 from metier.evaluation.answers import read_answers
 from metier.evaluation.baselines import tfidf
 from metier.evaluation.benchmark import Benchmark
+from metier.evaluation.held_out import held_out_questions
 from metier.evaluation.samples import open_samples
 from metier.evaluation.scorers import choice, label
 from metier.evaluation.scoring import Prediction
@@ -402,10 +403,10 @@ def test_a_verdict_is_not_told_with_rows_that_the_model_was_not_trained_on(finis
 def test_held_out_rows_of_an_unknown_label_have_no_right_answer_to_choose(curated_run):
     recipe, folder = curated_run
     run = runs.saved_run(folder, Progress())
-    (benchmark,), valid = load(recipe).build_benchmarks(), run.table("curate", "valid.parquet")
-    held = evaluate._held_out(run, benchmark, valid)
+    (benchmark,) = open_samples(run).benchmarks
+    held = held_out_questions(run, benchmark)
     assert {question.answer for question in held} == {"cardiology", "dermatology"}
-    held = evaluate._held_out(run, replace(benchmark, labels=["dermatology"]), valid)
+    held = held_out_questions(run, replace(benchmark, labels=["dermatology"]))
     assert {question.answer for question in held} == {"dermatology"}
 
 

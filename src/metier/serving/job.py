@@ -18,6 +18,7 @@ from metier.runs.run import Run
 from metier.serving.predict import Done, Work, predict_file
 from metier.serving.predictor import Predictor, benchmark_of
 from metier.serving.review import announcement, learn
+from metier.serving.table import check_suffix
 from metier.stages.evaluate import check_rows, tuned_model
 
 
@@ -40,6 +41,7 @@ def predict(run: Run, file: str, out: Path, wishes: Wishes) -> Done:
 
     Raises `UserError` where the run is not finished, a file cannot be read, or `max_error` cannot be promised.
     """
+    check_suffix(out)
     benchmark = benchmark_of(run, wishes.benchmark)
     source = _source(run.recipe, benchmark, file, wishes.text)
     if problems := source.problems():

@@ -20,7 +20,7 @@ from metier.runs.files import fingerprint
 from metier.runs.progress import Progress
 from metier.serving.predictor import question_of
 from metier.serving.review import Review
-from metier.serving.table import InputRow, input_rows, writer
+from metier.serving.table import InputRow, check_suffix, input_rows, writer
 
 VERSION = 1
 CHUNK = 2048
@@ -65,22 +65,21 @@ def predict_file(work: Work, source: FileSource, out: Path, progress: Progress) 
     Equal questions are asked once. A row without an answer gets a reason. Raises `UserError` where a file cannot be
     read, `out` has a suffix that there is not, or the rows have a column that an answer would overwrite.
     """
+    check_suffix(out)
     columns, rows = _survey(source)
     new = [f"{work.prefix}{column}" for column in _new_columns(work)]
     if taken := [column for column in new if column in columns]:
         raise UserError(f"{source.path} has a column '{taken[0]}' already. Use `--prefix model_`.")
-    scratch = out.with_name(f".{out.name}.part")
-    with writer(scratch.with_suffix(out.suffix), []):  # an unknown suffix is said before anything is asked
-        pass
+    scratch = out.with_name(f".{out.stem}.part{out.suffix}")
     store = out.with_name(f".{out.name}.answers.sqlite")
     inputs = fingerprint(VERSION, work.made_by, work.benchmark.label_set(), source.fingerprint(), CHUNK)
     with closing(_Store(store, inputs)) as known:
         seconds = _answer_all(work, source, known, rows, progress)
-        done = _write(work, source, known, scratch.with_suffix(out.suffix), [*columns, *new])
+        done = _write(work, source, known, scratch, [*columns, *new])
         distinct = known.count()
-    scratch.with_suffix(out.suffix).replace(out)
+    scratch.replace(out)
     store.unlink()
-    return Done(str(out), rows, done[0], distinct, done[1], round(seconds, 1))
+    return Done(str(out), rows, done[0], distinct, done[1], round(seconds, 3))
 
 
 def _survey(source: FileSource) -> tuple[list[str], int]:

@@ -50,21 +50,25 @@ class Writer(Protocol):
     def write(self, rows: Sequence[Mapping[str, Any]]) -> None: ...
 
 
+def check_suffix(path: Path) -> None:
+    """Raises `UserError` where no writer writes such a file."""
+    if path.suffix not in SUFFIXES:
+        raise UserError(f"{path} ends with {shown(path.suffix)}. Name a file that ends with {', '.join(SUFFIXES)}.")
+
+
 @contextmanager
 def writer(path: Path, columns: Sequence[str]) -> Iterator[Writer]:
-    """A file of answers by its suffix. Raises `UserError` for one that there is not."""
+    """A file of answers, by its suffix (`check_suffix`)."""
     if path.suffix == ".csv":
         with open(path, "w", encoding="utf-8-sig", newline="") as stream:
             yield _Csv(stream, columns)
     elif path.suffix == ".jsonl":
         with open(path, "w", encoding="utf-8") as stream:
             yield _Jsonl(stream, columns)
-    elif path.suffix == ".parquet":
+    else:
         schema = pa.schema([(column, pa.string()) for column in columns])
         with pq.ParquetWriter(path, schema) as parquet:
             yield _Parquet(parquet, schema)
-    else:
-        raise UserError(f"{path} ends with {shown(path.suffix)}. Name a file that ends with {', '.join(SUFFIXES)}.")
 
 
 class _Csv:
