@@ -212,3 +212,12 @@ def test_list_and_show_speak(monkeypatch, capsys):
     assert "dapt, dpo, grpo, min_risk, sft" in inside(monkeypatch, capsys, "list")[1]
     code, out, _ = inside(monkeypatch, capsys, "show", "method", "sft")
     assert code == 0 and "epochs: int (at least 1 and at most 1,000) = 1" in out and "Passes over the rows." in out
+
+
+def test_the_version_is_that_of_the_package(monkeypatch, capsys):
+    from metier import __version__
+
+    monkeypatch.setattr(sys, "argv", ["metier", "--version"])
+    with pytest.raises(SystemExit) as stop:
+        app.main()
+    assert not stop.value.code and capsys.readouterr().out == f"metier {__version__}\n"

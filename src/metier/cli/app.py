@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from metier import __version__
 from metier.cli import failures
 from metier.cli.output import check_text, finish, say, tell
 from metier.cli.progress_bar import listen
@@ -42,6 +43,21 @@ TextColumn = Annotated[str | None, typer.Option("--text", help="The column with 
 MaxError = Annotated[float | None, typer.Option("--max-error", help="Share of unreviewed answers that may be wrong.")]
 ReviewShare = Annotated[float | None, typer.Option("--review", help="Share of the rows to review: the least sure.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        terminal.out(f"metier {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def metier(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Fine-tune an open language model for an industry, and test whether it got better."""
 
 
 @app.command()

@@ -1,8 +1,7 @@
 """A benchmark: data, prompt, scorer and metrics, declared beside its dataset or in a few lines of a recipe."""
 
-import random
 import re
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -15,11 +14,11 @@ from annotated_types import Interval
 from metier.data.dataset import DatasetLike
 from metier.data.reading import FileSource
 from metier.data.records import Question, questions
-from metier.errors import Problems, UserError, nearest, shown
+from metier.errors import UserError, nearest
+from metier.evaluation.draw import draw
 from metier.evaluation.predictions import MetricLike
 from metier.evaluation.scoring import ScorerLike
 from metier.recipes import plugins
-from metier.recipes.names import file_name
 from metier.recipes.settings import NO_SETTING, Count
 
 
@@ -89,9 +88,9 @@ class Benchmark:
     """So many solved training examples stand before each question (0: none)."""
     fewshot_by: str | None = None
     """The column whose value the examples must share with the question (a task's name)."""
-    scorer: Any = "label"
+    scorer: plugins.Use = "label"
     """How an answer is found and judged: a name, or {name: {setting: value}}."""
-    metrics: list[Any] = field(default_factory=lambda: ["accuracy", "macro_f1"])
+    metrics: list[plugins.Use] = field(default_factory=lambda: ["accuracy", "macro_f1"])
     """The first one decides, the others are reported: names, or {name: {setting: value}}."""
     labels: list[str] = field(default_factory=list)
     """All answers there are; left out: those that occur in the test and training rows."""
@@ -111,6 +110,8 @@ class Benchmark:
 
     def problems(self) -> list[str]:
         """What is wrong with the declaration, found without running anything."""
+        from metier.evaluation.inspection import Inspection
+
         return Inspection(self).problems()
 
     @property
@@ -268,115 +269,6 @@ def text_loss(name: str, dataset: str, description: str) -> Benchmark:
     return Benchmark(
         name, dataset, prompt="{text}", label=None, scorer="loss", metrics=metrics, description=description
     )
-
-
-@dataclass(frozen=True)
-class Inspection:
-    """What can be wrong with a declaration."""
-
-    benchmark: Benchmark
-
-    def problems(self) -> list[str]:
-        it = self.benchmark
-        problems = []
-        try:
-            file_name(it.name, "benchmark name")
-        except UserError as error:
-            problems.append(str(error))
-        if bool(it.dataset) == bool(it.path):
-            problems.append(f"The benchmark '{it.name}' needs either `dataset` or `path`, and not both.")
-        if not it.metrics:
-            problems.append(f"The benchmark '{it.name}' names no metric. Add `metrics: [accuracy]`.")
-        if it.num_fewshot and it.path:
-            problems.append(
-                f"The benchmark '{it.name}' has `num_fewshot` but a test file only. Solved examples need a dataset."
-            )
-        if twice := sorted(label for label, count in Counter(it.labels).items() if count > 1):
-            problems.append(
-                f"The benchmark '{it.name}' names the label {shown(twice[0])} twice. Leave one of them out."
-            )
-        if blank := [label for label in it.labels if not label.strip()]:
-            problems.append(
-                f"The benchmark '{it.name}' has the label {shown(blank[0])}, which is no word. Leave it out."
-            )
-        problems += self._columns_beside_a_dataset() if it.dataset else []
-        problems += self._plug_ins()
-        named = it.prompt_columns()
-        if not named:
-            problems.append(f"The prompt of benchmark '{it.name}' has no {{text}}: every question would read the same.")
-        if it.path and not problems:
-            problems += it.data().problems()
-        if it.path and not problems:
-            columns = it.data().prompt_columns() or set()
-            problems += [
-                f"The prompt of benchmark '{it.name}' names '{name}', which no column holds.{nearest(name, columns)}"
-                for name in sorted(named - columns)
-            ]
-        return problems
-
-    def _columns_beside_a_dataset(self) -> list[str]:
-        given = {"text": self.benchmark.text != "text", "label": self.benchmark.label not in ("label", None)}
-        given |= {"options": self.benchmark.options is not None}
-        return [
-            f"The benchmark '{self.benchmark.name}' names a column `{key}`, which its dataset knows. Leave it out."
-            for key, differs in given.items()
-            if differs
-        ]
-
-    def _plug_ins(self) -> list[str]:
-        problems: list[str] = []
-        for build in (self.benchmark.build_scorer, self.benchmark.build_metrics):
-            try:
-                build()
-            except Problems as error:
-                problems += [f"The benchmark '{self.benchmark.name}': {problem}" for problem in error.problems]
-            except UserError as error:
-                problems.append(f"The benchmark '{self.benchmark.name}': {error}")
-        return problems or self._metrics_without_a_ground()
-
-    def _metrics_without_a_ground(self) -> list[str]:
-        """Metrics that the scorer's answers are no ground for; otherwise it would be found out after training."""
-        it, scorer = self.benchmark, self.benchmark.build_scorer()
-        name, reasons = plugins.named(it.scorer)[0], []
-        given = {*scorer.gives, *(["labels"] if scorer.chooses or it.labels else [])}
-        for number, (title, metric) in enumerate(it.build_metrics().items()):
-            reads = metric.reads
-            if reads == "labels" and reads not in given:
-                reasons.append(f"{title} counts labels, and the scorer {name} has no label set")
-            elif reads and reads not in given:
-                reasons.append(f"{title} reads {reads}, which the scorer {name} does not give")
-            elif "losses" in given and reads != "losses":
-                reasons.append(f"{title} counts right answers, and a loss is neither right nor wrong")
-            elif reads == "probabilities" and number == 0 and scorer.baseline == "longer_answer":
-                reasons.append(f"{title} decides, and the baseline has no probabilities to be held against")
-        return [
-            f"The benchmark '{it.name}': {why}. Name other `metrics`; see `metier list metrics`." for why in reasons
-        ]
-
-
-def draw(questions: list[Question], rows: int, seed: str) -> list[Question]:
-    """A seeded draw in which each answer keeps its share, in the original order; all where `rows` is 0."""
-    if not rows or rows >= len(questions):
-        return questions
-    return [questions[position] for position in drawn_positions([q.answer for q in questions], rows, seed)]
-
-
-def drawn_positions(answers: Sequence[str], rows: int, seed: str) -> list[int]:
-    """Positions of a seeded draw in which each answer keeps its share (largest remainders), in order."""
-    if rows >= len(answers):
-        return list(range(len(answers)))
-    by_answer: dict[str, list[int]] = defaultdict(list)
-    for position, answer in enumerate(answers):
-        by_answer[answer].append(position)
-    exact = {answer: rows * len(group) / len(answers) for answer, group in by_answer.items()}
-    quota = {answer: int(share) for answer, share in exact.items()}
-    # Where every answer differs all remainders are alike: names must not decide, or the draw is the alphabet's start.
-    chance = random.Random(f"metier:{seed}:remainders")
-    lots = {answer: chance.random() for answer in sorted(exact)}
-    for answer in sorted(exact, key=lambda name: (quota[name] - exact[name], lots[name]))[: rows - sum(quota.values())]:
-        quota[answer] += 1
-    generator = random.Random(f"metier:{seed}")
-    return sorted(p for answer in sorted(quota) for p in generator.sample(by_answer[answer], quota[answer]))
 
 
 def share_datasets(benchmarks: Sequence[Benchmark], uses: Sequence[tuple[Any, DatasetLike]]) -> None:

@@ -4,7 +4,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from metier.data.records import Question, questions
-from metier.evaluation.benchmark import Benchmark, draw
+from metier.evaluation.benchmark import Benchmark
+from metier.evaluation.draw import draw
 from metier.recipes.schema import QUICK_QUESTIONS
 from metier.runs.run import Run
 

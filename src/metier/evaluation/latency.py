@@ -8,7 +8,8 @@ import numpy as np
 from metier.data.records import Question
 from metier.evaluation.answers import LATENCY, stage_of
 from metier.evaluation.asking import Model
-from metier.evaluation.benchmark import Benchmark, draw
+from metier.evaluation.benchmark import Benchmark
+from metier.evaluation.draw import draw
 from metier.evaluation.scoring import ModelLike
 from metier.runs.files import fingerprint
 from metier.runs.run import Run

@@ -3,18 +3,20 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from metier.recipes.plugins import Use
+
 
 @dataclass
 class BaseIndustry:
     """The defaults of a recipe of this industry."""
 
     name: str = ""
-    datasets: list[Any] = field(default_factory=list)
+    datasets: list[Use] = field(default_factory=list)
     further: dict[str, str] = field(default_factory=dict)
     """Further datasets of the industry, not read by the pack's methods -> what they are for."""
-    steps: list[Any] = field(default_factory=lambda: ["normalize", "dedup", "decontaminate", "split", "select"])
-    methods: list[Any] = field(default_factory=lambda: ["sft"])
-    benchmarks: list[Any] = field(default_factory=list)
+    steps: list[Use] = field(default_factory=lambda: ["normalize", "dedup", "decontaminate", "split", "select"])
+    methods: list[Use] = field(default_factory=lambda: ["sft"])
+    benchmarks: list[Use] = field(default_factory=list)
     retention: dict[str, Any] = field(default_factory=dict)
     """Benchmark -> how much worse it may become, in the unit of its first metric; `monitor`: reported only."""
     ship: dict[str, float] = field(default_factory=dict)

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from metier.industries import BaseIndustry
+from metier.recipes.plugins import Use
 
 
 @dataclass
@@ -11,9 +12,9 @@ class Industry(BaseIndustry):
     """Clinical terminology: from a clinician's words to the chapter of ICD-10-CM."""
 
     name: str = "clinical_coding"
-    datasets: list[Any] = field(default_factory=lambda: ["icd10cm", "general"])
+    datasets: list[Use] = field(default_factory=lambda: ["icd10cm", "general"])
     # Exact copies only: terms that differ in one word ("left", "initial encounter") are different terms.
-    steps: list[Any] = field(
+    steps: list[Use] = field(
         default_factory=lambda: [
             "license",
             "normalize",
@@ -24,12 +25,12 @@ class Industry(BaseIndustry):
         ]
     )
     # Chosen on dev rows; docs/log.md has what else was tried and what it gave.
-    methods: list[Any] = field(
+    methods: list[Use] = field(
         default_factory=lambda: [
             {"sft": {"lr": 1.5e-3, "batch_tokens": 1024, "target_modules": "q_proj,v_proj,o_proj,down_proj"}}
         ]
     )
-    benchmarks: list[Any] = field(default_factory=lambda: ["icd10cm_chapter"])
+    benchmarks: list[Use] = field(default_factory=lambda: ["icd10cm_chapter"])
     retention: dict[str, Any] = field(default_factory=lambda: {"general": 0.02})
     intended_use: str = (
         "Suggesting the ICD-10-CM chapter of a clinical term to a trained coder, who decides. Not for diagnosis, "

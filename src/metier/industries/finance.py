@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from metier.industries import BaseIndustry
+from metier.recipes.plugins import Use
 
 
 @dataclass
@@ -11,7 +12,7 @@ class Industry(BaseIndustry):
     """Retail banking and monetary policy: intents of messages, stance of sentences, and rate moves as a control."""
 
     name: str = "finance"
-    datasets: list[Any] = field(default_factory=lambda: ["banking77", "fomc_stance", "fed_rate_moves", "general"])
+    datasets: list[Use] = field(default_factory=lambda: ["banking77", "fomc_stance", "fed_rate_moves", "general"])
     further: dict[str, str] = field(
         default_factory=lambda: {
             "fed_text": "minutes and speeches, raw text for `dapt`; research only",
@@ -19,7 +20,7 @@ class Industry(BaseIndustry):
         }
     )
     # The labels are class names ("age limit"): nothing in them belongs to a person.
-    steps: list[Any] = field(
+    steps: list[Use] = field(
         default_factory=lambda: [
             "license",
             "normalize",
@@ -32,7 +33,7 @@ class Industry(BaseIndustry):
     )
     # With 77 intents a class has only 130 messages, and there are 2,000 sentences of stance; the documents of the
     # control are long and predict nothing.
-    methods: list[Any] = field(
+    methods: list[Use] = field(
         default_factory=lambda: [
             {
                 "sft": {
@@ -44,7 +45,7 @@ class Industry(BaseIndustry):
             }
         ]
     )
-    benchmarks: list[Any] = field(default_factory=lambda: ["banking77", "fomc_stance", "fed_rate_moves"])
+    benchmarks: list[Use] = field(default_factory=lambda: ["banking77", "fomc_stance", "fed_rate_moves"])
     retention: dict[str, Any] = field(default_factory=lambda: {"general": 0.02, "arc_easy": "monitor"})
     ship: dict[str, float] = field(default_factory=lambda: {"min_gain": 0.02, "alpha": 0.05})
     intended_use: str = (

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from metier.industries import BaseIndustry
+from metier.recipes.plugins import Use
 
 
 @dataclass
@@ -11,7 +12,7 @@ class Industry(BaseIndustry):
     """Records and literature: clinical terms, drug interactions, and sections of a patient's note."""
 
     name: str = "healthcare"
-    datasets: list[Any] = field(
+    datasets: list[Use] = field(
         default_factory=lambda: ["icd10cm", {"ddi2013": {"types_only": True}}, "mts_dialog", "general"]
     )
     further: dict[str, str] = field(
@@ -23,7 +24,7 @@ class Industry(BaseIndustry):
         }
     )
     # Exact copies only: terms that differ in one word ("left", "initial encounter") are different terms.
-    steps: list[Any] = field(
+    steps: list[Use] = field(
         default_factory=lambda: [
             "license",
             "normalize",
@@ -34,7 +35,7 @@ class Industry(BaseIndustry):
         ]
     )
     # 1,200 dialogues beside 18,000 terms would be learned from hardly at all.
-    methods: list[Any] = field(
+    methods: list[Use] = field(
         default_factory=lambda: [
             {
                 "sft": {
@@ -46,7 +47,7 @@ class Industry(BaseIndustry):
             }
         ]
     )
-    benchmarks: list[Any] = field(default_factory=lambda: ["icd10cm_chapter", "ddi2013_types", "mts_dialog"])
+    benchmarks: list[Use] = field(default_factory=lambda: ["icd10cm_chapter", "ddi2013_types", "mts_dialog"])
     retention: dict[str, Any] = field(default_factory=lambda: {"general": 0.02, "arc_easy": "monitor"})
     ship: dict[str, float] = field(default_factory=lambda: {"min_gain": 0.02, "alpha": 0.05})
     intended_use: str = (

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from metier.industries import BaseIndustry
+from metier.recipes.plugins import Use
 
 CORPORA = ["cuad_clause_type", "legalbench_cuad_yesno", "unfair_tos", "contract_nli"]
 
@@ -13,7 +14,7 @@ class Industry(BaseIndustry):
     """Contract review: types of clauses, clauses by category, unfair terms, and entailment in NDAs."""
 
     name: str = "legal"
-    datasets: list[Any] = field(default_factory=lambda: [*CORPORA, "general"])
+    datasets: list[Use] = field(default_factory=lambda: [*CORPORA, "general"])
     further: dict[str, str] = field(
         default_factory=lambda: {
             "dc_code_text": "statutes, raw text for `dapt`",
@@ -22,7 +23,7 @@ class Industry(BaseIndustry):
     )
     # The parties stay: in a published contract they are companies, and a clause is about which of them may do what.
     # Your own contracts are another matter: `--set steps.redact.parties=true`.
-    steps: list[Any] = field(
+    steps: list[Use] = field(
         default_factory=lambda: [
             "license",
             "normalize",
@@ -34,7 +35,7 @@ class Industry(BaseIndustry):
         ]
     )
     # 1,000 clauses of 24 types beside 9,000 sentences would be learned from hardly at all.
-    methods: list[Any] = field(
+    methods: list[Use] = field(
         default_factory=lambda: [
             {
                 "sft": {
@@ -47,7 +48,7 @@ class Industry(BaseIndustry):
             }
         ]
     )
-    benchmarks: list[Any] = field(default_factory=lambda: list(CORPORA))
+    benchmarks: list[Use] = field(default_factory=lambda: list(CORPORA))
     retention: dict[str, Any] = field(default_factory=lambda: {"general": 0.02, "arc_easy": "monitor"})
     ship: dict[str, float] = field(default_factory=lambda: {"min_gain": 0.02, "alpha": 0.05})
     intended_use: str = (

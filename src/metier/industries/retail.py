@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from metier.industries import BaseIndustry
+from metier.recipes.plugins import Use
 
 
 @dataclass
@@ -11,7 +12,7 @@ class Industry(BaseIndustry):
     """Catalog and reviews: matching offers, answers to shoppers' questions, counterfactual sentences."""
 
     name: str = "retail"
-    datasets: list[Any] = field(
+    datasets: list[Use] = field(
         default_factory=lambda: ["product_matching", "epqa_product_qa", "amazon_counterfactual", "general"]
     )
     further: dict[str, str] = field(
@@ -21,7 +22,7 @@ class Industry(BaseIndustry):
             "hetpqa_answers": "answers written from a snippet, for `sft`",
         }
     )
-    steps: list[Any] = field(
+    steps: list[Use] = field(
         default_factory=lambda: [
             "license",
             "normalize",
@@ -33,7 +34,7 @@ class Industry(BaseIndustry):
             {"select": {"rows": 15000}},
         ]
     )
-    methods: list[Any] = field(
+    methods: list[Use] = field(
         default_factory=lambda: [
             {
                 "sft": {
@@ -45,7 +46,7 @@ class Industry(BaseIndustry):
             }
         ]
     )
-    benchmarks: list[Any] = field(
+    benchmarks: list[Use] = field(
         default_factory=lambda: ["product_matching", "epqa_product_qa", "amazon_counterfactual"]
     )
     retention: dict[str, Any] = field(default_factory=lambda: {"general": 0.02, "arc_easy": "monitor"})

@@ -48,13 +48,13 @@ class Recipe(BaseModel):
     """The pack that fills in what is left out: a name, or a path to a Python file."""
     model: Text = "smollm2-135m"
     """Alias, hub id or folder."""
-    datasets: list[Any] = []
+    datasets: list[plugins.Use] = []
     """What the model learns from: names, or {path: ..., text: ..., label: ..., license: ...}."""
-    steps: list[Any] = []
+    steps: list[plugins.Use] = []
     """What cleans it, in order."""
-    methods: list[Any] = []
+    methods: list[plugins.Use] = []
     """What trains on it, in order; each goes on with the adapter of the one before."""
-    benchmarks: list[Any] = []
+    benchmarks: list[plugins.Use] = []
     """What judges the model: names, or {name: ..., path: ..., text: ..., label: ..., prompt: ...}."""
     retention: dict[Text, Annotated[Number, Field(ge=0, le=LARGEST_MARGIN)] | Literal["monitor"]] = {}
     """What must not be forgotten: benchmark -> how much worse it may become, in its own unit; `monitor`: it is shown on
@@ -242,7 +242,7 @@ def _with_defaults(given: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _retention_of(benchmarks: list[Any], industry: str) -> dict[str, Any]:
+def _retention_of(benchmarks: list[plugins.Use], industry: str) -> dict[str, Any]:
     """The pack's `retention`. What it only monitors comes with its own benchmarks: others must not need its data."""
     pack = plugins.find("industries", industry)()
     own = benchmarks == pack.benchmarks

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from metier.data.records import Question
-from metier.evaluation.benchmark import Benchmark, draw, drawn_positions
+from metier.evaluation.benchmark import Benchmark
+from metier.evaluation.draw import draw, drawn_positions
 from metier.evaluation.scorers import choice, label
 from metier.evaluation.scoring import Prediction
 from tests.tiny import ScriptedModel

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from metier.data import arrow_store
 from metier.data.step import StepContext, StepLike, StepResult, filter_rows
 from metier.errors import UserError, nearest
-from metier.evaluation.benchmark import drawn_positions
+from metier.evaluation.draw import drawn_positions
 from metier.recipes import strict_json
 from metier.recipes.settings import PositiveCount
 

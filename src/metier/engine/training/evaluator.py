@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 from metier.data.records import Question, questions
 from metier.engine.training.context import TrainingContext
-from metier.evaluation.benchmark import Benchmark, draw
+from metier.evaluation.benchmark import Benchmark
+from metier.evaluation.draw import draw
 from metier.evaluation.predictions import as_predictions, perfect, unfit
 from metier.evaluation.scoring import ModelLike
 

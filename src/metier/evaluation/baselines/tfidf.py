@@ -124,7 +124,7 @@ def learn(
     labels: Sequence[str],
     seed: int,
     balanced: bool = False,
-    metric: Any = None,
+    metric: plugins.Use | None = None,
 ) -> "FittedTfidf":
     """Logistic regression on TF-IDF of words, word pairs and character 2- to 5-grams (scikit-learn).
 

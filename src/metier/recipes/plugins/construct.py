@@ -19,7 +19,11 @@ MOST_DETAILS = 3
 """What is said of one setting: a list of a thousand labels may be wrong a thousand times."""
 
 
-def named(use: Any) -> tuple[str, dict[str, Any]]:
+Use = Any
+"""What a recipe writes to use a plug-in: `sft`, or `{sft: {epochs: 2}}`. `named` refuses anything else."""
+
+
+def named(use: Use) -> tuple[str, dict[str, Any]]:
     """`sft` or `{sft: {epochs: 2}}` -> name and settings."""
     if isinstance(use, str):
         return use, {}
