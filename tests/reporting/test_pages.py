@@ -101,7 +101,7 @@ def test_a_report_fits_asks_nobody_and_logs_nothing(
     page = reports(industry, monkeypatch, capsys)
     browser.open(page, width)
     assert browser.complaints(page) == []
-    insights = browser.ask("[...document.querySelectorAll('.asks tr')].map(row => row.innerText)")
+    insights = browser.ask("[...document.querySelectorAll('.insights tr')].map(row => row.innerText)")
     assert len(insights) > 3 and browser.ask("innerWidth") == width
     assert browser.ask("document.querySelectorAll('svg').length") > 0
     assert browser.ask("document.body.innerText").count("SMOKE") > 0
