@@ -43,6 +43,15 @@ def read_csv(path):
         return list(csv.DictReader(stream))
 
 
+def test_a_model_without_a_ship_is_said_and_who_answers_instead(run, tmp_path, capsys):
+    decision = json.loads((run.folder / "verdict.json").read_text())["decision"]
+    for who in ("tuned", "tfidf"):
+        job.predict(run, notes(tmp_path), tmp_path / "answers.csv", Wishes(who=who))
+        err = capsys.readouterr().err
+        assert ("not SHIP. `--with tfidf` answers" in err) == (who == "tuned" and decision != "SHIP")
+    assert decision != "SHIP", "or the warning was not looked at"
+
+
 def test_answers_stand_beside_the_columns_that_came_in(run, tmp_path, asked):
     done = job.predict(run, notes(tmp_path), tmp_path / "answers.csv", Wishes())
     rows = read_csv(tmp_path / "answers.csv")

@@ -12,6 +12,7 @@ from metier.evaluation.asking import ask, conditions
 from metier.evaluation.baseline import load_baseline
 from metier.evaluation.benchmark import Benchmark
 from metier.evaluation.held_out import held_out_questions
+from metier.evaluation.results import Verdict
 from metier.recipes import plugins
 from metier.recipes.schema import Recipe, task_of
 from metier.runs.run import Run
@@ -47,10 +48,20 @@ def predict(run: Run, file: str, out: Path, wishes: Wishes) -> Done:
     if problems := source.problems():
         raise Problems(problems)
     check_rows(run)
+    _warn_without_ship(run, benchmark, wishes.who)
     work = _tuned(run, benchmark, wishes) if wishes.who == TUNED else _baseline(run, benchmark, wishes)
     if work.review:
         run.progress.say(announcement(work.review))
     return predict_file(work, source, out, run.progress)
+
+
+def _warn_without_ship(run: Run, benchmark: Benchmark, who: str) -> None:
+    """Say that the tuned model has no SHIP, and who answers instead."""
+    path = run.folder / "verdict.json"
+    decision = Verdict.model_validate_json(path.read_bytes()).decision if path.is_file() else "missing"
+    if who == TUNED and decision != "SHIP":
+        instead = f" `--with {benchmark.baseline}` answers with the baseline." if benchmark.baseline else ""
+        run.progress.warn(f"The verdict on {run.folder} is {decision}, not SHIP.{instead}")
 
 
 def cost(run: Run, done: Done) -> str:
