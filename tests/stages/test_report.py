@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from metier.evaluation.answers import Answers
-from metier.evaluation.results import InsightResult
+from metier.evaluation.results import Gain, InsightResult
 from metier.evaluation.scoring import Prediction
 from metier.recipes.schema import load
 from metier.reporting import verdict_page
@@ -132,3 +132,17 @@ def test_an_answer_that_nobody_could_judge_is_no_word_of_the_models():
     right, none = Prediction("1", "q", "", "a", "a", 1.0), Prediction("1", "q", "", None, "a", None)
     (row,) = verdict_page._examples([none], [right], 0, fixed=True)
     assert row == {"text": "q", "gold": "a", "base": "(unscored)", "tuned": "a"}
+
+
+def test_the_page_names_the_command_that_puts_the_better_one_to_work(finished):
+    run = saved_run(finished, Progress())
+    answers = Answers(run)
+    verdict = judge(run, answers)
+    ship = verdict.model_copy(update={"decision": "SHIP"})
+    assert verdict_page._next_step(run, answers, ship) == f"metier predict {finished} FILE --out answers.csv"
+    (entry,) = verdict.benchmarks
+    behind = entry.model_copy(update={"gain_over_baseline": Gain(value=-0.2, low=-0.3, high=-0.1, p=0.01)})
+    hold = verdict.model_copy(update={"decision": "HOLD", "benchmarks": (behind,)})
+    assert verdict_page._next_step(run, answers, hold).endswith("--out answers.csv --with tfidf")
+    even = behind.model_copy(update={"gain_over_baseline": Gain(value=0.0, low=-0.3, high=0.3, p=0.9)})
+    assert verdict_page._next_step(run, answers, hold.model_copy(update={"benchmarks": (even,)})) is None

@@ -2,6 +2,7 @@
 
 import json
 import random
+import shlex
 from collections.abc import Sequence
 from typing import Any
 
@@ -34,6 +35,7 @@ def content(run: Run, answers: Answers, verdict: Verdict, name: str) -> dict[str
         "run_folder": run.folder,
         "verdict": verdict,
         "meaning": meaning(verdict),
+        "next_step": _next_step(run, answers, verdict),
         "recipe": run.recipe,
         "pack": plugins.find("industries", run.recipe.industry)(),
         "insights": by_benchmark(verdict.insights),
@@ -81,11 +83,25 @@ def _ahead(entries: Sequence[Comparison]) -> str:
     return "more accurate" if all(entry.metric == "accuracy" for entry in entries) else "better"
 
 
+def _next_step(run: Run, answers: Answers, verdict: Verdict) -> str | None:
+    """The command that puts the better of model and baseline to work; None where neither is shown to be."""
+    command = f"metier predict {shlex.quote(str(run.folder))} FILE --out answers.csv"
+    if verdict.decision == "SHIP":
+        return command
+    beaten = next((entry for entry in verdict.benchmarks if _is_beaten(entry)), None)
+    return f"{command} --with {answers.benchmark(beaten.name).baseline}" if beaten else None
+
+
+def _is_beaten(entry: Comparison) -> bool:
+    """Whether the baseline is better than the tuned model, by the interval of the gain over it."""
+    return entry.gain_over_baseline is not None and entry.gain_over_baseline.high < 0
+
+
 def _why_not(verdict: Verdict | SeedsVerdict) -> str:
     """The most important reason of a HOLD, in a sentence."""
     lost = [entry.name for entry in verdict.retention if entry.state == "lost"]
     worse = [entry.name for entry in verdict.benchmarks if entry.state == "worse"]
-    beaten = [entry for entry in verdict.benchmarks if (over := entry.gain_over_baseline) and over.high < 0]
+    beaten = [entry for entry in verdict.benchmarks if _is_beaten(entry)]
     if worse:
         return f"Do not use this model: on {listed(worse)} it is worse than the base model."
     if lost:
