@@ -263,6 +263,17 @@ def test_the_base_models_answers_are_copied_whole_or_not_at_all(two, monkeypatch
     assert not list((run.folder / "evaluate" / "desk").glob(".*"))
 
 
+def test_answers_of_another_run_that_were_changed_are_not_taken_over(two):
+    recipe, out = two
+    first, second = saved_run(out / "seed-0", Progress()), out / "seed-1"
+    shutil.rmtree(second / "evaluate")
+    file = first.folder / "evaluate/desk/base.jsonl"
+    file.write_text(file.read_text().replace("skin", "lung"))
+    with pytest.raises(UserError, match="base.jsonl was changed after it was written"):
+        evaluated(second, recipe.model_copy(update={"seed": 1}), Progress(), first)
+    assert not (second / "evaluate/desk/base.done.json").exists()
+
+
 def test_a_folder_with_one_run_takes_no_seeds_and_another_recipes_mean_is_refused_at_once(two, capsys):
     recipe, out = two
     with pytest.raises(UserError, match="holds one run.*seed-0-seeds"):

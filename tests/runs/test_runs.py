@@ -22,7 +22,7 @@ from metier.evaluation.scorers import choice, label
 from metier.evaluation.scoring import Prediction
 from metier.export import export
 from metier.recipes.checks import label_problems
-from metier.recipes.schema import load
+from metier.recipes.schema import Recipe, load
 from metier.reporting import verdict_page
 from metier.runs import run as runs
 from metier.runs.files import file_sha256, write_table
@@ -152,6 +152,11 @@ def another_scorer_setting(folder, patch):
     patch.setattr(Benchmark, "build_scorer", lambda self: label.Scorer(length="byte"))
 
 
+def another_way_with_long_questions(folder, patch):
+    real = Recipe.build_benchmarks
+    patch.setattr(Recipe, "build_benchmarks", lambda self: [replace(one, too_long="truncate") for one in real(self)])
+
+
 def nothing_else(folder, patch):
     pass
 
@@ -161,6 +166,7 @@ ASKED_AGAIN = {
     another_adapter: {"tuned"},
     another_scorer_version: {"base", "tuned"},
     another_scorer_setting: {"base", "tuned"},
+    another_way_with_long_questions: {"base", "tuned"},
     nothing_else: set(),
 }
 
