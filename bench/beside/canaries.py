@@ -308,7 +308,7 @@ class Values:
         return self._digits(self.random.choice(["########", "#########", "############"]))
 
     def _party(self) -> str:
-        return self.random.choice([self.us.row_mates().replace(",", ""), self._name()])
+        return self.random.choice([self.us.company().replace(",", ""), self._name()])
 
     def _docket(self) -> str:
         return self._digits(self.random.choice(["#:2#-cv-0####", "2#-####", "#:1#-cr-00###"]))

@@ -14,7 +14,7 @@ rows, but a model that sends 90 % to review keeps a promise of 5 % with half of 
 
 Both need held-out rows and new rows that are drawn alike. The first is exact where the error among answered rows only
 falls as the cut-off rises; in simulations it held for other shapes too. A certainty fitted on the same held-out rows (a
-temperature) makes them a little dependent: one number for hundreds of rows, which `bench/coverage.py` includes.
+temperature) makes them a little dependent: one number for hundreds of rows, which `bench/review.py` includes.
 """
 
 import functools
