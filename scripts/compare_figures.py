@@ -12,8 +12,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-LEFT_OUT = ("seconds", "peak_memory_mb", "seconds_a_question", "adapter_sha256", "truncated", "reasons", "latency")
-LEFT_OUT += ("schema_version",)
+LEFT_OUT = {
+    "seconds",
+    "peak_memory_mb",
+    "seconds_a_question",
+    "adapter_sha256",
+    "truncated",
+    "reasons",
+    "latency",
+    "schema_version",
+}
 """Clocks, hashes, what is new, and sentences, whose words may change."""
 BASELINES = ("cheap", "baseline")
 """What the folder of the baseline's answers was called."""

@@ -60,6 +60,13 @@ def test_a_run_without_a_verdict_says_what_to_call(curated_run):
         run.verdict  # noqa: B018
 
 
+def test_a_verdict_that_cannot_be_read_is_told(finished_run):
+    run = metier.load_run(finished_run[1])
+    (run.folder / "verdict.json").write_text('{"decision": "SHIP"}')
+    with pytest.raises(metier.UserError, match="is no verdict of this version.*metier report"):
+        run.verdict  # noqa: B018
+
+
 def test_several_trainings_have_one_verdict(two_seed_run):
     _, out = two_seed_run
     run = metier.load_run(out)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from metier.data.pipeline import Mapper, in_batches
 from metier.errors import Problems, UserError
-from metier.evaluation.results import SeedsVerdict, Verdict
+from metier.evaluation.results import SeedsVerdict, Verdict, read_verdict
 from metier.evaluation.scoring import Prediction
 from metier.recipes import checks
 from metier.recipes.schema import Recipe, from_keys, load
@@ -38,13 +38,13 @@ class Run:
     @property
     def verdict(self) -> Verdict | SeedsVerdict:
         """SHIP or HOLD with all figures; of several trainings, that on their mean. Raises `UserError` where there is
-        none yet, or it was changed since."""
+        none yet, or it cannot be read."""
         if self.parts:
             fix = "Call `metier run --seeds` again: nothing is trained again."
-            return SeedsVerdict.model_validate(read_hashed(self.folder / "seeds.json", fix), strict=False)
-        if not (self.folder / "verdict.json").is_file():
+            return SeedsVerdict.model_validate(read_hashed(self.folder / "seeds.json", fix))
+        if (verdict := read_verdict(self.folder)) is None:
             raise UserError(f"{self.folder} has no verdict yet. Run `metier report {self.folder}` first.")
-        return Verdict.model_validate_json((self.folder / "verdict.json").read_bytes())
+        return verdict
 
     @property
     def report(self) -> Path:
@@ -143,9 +143,9 @@ def report(run: Run) -> Run:
 
 def load_run(folder: str | Path) -> Run:
     """The run in a folder. Raises `UserError` where there is none."""
-    opened = Run(Path(folder))
-    assert opened.recipe
-    return opened
+    run = Run(Path(folder))
+    runs.load_saved(run.folder / run.parts[0] if run.parts else run.folder)
+    return run
 
 
 def _staged(run: Run, stage: Stage) -> Run:

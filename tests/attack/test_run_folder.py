@@ -8,7 +8,7 @@ import pytest
 
 from metier.errors import UserError
 from metier.evaluation.answers import read_answers
-from metier.evaluation.asking import _answers, _part_line, _resume
+from metier.evaluation.asking import _part_line, _resume, answer_batch
 from metier.evaluation.baseline import answer_baseline, load_baseline
 from metier.evaluation.samples import open_samples
 from metier.experiments.average import average
@@ -244,7 +244,7 @@ def test_a_model_that_gives_no_numbers_stops_the_evaluation(run_folder):
     model.network.model.norm.weight.data.fill_(float("nan"))
     asking = benchmark.build_scorer().ask(model, benchmark, asked, ["cardiology", "dermatology"])
     with pytest.raises(UserError, match=f"no number.*question {asked[asking.batches[0][0]].id}"):
-        _answers(asking, asking.batches[0], asked)
+        answer_batch(asking, asking.batches[0], asked)
 
 
 def test_a_run_of_another_recipe_is_not_written_over(run_folder, tmp_path):

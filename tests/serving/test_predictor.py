@@ -8,10 +8,11 @@ from metier.data.records import Question
 from metier.errors import UserError
 from metier.evaluation.answers import BASE, TUNED, read_answers
 from metier.evaluation.asking import ask
+from metier.evaluation.benchmark import Benchmark
 from metier.recipes.schema import load
 from metier.runs import run as runs
 from metier.runs.progress import Progress
-from metier.serving.predictor import Predictor, benchmark_of, distribution, load_predictor, question_of
+from metier.serving.predictor import Predictor, benchmark_of, load_predictor, question_of
 from metier.stages.curate import curate
 from metier.stages.evaluate import base_model
 from tests.tiny import write_lines
@@ -98,10 +99,24 @@ def test_a_benchmark_is_found_by_its_name(curated_run):
         benchmark_of(run, "triag")
 
 
-def test_a_distribution_begins_with_the_likeliest(finished_run):
+def test_the_answer_is_the_likeliest_and_probabilities_add_up(finished_run):
     run = runs.saved_run(finished_run[1], Progress())
     predictor = load_predictor(run)
     one = predictor.predict(["itching since two days"])[0]
-    (first, p), (second, q) = distribution(one, predictor.labels)
-    assert first == one.answer and p >= q and p + q == pytest.approx(1, abs=1e-5) and second != first
+    p, q = one.probabilities
+    assert predictor.labels[0 if p >= q else 1] == one.answer and p + q == pytest.approx(1, abs=1e-5)
     assert predictor.predict([]) == []
+
+
+def test_a_row_without_options_is_told_where_each_row_brings_its_own():
+    benchmark = Benchmark("items", path="unused.jsonl", scorer="choice")
+    assert question_of(benchmark, {"text": "pick", "options": ["a", "b"]}, "0").options == ("a", "b")
+    with pytest.raises(UserError, match="Row 1 has no list of two or more options"):
+        question_of(benchmark, {"text": "pick", "options": ["a"]}, "1")
+
+
+def test_a_model_that_gives_no_numbers_stops_the_answers(finished_run):
+    predictor = load_predictor(runs.saved_run(finished_run[1], Progress()))
+    predictor.model.network.model.norm.weight.data.fill_(float("nan"))
+    with pytest.raises(UserError, match="no number"):
+        predictor.predict(["itching"])

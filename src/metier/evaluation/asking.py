@@ -44,7 +44,7 @@ def ask(run: Run, who: str, benchmark: Benchmark, questions: Sequence[Question],
         session = scorer.ask(model.load(), benchmark, questions, benchmark.label_set())
         timing = _answer_all(run, stage, inputs, session, questions)
         if session.truncated:
-            run.progress.say(
+            run.progress.warn(
                 f"  {benchmark.name}: {session.truncated:,} of {len(questions):,} prompts are longer than the model's "
                 "context and were truncated on the left (too_long: truncate)"
             )
@@ -84,7 +84,7 @@ def _answer_all(
             if batch[0] in answered:
                 continue
             began = time.monotonic()
-            answers = _answers(session, batch, questions)
+            answers = answer_batch(session, batch, questions)
             waited |= dict.fromkeys(batch, time.monotonic() - began)
             answered |= dict(zip(batch, answers, strict=True))
             stream.write("".join(_part_line(inputs, p, waited[p], answered[p]) for p in batch))
@@ -101,7 +101,7 @@ def _answer_all(
     }
 
 
-def _answers(session: ScoringSession, batch: list[int], questions: Sequence[Question]) -> list[Prediction]:
+def answer_batch(session: ScoringSession, batch: list[int], questions: Sequence[Question]) -> list[Prediction]:
     """The answers of a batch. A scorer that crashes stops the run and names the question: it is no wrong answer."""
     try:
         return session.answer(batch)

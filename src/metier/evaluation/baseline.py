@@ -26,8 +26,6 @@ from metier.runs.files import fingerprint, write, write_text
 from metier.runs.run import Run
 
 VERSION = 5
-
-
 STATE, TENSORS = "model.json", "model.safetensors"
 """The files of a saved baseline; the second one only where it has tensors."""
 AGAIN = "Run `metier evaluate` on its run to make it again."
@@ -56,7 +54,7 @@ class FittedBaseline(Protocol):
 
     @property
     def majority(self) -> str | None:
-        """The commonest training label; None where there is no label set."""
+        """The most common training label; None where there is no label set."""
 
     def answer(self, questions: Sequence[Question]) -> list[Prediction]:
         """The answers, in the order of the questions."""

@@ -16,6 +16,7 @@ from metier.data.reading import FileSource
 from metier.data.records import Question, questions
 from metier.errors import UserError, nearest
 from metier.evaluation.draw import draw
+from metier.evaluation.inspection import Inspection
 from metier.evaluation.predictions import MetricLike
 from metier.evaluation.scoring import ScorerLike
 from metier.recipes import plugins
@@ -101,7 +102,7 @@ class Benchmark:
     citation: str = ""
     """Left out: that of the dataset."""
     majority: float | None = None
-    """What always giving the commonest answer reaches in the first metric, where it was worked out before."""
+    """What always giving the most common answer reaches in the first metric, where it was worked out before."""
     references: list[Reference] = field(default_factory=list)
     description: str = ""
     """What is asked, in a sentence."""
@@ -110,8 +111,6 @@ class Benchmark:
 
     def problems(self) -> list[str]:
         """What is wrong with the declaration, found without running anything."""
-        from metier.evaluation.inspection import Inspection
-
         return Inspection(self).problems()
 
     @property
@@ -153,6 +152,12 @@ class Benchmark:
     def baseline(self) -> str | None:
         """The baseline (a plug-in's name) that a tuned model has to beat; None: there is none."""
         return self.build_scorer().baseline
+
+    @cached_property
+    def chooses_among_own_options(self) -> bool:
+        """Whether every question brings the answers to choose from."""
+        scorer = self.build_scorer()
+        return "probabilities" in scorer.gives and not scorer.chooses
 
     def build_scorer(self) -> ScorerLike:
         scorer: ScorerLike = plugins.build("scorers", *plugins.named(self.scorer))
@@ -279,7 +284,10 @@ def share_datasets(benchmarks: Sequence[Benchmark], uses: Sequence[tuple[Any, Da
     known = {_key(use): dataset for use, dataset in uses if isinstance(use, str) or "path" not in use}
     for benchmark in benchmarks:
         if benchmark.dataset:
-            benchmark.read_from(known.setdefault(_key(benchmark.dataset), benchmark.data()))
+            key = _key(benchmark.dataset)
+            if key not in known:
+                known[key] = benchmark.data()
+            benchmark.read_from(known[key])
 
 
 def _key(use: Any) -> str:

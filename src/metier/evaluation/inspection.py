@@ -2,18 +2,21 @@
 
 from collections import Counter
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from metier.errors import Problems, UserError, nearest, shown
-from metier.evaluation.benchmark import Benchmark
 from metier.recipes import plugins
 from metier.recipes.names import file_name
+
+if TYPE_CHECKING:
+    from metier.evaluation.benchmark import Benchmark
 
 
 @dataclass(frozen=True)
 class Inspection:
     """What can be wrong with a declaration."""
 
-    benchmark: Benchmark
+    benchmark: "Benchmark"
 
     def problems(self) -> list[str]:
         it = self.benchmark

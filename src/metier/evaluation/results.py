@@ -1,9 +1,11 @@
 """What is measured and decided, as frozen values; verdict.json and seeds.json hold them as they stand here."""
 
+from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
+from metier.errors import UserError
 from metier.evaluation.stats import Interval
 
 SCHEMA_VERSION = 2
@@ -207,3 +209,13 @@ class SeedsVerdict(Result):
     retention: tuple[RetentionResult, ...]
     averaged: Verdict | None = None
     """The verdict on the trainings averaged into one model; null where they cannot be averaged."""
+
+
+def read_verdict(folder: Path) -> Verdict | None:
+    """What verdict.json of a run's folder holds; None where there is none. Raises `UserError` where it cannot be read:
+    it was changed, or is of another version."""
+    path = folder / "verdict.json"
+    try:
+        return Verdict.model_validate_json(path.read_bytes()) if path.is_file() else None
+    except ValidationError as error:
+        raise UserError(f"{path} is no verdict of this version. Make it again: `metier report {folder}`.") from error

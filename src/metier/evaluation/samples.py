@@ -15,7 +15,6 @@ from metier.recipes.schema import QUICK_QUESTIONS
 from metier.runs.files import write_table
 from metier.runs.run import Run
 
-VERSION = 1
 QUESTION, EXAMPLE = "question", "example"
 """The two roles of a row: it is asked, or it is a solved example before a question."""
 SCHEMA = pa.schema(
@@ -78,7 +77,7 @@ def write_samples(run: Run, benchmarks: list[Benchmark], training_rows: pa.Table
 def _table(samples: Samples) -> pa.Table:
     rows = [_row(QUESTION, question, time=samples.times.get(question.id)) for question in samples.questions]
     rows += [_row(EXAMPLE, one, kind=kind) for kind, solved in samples.solved.items() for one in solved]
-    known = {"version": VERSION, "labels": samples.labels, "labeled": samples.labeled}
+    known = {"labels": samples.labels, "labeled": samples.labeled}
     return pa.Table.from_pylist(rows, schema=SCHEMA.with_metadata({"metier": json.dumps(known)}))
 
 

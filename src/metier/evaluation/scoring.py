@@ -13,6 +13,7 @@ import xxhash
 from numpy.typing import NDArray
 
 from metier.data.records import Question
+from metier.errors import UserError
 from metier.evaluation.patterns import TooSlow
 
 
@@ -144,6 +145,10 @@ class ScoringSession(Protocol):
 
     def answer(self, batch: list[int]) -> list[Prediction]:
         """The answers of one batch, in its order."""
+
+
+class TooLong(UserError):
+    """Some questions do not fit into the model's context."""
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,7 @@ def judge_benchmark(
 ) -> BenchmarkResult:
     """What one training gained on a benchmark; `decide` adds what is adjusted over all benchmarks.
 
-    `answers` holds base, tuned and, where there is one, the baseline. `majority`: the commonest training label, where
+    `answers` holds base, tuned and, where there is one, the baseline. `majority`: the most common training label, where
     there is a label set. `baseline_name`: who gave the baseline's answers.
     """
     table = {who: as_predictions(given, labels) for who, given in answers.items() if given}
@@ -54,20 +54,11 @@ def judge_benchmark(
     rows = [_row(title, deciding, paired, over, always)]
     rows += [_row(name, metric, *_compared(metric, table, seed, alpha), always) for name, metric in others]
     return BenchmarkResult(
+        **dict(rows[0]),  # the metric that decides,
         name=benchmark.name,
-        metric=title,
-        unit=deciding.unit,
         n=len(answers["base"]),
         clusters=len(set(table["base"].groups)),
-        majority=rows[0].majority,
-        baseline=Figure.of(over.before) if over else None,
         baseline_name=baseline_name if over else None,
-        base=Figure.of(paired.before),
-        tuned=Figure.of(paired.after),
-        gain=paired.gain,
-        test=paired.test,
-        p=paired.p,
-        minimum_detectable_effect=paired.minimum_detectable_effect,
         fixed=fixed,
         broken=broken,
         gain_over_baseline=_gain(over) if over else None,

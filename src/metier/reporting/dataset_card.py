@@ -56,7 +56,7 @@ class Facts(TypedDict):
 
 
 def label_counts(train: pa.Table, valid: pa.Table) -> dict[str, dict[str, list[int]]]:
-    """Task -> label -> [training rows, held-out rows], the commonest first; rows without a label under "(none)"."""
+    """Task -> label -> [training rows, held-out rows], the most common first; rows without a label under "(none)"."""
     sides = [Counter(zip(side["task"].to_pylist(), side["label"].to_pylist(), strict=True)) for side in (train, valid)]
     counts_of: dict[str, dict[str, list[int]]] = {}
     for task, label in sorted(sides[0] | sides[1], key=lambda key: (str(key[0]), -sides[0][key], str(key[1]))):

@@ -12,7 +12,7 @@ from metier.evaluation.asking import ask, conditions
 from metier.evaluation.baseline import load_baseline
 from metier.evaluation.benchmark import Benchmark
 from metier.evaluation.held_out import held_out_questions
-from metier.evaluation.results import Verdict
+from metier.evaluation.results import read_verdict
 from metier.recipes import plugins
 from metier.recipes.schema import Recipe, task_of
 from metier.runs.run import Run
@@ -57,8 +57,8 @@ def predict(run: Run, file: str, out: Path, wishes: Wishes) -> Done:
 
 def _warn_without_ship(run: Run, benchmark: Benchmark, who: str) -> None:
     """Say that the tuned model has no SHIP, and who answers instead."""
-    path = run.folder / "verdict.json"
-    decision = Verdict.model_validate_json(path.read_bytes()).decision if path.is_file() else "missing"
+    verdict = read_verdict(run.folder)
+    decision = verdict.decision if verdict else "missing"
     if who == TUNED and decision != "SHIP":
         instead = f" `--with {benchmark.baseline}` answers with the baseline." if benchmark.baseline else ""
         run.progress.warn(f"The verdict on {run.folder} is {decision}, not SHIP.{instead}")
@@ -111,5 +111,5 @@ def _source(recipe: Recipe, benchmark: Benchmark, file: str, text: str | None) -
         datasets = [one for one in recipe.build_datasets() if isinstance(one, FileSource)]
         own = next((one for one in datasets if task_of(one, [benchmark]) is benchmark), None)
         mine = (own.text, own.options) if own else ("text", None)
-    options = mine[1] or ("options" if benchmark.build_scorer().gives and not benchmark.label_set() else None)
+    options = mine[1] or ("options" if benchmark.chooses_among_own_options else None)
     return FileSource(file, text or mine[0], None, "not-redistributed", options=options, max_error_rate=1.0)

@@ -15,7 +15,7 @@ from metier.data.reading import FileSource
 from metier.data.records import Question
 from metier.errors import UserError
 from metier.evaluation.benchmark import Benchmark
-from metier.evaluation.scoring import Prediction
+from metier.evaluation.scoring import Prediction, TooLong
 from metier.runs.files import fingerprint
 from metier.runs.progress import Progress
 from metier.serving.predictor import question_of
@@ -158,7 +158,7 @@ def _answered(work: Work, questions: Sequence[Question]) -> list[dict[str, Any]]
         return []
     try:
         return [_kept(work, prediction) for prediction in work.answer(questions)]
-    except UserError as error:
+    except TooLong as error:
         if len(questions) == 1:
             return [{"reason": str(error)}]
         middle = len(questions) // 2  # one of them is too long: the others are answered
@@ -226,9 +226,8 @@ class _Store:
         except sqlite3.DatabaseError:  # damaged: what it held is asked again
             path.unlink()
             self.database = self._opened(path)
-        if self.database.execute("SELECT inputs FROM made_from").fetchall() != [
-            (inputs,)
-        ]:  # of other rows or another model
+        made_from = self.database.execute("SELECT inputs FROM made_from").fetchall()
+        if made_from != [(inputs,)]:  # of other rows or another model
             with self.database:
                 self.database.execute("DELETE FROM answers")
                 self.database.execute("DELETE FROM made_from")

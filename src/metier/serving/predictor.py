@@ -1,14 +1,13 @@
 """One predictor for everything that uses a run: its prompt, chat template, label set, scorer and model."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
-
-import numpy as np
 
 from metier.data.records import Question
 from metier.errors import UserError, nearest, shown
 from metier.evaluation.answers import BASE, TUNED
+from metier.evaluation.asking import answer_batch
 from metier.evaluation.benchmark import Benchmark
 from metier.evaluation.samples import open_samples
 from metier.evaluation.scoring import ModelLike, Prediction
@@ -43,7 +42,7 @@ class Predictor:
         session = self.benchmark.build_scorer().ask(self.model, self.benchmark, questions, self.labels)
         answers: dict[int, Prediction] = {}
         for batch in session.batches:
-            answers |= dict(zip(batch, session.answer(batch), strict=True))
+            answers |= dict(zip(batch, answer_batch(session, batch, questions), strict=True))
         return [answers[position] for position in range(len(questions))]
 
 
@@ -82,19 +81,7 @@ def question_of(benchmark: Benchmark, row: Row | str, name: str) -> Question:
             f"{nearest(missing[0], fields)}"
         )
     options = tuple(map(str, columns.get("options") or ()))
+    if benchmark.chooses_among_own_options and len(options) < 2:
+        raise UserError(f"Row {name} has no list of two or more options to choose from.")
     text = fields.pop("text", "")
     return Question(name, text, "", options, fields=fields)
-
-
-def distribution(prediction: Prediction, labels: Sequence[str]) -> Iterator[tuple[str, float]]:
-    """(answer, probability) of all that could be chosen, the likeliest first; nothing where the answer was written."""
-    if prediction.probabilities is None:
-        return
-    offered = prediction.options or labels
-    for at in np.argsort(-np.array(prediction.probabilities), kind="stable"):
-        yield offered[at], prediction.probabilities[at]
-
-
-def without_gold(question: Question) -> Question:
-    """The question as a new row is: nobody knows the right answer."""
-    return replace(question, answer="")

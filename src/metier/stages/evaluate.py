@@ -31,8 +31,9 @@ def evaluate(run: Run, same_base: Run | None = None) -> dict[str, Any]:
     run.clear("evaluate")
     if same_base:
         _take_over(run, same_base, judging)
-    done = _ask_all(run, BASE, judging, base_model(run))
-    tuned = tuned_model(run)
+    base_sha256 = check_model(run)
+    done = _ask_all(run, BASE, judging, base_model(run, base_sha256))
+    tuned = tuned_model(run, base_sha256)
     done += _ask_all(run, TUNED, judging, tuned)
     done += _for_insights(run, judging, tuned)
     rows = run.table("curate", "train.parquet")
@@ -49,20 +50,25 @@ def _ask_all(run: Run, who: str, judging: Judging, model: Model) -> list[dict[st
     return [ask(run, who, benchmark, benchmark.questions(), model) for benchmark in judging.everything]
 
 
-def base_model(run: Run) -> Model:
-    """The untuned model. Raises `UserError` where it has other weights than when it was trained."""
-    return _model(run, None, None)
+def base_model(run: Run, base_sha256: str | None = None) -> Model:
+    """The untuned model. Raises `UserError` where it has other weights than when it was trained.
+
+    `base_sha256`: what `check_model` gave, where it was called before.
+    """
+    return _model(run, base_sha256 or check_model(run), None, None)
 
 
-def tuned_model(run: Run) -> Model:
-    """What the run trained; raises as `base_model`."""
-    return _model(run, trained_model(run), run.result("train")["adapter_sha256"])
+def tuned_model(run: Run, base_sha256: str | None = None) -> Model:
+    """What the run trained; as `base_model`."""
+    adapter = trained_model(run)
+    return _model(run, base_sha256 or check_model(run), adapter, run.result("train")["adapter_sha256"])
 
 
-def _model(run: Run, adapter: Path | None, adapter_sha256: str | None) -> Model:
+def _model(run: Run, base_sha256: str, adapter: Path | None, adapter_sha256: str | None) -> Model:
     """A model that is loaded at the first question, if one is still open."""
-    made_by = [_dtype(), check_model(run), adapter_sha256]
-    run.lock(dtype=_dtype())
+    dtype = _dtype()
+    run.lock(dtype=dtype)
+    made_by = [dtype, base_sha256, adapter_sha256]
 
     @cache
     def load() -> ModelLike:

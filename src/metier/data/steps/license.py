@@ -62,7 +62,7 @@ class Step(StepLike):
     """Stop at a license that is unknown or forbids training; nothing is dropped, and nothing passes unseen."""
 
     allow: list[str] = field(default_factory=list)
-    """Licenses that you answer for yourself, each as it stands in the rows."""
+    """Licenses that you answer for yourself, each as the rows write it."""
     intended_use: Literal["research", "commercial"] = "research"
     """`research`, or `commercial`: then rows for non-commercial use stop the run too."""
 

@@ -39,7 +39,7 @@ class Step(StepLike):
     symbols: Share = 0.6
     """Largest share of characters that are neither letters, digits nor space, in texts of 50 characters and more."""
     answer_in_prompt: Literal["report", "drop"] = "report"
-    """What happens where an answer of 4 words or more stands in its own text: `report` it in the notes, or `drop` it.
+    """What happens where an answer of 4 words or more is part of its own text: `report` it in the notes, or `drop` it.
     Only in tasks whose answers are written freely: where labels recur, a label's word in the text is no leak."""
     label_noise: Literal["none", "report", "drop"] = "report"
     """Labels that look wrong (confident learning): `none` is looked for, `report` the worst, `drop` them from training.

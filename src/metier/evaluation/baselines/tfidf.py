@@ -1,4 +1,4 @@
-"""The baseline that a tuned model has to beat: the commonest label, and TF-IDF with logistic regression."""
+"""The baseline that a tuned model has to beat: the most common label, and TF-IDF with logistic regression."""
 
 import warnings
 from collections import Counter
@@ -113,7 +113,7 @@ class Baseline:
 
 
 def majority(training_labels: Sequence[str]) -> str:
-    """The commonest training label (the first in order where several tie)."""
+    """The most common training label (the first in order where several tie)."""
     counts = Counter(training_labels)
     return min(counts, key=lambda name: (-counts[name], name))
 

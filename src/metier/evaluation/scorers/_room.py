@@ -2,10 +2,8 @@
 
 from collections.abc import Sequence
 
-from metier.errors import UserError, shown
-from metier.evaluation.scoring import BenchmarkLike, ModelLike
-
-TOO_LONG = ("refuse", "truncate")
+from metier.errors import shown
+from metier.evaluation.scoring import BenchmarkLike, ModelLike, TooLong
 
 
 def fitted(
@@ -14,7 +12,7 @@ def fitted(
     """(the prompts in tokens, how many of them were truncated on the left).
 
     `answers`: the most tokens that stand behind each prompt, of which the last is predicted and not read. Raises
-    `UserError` where a prompt and its answer have more tokens than the model's context, unless the benchmark says
+    `TooLong` where a prompt and its answer have more tokens than the model's context, unless the benchmark says
     `too_long: truncate`.
     """
     most = model.context + 1
@@ -24,7 +22,7 @@ def fitted(
     worst = max(long, key=lambda at: len(prompts[at]) + answers[at])
     size = f"{len(prompts[worst]):,} tokens and {answers[worst]:,} for its answer"
     if benchmark.too_long != "truncate" or max(answers) >= most:
-        raise UserError(
+        raise TooLong(
             f"{len(long):,} of the {len(prompts):,} questions of benchmark '{benchmark.name}' do not fit into the "
             f"model's context of {model.context:,} tokens; the longest, {shown(ids[worst])}, has {size}. Shorten them, "
             "name a model with a longer context, or write `too_long: truncate` to cut their beginning."

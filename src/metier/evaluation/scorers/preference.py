@@ -19,7 +19,7 @@ NO_PAIR = (
 
 @dataclass
 class Scorer(ScorerLike):
-    """Log-likelihood of both answers behind the question, each with its end token.
+    """Log-likelihood of both answers after the question, each with its end token.
 
     Nothing depends on which of them stands first. Two that are exactly as likely are unscored: the model prefers
     neither.
