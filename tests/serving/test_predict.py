@@ -8,8 +8,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from metier.cli import app
+from metier.data.reading import FileSource
 from metier.errors import Problems, UserError
 from metier.evaluation.answers import read_answers
+from metier.evaluation.benchmark import Benchmark
+from metier.evaluation.scoring import Prediction
 from metier.runs import run as runs
 from metier.runs.progress import Progress
 from metier.serving import job, predict
@@ -176,3 +179,46 @@ def test_the_verb_prints_what_it_did_and_what_it_cost(run, tmp_path, monkeypatch
         app.main()
     out = capsys.readouterr().out
     assert not stop.value.code and "5 of 5 rows answered, 0 for review" in out and "1,000 different rows:" in out
+
+
+def test_parquet_columns_keep_their_types(run, tmp_path):
+    rows = [
+        {"note": "chest pain", "age": 40, "weight": 70, "seen": True, "id": 1, "left": None},
+        {"note": "itching", "age": None, "weight": 70.5, "seen": False, "id": 2**80, "left": None},
+        {"note": "rash", "age": 3, "weight": 2**60, "seen": None, "id": "x", "left": None},
+    ]
+    job.predict(run, str(write_lines(tmp_path / "new.jsonl", rows)), tmp_path / "answers.parquet", Wishes())
+    table = pq.read_table(tmp_path / "answers.parquet")
+    types = {field.name: str(field.type) for field in table.schema}
+    assert types == {
+        "note": "string",
+        "age": "int64",
+        "weight": "double",
+        "seen": "bool",
+        "id": "string",
+        "left": "string",
+        "answer": "string",
+        "certainty": "double",
+        "second": "string",
+        "second_certainty": "double",
+        "review": "string",
+        "reason": "string",
+    }
+    assert table["age"].to_pylist() == [40, None, 3] and table["id"].to_pylist() == ["1", str(2**80), "x"]
+    assert table["seen"].to_pylist() == [True, False, None] and table["weight"].to_pylist() == [70, 70.5, 2.0**60]
+
+
+def test_the_fields_of_a_json_answer_are_columns(tmp_path):
+    benchmark = Benchmark("orders", scorer="fields", path=str(tmp_path / "test.jsonl"), text="text", label="answer")
+    write_lines(tmp_path / "test.jsonl", [{"text": "two mugs", "answer": json.dumps({"item": "mug", "count": 2})}])
+    given = [
+        Prediction("0", "", "", json.dumps({"count": 3, "item": ["cup", "=mug"], "made up": 1}), "", None),
+        Prediction("1", "", "", None, "", None, completion="{"),
+    ]
+    work = predict.Work(benchmark, lambda questions: given, ["by hand"], None)
+    source = FileSource(str(write_lines(tmp_path / "new.jsonl", [{"text": "a"}, {"text": "b"}])), "text", None, "x")
+    predict.predict_file(work, source, tmp_path / "answers.csv", Progress())
+    first, second = read_csv(tmp_path / "answers.csv")
+    assert list(first) == ["text", "answer", "answer.count", "answer.item", "reason"]
+    assert (first["answer.count"], first["answer.item"]) == ("3", '["cup", "=mug"]')
+    assert second["answer"] == second["answer.count"] == "" and "no answer could be read" in second["reason"]

@@ -12,7 +12,7 @@ from metier.evaluation.benchmark import Benchmark
 from metier.recipes.schema import load
 from metier.runs import run as runs
 from metier.runs.progress import Progress
-from metier.serving.predictor import Predictor, benchmark_of, load_predictor, question_of
+from metier.serving.predictor import benchmark_of, load_predictor, predictor_of, question_of
 from metier.stages.curate import curate
 from metier.stages.evaluate import base_model
 from tests.tiny import write_lines
@@ -80,7 +80,7 @@ def test_every_scorer_answers_new_rows_as_it_answered_the_test(name, triage, tmp
     benchmark, model = benchmark_of(run, None), base_model(run)
     ask(run, BASE, benchmark, benchmark.questions(), model)
     saved = read_answers(run, BASE, "items")
-    predictor = Predictor(benchmark, model.load(), benchmark.label_set())
+    predictor = predictor_of(benchmark, model.load())
     assert figures(predictor.predict(rows_of(benchmark))) == figures(saved)
     assert saved[0].completion is not None or saved[0].probabilities is not None
 

@@ -14,6 +14,8 @@ from metier.runs.run import Run
 BASE, TUNED = "base", "tuned"
 HELD_OUT = "held-out"
 """The tuned model on held-out training rows: what a threshold is chosen on."""
+REVIEW = "review"
+"""The tuned model on more of them: what a promise of few errors is made from."""
 LATENCY = "latency"
 
 

@@ -50,7 +50,7 @@ class InsightContext:
     tuned: Predictions
     costs: Mapping[str, float] = field(default_factory=dict)
     """The pack's prices, those of other benchmarks included; `priced` has the ones that fit."""
-    machine_hour: float = 0.0
+    cost_per_hour: float = 0.0
     """The pack's price of an hour of the machine; 0: nobody said."""
     seed: int = 0
     timing: Mapping[str, float] | None = None

@@ -26,7 +26,7 @@ class BaseIndustry:
     """20 to 40 terms of the domain; the representativeness report checks how many of them the texts have."""
     costs: dict[str, float] = field(default_factory=dict)
     """`right -> predicted`: the cost of that mistake; any other mistake costs 1."""
-    machine_hour: float = 0.0
+    cost_per_hour: float = 0.0
     """Cost of an hour of the machine that answers, in your currency; 0: unknown."""
     insights: list[str] = field(default_factory=list)
     """Key figures on the report's first page, by name (`insights/`), or as the path of a file with `rows`."""

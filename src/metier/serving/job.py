@@ -2,22 +2,24 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
-from typing import Any
 
 from metier.data.reading import FileSource
+from metier.data.records import Question
 from metier.errors import Problems, UserError, nearest, shown
-from metier.evaluation.answers import HELD_OUT, TUNED, read_answers, stage_of
+from metier.evaluation.answers import HELD_OUT, REVIEW, TUNED, read_answers, stage_of
 from metier.evaluation.asking import ask, conditions
 from metier.evaluation.baseline import load_baseline
 from metier.evaluation.benchmark import Benchmark
-from metier.evaluation.held_out import held_out_questions
+from metier.evaluation.held_out import MOST, MOST_FOR_REVIEW, held_out_questions
 from metier.evaluation.results import read_verdict
+from metier.evaluation.scoring import Prediction
 from metier.recipes import plugins
 from metier.recipes.schema import Recipe, task_of
 from metier.runs.run import Run
 from metier.serving.predict import Done, Work, predict_file
-from metier.serving.predictor import Predictor, benchmark_of
+from metier.serving.predictor import benchmark_of, predictor_of
 from metier.serving.review import announcement, learn
 from metier.serving.table import check_suffix
 from metier.stages.evaluate import check_rows, tuned_model
@@ -69,8 +71,8 @@ def cost(run: Run, done: Done) -> str:
     if not done.distinct or not done.seconds:
         return "Nothing was asked in this call."
     seconds = 1000 * done.seconds / done.distinct
-    price = plugins.find("industries", run.recipe.industry)().machine_hour * seconds / 3600
-    money = f", {price:.2f} of the industry's currency" if price else " (the industry names no `machine_hour`)"
+    price = plugins.find("industries", run.recipe.industry)().cost_per_hour * seconds / 3600
+    money = f", {price:.2f} of the industry's currency" if price else " (the industry names no `cost_per_hour`)"
     return f"1,000 different rows: {seconds:.1f} s{money}."
 
 
@@ -78,16 +80,19 @@ def _tuned(run: Run, benchmark: Benchmark, wishes: Wishes) -> Work:
     model = tuned_model(run)
     review = None
     if "probabilities" in benchmark.build_scorer().gives:
-        if questions := held_out_questions(run, benchmark):
+        who, most = (HELD_OUT, MOST) if wishes.max_error is None else (REVIEW, MOST_FOR_REVIEW)
+        if questions := held_out_questions(run, benchmark, most):
             # Asked once a run. These rows were cut in training too, so a long one must not stop this.
-            ask(run, HELD_OUT, replace(benchmark, too_long="truncate"), questions, model)
-        given = read_answers(run, HELD_OUT, benchmark.name) if questions else []
+            ask(run, who, replace(benchmark, too_long="truncate"), questions, model)
+        given = read_answers(run, who, benchmark.name) if questions else []
         review = learn(given, benchmark.label_set(), wishes.max_error, wishes.review)
     elif wishes.max_error is not None or wishes.review is not None:
         raise UserError(f"The answers of '{benchmark.name}' are written and have no certainty. Leave out the review.")
 
-    def answer(questions: Sequence[Any]) -> Any:
-        return Predictor(benchmark, model.load(), benchmark.label_set()).answer(questions)
+    predictor = cache(lambda: predictor_of(benchmark, model.load()))  # loaded only where a question is still open
+
+    def answer(questions: Sequence[Question]) -> list[Prediction]:
+        return predictor().answer(questions)
 
     return Work(benchmark, answer, [conditions(benchmark, [], model)], review, wishes.prefix)
 
@@ -97,7 +102,7 @@ def _baseline(run: Run, benchmark: Benchmark, wishes: Wishes) -> Work:
         known = [TUNED, *([benchmark.baseline] if benchmark.baseline else [])]
         raise UserError(f"Nobody named {shown(wishes.who)} answered '{benchmark.name}'.{nearest(wishes.who, known)}")
     fitted = load_baseline(run, benchmark)
-    held_out = fitted.answer(held_out_questions(run, benchmark))
+    held_out = fitted.answer(held_out_questions(run, benchmark, MOST_FOR_REVIEW))
     review = learn(held_out, benchmark.label_set(), wishes.max_error, wishes.review)
     stage = stage_of(benchmark.name, wishes.who)
     made_by = [wishes.who, run.recorded_sha256(stage, f"{stage}.jsonl")]

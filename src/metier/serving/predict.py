@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from metier.runs.files import fingerprint
 from metier.runs.progress import Progress
 from metier.serving.predictor import question_of
 from metier.serving.review import Review
-from metier.serving.table import InputRow, check_suffix, input_rows, writer
+from metier.serving.table import InputRow, check_suffix, common_type, input_rows, writer
 
 VERSION = 1
 CHUNK = 2048
@@ -58,6 +59,14 @@ class Work:
     prefix: str = ""
     """What stands before the names of the new columns."""
 
+    @cached_property
+    def fields(self) -> list[str]:
+        """Columns for the parts of an answer that is a JSON object: the fields of the right answers to the test."""
+        if "fields" not in self.benchmark.build_scorer().gives:
+            return []
+        known = {field for question in self.benchmark.questions() for field in json.loads(question.answer)}
+        return [f"answer.{field}" for field in sorted(known)]
+
 
 def predict_file(work: Work, source: FileSource, out: Path, progress: Progress) -> Done:
     """Answer every row of `source` into `out`, which is there completely or not at all.
@@ -67,7 +76,7 @@ def predict_file(work: Work, source: FileSource, out: Path, progress: Progress) 
     """
     check_suffix(out)
     columns, rows = _survey(source)
-    new = [f"{work.prefix}{column}" for column in _new_columns(work)]
+    new = {f"{work.prefix}{column}": of for column, of in _new_columns(work).items()}
     if taken := [column for column in new if column in columns]:
         raise UserError(f"{source.path} has a column '{taken[0]}' already. Use `--prefix model_`.")
     scratch = out.with_name(f".{out.stem}.part{out.suffix}")
@@ -75,29 +84,37 @@ def predict_file(work: Work, source: FileSource, out: Path, progress: Progress) 
     inputs = fingerprint(VERSION, work.made_by, work.benchmark.label_set(), source.fingerprint(), CHUNK)
     with closing(_Store(store, inputs)) as known:
         seconds = _answer_all(work, source, known, rows, progress)
-        done = _write(work, source, known, scratch, [*columns, *new])
+        done = _write(work, source, known, scratch, columns | new)
         distinct = known.count()
     scratch.replace(out)
     store.unlink()
     return Done(str(out), rows, done[0], distinct, done[1], round(seconds, 3))
 
 
-def _survey(source: FileSource) -> tuple[list[str], int]:
-    """(all columns of the rows, how many rows there are)."""
-    columns: dict[str, None] = {}
+def _survey(source: FileSource) -> tuple[dict[str, type], int]:
+    """(all columns of the rows with the type of their cells, how many rows there are)."""
+    columns: dict[str, type] = {}
     rows = 0
     for row in input_rows(source):
-        columns |= dict.fromkeys(row.columns)
+        for column, cell in row.columns.items():
+            columns[column] = common_type(columns.get(column), cell)
         rows += 1
     if not rows:
         raise UserError(f"{source.path} is empty. Give a file with at least one row.")
-    return list(columns), rows
+    return columns, rows
 
 
-def _new_columns(work: Work) -> list[str]:
+def _new_columns(work: Work) -> dict[str, type]:
     if work.review is None:
-        return ["answer", "reason"]
-    return ["answer", "certainty", "second", "second_certainty", "review", "reason"]
+        return {"answer": str, **dict.fromkeys(work.fields, str), "reason": str}
+    return {
+        "answer": str,
+        "certainty": float,
+        "second": str,
+        "second_certainty": float,
+        "review": str,
+        "reason": str,
+    }
 
 
 def _question(work: Work, source: FileSource, row: InputRow) -> Question | str:
@@ -172,7 +189,7 @@ def _kept(work: Work, prediction: Prediction) -> dict[str, Any]:
     return {"answer": prediction.answer, **(asdict(sure) if sure else {})}
 
 
-def _write(work: Work, source: FileSource, known: "_Store", path: Path, columns: Sequence[str]) -> tuple[int, int]:
+def _write(work: Work, source: FileSource, known: "_Store", path: Path, columns: Mapping[str, type]) -> tuple[int, int]:
     """Write all rows with their answers; returns (rows with an answer, rows for review)."""
     answered = review = 0
     with writer(path, columns) as table:
@@ -182,7 +199,9 @@ def _write(work: Work, source: FileSource, known: "_Store", path: Path, columns:
                 given = _looked_up(work, source, known, row)
                 answered += "answer" in given
                 review += given.get("review") is True
-                filled.append({**row.columns, **{f"{work.prefix}{key}": value for key, value in _cells(given).items()}})
+                filled.append(
+                    {**row.columns, **{f"{work.prefix}{key}": value for key, value in _cells(work, given).items()}}
+                )
             table.write(filled)
     return answered, review
 
@@ -194,9 +213,11 @@ def _looked_up(work: Work, source: FileSource, known: "_Store", row: InputRow) -
     return known.get(_digest(work, question))
 
 
-def _cells(given: Mapping[str, Any]) -> dict[str, Any]:
-    """As a reader sees them: shares with four digits, review as yes or no."""
+def _cells(work: Work, given: Mapping[str, Any]) -> dict[str, Any]:
+    """As a reader sees them: shares with four digits, review as yes or no, the fields of a JSON object apart."""
     shown = {key: value for key, value in given.items() if key != "completion"}
+    if work.fields and "answer" in shown:
+        shown |= {f"answer.{field}": value for field, value in json.loads(shown["answer"]).items()}
     for key in ("certainty", "second_certainty"):
         if key in shown:
             shown[key] = round(shown[key], 4)

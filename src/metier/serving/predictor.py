@@ -55,7 +55,21 @@ def load_predictor(run: Run, name: str | None = None, who: str = TUNED) -> Predi
     benchmark = benchmark_of(run, name)
     check_rows(run)
     model = base_model(run) if who == BASE else tuned_model(run)
-    return Predictor(benchmark, model.load(), benchmark.label_set())
+    return predictor_of(benchmark, model.load())
+
+
+def predictor_of(benchmark: Benchmark, model: ModelLike) -> Predictor:
+    """A predictor whose model keeps what the benchmark's prompts begin with, and checks its way of scoring once."""
+    from metier.engine.models.model import LanguageModel
+    from metier.engine.models.resident import ResidentModel
+    from metier.engine.trees.token_trees import common_prefix
+
+    if isinstance(model, LanguageModel):
+        prompts = [
+            model.read(benchmark.render(question), benchmark.chat_template)[1] for question in benchmark.questions()
+        ]
+        model = ResidentModel(model, prompts[0][: common_prefix(prompts)])
+    return Predictor(benchmark, model, benchmark.label_set())
 
 
 def benchmark_of(run: Run, name: str | None) -> Benchmark:

@@ -17,6 +17,7 @@ from metier.errors import UserError, shown
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """A cell that begins like this is a formula to a spreadsheet (OWASP, CSV injection)."""
+ARROW = {bool: pa.bool_(), int: pa.int64(), float: pa.float64()}
 SUFFIXES = (".csv", ".jsonl", ".parquet")
 
 
@@ -56,19 +57,29 @@ def check_suffix(path: Path) -> None:
         raise UserError(f"{path} ends with {shown(path.suffix)}. Name a file that ends with {', '.join(SUFFIXES)}.")
 
 
+def common_type(known: type | None, cell: Any) -> type:
+    """The type of a column whose cells had the type `known` so far and now have this one too; text holds all."""
+    found = type(cell) if isinstance(cell, bool | int | float | None) else str
+    if found is int and not -(2**63) <= cell < 2**63:
+        found = str  # no column of numbers holds it
+    if known in (None, found, type(None)) or found is type(None):
+        return known if known and found is type(None) else found
+    return float if {known, found} == {int, float} else str
+
+
 @contextmanager
-def writer(path: Path, columns: Sequence[str]) -> Iterator[Writer]:
-    """A file of answers, by its suffix (`check_suffix`)."""
+def writer(path: Path, columns: Mapping[str, type]) -> Iterator[Writer]:
+    """A file of answers, by its suffix (`check_suffix`). `columns`: the type of each one's cells."""
     if path.suffix == ".csv":
         with open(path, "w", encoding="utf-8-sig", newline="") as stream:
-            yield _Csv(stream, columns)
+            yield _Csv(stream, list(columns))
     elif path.suffix == ".jsonl":
         with open(path, "w", encoding="utf-8") as stream:
-            yield _Jsonl(stream, columns)
+            yield _Jsonl(stream, list(columns))
     else:
-        schema = pa.schema([(column, pa.string()) for column in columns])
+        schema = pa.schema([(column, ARROW.get(of, pa.string())) for column, of in columns.items()])
         with pq.ParquetWriter(path, schema) as parquet:
-            yield _Parquet(parquet, schema)
+            yield _Parquet(parquet, schema, columns)
 
 
 class _Csv:
@@ -90,11 +101,11 @@ class _Jsonl:
 
 
 class _Parquet:
-    def __init__(self, parquet: pq.ParquetWriter, schema: pa.Schema) -> None:
-        self.parquet, self.schema = parquet, schema
+    def __init__(self, parquet: pq.ParquetWriter, schema: pa.Schema, columns: Mapping[str, type]) -> None:
+        self.parquet, self.schema, self.columns = parquet, schema, columns
 
     def write(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        plain = [{name: _or_null(row.get(name)) for name in self.schema.names} for row in rows]
+        plain = [{name: _as(self.columns[name], row.get(name)) for name in self.schema.names} for row in rows]
         self.parquet.write_table(pa.Table.from_pylist(plain, schema=self.schema))
 
 
@@ -118,5 +129,8 @@ def _is_number(cell: str) -> bool:
     return True
 
 
-def _or_null(value: Any) -> str | None:
-    return None if value is None else text(value)
+def _as(of: type, value: Any) -> Any:
+    """A cell in the type of its column."""
+    if value is None:
+        return None
+    return of(value) if of in ARROW else text(value)

@@ -104,7 +104,7 @@ def _insights(run: Run, answers: Answers, benchmark: Benchmark) -> list[InsightR
         answers.table(TUNED, name),
         held_out=answers.table(HELD_OUT, name) if answers.of(HELD_OUT, name) else None,
         costs=pack.costs,
-        machine_hour=pack.machine_hour,
+        cost_per_hour=pack.cost_per_hour,
         seed=run.recipe.seed,
         timing=run.result(stage_of(name, TUNED)).get("timing"),
         latency=run.result(latency) if run.is_done(latency) else None,

@@ -351,7 +351,7 @@ def test_latency_is_of_questions_asked_alone_and_a_thousand_have_a_cost():
     assert wait.value == 4.5 and "whole batch, 10.0 questions on average" in wait.note
     assert minutes.value == pytest.approx(60 / 200 * 1000 / 60) and "batches of 10.0" in minutes.note
     alone = {"n": 50, "p50_s": 0.25, "p95_s": 0.5}
-    wait, _, paid = rows("speed", asked(drawn(), timing=asking, latency=alone, machine_hour=1.2))
+    wait, _, paid = rows("speed", asked(drawn(), timing=asking, latency=alone, cost_per_hour=1.2))
     assert wait.value == 0.5 and "50 questions asked one at a time" in wait.note and "0.250 s" in wait.note
     assert "its whole batch, p95 is 4.5" in wait.note and paid.value == pytest.approx(0.1)
     assert rows("speed", asked(drawn()))[0].value is None

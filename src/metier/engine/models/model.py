@@ -15,6 +15,7 @@ from metier.engine.scoring.likelihood import (
     CopyScorer,
     OptionScorer,
     PlainScorer,
+    Prefix,
     TreeScorer,
     cast_weights,
     gate,
@@ -30,6 +31,9 @@ TREE_TOKENS = 32_768
 
 class LanguageModel:
     """A causal model with its tokenizer; `warn` hears of every fallback."""
+
+    beginning: Prefix | None = None
+    """What prompts are expected to begin with, if its keys and values are kept."""
 
     def __init__(
         self, folder: Path, network: Any, tokenizer: Any, warn: Callable[[str], None] = print, config: Any = None
@@ -103,7 +107,7 @@ class LanguageModel:
         if not takes_trees(self.network.config):
             self.warn("This model has layers that cannot look through a mask: scoring by copying caches, more slowly.")
             return self._gated(CopyScorer(self.network, prompts, offered))
-        return self._gated(TreeScorer(self.network, prompts, offered))
+        return self._gated(TreeScorer(self.network, prompts, offered, self.beginning))
 
     def _gated(self, fast: OptionScorer) -> OptionScorer:
         differs = gate(fast)

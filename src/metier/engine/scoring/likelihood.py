@@ -7,6 +7,7 @@ decide something.
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
@@ -38,19 +39,40 @@ CAST_AT_MOST = 2_000_000_000
 """Parameters up to which a model is looked at in float32, which takes twice its memory for a moment."""
 
 
+@dataclass
+class Prefix:
+    """What prompts begin with, and its keys and values once they are computed."""
+
+    tokens: list[int]
+    cache: Any = None
+
+    def begins(self, prompts: Sequence[Tokens]) -> bool:
+        """Whether every prompt begins with it and goes on behind it."""
+        length = len(self.tokens)
+        return all(len(prompt) > length and list(prompt[:length]) == self.tokens for prompt in prompts)
+
+
 class OptionScorer:
     """What the three ways of scoring share: prompts as tokens, each with its own options.
 
-    `batches` (lists of positions) are fixed at once, so that a killed run goes on identically.
+    `batches` (lists of positions) are fixed at once, so that a killed run goes on identically. `known`: a beginning
+    whose keys and values are kept from call to call; used where all prompts begin with it.
     """
 
-    def __init__(self, model: "PreTrainedModel", prompts: Sequence[Tokens], options: Sequence[Options]) -> None:
+    def __init__(
+        self,
+        model: "PreTrainedModel",
+        prompts: Sequence[Tokens],
+        options: Sequence[Options],
+        known: Prefix | None = None,
+    ) -> None:
         if any(not prompt for prompt in prompts):
             raise ValueError("a prompt without tokens has nothing behind which an option could stand")
         self.model, self.options = model, list(options)
-        shared = token_trees.common_prefix(prompts)
-        self.prefix, self.suffixes = list(prompts[0][:shared]), [list(prompt[shared:]) for prompt in prompts]
-        self.cache: Any = None
+        if known is None or not known.begins(prompts):
+            known = Prefix(list(prompts[0][: token_trees.common_prefix(prompts)]))
+        self.kept, self.prefix = known, known.tokens
+        self.suffixes = [list(prompt[len(self.prefix) :]) for prompt in prompts]
         self.batches = [[position] for position in range(len(prompts))]
 
     def score(self, batch: Sequence[int]) -> list[Floats]:
@@ -67,19 +89,19 @@ class OptionScorer:
 
         if not self.prefix:
             return None
-        if self.cache is None:
+        if self.kept.cache is None:
             # Without the model's config: full layers for all, since a sliding one would forget what a tree still needs.
-            self.cache = DynamicCache()
+            self.kept.cache = DynamicCache()
             ids = torch.tensor([self.prefix], device=self.model.device)
             self.model(
                 input_ids=ids,
                 attention_mask=self._bias(self._seen_prefix()),
-                past_key_values=self.cache,
+                past_key_values=self.kept.cache,
                 use_cache=True,
                 logits_to_keep=1,
             )
         view = DynamicCache()
-        for number, layer in enumerate(self.cache.layers):
+        for number, layer in enumerate(self.kept.cache.layers):
             view.update(layer.keys.expand(rows, -1, -1, -1), layer.values.expand(rows, -1, -1, -1), number)
         return view
 
@@ -101,8 +123,14 @@ class OptionScorer:
 class TreeScorer(OptionScorer):
     """Scores by token trees; for architectures whose layers all look through a mask."""
 
-    def __init__(self, model: "PreTrainedModel", prompts: Sequence[Tokens], options: Sequence[Options]) -> None:
-        super().__init__(model, prompts, options)
+    def __init__(
+        self,
+        model: "PreTrainedModel",
+        prompts: Sequence[Tokens],
+        options: Sequence[Options],
+        known: Prefix | None = None,
+    ) -> None:
+        super().__init__(model, prompts, options, known)
         rows = self._rows()
         # The prefix is forwarded once, but attention reads its keys once a row.
         lengths = [row.tokens + len(self.prefix) // 4 for row in rows]
@@ -232,9 +260,9 @@ def gate(fast: OptionScorer) -> str | None:
     model is small enough: bfloat16 alone moves a token of a long prompt by 0.05 nats, as much as a fault might.
     """
     with in_float32(fast.model):
-        fast.cache = None
+        fast.kept.cache = None
         difference = _differs(fast)
-    fast.cache = None
+    fast.kept.cache = None
     return difference
 
 

@@ -23,9 +23,9 @@ def rows(context: InsightContext) -> list[Insight]:
         _latency(context.timing, context.latency, size),
         Insight(THROUGHPUT, round(60 * hours, 3), where, "minutes"),
     ]
-    if context.machine_hour:
-        note = f"{hours:.4f} hours at the pack's {number(context.machine_hour)} (`machine_hour`)."
-        insights.append(Insight(COST, round(hours * context.machine_hour, 6), note))
+    if context.cost_per_hour:
+        note = f"{hours:.4f} hours at the pack's {number(context.cost_per_hour)} (`cost_per_hour`)."
+        insights.append(Insight(COST, round(hours * context.cost_per_hour, 6), note))
     return insights
 
 

@@ -51,7 +51,7 @@ MADE = ("datasets", "benchmarks")
 """Kinds whose files define instances."""
 # What the engine asks of a plug-in before anything is built, and where to look for it.
 PARTS = {
-    "industries": ("name", "ship", "insights", "costs", "machine_hour", "intended_use", "limits"),
+    "industries": ("name", "ship", "insights", "costs", "cost_per_hour", "intended_use", "limits"),
     "datasets": ("name", "license", "labeled", "pairs", "task", "rows", "batches", "fingerprint", "problems"),
     "formats": ("suffixes", "read"),
     "converters": ("columns",),
