@@ -1,36 +1,60 @@
-"""Does the predictor give a run's saved answers, and how fast is `metier predict` beside the evaluation?
+"""Does `metier predict` give a run's saved answers, as fast as the evaluation, in constant memory, also when killed?
 
-    python bench/predict.py RUN [--rows 2000]
+    python bench/predict.py RUN [--rows 100000] [--fewer 1000] [--kills 3]
 
 Asks a finished run its own test questions again and compares answers, probabilities and texts with the saved ones.
-Then writes distinct rows to a file (the test texts with a number behind them), and times `metier predict` on it
-against the seconds a question that the evaluation took in its batches.
+Then writes distinct short rows to a file (the test texts with a number behind them), and calls `metier predict` on
+`--fewer` and on all of them, each in a process of its own: seconds on answering against those of the evaluation, and
+peak memory. At last a call is killed (SIGKILL) at random moments, called again, and must end in the same file.
 """
 
 import argparse
+import hashlib
 import json
-import resource
+import os
+import random
+import signal
+import subprocess
+import sys
 import tempfile
 import time
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from metier.evaluation.answers import TUNED, read_answers, stage_of
+from metier.runs import run as runs
 from metier.runs.lock import run_lock
 from metier.runs.progress import Progress
 from metier.runs.run import Run, saved_run
 from metier.serving import job
 from metier.serving.predictor import load_predictor
 
+RATE, MORE_MB = 0.9, 300
+"""Least share of the evaluation's rows a second, and most megabytes more than for `--fewer` rows."""
+
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run", type=Path)
-    parser.add_argument("--rows", type=int, default=2000)
+    parser.add_argument("--rows", type=int, default=100_000)
+    parser.add_argument("--fewer", type=int, default=1000)
+    parser.add_argument("--kills", type=int, default=3)
+    parser.add_argument("--check", action="store_true", help="exit 1 where a bound is missed")
     arguments = parser.parse_args()
+    run = saved_run(arguments.run, Progress())
     with run_lock(arguments.run):
-        run = saved_run(arguments.run, Progress())
-        print(json.dumps({**equality(run), **speed(run, arguments.rows)}))
+        figures: dict[str, Any] = {"equal": equality(run), "evaluation_rows_a_second": evaluation_rate(run)}
+    with tempfile.TemporaryDirectory() as folder:
+        files = [written(run, rows, Path(folder)) for rows in (arguments.fewer, arguments.rows)]
+        figures |= {"fewer": called(run, files[0], files[0].with_suffix(".csv"))}
+        figures |= {"all": called(run, files[1], files[1].with_suffix(".csv"))}
+        figures["killed"] = killed(run, files[1], arguments.kills, figures["all"]) if arguments.kills else None
+    figures["missed"] = missed(figures)
+    figures |= {"versions": {"torch": version("torch")}, "machine": runs.processor()}
+    print(json.dumps(figures, indent=1))
+    if arguments.check and figures["missed"]:
+        sys.exit(1)
 
 
 def equality(run: Run) -> dict[str, Any]:
@@ -47,24 +71,76 @@ def equality(run: Run) -> dict[str, Any]:
     }
 
 
-def speed(run: Run, rows: int) -> dict[str, Any]:
-    """Rows a second of `metier predict` and of the evaluation, and the peak memory of this process."""
+def evaluation_rate(run: Run) -> float:
     benchmark = job.benchmark_of(run, None)
-    questions, timing = benchmark.questions(), run.result(stage_of(benchmark.name, TUNED))["timing"]
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "rows.jsonl"
-        texts = [f"{questions[n % len(questions)].text} {n}" for n in range(rows)]
-        file.write_text("".join(json.dumps({"text": text}) + "\n" for text in texts), encoding="utf-8")
-        started = time.monotonic()
-        done = job.predict(run, str(file), Path(folder) / "answers.csv", job.Wishes(text="text"))
-        took = time.monotonic() - started
+    seconds: float = run.result(stage_of(benchmark.name, TUNED))["timing"]["seconds"]
+    return round(len(benchmark.questions()) / seconds, 2)
+
+
+def written(run: Run, rows: int, folder: Path) -> Path:
+    """A file of so many distinct rows."""
+    questions = job.benchmark_of(run, None).questions()
+    file = folder / f"{rows}.jsonl"
+    with open(file, "w", encoding="utf-8") as stream:
+        for number in range(rows):
+            question = questions[number % len(questions)]
+            row = {**question.fields, "text": f"{question.text} {number}"}
+            if question.options:
+                row["options"] = list(question.options)
+            stream.write(json.dumps(row) + "\n")
+    return file
+
+
+def command(run: Run, file: Path, out: Path) -> list[str]:
+    words = ["predict", str(run.folder), str(file), "--out", str(out), "--text", "text", "--json"]
+    return [sys.executable, "-m", "metier", *words]
+
+
+def called(run: Run, file: Path, out: Path) -> dict[str, Any]:
+    """One call in a process of its own: rows a second, all seconds, and its peak memory."""
+    began = time.monotonic()
+    process = subprocess.Popen(command(run, file, out), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    assert process.stdout
+    said = process.stdout.read()
+    _, status, usage = os.wait4(process.pid, 0)
+    if status:
+        sys.exit(f"`{' '.join(command(run, file, out))}` ended with {os.waitstatus_to_exitcode(status)}.")
+    done = json.loads(said)
     return {
-        "rows": rows,
-        "rows_a_second": round(rows / done.seconds, 1),
-        "rows_a_second_with_reading_and_held_out": round(rows / took, 1),
-        "evaluation_rows_a_second": round(len(questions) / timing["seconds"], 1),
-        "peak_memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
+        "rows": done["rows"],
+        "answered": done["answered"],
+        "rows_a_second": round(done["distinct"] / done["seconds"], 2),
+        "seconds": round(time.monotonic() - began, 1),
+        "peak_memory_mb": round(usage.ru_maxrss / 1024),
+        "sha256": hashlib.sha256(out.read_bytes()).hexdigest(),
     }
+
+
+def killed(run: Run, file: Path, times: int, whole: dict[str, Any]) -> dict[str, Any]:
+    """The same call, killed at random moments of a whole one's time and called again, to its end."""
+    draw, out, moments = random.Random(0), file.with_name("killed.csv"), []
+    for number in range(times):
+        moments.append(round(whole["seconds"] * draw.uniform(0.2, 0.9) / times * (number + 1) / times, 1))
+        process = subprocess.Popen(command(run, file, out), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        time.sleep(moments[-1])
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    last = called(run, file, out)
+    return {"after_s": moments, "same_file": last["sha256"] == whole["sha256"], "last_call_s": last["seconds"]}
+
+
+def missed(figures: dict[str, Any]) -> list[str]:
+    """What falls short, in words."""
+    found, equal = [], figures["equal"]
+    if equal["same_answer"] != equal["n"]:
+        found.append(f"{equal['n'] - equal['same_answer']} answers differ from the saved ones")
+    if figures["all"]["rows_a_second"] < RATE * figures["evaluation_rows_a_second"]:
+        found.append(f"{figures['all']['rows_a_second']} rows a second")
+    if (more := figures["all"]["peak_memory_mb"] - figures["fewer"]["peak_memory_mb"]) > MORE_MB:
+        found.append(f"{more} MB more")
+    if figures["killed"] and not figures["killed"]["same_file"]:
+        found.append("another file after being killed")
+    return found
 
 
 if __name__ == "__main__":
