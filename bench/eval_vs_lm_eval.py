@@ -85,7 +85,15 @@ def harness_python() -> Path:
     if not done.is_file():
         print(f"Installing lm-eval {HARNESS} into {place}, once.", file=sys.stderr)
         subprocess.run([sys.executable, "-m", "venv", "--clear", place], check=True)
-        install = [python, "-m", "pip", "install", "--disable-pip-version-check", "--quiet", f"lm-eval[hf]=={HARNESS}"]
+        install = [
+            python,
+            "-m",
+            "pip",
+            "install",
+            "--disable-pip-version-check",
+            "--quiet",
+            f"lm-eval[hf,api]=={HARNESS}",
+        ]
         subprocess.run([*install, "-c", Path(__file__).parent.parent / "constraints.txt"], check=True)
         done.touch()
     return python

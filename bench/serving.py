@@ -37,6 +37,7 @@ from metier.serving.predictor import benchmark_of
 PLAIN = Path(__file__).parent / "beside" / "plain_server.py"
 TIMES = {77: 8.0, 3: 3.0}
 """Labels -> how many times the plain server's answers a second ours must give."""
+TOKEN = "a-token-for-the-bench-alone"
 READY_S, LAST_S = 180, 600
 
 
@@ -93,13 +94,12 @@ def measure(arguments: argparse.Namespace, scratch: Path) -> dict[str, Any]:
     prompts = [benchmark.render(question) for question in benchmark.questions()]
     task = plain_task(run, benchmark, scratch)
     sides: dict[str, dict[str, Any]] = {}
-    token = "bench-token"
     ours_command = [sys.executable, "-m", "metier", "serve", str(run.folder), "--anyway"]
     ours_command += ["--benchmark", benchmark.name]
-    with server("ours", lambda port: [*ours_command, "--port", str(port)], "/ready", METIER_TOKEN=token) as port:
+    with server("ours", lambda port: [*ours_command, "--port", str(port)], "/ready", METIER_TOKEN=TOKEN) as port:
         bodies = [json.dumps({"rows": [row]}) for row in rows]
         sides["ours"] = loaded(
-            arguments, port, "/v1/classify", bodies, prompts, saved, lambda got: got["answers"][0]["answer"], token
+            arguments, port, "/v1/classify", bodies, prompts, saved, lambda got: got["answers"][0]["answer"], TOKEN
         )
     plain_command = [sys.executable, str(PLAIN), str(scratch / "merged"), str(task)]
     with server("plain", lambda port: [*plain_command, str(port)], "/") as port:

@@ -11,7 +11,8 @@ import pytest
 BENCH = Path(__file__).parent.parent / "bench"
 EVALUATION = BENCH / "eval_vs_lm_eval.py"  # needs lm-eval and a mirror of the data: our side is run below
 PREDICTOR = BENCH / "predict.py"  # needs a finished run; tests/serving has the same on the fake model
-BENCHES = sorted(set(BENCH.glob("*.py")) - {EVALUATION, PREDICTOR})
+HARNESS = BENCH / "serving_lm_eval.py"  # needs a finished run and lm-eval
+BENCHES = sorted(set(BENCH.glob("*.py")) - {EVALUATION, PREDICTOR, HARNESS})
 
 
 @pytest.mark.bench
