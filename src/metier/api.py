@@ -56,21 +56,17 @@ class Run:
         run has several. Raises `UserError` where the run is not finished, or was changed since."""
         from metier.serving.predictor import load_predictor
 
-        return load_predictor(runs.saved_run(self._one(), Progress()), benchmark)
+        return load_predictor(runs.saved_run(runs.model_folder(self.folder), Progress()), benchmark)
 
     def predict(self, rows: "Sequence[Row | str]", benchmark: str | None = None) -> list[Prediction]:
         """Answers to new rows, as the test questions were answered; raises as `predictor`, which is quicker for several
         calls: it loads the model once."""
         return self.predictor(benchmark).predict(rows)
 
-    def _one(self) -> Path:
-        """The folder of the model: of several trainings, that of their average."""
-        return self.folder / "averaged" if self.parts else self.folder
-
     @property
     def parts(self) -> list[str]:
         """The folders of several trainings (`seeds=3`); empty where this is a single one."""
-        return sorted(path.name for path in self.folder.glob("seed-*") if (self.folder / "seeds.json").is_file())
+        return runs.trainings(self.folder)
 
 
 AnyRecipe = Recipe | Mapping[str, Any] | str | Path

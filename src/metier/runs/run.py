@@ -260,6 +260,16 @@ def saved_run(folder: Path, progress: Progress) -> Run:
     return open_run(folder, load_saved(folder), progress)
 
 
+def trainings(folder: Path) -> list[str]:
+    """The folders of several trainings (`--seeds 3`) in a folder; empty where it is a single run."""
+    return sorted(path.name for path in folder.glob("seed-*") if (folder / "seeds.json").is_file())
+
+
+def model_folder(folder: Path) -> Path:
+    """The folder of the run whose model is used: of several trainings, that of their average."""
+    return folder / "averaged" if trainings(folder) else folder
+
+
 def load_saved(folder: Path) -> Recipe:
     """The recipe of the run in a folder; written again from the lock where it was removed."""
     file, lock = folder / "recipe.yaml", folder / "lock.json"

@@ -1,24 +1,23 @@
 """`metier predict`: a finished run answers a file."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from metier.data.reading import FileSource
 from metier.errors import Problems, UserError, nearest, shown
-from metier.evaluation.answers import HELD_OUT, TUNED, read_answers, stage_of
-from metier.evaluation.asking import ask, conditions
+from metier.evaluation.answers import TUNED, stage_of
+from metier.evaluation.asking import conditions
 from metier.evaluation.baseline import load_baseline
 from metier.evaluation.benchmark import Benchmark
-from metier.evaluation.held_out import held_out_questions
 from metier.evaluation.results import read_verdict
 from metier.recipes import plugins
 from metier.recipes.schema import Recipe, task_of
 from metier.runs.run import Run
 from metier.serving.predict import Done, Work, predict_file
 from metier.serving.predictor import Predictor, benchmark_of
-from metier.serving.review import announcement, learn
+from metier.serving.review import announcement, baseline_review, tuned_review
 from metier.serving.table import check_suffix
 from metier.stages.evaluate import check_rows, tuned_model
 
@@ -76,15 +75,7 @@ def cost(run: Run, done: Done) -> str:
 
 def _tuned(run: Run, benchmark: Benchmark, wishes: Wishes) -> Work:
     model = tuned_model(run)
-    review = None
-    if "probabilities" in benchmark.build_scorer().gives:
-        if questions := held_out_questions(run, benchmark):
-            # Asked once a run. These rows were cut in training too, so a long one must not stop this.
-            ask(run, HELD_OUT, replace(benchmark, too_long="truncate"), questions, model)
-        given = read_answers(run, HELD_OUT, benchmark.name) if questions else []
-        review = learn(given, benchmark.label_set(), wishes.max_error, wishes.review)
-    elif wishes.max_error is not None or wishes.review is not None:
-        raise UserError(f"The answers of '{benchmark.name}' are written and have no certainty. Leave out the review.")
+    review = tuned_review(run, benchmark, model, wishes.max_error, wishes.review)
 
     def answer(questions: Sequence[Any]) -> Any:
         return Predictor(benchmark, model.load(), benchmark.label_set()).answer(questions)
@@ -97,8 +88,7 @@ def _baseline(run: Run, benchmark: Benchmark, wishes: Wishes) -> Work:
         known = [TUNED, *([benchmark.baseline] if benchmark.baseline else [])]
         raise UserError(f"Nobody named {shown(wishes.who)} answered '{benchmark.name}'.{nearest(wishes.who, known)}")
     fitted = load_baseline(run, benchmark)
-    held_out = fitted.answer(held_out_questions(run, benchmark))
-    review = learn(held_out, benchmark.label_set(), wishes.max_error, wishes.review)
+    review = baseline_review(run, benchmark, fitted, wishes.max_error, wishes.review)
     stage = stage_of(benchmark.name, wishes.who)
     made_by = [wishes.who, run.recorded_sha256(stage, f"{stage}.jsonl")]
     return Work(benchmark, fitted.answer, made_by, review, wishes.prefix)

@@ -1,14 +1,20 @@
 """How sure an answer is, and which answers a person should look at: both are learned from held-out rows."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from metier.errors import UserError
 from metier.evaluation import certainty, risk
+from metier.evaluation.answers import HELD_OUT, read_answers
+from metier.evaluation.asking import Model, ask
+from metier.evaluation.baseline import FittedBaseline
+from metier.evaluation.benchmark import Benchmark
+from metier.evaluation.held_out import held_out_questions
 from metier.evaluation.predictions import as_predictions
 from metier.evaluation.scoring import Prediction
+from metier.runs.run import Run
 
 
 @dataclass(frozen=True)
@@ -29,6 +35,14 @@ class Review:
     temperature: certainty.Temperature
     cut_off: risk.CutOff | None
     """None: nobody asked for review."""
+
+    def probabilities(self, prediction: Prediction) -> dict[str, float]:
+        """Of each label or option, calibrated; empty where the answer was written."""
+        logs = certainty.log_probabilities(prediction)
+        if not len(logs):
+            return {}
+        shares = certainty.calibrated(logs, self.temperature.value).tolist()
+        return dict(zip(prediction.options or self.labels, shares, strict=True))
 
     def of(self, prediction: Prediction) -> Verdicts | None:
         """None where the answer was written, or there is none to choose."""
@@ -60,6 +74,34 @@ def learn(
     if isinstance(cut_off, risk.Unmet):
         raise UserError(unmet(cut_off))
     return Review(labels, temperature, cut_off)
+
+
+def tuned_review(
+    run: Run, benchmark: Benchmark, model: Model, max_error: float | None, share: float | None
+) -> Review | None:
+    """What a tuned model's answers to held-out rows teach; asked once a run. None where its answers are written.
+
+    Raises as `learn`, and where a review is asked for and the answers are written.
+    """
+    if "probabilities" not in benchmark.build_scorer().gives:
+        if max_error is not None or share is not None:
+            raise UserError(
+                f"The answers of '{benchmark.name}' are written and have no certainty. Leave out the review."
+            )
+        return None
+    questions = held_out_questions(run, benchmark)
+    if questions:  # These rows were cut in training too, so a long one must not stop this.
+        ask(run, HELD_OUT, replace(benchmark, too_long="truncate"), questions, model)
+    given = read_answers(run, HELD_OUT, benchmark.name) if questions else []
+    return learn(given, benchmark.label_set(), max_error, share)
+
+
+def baseline_review(
+    run: Run, benchmark: Benchmark, fitted: FittedBaseline, max_error: float | None, share: float | None
+) -> Review:
+    """The same for a run's baseline."""
+    held_out = fitted.answer(held_out_questions(run, benchmark))
+    return learn(held_out, benchmark.label_set(), max_error, share)
 
 
 def unmet(wish: risk.Unmet) -> str:
