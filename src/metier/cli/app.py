@@ -244,6 +244,42 @@ def predict(
 
 
 @app.command()
+def serve(
+    folders: Annotated[list[Path], typer.Argument(help="The folders of one or more runs.")],
+    host: Annotated[str, typer.Option("--host", help="The address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0: a free one.")] = 8000,
+    allow_host: Annotated[
+        list[str] | None, typer.Option("--allow-host", help="A further name that clients may call the server by.")
+    ] = None,
+    benchmark: WhoseTask = None,
+    with_: Annotated[str, typer.Option("--with", help="Who answers: tuned, or the run's baseline (tfidf).")] = "tuned",
+    max_error: MaxError = None,
+    review: ReviewShare = None,
+    anyway: Annotated[bool, typer.Option("--anyway", help="Serve also what is no SHIP.")] = False,
+    trace: Annotated[
+        Path | None, typer.Option("--trace", help="Append each answered row to this file (.jsonl).")
+    ] = None,
+    redact: Annotated[
+        bool, typer.Option("--redact", help="Take identifiers of persons out of the trace first.")
+    ] = False,
+    drain: Annotated[
+        float, typer.Option("--drain", min=0, help="Seconds to finish accepted requests on SIGTERM.")
+    ] = 30,
+) -> None:
+    """Answer requests over HTTP with finished runs, until SIGTERM. Set METIER_TOKEN, or one is made and printed."""
+    from metier.serving.served import ServeWishes
+    from metier.serving.server.serve import serve as run_server
+    from metier.serving.server.settings import ServerSettings
+
+    if redact and trace is None:
+        raise UserError("--redact works on the lines of --trace. Name a file: --trace traces.jsonl.")
+    hosts = tuple(allow_host or ())
+    settings = ServerSettings(host, port, hosts, drain_s=drain, trace=trace, redact=redact)
+    code = run_server(folders, ServeWishes(benchmark, with_, max_error, review, anyway), settings)
+    raise typer.Exit(code)
+
+
+@app.command()
 def export(
     folder: Folder,
     to: Annotated[str, typer.Option("--to", help="merged or lm-eval")],

@@ -63,10 +63,9 @@ class Served:
     @cached_property
     def kind(self) -> Kind:
         """Whether its answers are chosen or written; `read`: it is only scored, and answers nothing."""
-        scorer = self.benchmark.build_scorer()
-        if "probabilities" in scorer.gives:
+        if _chooses(self.benchmark):
             return "chosen"
-        return "written" if scorer.free_text() else "read"
+        return "written" if self.benchmark.build_scorer().free_text() else "read"
 
     @property
     def model(self) -> ModelLike:
@@ -136,10 +135,16 @@ def load(checked: Sequence[Checked], wishes: ServeWishes) -> dict[str, Served]:
     return served
 
 
+def _chooses(benchmark: Benchmark) -> bool:
+    return "probabilities" in benchmark.build_scorer().gives
+
+
 def _tuned(name: str, one: Checked, benchmark: Benchmark, wishes: ServeWishes) -> Served:
     check_rows(one.run)
     model = tuned_model(one.run)
-    review = tuned_review(one.run, benchmark, model, wishes.max_error, wishes.review)
+    mixed = not _chooses(benchmark) and any(map(_chooses, one.benchmarks))  # then the review is meant for the others
+    cut_off = (None, None) if mixed else (wishes.max_error, wishes.review)
+    review = tuned_review(one.run, benchmark, model, *cut_off)
     predictor = Predictor(benchmark, model.load(), benchmark.label_set())
     return Served(
         name,

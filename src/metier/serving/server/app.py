@@ -20,7 +20,7 @@ from metier.errors import shown
 from metier.recipes import strict_json
 from metier.serving.server.errors import ApiError, crashed, invalid
 from metier.serving.server.json_bodies import parse
-from metier.serving.server.operations import Answer, Call, Operation, Plain, Service, Stream
+from metier.serving.server.operations import Call, Operation, Plain, Service, Stream
 
 LOGGER = logging.getLogger("metier")
 DONE = "data: [DONE]\n\n"
@@ -38,7 +38,7 @@ def _endpoint(service: Service, operation: Operation) -> Callable[[Request], Awa
         try:
             body = await _read(request, operation)
             call = Call(service, uuid4().hex, body)
-            return await _sent(request, await _unless_gone(request, operation.handler(call)))
+            return await _unless_gone(request, _answered(operation, call))
         except ApiError as error:
             return refusal(error)
         except Exception:
@@ -78,8 +78,19 @@ async def _read(request: Request, operation: Operation) -> Any:
         raise invalid(f"{place or 'The body'}: {first['msg']}.", place or None, first["type"]) from error
 
 
-async def _unless_gone(request: Request, work: Awaitable[Answer]) -> Answer:
-    """The answer; where the client leaves before it is there, its work is cancelled."""
+async def _answered(operation: Operation, call: Call) -> Response:
+    """What the operation answers, as a response; of a stream, with its first piece."""
+    answer = await operation.handler(call)
+    if isinstance(answer, Stream):
+        return await _streamed(answer)
+    if isinstance(answer, Plain):
+        content = _json(answer.content) if isinstance(answer.content, BaseModel) else answer.content
+        return Response(content, answer.status, answer.headers, answer.media_type)
+    return Response(_json(answer), media_type="application/json")
+
+
+async def _unless_gone(request: Request, work: Awaitable[Response]) -> Response:
+    """The response; where the client leaves before it is there, its work is cancelled."""
     answering = asyncio.ensure_future(work)
     leaving = asyncio.ensure_future(_left(request))
     try:
@@ -99,18 +110,9 @@ async def _left(request: Request) -> None:
         pass
 
 
-async def _sent(request: Request, answer: Answer) -> Response:
-    if isinstance(answer, Stream):
-        return await _streamed(answer)
-    if isinstance(answer, Plain):
-        content = _json(answer.content) if isinstance(answer.content, BaseModel) else answer.content
-        return Response(content, answer.status, media_type=answer.media_type)
-    return Response(_json(answer), media_type="application/json")
-
-
 def _json(answer: BaseModel) -> str:
     """Raises `ValueError` for NaN and Infinity: a client must not get what is no JSON, nor a gap in its place."""
-    return strict_json.dumps(answer.model_dump(mode="python", exclude_unset=False), ensure_ascii=False)
+    return strict_json.dumps(answer.model_dump(mode="python"), ensure_ascii=False)
 
 
 async def _streamed(answer: Stream) -> Response:

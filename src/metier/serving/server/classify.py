@@ -1,8 +1,10 @@
 """Rows in, the answers that were measured out, with probabilities and whether a person should look."""
 
+import asyncio
+import time
 from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from metier.data.records import Question
 from metier.errors import UserError
@@ -11,20 +13,32 @@ from metier.serving.predictor import question_of
 from metier.serving.review import Verdicts
 from metier.serving.served import Served
 from metier.serving.server.errors import invalid
-from metier.serving.server.operations import Body, Call, Operation
+from metier.serving.server.operations import Body, Call, Operation, Service
+
+PATH = "/v1/classify"
 
 Cell = str | int | float | bool | None
+
+
+class Row(BaseModel):
+    """`text`, the further columns that the prompt names, and `options`."""
+
+    model_config = ConfigDict(extra="allow", frozen=True, strict=True, use_attribute_docstrings=True)
+    __pydantic_extra__: dict[str, Cell] = Field(init=False)
+
+    options: list[str] | None = None
+    """Only where the benchmark chooses among a row's own: two or more, all different."""
 
 
 class ClassifyRequest(Body):
     """Texts, or rows with further columns: one of the two."""
 
+    model_config = ConfigDict(strict=True)
+
     model: str | None = None
     """What answers; may be left out where one model is served."""
     texts: Annotated[list[str], Field(min_length=1)] | None = None
-    rows: Annotated[list[dict[str, Cell | list[str]]], Field(min_length=1)] | None = None
-    """Each with `text`, the further columns that the prompt names, and `options` where the benchmark chooses among a
-    row's own."""
+    rows: Annotated[list[Row], Field(min_length=1)] | None = None
 
 
 class Answered(Body):
@@ -60,10 +74,14 @@ async def classify(call: Call) -> ClassifyResponse:
     """Answers as they were measured. Raises `ApiError` for the first row that cannot be asked."""
     request: ClassifyRequest = call.body
     served = call.service.find(request.model)
-    rows = _rows(request)
-    questions = [_question(served, row, n) for n, row in enumerate(rows)]
+    began, rows = time.monotonic(), _rows(request)
+    call.service.check_rows(len(rows), "texts" if request.texts else "rows")
+    questions = [_question(call.service, served, row, n) for n, row in enumerate(rows)]
     predictions = await call.service.scheduler.classify(served.name, questions)
     answers = [_answered(served, one) for one in predictions]
+    if traces := call.service.traces:
+        seconds = time.monotonic() - began
+        await asyncio.to_thread(traces.add, served, PATH, call.id, rows, answers, seconds)
     return ClassifyResponse(
         id=call.id, model=served.name, model_sha256=served.sha256, verdict=served.decision, answers=answers
     )
@@ -72,16 +90,25 @@ async def classify(call: Call) -> ClassifyResponse:
 def _rows(request: ClassifyRequest) -> list[dict[str, Any]]:
     if (request.texts is None) == (request.rows is None):
         raise invalid("Send either `texts` or `rows`.", "texts")
-    return [{"text": text} for text in request.texts] if request.texts is not None else list(request.rows or ())
+    if request.rows is None:
+        return [{"text": text} for text in request.texts or ()]
+    return [row.model_dump(exclude_unset=True) for row in request.rows]
 
 
-def _question(served: Served, row: dict[str, Any], number: int) -> Question:
+def _question(service: Service, served: Served, row: dict[str, Any], number: int) -> Question:
     if served.kind == "read":
         raise invalid(f"'{served.name}' gives no answers: its benchmark only reads texts.", "model")
+    place = f"rows.{number}"
+    options = row.get("options") or []
+    for text in (*row.values(), *options):
+        if isinstance(text, str):
+            service.check_text(text, place)
+    if served.benchmark.chooses_among_own_options and len(set(options)) < len(options):
+        raise invalid(f"Row {number} has the same option twice.", place)
     try:
         return question_of(served.benchmark, row, str(number))
     except UserError as error:
-        raise invalid(str(error), f"rows.{number}") from error
+        raise invalid(str(error), place) from error
 
 
 def _answered(served: Served, prediction: Prediction) -> Answered:
@@ -101,7 +128,7 @@ def _answered(served: Served, prediction: Prediction) -> Answered:
 
 OPERATIONS = [
     Operation(
-        "/v1/classify",
+        PATH,
         "POST",
         "Answer texts or rows, with probabilities.",
         classify,

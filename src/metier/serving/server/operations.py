@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 from metier.errors import nearest
 from metier.serving.served import Served
-from metier.serving.server.errors import ApiError, loading
+from metier.serving.server.errors import ApiError, invalid, loading
 from metier.serving.server.metrics import Metrics
 from metier.serving.server.scheduler import Scheduler
 from metier.serving.server.settings import ServerSettings
@@ -50,6 +50,17 @@ class Service:
             raise ApiError(404, message, code="model_not_found", param="model")
         return known[name]
 
+    def check_text(self, text: str, param: str) -> None:
+        """Raises `ApiError` where a text is longer than is taken."""
+        if len(text) > (most := self.settings.most_characters):
+            raise invalid(f"The text has {len(text):,} characters; at most {most:,} are taken.", param, "text_too_long")
+
+    def check_rows(self, rows: int, param: str) -> None:
+        """Raises `ApiError` where a request has more rows (texts, prompts) than is taken."""
+        if rows > (most := self.settings.most_rows):
+            message = f"The request has {rows:,} rows; at most {most:,} are taken. Send several requests."
+            raise invalid(message, param, "too_many_rows")
+
 
 @dataclass(frozen=True)
 class Call:
@@ -79,6 +90,7 @@ class Plain:
     content: str | bytes | BaseModel
     media_type: str = "application/json"
     status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 Answer = BaseModel | Stream | Plain
