@@ -93,7 +93,7 @@ class Decoder:
 
     def _check(self, prompt: Sequence[int], sampling: Sampling) -> None:
         total = len(prompt) + sampling.max_new_tokens
-        most = min(self.most_tokens, self.model.context)
+        most = min(self.most_tokens, self.model.context + 1)  # the last token is predicted and never read
         if not prompt:
             raise UserError("The prompt is empty. Give at least one token.")
         if not all(0 <= token < self.vocabulary for token in prompt):

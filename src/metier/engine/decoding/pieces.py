@@ -45,6 +45,8 @@ class Written:
         self.start = self.read = 0
         self.shown = 0
         self.held = ""
+        self.begins: list[int] = []
+        """Where the text of each token begins, in characters."""
         self.unread: list[TokenScore] = []
         """Of a character that is not complete."""
         self.waiting: list[tuple[int, TokenScore]] = []
@@ -76,7 +78,8 @@ class Written:
         place = self.shown + len(self.held)
         for number, score in enumerate(self.unread):
             own = self._text(self.tokens[self.start : self.read + number])[before:] if number else ""
-            self.waiting.append((place + len(commonprefix([own, text])), score))
+            self.begins.append(place + len(commonprefix([own, text])))
+            self.waiting.append((self.begins[-1], score))
         self.unread = []
         self.held += text
 
@@ -102,3 +105,12 @@ class Written:
         tokens = tuple(score for begin, score in self.waiting if begin < self.shown)
         self.waiting = [] if cuts else self.waiting[len(tokens) :]
         return text, tokens, bool(cuts)
+
+
+def offsets(tokenizer: Any, tokens: Sequence[TokenScore]) -> list[int]:
+    """Where each token begins in their text, in characters."""
+    written = Written(tokenizer, ())
+    for token in tokens:
+        written.add(token)
+    written.end()
+    return written.begins

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from metier.engine.decoding.sampling import Sampling
     from metier.engine.models.model import LanguageModel
 
+MOST_STOPS = 4
 FEWEST, MOST = -(2**63), 2**63 - 1
 DEFAULT_TOKENS = 256
 """Where neither the request nor the benchmark says how long a text may be; fewer where the context ends before."""
@@ -59,6 +60,8 @@ class TextRequest(Body):
     """What chat and completions are both asked with. What OpenAI's clients send besides is accepted where it changes
     nothing, and refused where it would change the text."""
 
+    model_config = ConfigDict(strict=True)
+
     model: str | None = None
     """What writes; may be left out where one model is served."""
     max_tokens: Annotated[int, Field(ge=0)] | None = None
@@ -69,7 +72,7 @@ class TextRequest(Body):
     """Draw only from the likeliest tokens that have this probability together."""
     seed: Annotated[int, Field(ge=FEWEST, le=MOST)] | None = None
     """The same request with the same seed gives the same text."""
-    stop: Stop | Annotated[list[Stop], Field(max_length=4)] | None = None
+    stop: Stop | list[Stop] | None = None
     """Where the text ends, up to four. Left out: as the benchmark asks, where `max_tokens` is left out too."""
     stream: bool | None = None
     """Send the text in pieces, as it is written."""
@@ -126,6 +129,8 @@ def refuse(request: TextRequest, **others: Any) -> None:
     or an empty value where it asks for nothing."""
     if request.n not in (None, 1):
         raise invalid(f"n is {request.n}, and one text a prompt is written. Send the request several times.", "n")
+    if isinstance(request.stop, list) and len(request.stop) > MOST_STOPS:
+        raise invalid(f"`stop` has {len(request.stop)} texts, and at most {MOST_STOPS} are taken.", "stop")
     unsupported = {
         "presence_penalty": request.presence_penalty,
         "frequency_penalty": request.frequency_penalty,
@@ -171,7 +176,7 @@ async def grammar_of(wanted: ResponseFormat | None) -> "Grammar | None":
     if wanted.type == "json_object":
         return await grammar_by({"type": "object"}, "response_format")
     if wanted.json_schema is None:
-        raise invalid("`json_schema` is missing: {\"name\": ..., \"schema\": {...}}.", "response_format.json_schema")
+        raise invalid('`json_schema` is missing: {"name": ..., "schema": {...}}.', "response_format.json_schema")
     return await grammar_by(wanted.json_schema.definition, "response_format.json_schema.schema")
 
 
@@ -185,16 +190,10 @@ async def grammar_by(schema: Mapping[str, Any], param: str) -> "Grammar":
         raise invalid(str(error), param, "invalid_json_schema") from error
 
 
-def check_length(service: Service, text: str, param: str) -> None:
-    """Raises `ApiError` where a text has more characters than one may have."""
-    most = service.settings.most_characters
-    if len(text) > most:
-        raise invalid(f"The text has {len(text):,} characters, and at most {most:,} are taken. Shorten it.", param)
-
-
 async def collected(pieces: AsyncIterator["Piece"]) -> Text:
     """All pieces of a text as one."""
-    text, tokens, new_tokens = "", [], 0
+    text, new_tokens = "", 0
+    tokens: list[TokenScore] = []
     finish: Finish = "length"
     async for piece in pieces:
         text += piece.text
