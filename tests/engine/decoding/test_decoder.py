@@ -191,14 +191,36 @@ def test_a_cancelled_sequence_leaves_and_the_others_go_on(fake):
 
 
 def test_what_is_in_the_batch_stays_within_the_bound_and_the_rest_waits_in_its_order(fake):
-    decoder, longest = Decoder(fake, 60), 0
+    decoder, largest = Decoder(fake, 60), 0
     for key, prompt in enumerate(PROMPTS * 3):
         decoder.add(key, prompt, Sampling(8))
     begun = []
     while len(decoder):
         begun += sorted(key for key, _ in decoder.step() if key not in begun)  # those of one step join together
-        longest = max(longest, sum(one.most_tokens for one in decoder.active))
-    assert begun == sorted(begun) and len(begun) == 12 and 30 < longest <= 60
+        # Padding takes memory too: what is held is a rectangle.
+        largest = max(largest, *(keys.shape[0] * keys.shape[2] for keys, _ in decoder.batch.layers), 0)
+    assert begun == sorted(begun) and len(begun) == 12 and 30 < largest <= 60
+
+
+def test_a_grammar_that_becomes_too_complex_ends_its_own_text_only(fake):
+    hard = Grammar.of_schema({"type": "object", "properties": {"a": {"type": "string"}}, "required": ["a"]})
+    decoder = Decoder(fake, 4096)
+    decoder.add("easy", PROMPTS[0], Sampling(8))
+    decoder.add("hard", PROMPTS[1], Sampling(8, grammar=hard))
+    decoder.step()
+    hard_one = next(one for one in decoder.active if one.key == "hard")
+    hard_one.constraint.matcher.consume_token(0)  # a token that the grammar does not allow: it is in error from now on
+    pieces = finished(decoder)
+    assert "JSON schema cannot be used" in pieces["hard"][-1].error and pieces["hard"][-1].finish
+    assert len(pieces["easy"]) == 7 and pieces["easy"][-1].finish == "length"
+
+
+def test_the_smallest_temperature_is_greedy(fake):
+    model = model_of(CONFIGS[0], fake)
+    cold = alone(model, PROMPTS[0], Sampling(9, temperature=5e-324, seed=1))
+    assert text(cold) == text(alone(model, PROMPTS[0], Sampling(9)))
+    nucleus = alone(model, PROMPTS[0], Sampling(9, temperature=1.0, top_p=0.0, seed=1))
+    assert text(nucleus) == text(cold)
 
 
 @pytest.mark.parametrize(

@@ -42,8 +42,9 @@ class Decoder:
     """Continues prompts. Greedy, a prompt gets the text that `Generator` gives it alone, whatever stands beside it, as
     far as the rounding of sums allows.
 
-    `most_tokens`: prompts and longest texts of all sequences that are in the batch together; the others wait in their
-    order. `kept_tokens`: of earlier prompts, kept for those that begin alike.
+    `most_tokens`: of all sequences that are in the batch together, prompts and longest texts, each counted as long as
+    the longest one, since a batch is padded; the others wait in their order. `kept_tokens`: of earlier prompts, kept
+    for those that begin alike.
     """
 
     def __init__(self, model: LanguageModel, most_tokens: int, kept_tokens: int = KEPT_TOKENS) -> None:
@@ -111,21 +112,26 @@ class Decoder:
     def _joining(self) -> Iterator[list[_Sequence]]:
         """Those for which there is room, in groups that are read together."""
         taken: list[_Sequence] = []
-        room = self.most_tokens - sum(one.most_tokens for one in self.active)
-        while self.waiting and self.waiting[0].most_tokens <= room:
+        longest = max((one.most_tokens for one in self.active), default=0)
+        while self.waiting:
+            longest = max(longest, self.waiting[0].most_tokens)
+            if longest * (len(self.active) + len(taken) + 1) > self.most_tokens:
+                break
             taken.append(self.waiting.popleft())
-            room -= taken[-1].most_tokens
         for group in by_length([len(one.prompt) for one in taken], TOKENS_A_BATCH):
             yield [taken[place] for place in group]
 
     def _allowed(self, logits: torch.Tensor) -> torch.Tensor:
         """The logits with what a grammar rules out at minus infinity."""
-        constraints = [(row, one.constraint) for row, one in enumerate(self.active) if one.constraint]
-        if not constraints:
+        if not any(one.constraint for one in self.active):
             return logits
         allowed = logits.clone()
-        for row, constraint in constraints:
-            allowed[row, ~constraint.allowed()[: allowed.shape[1]].to(allowed.device)] = -torch.inf
+        for row, one in enumerate(self.active):
+            if one.constraint is None:
+                continue
+            mask = one.constraint.allowed()
+            if mask is not None:
+                allowed[row, ~mask.to(allowed.device)] = -torch.inf
         return allowed
 
     def _scores(self, logits: torch.Tensor, tokens: list[int]) -> list[TokenScore]:
@@ -152,14 +158,16 @@ class Decoder:
         return text
 
     def _piece(self, one: _Sequence, score: TokenScore) -> Piece:
+        if one.constraint and one.constraint.error:  # its neighbors go on
+            return Piece("", (), "stop", error=one.constraint.error)
         if score.token == self.model.end_token:
             text, tokens = one.written.end()
             return Piece(text, (*tokens, score), "stop")
         text, tokens, stopped = one.written.add(score)
         if stopped:
             return Piece(text, tokens, "stop")
-        if one.constraint:
-            one.constraint.take(score.token)
+        if one.constraint and not one.constraint.take(score.token):
+            return Piece(text, tokens, "stop", error=one.constraint.error)
         complete = one.constraint is not None and one.constraint.is_complete
         if not complete and len(one.written.tokens) < one.sampling.max_new_tokens:
             return Piece(text, tokens, None)

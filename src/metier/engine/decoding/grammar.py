@@ -63,18 +63,24 @@ class Constraint:
     def __init__(self, matcher: "LLMatcher", rows: int) -> None:
         self.matcher, self.rows = matcher, rows
 
-    def allowed(self) -> torch.Tensor:
-        """(vocabulary,) whether each token may come next. Raises `UserError` where the grammar got too complex."""
+    def allowed(self) -> torch.Tensor | None:
+        """(vocabulary,) whether each token may come next; None where the grammar got too complex (`error`)."""
         bits = np.frombuffer(self.matcher.compute_bitmask(), dtype=np.uint8)
-        _check(self.matcher)
+        if self.matcher.is_error():
+            return None
         mask = np.zeros(self.rows, dtype=bool)
         known = np.unpackbits(bits, bitorder="little")[: self.rows]
         mask[: len(known)] = known
         return torch.from_numpy(mask)
 
-    def take(self, token: int) -> None:
-        self.matcher.consume_token(token)
-        _check(self.matcher)
+    def take(self, token: int) -> bool:
+        """Whether the token could be taken; `error` says why not."""
+        return bool(self.matcher.consume_token(token))
+
+    @property
+    def error(self) -> str | None:
+        """Why the text cannot go on."""
+        return str(_invalid(self.matcher.get_error())) if self.matcher.is_error() else None
 
     @property
     def is_complete(self) -> bool:
@@ -105,7 +111,8 @@ class Constraints:
         from llguidance import LLMatcher
 
         matcher = LLMatcher(self._tokens, grammar.source, log_level=0, limits=_limits())
-        _check(matcher)
+        if matcher.is_error():
+            raise _invalid(matcher.get_error())
         return Constraint(matcher, self.rows)
 
 
@@ -114,11 +121,6 @@ def _limits() -> Any:
     from llguidance import LLParserLimits
 
     return LLParserLimits(verbose_errors=False)
-
-
-def _check(matcher: "LLMatcher") -> None:
-    if matcher.is_error():
-        raise _invalid(matcher.get_error())
 
 
 def _invalid(fault: str) -> UserError:

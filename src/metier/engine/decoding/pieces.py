@@ -33,6 +33,8 @@ class Piece:
     """Why the text ends here; None: it goes on."""
     new_tokens: int = 1
     """How many tokens were made, shown or not."""
+    error: str | None = None
+    """Why the text could not be finished: its grammar became too complex. It ends with this piece."""
 
 
 class Written:

@@ -61,7 +61,9 @@ def _drawn(logits: torch.Tensor, choosers: Sequence[Chooser], nucleus: bool) -> 
     def column(values: list[float]) -> torch.Tensor:
         return torch.tensor(values, dtype=torch.float64)[:, None].to(logits.device)
 
-    shares = torch.softmax(logits.double() / column([one.temperature for one in choosers]), -1)
+    # Below the highest, so that the smallest temperature gives no infinity.
+    heights = logits.double() - logits.amax(-1, keepdim=True)
+    shares = torch.softmax(heights / column([one.temperature for one in choosers]), -1)
     order = None
     if nucleus:
         shares, order = shares.sort(dim=-1, descending=True, stable=True)

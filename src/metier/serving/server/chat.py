@@ -16,6 +16,7 @@ from metier.serving.server.texts import (
     TextRequest,
     Usage,
     all_collected,
+    check_piece,
     closed,
     grammar_of,
     refuse,
@@ -270,6 +271,7 @@ async def _streamed(work: _Work) -> AsyncIterator[ChatChunk]:
     try:
         begun = False
         async for piece in work.pieces:
+            check_piece(piece)
             new_tokens += piece.new_tokens
             if not begun:  # behind the first piece, so that an error before it has a status of its own
                 yield work.chunk([ChunkChoice(delta=Delta(role="assistant", content=""))])

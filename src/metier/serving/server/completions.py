@@ -18,6 +18,7 @@ from metier.serving.server.texts import (
     TextRequest,
     Usage,
     all_collected,
+    check_piece,
     closed,
     grammar_of,
     refuse,
@@ -273,6 +274,7 @@ async def _streamed(work: _Work) -> AsyncIterator[Completion]:
                 yield work.chunk([_choice(index, echoed, None if work.writes else "length")])
             sent = len(echoed.text)
             async for piece in pieces[index] if work.writes else _none():
+                check_piece(piece)
                 new_tokens += piece.new_tokens
                 if piece.text or piece.tokens or piece.finish:
                     yield work.chunk([_choice(index, _shown(work, piece.text, piece.tokens, sent), piece.finish)])

@@ -196,11 +196,18 @@ async def collected(pieces: AsyncIterator["Piece"]) -> Text:
     tokens: list[TokenScore] = []
     finish: Finish = "length"
     async for piece in pieces:
+        check_piece(piece)
         text += piece.text
         tokens += piece.tokens
         new_tokens += piece.new_tokens
         finish = piece.finish or finish
     return Text(text, tuple(tokens), finish, new_tokens)
+
+
+def check_piece(piece: "Piece") -> None:
+    """Raises `ApiError` where the text could not be finished."""
+    if piece.error:
+        raise invalid(piece.error, "response_format", "invalid_json_schema")
 
 
 async def all_collected(pieces: Sequence[AsyncIterator["Piece"]]) -> list[Text]:
