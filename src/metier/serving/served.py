@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from metier.data.records import Question
 from metier.errors import UserError, nearest, shown
@@ -19,6 +19,7 @@ from metier.runs.progress import Progress
 from metier.runs.run import Run, model_folder, saved_run
 from metier.serving.predictor import Predictor, predictor_of
 from metier.serving.review import Review, baseline_review, tuned_review
+from metier.serving.schema import learned_schema
 from metier.stages.evaluate import check_rows, tuned_model
 
 if TYPE_CHECKING:
@@ -69,6 +70,11 @@ class Served:
         if _chooses(self.benchmark):
             return "chosen"
         return "written" if self.benchmark.build_scorer().free_text() else "read"
+
+    @cached_property
+    def answer_schema(self) -> dict[str, Any] | None:
+        """The JSON schema of the right answers; None where they are no JSON objects."""
+        return learned_schema(self.run, self.benchmark)
 
     @property
     def model(self) -> ModelLike:

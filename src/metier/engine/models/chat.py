@@ -2,7 +2,7 @@
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -22,16 +22,26 @@ def rendered(tokenizer: Any, folder: Path, prompt: str) -> str:
             f"The tokenizer in {folder} has no chat template. Write `chat_template: false` in the benchmark, or "
             "add a chat_template to tokenizer_config.json."
         )
-    turn = [{"role": "user", "content": prompt}]
     try:
-        with _within(SECONDS):
-            text: str = tokenizer.apply_chat_template(turn, tokenize=False, add_generation_prompt=True)
-    except Exception as error:  # jinja's, and whatever Python raises inside a template
-        message = f"{type(error).__name__}: {error}".splitlines()[0][:300]
+        return conversation(tokenizer, [{"role": "user", "content": prompt}])
+    except TemplateError as error:
         raise UserError(
-            f"The chat template in {folder} fails ({message}). Correct it, or write `chat_template: false` in the "
+            f"The chat template in {folder} fails ({error}). Correct it, or write `chat_template: false` in the "
             "benchmark."
         ) from error
+
+
+class TemplateError(Exception):
+    """A chat template refuses messages, or does not come to an end."""
+
+
+def conversation(tokenizer: Any, messages: Sequence[Mapping[str, str]]) -> str:
+    """Messages (role, content) as text, up to where the model answers. Raises `TemplateError`."""
+    try:
+        with _within(SECONDS):
+            text: str = tokenizer.apply_chat_template(list(messages), tokenize=False, add_generation_prompt=True)
+    except Exception as error:  # jinja's, and whatever Python raises inside a template
+        raise TemplateError(f"{type(error).__name__}: {error}".splitlines()[0][:300]) from error
     return text
 
 

@@ -1,6 +1,6 @@
 """A language model as scorers and methods see it: tokens in, log-likelihoods out."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +72,15 @@ class LanguageModel:
             self._chats = True
         text = chat.rendered(self.tokenizer, self.folder, prompt)
         return text, self._tokens(text, add_special_tokens=False)
+
+    def converse(self, messages: Sequence[Mapping[str, str]]) -> list[int]:
+        """The tokens of a conversation in the chat template, up to where the model answers; one user's turn gives those
+        of `read`. Raises `UserError` where the template refuses the messages."""
+        try:
+            text = chat.conversation(self.tokenizer, messages)
+        except chat.TemplateError as error:
+            raise UserError(f"The model's chat template refuses these messages ({error}). Send others.") from error
+        return self._tokens(text, add_special_tokens=False)
 
     def encode(self, prompt: str) -> list[int]:
         """The prompt's tokens, with the begin token where the model wants one."""

@@ -95,7 +95,7 @@ class OptionScorer:
             ids = torch.tensor([self.prefix], device=self.model.device)
             self.model(
                 input_ids=ids,
-                attention_mask=self._bias(self._seen_prefix()),
+                attention_mask=attention_bias(self.model, self._seen_prefix()),
                 past_key_values=self.kept.cache,
                 use_cache=True,
                 logits_to_keep=1,
@@ -109,15 +109,6 @@ class OptionScorer:
         length = len(self.prefix)
         causal = torch.ones(1, length, length).tril().bool()
         return windows(self.model.config, causal, torch.arange(length)[None], torch.arange(length)[None])
-
-    def _bias(self, seen: dict[str, torch.Tensor]) -> Any:
-        """What is added to attention logits: one tensor (rows, 1, q, k), or one for each kind of layer."""
-        dtype, device = self.model.dtype, self.model.device
-        bias = {
-            kind: torch.zeros(mask.shape, dtype=dtype).masked_fill_(~mask, torch.finfo(dtype).min)[:, None].to(device)
-            for kind, mask in seen.items()
-        }
-        return bias if len(bias) > 1 else next(iter(bias.values()))
 
 
 class TreeScorer(OptionScorer):
@@ -190,7 +181,7 @@ class TreeScorer(OptionScorer):
         return self.model(
             input_ids=ids.to(device),
             position_ids=positions.to(device),
-            attention_mask=self._bias(masks),
+            attention_mask=attention_bias(self.model, masks),
             past_key_values=self.prefix_cache(len(grown)),
             logits_to_keep=keep.to(device),
             use_cache=bool(before),
@@ -245,6 +236,16 @@ def windows(config: Any, seen: torch.Tensor, asking: torch.Tensor, keys: torch.T
         near = asking[:, :, None] - keys[:, None, :] < config.sliding_window
         masks["sliding_attention"] = seen & near
     return masks
+
+
+def attention_bias(network: "PreTrainedModel", seen: dict[str, torch.Tensor]) -> Any:
+    """What is added to attention logits: one tensor (rows, 1, q, k), or one for each kind of layer."""
+    dtype, device = network.dtype, network.device
+    bias = {
+        kind: torch.zeros(mask.shape, dtype=dtype).masked_fill_(~mask, torch.finfo(dtype).min)[:, None].to(device)
+        for kind, mask in seen.items()
+    }
+    return bias if len(bias) > 1 else next(iter(bias.values()))
 
 
 def takes_trees(config: Any) -> bool:

@@ -62,10 +62,11 @@ def serve(folders: Sequence[Path], wishes: ServeWishes, settings: ServerSettings
 
 def operations() -> list[Operation]:
     """All that the server can do."""
-    from metier.serving.server import classify, health, models
+    from metier.serving.server import chat, classify, completions, extract, health, models
     from metier.serving.server.openapi import described
 
-    return described([*classify.OPERATIONS, *models.OPERATIONS, *health.OPERATIONS])
+    every = (classify, extract, chat, completions, models, health)
+    return described([operation for one in every for operation in one.OPERATIONS])
 
 
 def guarded(service: Service, token: str) -> Guard:
