@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from metier.data.records import Question
 from metier.errors import UserError, nearest, shown
@@ -21,6 +21,9 @@ from metier.serving.predictor import Predictor
 from metier.serving.review import Review, baseline_review, tuned_review
 from metier.serving.schema import learned_schema
 from metier.stages.evaluate import check_rows, tuned_model
+
+if TYPE_CHECKING:
+    from metier.engine.models.model import LanguageModel
 
 Kind = Literal["chosen", "written", "read"]
 
@@ -134,55 +137,74 @@ def load(checked: Sequence[Checked], wishes: ServeWishes) -> dict[str, Served]:
     served: dict[str, Served] = {}
     for one in checked:
         with run_lock(one.run.folder):  # the first answers to held-out rows are kept in the run
-            for benchmark in one.benchmarks:
-                name = one.name if len(one.benchmarks) == 1 else f"{one.name}/{benchmark.name}"
-                loaded = _tuned if wishes.who == TUNED else _baseline
-                served[name] = loaded(name, one, benchmark, wishes)
+            served |= _baselines(one, wishes) if wishes.who != TUNED else _tuned(one, wishes)
+        _share_memory(list(served.values()))
     return served
+
+
+def _share_memory(served: Sequence[Served]) -> None:
+    """Let the runs of one base model have in memory once what no adapter changed."""
+    models = {id(one.predictor.model): one.predictor.model for one in served if one.predictor}
+    if len(models) > 1:
+        from metier.engine.models.sharing import share_equal
+
+        share_equal([cast("LanguageModel", model).network for model in models.values()])
 
 
 def _chooses(benchmark: Benchmark) -> bool:
     return "probabilities" in benchmark.build_scorer().gives
 
 
-def _tuned(name: str, one: Checked, benchmark: Benchmark, wishes: ServeWishes) -> Served:
+def _name(one: Checked, benchmark: Benchmark) -> str:
+    return one.name if len(one.benchmarks) == 1 else f"{one.name}/{benchmark.name}"
+
+
+def _tuned(one: Checked, wishes: ServeWishes) -> dict[str, Served]:
+    """The tuned model of a run, under the name of each benchmark; it is loaded once."""
     check_rows(one.run)
     model = tuned_model(one.run)
-    mixed = not _chooses(benchmark) and any(map(_chooses, one.benchmarks))  # then the review is meant for the others
-    cut_off = (None, None) if mixed else (wishes.max_error, wishes.review)
-    review = tuned_review(one.run, benchmark, model, *cut_off)
-    predictor = Predictor(benchmark, model.load(), benchmark.label_set())
-    return Served(
-        name,
-        one.run,
-        benchmark,
-        predictor.answer,
-        predictor,
-        tuple(predictor.labels),
-        one.decision,
-        one.sha256,
-        review,
-        one.created,
-    )
+    served = {}
+    for benchmark in one.benchmarks:
+        mixed = not _chooses(benchmark) and any(map(_chooses, one.benchmarks))  # the review is meant for the others
+        wished = (None, None) if mixed else (wishes.max_error, wishes.review)
+        review = tuned_review(one.run, benchmark, model, *wished)
+        predictor = Predictor(benchmark, model.load(), benchmark.label_set())
+        served[_name(one, benchmark)] = Served(
+            name=_name(one, benchmark),
+            run=one.run,
+            benchmark=benchmark,
+            answer=predictor.answer,
+            predictor=predictor,
+            labels=tuple(predictor.labels),
+            decision=one.decision,
+            sha256=one.sha256,
+            review=review,
+            created=one.created,
+        )
+    return served
 
 
-def _baseline(name: str, one: Checked, benchmark: Benchmark, wishes: ServeWishes) -> Served:
-    if wishes.who != benchmark.baseline:
-        known = [TUNED, *([benchmark.baseline] if benchmark.baseline else [])]
-        raise UserError(f"Nobody named {shown(wishes.who)} answered '{benchmark.name}'.{nearest(wishes.who, known)}")
-    fitted = load_baseline(one.run, benchmark)
-    review = baseline_review(one.run, benchmark, fitted, wishes.max_error, wishes.review)
-    stage = stage_of(benchmark.name, wishes.who)
-    sha256 = one.run.recorded_sha256(stage, f"{stage}/model.json")
-    return Served(
-        name,
-        one.run,
-        benchmark,
-        fitted.answer,
-        None,
-        tuple(benchmark.label_set()),
-        one.decision,
-        sha256,
-        review,
-        one.created,
-    )
+def _baselines(one: Checked, wishes: ServeWishes) -> dict[str, Served]:
+    """The same for the baselines of a run; each benchmark has its own."""
+    served = {}
+    for benchmark in one.benchmarks:
+        if wishes.who != benchmark.baseline:
+            known = [TUNED, *([benchmark.baseline] if benchmark.baseline else [])]
+            raise UserError(
+                f"Nobody named {shown(wishes.who)} answered '{benchmark.name}'.{nearest(wishes.who, known)}"
+            )
+        fitted = load_baseline(one.run, benchmark)
+        stage = stage_of(benchmark.name, wishes.who)
+        served[_name(one, benchmark)] = Served(
+            name=_name(one, benchmark),
+            run=one.run,
+            benchmark=benchmark,
+            answer=fitted.answer,
+            predictor=None,
+            labels=tuple(benchmark.label_set()),
+            decision=one.decision,
+            sha256=one.run.recorded_sha256(stage, f"{stage}/model.json"),
+            review=baseline_review(one.run, benchmark, fitted, wishes.max_error, wishes.review),
+            created=one.created,
+        )
+    return served

@@ -73,7 +73,8 @@ class Guard:
         self._hosts, self._token = hosts(settings), token.encode()
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] != "http":  # the application's own start and end; websockets are not spoken here
+            await self.app(scope, receive, send)
             return
         began, status = time.monotonic(), 0
 

@@ -39,15 +39,15 @@ def openapi(operations: Sequence[Operation]) -> dict[str, Any]:
     """The document (OpenAPI 3.1): every path, its schemas and all its errors."""
     from pydantic.json_schema import models_json_schema
 
-    requests = {one.request for one in operations if one.request}
-    responses = {
+    requests: set[type[BaseModel]] = {one.request for one in operations if one.request}
+    responses: set[type[BaseModel]] = {
         ErrorBody,
         *(one.response for one in operations if one.response),
         *(kind for one in operations for kind in one.other.values()),
     }
     wanted: list[tuple[type[BaseModel], Literal["validation", "serialization"]]] = [
-        *((kind, "validation") for kind in sorted(requests, key=lambda kind: kind.__name__)),
-        *((kind, "serialization") for kind in sorted(responses, key=lambda kind: kind.__name__)),
+        *((kind, "validation") for kind in sorted(requests, key=_name)),
+        *((kind, "serialization") for kind in sorted(responses, key=_name)),
     ]
     refs, schemas = models_json_schema(wanted, ref_template="#/components/schemas/{model}")
     paths: dict[str, Any] = {}
@@ -62,6 +62,10 @@ def openapi(operations: Sequence[Operation]) -> dict[str, Any]:
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
         },
     }
+
+
+def _name(kind: type[BaseModel]) -> str:
+    return kind.__name__
 
 
 def _operation(one: Operation, refs: Any) -> dict[str, Any]:

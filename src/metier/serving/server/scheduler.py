@@ -72,6 +72,8 @@ class Scheduler:
         self._arrived: deque[Pieces] = deque()
         self._left: deque[Pieces] = deque()
         self._decoders: dict[int, Decoder] = {}
+        self._open: set[asyncio.Future[Any]] = set()
+        """Of all requests whose answer is not there yet."""
         self._rows = 0
         self._rate = 0.0
         """Rows a second, while there are any; 0: none was answered yet."""
@@ -106,14 +108,13 @@ class Scheduler:
         self._draining = True
 
     def end(self, wait_s: float = 10.0) -> None:
-        """Fail what is still open, and end the thread after its current batch."""
+        """Fail what is still open, and end the thread behind its current batch, for which `wait_s` is waited."""
         with self._changed:
             self._draining = self._ended = True
-            rows, tasks, texts = list(self._waiting), list(self._tasks), list(self._texts.values())
             self._changed.notify()
-        for future in [*(one.future for one in rows), *(one.future for one in tasks)]:
+        for future in list(self._open):
             self._deliver(future, draining())
-        for text in texts:
+        for text in list(self._texts.values()):
             text.put(draining())
         if self._thread.is_alive():
             self._thread.join(wait_s)
@@ -171,7 +172,10 @@ class Scheduler:
         self._metrics.queue.set(self._rows)
 
     def _future(self) -> "asyncio.Future[Any]":
-        return asyncio.get_running_loop().create_future()
+        future = asyncio.get_running_loop().create_future()
+        self._open.add(future)
+        future.add_done_callback(self._open.discard)
+        return future
 
     def _put(self, queue: "deque[Any]", item: Any) -> None:
         with self._changed:

@@ -103,7 +103,7 @@ class _Server:
                 return await self._drained()
             finally:
                 stopping.cancel()
-                self.service.scheduler.end()
+                await asyncio.to_thread(self.service.scheduler.end, 2.0)
                 self.http.should_exit = True
                 await serving
 

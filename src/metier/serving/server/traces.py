@@ -195,7 +195,7 @@ def _step(run: Run) -> Any:
     found = next((settings for name, settings in uses if name == REDACT), None)
     if found is None:
         raise UserError(
-            f"The industry '{run.recipe.industry}' of {run.folder} has no step `redact`, so nobody said what to redact. "
+            f"The industry '{run.recipe.industry}' of {run.folder} has no step `redact`: nothing says what to redact. "
             "Leave out --redact and --trace, or serve a run whose recipe has the step."
         )
     return plugins.build("steps", REDACT, {**found, "labels": "auto"})

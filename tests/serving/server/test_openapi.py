@@ -1,0 +1,58 @@
+"""The OpenAPI document says all that the server does, and the page of it loads nothing."""
+
+import re
+
+from jsonschema import Draft202012Validator
+
+
+def test_every_operation_stands_in_the_document_with_its_errors(client):
+    document = client.get("/openapi.json").json()
+    assert document["openapi"].startswith("3.1")
+    assert {"/v1/classify", "/v1/models", "/health", "/ready", "/metrics"} <= set(document["paths"])
+    for path, methods in document["paths"].items():
+        for operation in methods.values():
+            assert {"200", "400", "403", "413", "500", "503"} <= set(operation["responses"])
+            assert bool(operation["security"]) == ("401" in operation["responses"]), path
+    ask = document["paths"]["/v1/classify"]["post"]
+    assert {"401", "404", "415", "422", "429"} <= set(ask["responses"])
+    assert ask["requestBody"]["content"]["application/json"]["schema"]["$ref"].endswith("ClassifyRequest")
+    for schema in document["components"]["schemas"].values():
+        Draft202012Validator.check_schema(schema)
+
+
+def test_answers_and_errors_fit_their_schemas(client):
+    document = client.get("/openapi.json").json()
+
+    def fits(name, value):
+        Draft202012Validator({**document, "$ref": f"#/components/schemas/{name}"}).validate(value)
+
+    fits("ClassifyResponse", client.post("/v1/classify", json={"texts": ["itch"]}).json())
+    fits("ErrorBody", client.post("/v1/classify", json={"texts": []}).json())
+    fits("Models", client.get("/v1/models").json())
+    fits("Ready", client.get("/ready").json())
+
+
+def test_the_page_loads_nothing_and_has_a_curl_command_for_each(client):
+    page = client.get("/docs")
+    assert page.headers["content-type"].startswith("text/html") and "default-src 'none'" in str(page.headers)
+    assert not re.search(r"<script|<link|<img|@import|https?://(?!127\.0\.0\.1)", page.text)
+    for path in client.get("/openapi.json").json()["paths"]:
+        assert f"http://127.0.0.1:8000{path}" in page.text
+
+
+def test_metrics_count_requests_rows_and_batches(client):
+    client.post("/v1/classify", json={"texts": ["itch", "itch"]})
+    text = client.get("/metrics").text
+    assert 'metier_requests_total{path="/v1/classify",status="200"}' in text
+    for name in (
+        "metier_rows_total",
+        "metier_batch_rows_count",
+        "metier_queue_rows 0.0",
+        "metier_request_seconds_bucket",
+    ):
+        assert name in text, name
+
+
+def test_probes_need_no_token(client):
+    for path, status in (("/health", 200), ("/ready", 200), ("/docs", 200), ("/metrics", 401), ("/v1/models", 401)):
+        assert client.get(path, headers={"Authorization": ""}).status_code == status, path
