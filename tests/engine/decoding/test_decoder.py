@@ -163,6 +163,14 @@ def test_a_schema_that_cannot_be_used_is_told(fake):
     ):
         with pytest.raises(UserError, match=message):
             Grammar.of_schema(schema)
+    # llguidance 1.9.1 cuts its own message about this one in the middle of a letter, and panics.
+    odd = {
+        "type": ["string", "null"],
+        "minLength": {"b": {"type": "string", "maximum": {"minimum": None, "required": 0}}},
+    }
+    odd["minLength"]["b"] |= {"required": False, "$ref": [1e30, 1e308, "\u00e9\U0001f600"]}
+    with pytest.raises(UserError, match="cannot be used"):
+        Grammar.of_schema({**odd, "minLength": {**odd["minLength"], "": {"type": "number"}}})
     deep = {}
     for _ in range(100_000):
         deep = {"properties": {"a": deep}}
@@ -259,6 +267,20 @@ def test_what_prompts_begin_with_is_read_once(fake, monkeypatch):
     finished(decoder, [("later", SHARED + [99, 98], Sampling(1))])
     assert sum(read) == 2
     assert sum(map(len, decoder.batch.prefixes.kept)) <= 4096
+
+
+def test_nothing_is_read_twice_where_nothing_is_kept(fake, monkeypatch):
+    model, read = model_of(CONFIGS[0], fake), []
+    forward = model.network.forward
+    decoder = Decoder(model, 4096, kept_tokens=0)
+
+    def counting(input_ids, **others):
+        read.append(input_ids.numel())
+        return forward(input_ids=input_ids, **others)
+
+    monkeypatch.setattr(model.network, "forward", counting)
+    finished(decoder, [(key, SHARED + [key + 1], Sampling(1)) for key in range(5)])
+    assert read == [5 * 21]
 
 
 def test_kept_beginnings_stay_within_their_bound(fake):

@@ -44,6 +44,8 @@ def test_what_prompts_share_is_computed_once(fake, monkeypatch):
         return forward(input_ids=input_ids, **others)
 
     monkeypatch.setattr(fake.network, "forward", counting)
+    prompt_scores(fake, [[1, 2]], 0)  # it is found out whether the model reads trees
+    read.clear()
     prompt_scores(fake, [[*CONTRACT, 5, last] for last in range(50)], 1)
     assert sum(read) == 31
     read.clear()
@@ -57,3 +59,19 @@ def test_prompts_that_cannot_be_read_are_told(fake):
         with pytest.raises(UserError, match=message):
             prompt_scores(fake, [[5], prompt], 0)
     assert prompt_scores(fake, [], 0) == []
+
+
+def test_a_model_that_passes_over_masks_is_read_one_prompt_at_a_time(fake, monkeypatch):
+    model, said = model_of(CONFIGS[0], fake), []
+    plain = prompt_scores(model, PROMPTS, 0)
+    module.CHECKED.pop(model.network)
+    forward = model.network.forward
+    monkeypatch.setattr(
+        model.network, "forward", lambda attention_mask=None, **others: forward(attention_mask=None, **others)
+    )
+    monkeypatch.setattr(model, "warn", said.append)
+    found = prompt_scores(model, PROMPTS, 0)
+    assert prompt_scores(model, PROMPTS, 0) == found and len(said) == 1 and "one by one" in said[0]
+    for one, other in zip(plain, found, strict=True):
+        mine, its = ([score.log_probability for score in scores.tokens[1:]] for scores in (one, other))
+        assert mine == pytest.approx(its, abs=1e-4)

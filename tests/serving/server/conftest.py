@@ -65,6 +65,7 @@ class Process:
     def __init__(self, run, *options, limit=None, env=None):
         words = [sys.executable, "-m", "metier", "serve", str(run), "--port", "0", "--anyway", *options]
         env = {**os.environ, "METIER_TOKEN": TOKEN, "OMP_NUM_THREADS": "1", **(env or {})}
+        env = {name: value for name, value in env.items() if value is not None}
         self.process = subprocess.Popen(words, stderr=subprocess.PIPE, text=True, env=env, preexec_fn=limit)
         self.errors = ""
         while "Ready on" not in self.errors:
@@ -75,7 +76,7 @@ class Process:
         self.url = f"http://127.0.0.1:{self.port}"
 
     def client(self, **how):
-        return httpx.Client(base_url=self.url, headers=HEADERS, **{"timeout": 30, **how})
+        return httpx.Client(base_url=self.url, **{"headers": HEADERS, "timeout": 30, **how})
 
     def raw(self, sent, wait=10.0):
         """All that comes back for these bytes; empty where the server hung up."""

@@ -38,8 +38,9 @@ class PaddedBatch:
 
     def join(self, prompts: Sequence[Tokens]) -> torch.Tensor:
         shared = common_prefix(prompts) if len(prompts) > 1 else 0
+        fits = SHARED_AT_LEAST <= shared <= self.prefixes.most_tokens
         # One token more, since a prompt is never taken to be read to its end.
-        if shared >= SHARED_AT_LEAST and self.prefixes.longest(prompts[0][: shared + 1])[0] < shared:
+        if fits and self.prefixes.longest(prompts[0][: shared + 1])[0] < shared:
             self._read([prompts[0][:shared]])
         logits, layers = self._read(prompts)
         width = max([*self.lengths, *map(len, prompts)])

@@ -18,6 +18,8 @@ MOST_CHARACTERS = 100_000
 """Of a JSON schema; a larger one could keep the model waiting for seconds."""
 WHITE_SPACE = r"[ \n]{0,8}"
 """Between the parts of a JSON text. Bounded: some models write spaces without end where nothing else is allowed."""
+PANIC = "PanicException"
+"""What a bug in llguidance raises, which is no `Exception`; 1.9.1 does over some schemas with letters beyond ASCII."""
 ANY_OBJECT = {"type": "object"}
 
 
@@ -44,12 +46,17 @@ class Grammar:
                 "smaller one."
             )
         try:
-            grammar = cls(LLMatcher.grammar_from_json_schema(text, overrides={"whitespace_pattern": WHITE_SPACE}))
+            source = LLMatcher.grammar_from_json_schema(text, overrides={"whitespace_pattern": WHITE_SPACE})
+            fault = LLMatcher.validate_grammar(source, None, limits=_limits())
         except ValueError as error:
             raise _invalid(str(error)) from error
-        if fault := LLMatcher.validate_grammar(grammar.source, None, limits=_limits()):
+        except BaseException as error:
+            if type(error).__name__ != PANIC:
+                raise
+            raise _invalid("it is no JSON schema that can be read") from error
+        if fault:
             raise _invalid(fault)
-        return grammar
+        return cls(source)
 
     @classmethod
     def of_json(cls) -> "Grammar":

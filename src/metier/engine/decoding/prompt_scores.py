@@ -5,12 +5,13 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import torch
 
 from metier.engine.decoding.pieces import TokenScore
 from metier.engine.models.model import LanguageModel
-from metier.engine.scoring.likelihood import attention_bias, takes_trees, windows
+from metier.engine.scoring.likelihood import TOLERANCE, attention_bias, in_float32, takes_trees, windows
 from metier.engine.trees.token_trees import Options, common_length
 from metier.errors import UserError
 
@@ -18,6 +19,9 @@ TOKENS_A_TREE = 2048
 """Of texts that are read together; a longer text stands alone."""
 TOKENS_A_PASS = 512
 """So many rows of logits are there at once: 100 MB with 50,000 tokens."""
+
+CHECKED: WeakKeyDictionary[torch.nn.Module, bool] = WeakKeyDictionary()
+"""Whether networks read token trees."""
 
 Found = tuple[float, bool, tuple[tuple[int, float], ...]]
 """Log-probability of a token, whether it was the likeliest, and the likeliest ones."""
@@ -42,11 +46,42 @@ def prompt_scores(model: LanguageModel, prompts: Sequence[Sequence[int]], top: i
     rows = int(model.network.get_input_embeddings().weight.shape[0])
     for prompt in prompts:
         _check(prompt, model.context, rows)
+    if not prompts:
+        return []
+    trees = _takes_trees(model)
     different = sorted(set(map(tuple, prompts)))
     scores: dict[tuple[int, ...], PromptScores] = {}
-    for group in _groups(different) if takes_trees(model.network.config) else ([one] for one in different):
-        scores |= dict(zip(group, _scored(model, group, top), strict=True))
+    for group in _groups(different) if trees else ([one] for one in different):
+        scores |= dict(zip(group, _scored(model, group, top, trees), strict=True))
     return [scores[tuple(prompt)] for prompt in prompts]
+
+
+def _takes_trees(model: LanguageModel) -> bool:
+    """Whether texts can be read as a tree; found out once a network."""
+    network = model.network
+    if network not in CHECKED:
+        CHECKED[network] = takes_trees(network.config) and reads_trees(network)
+        if not CHECKED[network]:
+            model.warn("This model does not read token trees: prompts are scored one by one, more slowly.")
+    return CHECKED[network]
+
+
+@torch.no_grad()
+def reads_trees(network: Any) -> bool:
+    """Whether each text of a tree gets the logits that it gets alone: a mask that a model passes over gives wrong
+    figures without any error."""
+    texts = [[3, 4, 5, 6, 7, 8], [3, 4, 9, 8, 7, 6, 5], [8, 7]]
+    tree = Options.of(texts)
+    with in_float32(network):
+        found = torch.cat([logits for _, logits in _logits(network, tree, True)])
+        gaps = []
+        for text, node, _ in tree.steps:
+            if node >= 0:
+                ids = torch.tensor([texts[text][: tree.tree.depth[node] + 1]], device=found.device)
+                alone = network(input_ids=ids, use_cache=False).logits[0, -1]
+                gaps.append(float((found[node].log_softmax(-1) - alone.log_softmax(-1)).abs().mean()))
+        # Not `>`: a NaN must not pass.
+        return all(gap <= 10 * TOLERANCE.get(network.dtype, 5e-2) for gap in gaps)
 
 
 def _check(prompt: Sequence[int], context: int, rows: int) -> None:
@@ -73,11 +108,11 @@ def _groups(prompts: Sequence[tuple[int, ...]]) -> Iterator[list[tuple[int, ...]
         yield group
 
 
-def _scored(model: LanguageModel, group: Sequence[tuple[int, ...]], top: int) -> list[PromptScores]:
+def _scored(model: LanguageModel, group: Sequence[tuple[int, ...]], top: int, trees: bool) -> list[PromptScores]:
     tree = Options.of(group)
     found: list[list[Found]] = [[(math.nan, False, ())] for _ in group]
     steps = sorted((node, prompt, token) for prompt, node, token in tree.steps if node >= 0)
-    for first, logits in _logits(model.network, tree):
+    for first, logits in _logits(model.network, tree, trees):
         own = [step for step in steps if first <= step[0] < first + len(logits)]
         for (_, prompt, _), values in zip(own, _read_off(logits, first, own, top), strict=True):
             found[prompt].append(values)
@@ -100,13 +135,13 @@ def _scored(model: LanguageModel, group: Sequence[tuple[int, ...]], top: int) ->
     ]
 
 
-def _logits(network: Any, tree: Options) -> Iterator[tuple[int, torch.Tensor]]:
+def _logits(network: Any, tree: Options, trees: bool) -> Iterator[tuple[int, torch.Tensor]]:
     """(first node, (nodes, vocabulary) logits of it and the next ones). A node only sees those before it, so a long
     tree is read in several passes."""
     from transformers import DynamicCache
 
     nodes, device = tree.tree, network.device
-    if not takes_trees(network.config):  # one text, read whole: its layers carry a state from token to token
+    if not trees:  # one text, read whole
         if len(nodes):
             yield 0, network(input_ids=torch.tensor([nodes.tokens], device=device), use_cache=False).logits[0]
         return

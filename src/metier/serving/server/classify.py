@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from metier.data.records import Question
-from metier.errors import UserError
+from metier.errors import UserError, shortened
 from metier.evaluation.scoring import Prediction
 from metier.serving.predictor import question_of
 from metier.serving.review import Verdicts
@@ -108,7 +108,7 @@ def _question(service: Service, served: Served, row: dict[str, Any], number: int
     try:
         return question_of(served.benchmark, row, str(number))
     except UserError as error:
-        raise invalid(str(error), place) from error
+        raise invalid(shortened(str(error), 400), place) from error
 
 
 def _answered(served: Served, prediction: Prediction) -> Answered:

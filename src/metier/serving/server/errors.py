@@ -65,7 +65,7 @@ def busy(wait_s: float) -> ApiError:
 def draining() -> ApiError:
     """503: the server answers what it accepted and then stops."""
     message = "The server is about to stop and takes no new requests. Send it to another server."
-    return ApiError(503, message, "server_error", "draining", headers={"Retry-After": "5", "Connection": "close"})
+    return ApiError(503, message, "server_error", "draining", headers={"Retry-After": "5"})
 
 
 def loading() -> ApiError:

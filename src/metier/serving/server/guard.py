@@ -82,6 +82,8 @@ class Guard:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
+                if self.draining:  # a client that keeps its connection asks elsewhere next time
+                    message["headers"] = [*message["headers"], (b"connection", b"close")]
             await send(message)
 
         try:
@@ -108,7 +110,7 @@ class Guard:
             await _refuse(error, send)
         except TimeoutError:
             if begun():
-                raise  # uvicorn closes the connection: a client sees that the answer is not whole
+                return  # uvicorn closes the connection: a client sees that the answer is not whole
             message = f"The answer was not there after {self.settings.request_s:g} s. Send fewer rows at once."
             await _refuse(ApiError(504, message, "server_error", "timeout"), send)
         finally:

@@ -203,9 +203,11 @@ class Scheduler:
                     return
             if idle:
                 time.sleep(GATHER_S)
-            self._run_task()
-            self._answer(self._batch())
-            self._decode()
+            for work in (self._run_task, self._classify, self._decode):
+                try:
+                    work()
+                except Exception:  # our own bug, and no reason to leave everybody else without an answer
+                    LOGGER.exception("The model's thread goes on after an error.")
 
     def _active(self) -> bool:
         return any(len(decoder) for decoder in self._decoders.values())
@@ -243,9 +245,9 @@ class Scheduler:
             self._waiting = deque(one for one in self._waiting if one.open and not one.gone)
         return batch
 
-    def _answer(self, batch: Sequence[tuple[_Rows, int]]) -> None:
-        """Answer a batch. Whatever fails, the thread goes on."""
-        if not batch:
+    def _classify(self) -> None:
+        """Answer the next batch, if there is one."""
+        if not (batch := self._batch()):
             return
         began = time.monotonic()
         try:

@@ -4,6 +4,7 @@ import asyncio
 import importlib.util
 import logging
 import os
+import resource
 import secrets
 import signal
 import socket
@@ -32,6 +33,10 @@ KEEP_ALIVE_S = 30
 BACKLOG = 2048
 STOPPED, CUT_OFF = 0, 3
 """Exit codes: all that was accepted is answered, or some of it is not."""
+LAST_S = 0.5
+"""So long clients that keep their connection still get a 503, before the door is shut."""
+SPARE_FILES = 64
+"""Open files that are no connections."""
 NEEDED = ("starlette", "uvicorn", "prometheus_client")
 
 
@@ -126,6 +131,7 @@ class _Server:
         while self.guard.active and not self.at_once and asyncio.get_running_loop().time() < end:
             await asyncio.sleep(0.02)
         cut_off = self.guard.active
+        await asyncio.sleep(0 if self.at_once else LAST_S)
         self.service.scheduler.drain()
         if cut_off:
             LOGGER.warning("%s accepted requests were not answered in time. Raise --drain.", cut_off)
@@ -155,6 +161,8 @@ def _http(app: Any, settings: ServerSettings) -> Any:
 
     from metier.serving.server.protocol import bounded
 
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+
     class Quiet(uvicorn.Server):
         @contextmanager
         def capture_signals(self) -> Iterator[None]:
@@ -166,13 +174,13 @@ def _http(app: Any, settings: ServerSettings) -> Any:
         ws="none",
         lifespan="off",
         log_config=None,
-        log_level="critical",
+        log_level="error",
         access_log=False,
         server_header=False,
         proxy_headers=False,
         timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=2,
-        limit_concurrency=settings.most_connections,
+        limit_concurrency=min(settings.most_connections, max(1, files - SPARE_FILES)),
         h11_max_incomplete_event_size=HEAD_BYTES,
     )
     return Quiet(config)
