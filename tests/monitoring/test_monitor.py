@@ -85,11 +85,11 @@ def test_reviewed_rows_of_each_kind_have_their_own_accuracy(run, tmp_path):
     assert found.accuracy_of_all.low < share < found.accuracy_of_all.high
 
 
-def test_rows_that_somebody_chose_outside_review_stand_for_nobody(run, tmp_path):
+def test_rows_outside_review_that_somebody_chose_are_not_counted(run, tmp_path):
     rows = [trace(run, n) for n in range(400)]
     chosen = [wrong(row) if not row["review"] and n % 3 == 0 else row for n, row in enumerate(rows)]
     others = next(one for one in watch(run, tmp_path, chosen).accuracy if one.of == "others")
-    assert 0 < others.counted < others.looked_at and "stands for nobody" in others.note
+    assert 0 < others.counted < others.looked_at and "not drawn at random" in others.note
     at_random = watch(run, tmp_path, chosen, at_random=True)
     assert next(one for one in at_random.accuracy if one.of == "others").counted == others.looked_at
 

@@ -111,13 +111,13 @@ def fall_of_accuracy(
     tried = np.maximum(beta.ppf(levels, passed, np.maximum(test_answers - passed, 0) + 1), 1e-9)
     largest = np.full(s.shape, LEVELS[0])  # below the least that is tried
     for accuracy, level_above in zip(tried, LEVELS[1:], strict=True):
-        p = _p_values(_log_factors(s, n, accuracy))
+        p = _p_values(log_factors(s, n, accuracy))
         largest = np.maximum(largest, level_above * (np.minimum.accumulate(p, axis=0) if keeps else p))
     combined: Floats = np.moveaxis(largest * (1 - np.log(largest)), 0, -1)
     return combined
 
 
-def _log_factors(right: Floats, answers: Floats, accuracy: Floats) -> Floats:
+def log_factors(right: Floats, answers: Floats, accuracy: Floats) -> Floats:
     """(looks, drops, ...) log likelihood ratios of a lower accuracy over this one."""
     drops = np.reshape(DROPS, (len(DROPS),) + (1,) * (right.ndim - 1))
     lower = expit(logit(accuracy) - drops)

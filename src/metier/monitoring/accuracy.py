@@ -53,7 +53,7 @@ def _counted(given: Collection, kind: str, at_random: bool) -> tuple[str, str]:
     sampled = f"{kind}, sampled"
     return sampled, (
         f"Of the {reviewed:,} that people looked at, the {_reviewed(given)[sampled]:,} of the random sample "
-        f"({100 * RANDOM_SHARE:.0f} % of the rows, drawn by id) are counted. The rest was chosen and stands for nobody."
+        f"({100 * RANDOM_SHARE:.0f} % of the rows, drawn by id) are counted. The others were not drawn at random."
     )
 
 
