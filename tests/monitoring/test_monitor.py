@@ -2,6 +2,7 @@
 
 import csv
 import json
+import resource
 import sys
 
 import pytest
@@ -13,6 +14,7 @@ from metier.recipes import schema
 from metier.runs import run as runs
 from metier.runs.progress import Progress
 from metier.serving import job
+from tests.browser import CHROMIUM, Browser
 from tests.monitoring.made import trace, write
 from tests.tiny import lines
 
@@ -95,7 +97,7 @@ def test_rows_outside_review_that_somebody_chose_are_not_counted(run, tmp_path):
 
 
 def test_the_queue_has_unsure_rows_and_random_ones_each_text_once(run, tmp_path):
-    rows = [trace(run, n) for n in range(2000)]
+    rows = [trace(run, n) for n in range(1200)]
     rows[5] = {**rows[5], "row": {"text": '=HYPERLINK("http://x")'}, "certainty": 0.5}
     rows[6] = {**rows[5], "id": "again"}
     rows[7] = right({**rows[7], "certainty": 0.5})
@@ -205,6 +207,16 @@ def test_an_empty_file_and_one_of_another_run_are_said(run, tmp_path):
     assert (mixed.rows, mixed.other_models) == (1, 1)
 
 
+def test_the_alarms_share_five_percent(run, tmp_path):
+    rows = [right(trace(run, n)) for n in range(60)]
+    for review in ({}, {"review": None}):
+        alarms = watch(run, tmp_path, [{**row, **review} for row in rows]).alarms
+        assert sum(alarm.alpha for alarm in alarms) == pytest.approx(0.05)
+    mixed = watch(run, tmp_path, [{**row, "review": None} if n % 2 else row for n, row in enumerate(rows)]).alarms
+    assert sum(alarm.alpha for alarm in mixed if alarm.state != "not judged") <= 0.05
+    assert next(one for one in mixed if one.name == "accuracy, all rows").state == "not judged"
+
+
 def test_drift_is_found(run, tmp_path):
     rows = [
         trace(run, n, answer="cardiology", certainty=0.51, row={"text": "Invoice: please\n- pay\n- now"})
@@ -218,23 +230,25 @@ def test_drift_is_found(run, tmp_path):
 
 @pytest.mark.slow
 def test_memory_does_not_grow_with_the_rows(run, tmp_path):
-    import tracemalloc
-
     peaks = []
-    for count in (20_000, 1_000_000):
-        path, line = tmp_path / "many.jsonl", trace(run, 1)
+    line = json.dumps(trace(run, 1, id="NUMBER", row={"text": "Case NUMBER: rash"}, review=False))
+    for count in (50_000, 1_000_000):
+        path = tmp_path / "many.jsonl"
         with open(path, "w") as stream:
-            for number in range(count):
-                own = {
-                    **line,
-                    "id": f"r{number}",
-                    "row": {"text": f"Case {number}: rash"},
-                    "certainty": number % 997 / 997,
-                }
-                stream.write(json.dumps({**own, "review": False}) + "\n")
-        tracemalloc.start()
-        found = monitor(run, str(path), tmp_path / "m", Wishes())
-        peaks.append(tracemalloc.get_traced_memory()[1])
-        tracemalloc.stop()
-        assert found.rows == count
-    assert peaks[1] < peaks[0] + 60e6
+            stream.writelines(line.replace("NUMBER", str(number)) + "\n" for number in range(count))
+        assert monitor(run, str(path), tmp_path / "m", Wishes()).rows == count
+        peaks.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+    assert peaks[1] < peaks[0] + 100
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium")
+def test_the_page_is_readable_on_a_phone_and_asks_for_nothing_else(run, tmp_path):
+    rows = [trace(run, n, answer="a" * 300 if n % 2 else "<b>" + " wide" * 50) for n in range(200)]
+    watch(run, tmp_path, [*map(right, rows[:150]), *rows[150:], "x" * 5000])
+    page, browser = tmp_path / "monitor/monitor.html", Browser(tmp_path / "home")
+    try:
+        for width in (1280, 390):
+            browser.open(page, width)
+            assert browser.complaints(page) == []
+    finally:
+        browser.close()

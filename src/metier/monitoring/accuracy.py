@@ -16,7 +16,9 @@ COMPLETE = 0.95
 ROUNDED = 1e-4
 """Certainties in a file of answers have four digits."""
 ALPHA = {"sent": 0.015, "others": 0.015, "labels": 0.01, "certainty": 0.01}
-"""Divides the 5 % of false alarms among them, whatever the traces hold; `all` stands in for `others`."""
+"""Divides the 5 % of false alarms among the alarms. Where no row says whether it goes to review, there is one alarm of
+accuracy in place of two."""
+ALPHA_OF_ALL = ALPHA["sent"] + ALPHA["others"]
 NAMES: dict[str, Literal["sent to review", "others", "all rows"]] = {
     "sent": "sent to review",
     "others": "others",
@@ -93,8 +95,11 @@ def _alarm(given: Collection, kind: str, counted: str, result: AccuracyResult) -
     title = {"sent": "Accuracy of rows sent to review", "others": "Accuracy of rows not sent to review"}.get(
         kind, "Accuracy of all rows"
     )
-    alpha = ALPHA["others" if kind == "all" else kind]
+    alpha = ALPHA_OF_ALL if kind == "all" else ALPHA[kind]
     name = f"accuracy, {result.of}"
+    if kind == "all" and given.of_kind["sent"] + given.of_kind["others"]:
+        why = f"{result.rows:,} rows do not say whether they go to review. Those that do are judged by kind."
+        return not_judged(name, title, alpha, why)
     if not result.counted or result.test is None:
         why = "Nobody has looked at such rows yet." if not result.counted else _no_test(given)
         return not_judged(name, title, alpha, why)
