@@ -251,7 +251,9 @@ def monitor(
     to_dataset: Annotated[Path | None, typer.Option("--to-dataset", help="A new folder for the reviewed rows.")] = None,
     benchmark: WhoseTask = None,
     with_: Annotated[str, typer.Option("--with", help="Who answered: tuned, or the run's baseline (tfidf).")] = "tuned",
-    corrected: Annotated[str | None, typer.Option("--corrected", help="Corrections: to_label.csv, filled in.")] = None,
+    corrected: Annotated[
+        str | None, typer.Option("--corrected", help="Corrections: to_label.csv filled in, or a pattern.")
+    ] = None,
     at_random: Annotated[
         bool, typer.Option("--at-random", help="Reviewed rows outside review were drawn at random.")
     ] = False,

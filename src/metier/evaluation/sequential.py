@@ -6,8 +6,8 @@ long as nothing changes. It then exceeds 1/alpha at any time with a probability 
 
 Nobody knows when a change begins nor how large it is, so the stake is divided over first days and sizes of a change.
 A mixture of bets is a bet. `python bench/drift.py` measured the median days from a fall of 5 points (50 rows a day,
-accuracy before it known, alpha .015) to the alarm, for a fall on the first day and one after 100 days: ours 12 and 24; all
-sizes from the first day 11 and 52; an adaptive bet on all earlier days 13 and 42, on the last ten days 13 and 20.
+accuracy before it known, alpha .015) to the alarm, for a fall on the first day and one after 100 days: ours 12 and 24;
+all sizes from the first day 11 and 52; an adaptive bet on all earlier days 13 and 42, on the last ten days 13 and 20.
 """
 
 from collections.abc import Sequence
@@ -99,8 +99,9 @@ def fall_of_accuracy(
     The test has finitely many questions, so its accuracy is not known exactly. Taken for exact, a model that was lucky
     in the test would ring in time without any change. So each true accuracy is tried: how likely a test as good as
     this one is with it, times the p-value of the e-process against it, is combined by Fisher's method (1932); the
-    largest result counts. A fall on the first day then rings within 200 days in 66 % of cases with 1,000 questions (a
-    bound of the test's accuracy at half of alpha: 63 %, and the median is 96 days instead of 41). Between two tried accuracies both are bounded by those at the ends: they rise with it.
+    largest result counts. Between two tried accuracies both are bounded by those at the ends: they rise with it.
+    With 1,000 questions a fall of 5 points on the first day rings after 41 days in half of cases; with a lower bound of
+    the test's accuracy at half of alpha instead, after 96 (`bench/drift.py`).
 
     `test_right` of `test_answers` may be effective numbers of a clustered test. `keeps`: an alarm stays on, as long as
     all answers of a look are there at that look.

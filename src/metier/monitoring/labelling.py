@@ -1,6 +1,7 @@
 """The rows most worth labelling: the least certain ones, and a random share, so that accuracy can be estimated."""
 
 import heapq
+import itertools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ from typing import Any
 import xxhash
 
 from metier.data.records import canonical
-from metier.monitoring.traces import Trace
+from metier.monitoring.traces import Trace, read_traces
 from metier.serving.table import text, writer
 
 RANDOM_SHARE = 0.05
@@ -65,11 +66,26 @@ def write_queue(path: Path, unsure: Queue, random: Queue, known: set[bytes]) -> 
     least_sure = unsure.rows(taken)[:UNSURE]
     rows = [_cells(trace, "least certain") for _, trace in least_sure] + [_cells(t, "random") for _, t in drawn]
     columns = list(dict.fromkeys(column for row in rows for column in row if column not in NEW))
+    _keep_filled_in(path)
     scratch = path.with_name(f".{path.stem}.part.csv")
     with writer(scratch, [*NEW, *columns]) as table:
         table.write(rows)
     scratch.replace(path)
     return len(rows)
+
+
+def _keep_filled_in(path: Path) -> None:
+    """People's work is never written over: a queue in which somebody filled something in gets another name."""
+    if not path.is_file():
+        return
+    found = read_traces(str(path))
+    if any(isinstance(row, tuple) or row.corrected is not None for row in found):
+        number = next(number for number in itertools.count(1) if not _kept_as(path, number).exists())
+        path.rename(_kept_as(path, number))
+
+
+def _kept_as(path: Path, number: int) -> Path:
+    return path.with_name(f"labelled-{number}.csv")
 
 
 def _cells(trace: Trace, why: str) -> dict[str, Any]:
