@@ -126,11 +126,11 @@ def test_corrections_come_back_in_the_queue_that_was_filled_in(run, tmp_path):
         csv.DictWriter(stream, list(queued[0])).writerows(queued)
     found = watch(run, tmp_path, rows, corrected=str(filled))
     assert sum(one.looked_at for one in found.accuracy) == 30
-    kept = tmp_path / "monitor/labelled-1.csv"
+    kept = tmp_path / "monitor/labeled-1.csv"
     with open(kept, encoding="utf-8-sig", newline="") as stream:
         assert [row["corrected"] for row in csv.DictReader(stream)].count("cardiology") == 30
     again = watch(run, tmp_path, rows, corrected=str(tmp_path / "monitor/*.csv"))
-    assert again.accuracy == found.accuracy and not (tmp_path / "monitor/labelled-2.csv").exists()
+    assert again.accuracy == found.accuracy and not (tmp_path / "monitor/labeled-2.csv").exists()
 
 
 def test_reviewed_rows_become_a_dataset_that_a_recipe_reads(run, finished_run, tmp_path):

@@ -246,7 +246,7 @@ def predict(
 @app.command()
 def monitor(
     folder: Folder,
-    traces: Annotated[str, typer.Argument(help="Traces of `metier serve`, or answers of `metier predict`.")],
+    traces: Annotated[str, typer.Argument(help="Traces of a served run, or a file of answers.")],
     out: Annotated[Path | None, typer.Option("--out", help="Default: RUN/monitor.")] = None,
     to_dataset: Annotated[Path | None, typer.Option("--to-dataset", help="A new folder for the reviewed rows.")] = None,
     benchmark: WhoseTask = None,

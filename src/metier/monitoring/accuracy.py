@@ -8,7 +8,7 @@ import numpy as np
 from metier.evaluation import sequential, stats
 from metier.evaluation.results import Figure
 from metier.monitoring.collect import Collection
-from metier.monitoring.labelling import RANDOM_SHARE
+from metier.monitoring.labeling import RANDOM_SHARE
 from metier.monitoring.results import AccuracyResult, AlarmResult, AlarmState
 
 COMPLETE = 0.95

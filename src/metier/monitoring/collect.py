@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from metier.errors import UserError
 from metier.evaluation.scoring import plain
 from metier.evaluation.sequential import CELLS, Ranks, in_cells
-from metier.monitoring.labelling import RANDOM, RANDOM_SHARE, UNSURE, Queue, content, place, short
+from metier.monitoring.labeling import RANDOM, RANDOM_SHARE, UNSURE, Queue, content, place, short
 from metier.monitoring.reference import Reference
 from metier.monitoring.results import Rejected
 from metier.monitoring.traces import Trace

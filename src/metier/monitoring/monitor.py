@@ -12,7 +12,7 @@ from metier.evaluation.answers import TUNED
 from metier.evaluation.results import Figure
 from metier.monitoring import accuracy, drift
 from metier.monitoring.collect import Collection, Look
-from metier.monitoring.labelling import write_queue
+from metier.monitoring.labeling import write_queue
 from metier.monitoring.page import monitor_page
 from metier.monitoring.reference import Reference, reference
 from metier.monitoring.results import AlarmResult, DayResult, LabelShare, Monitoring

@@ -11,7 +11,7 @@ from metier.data.records import canonical
 from metier.errors import UserError
 from metier.evaluation.scoring import plain
 from metier.monitoring.collect import Collection
-from metier.monitoring.labelling import content
+from metier.monitoring.labeling import content
 from metier.monitoring.results import DatasetResult, Monitoring
 from metier.monitoring.traces import Trace
 from metier.recipes import strict_yaml

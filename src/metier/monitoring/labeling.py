@@ -1,4 +1,4 @@
-"""The rows most worth labelling: the least certain ones, and a random share, so that accuracy can be estimated."""
+"""The rows most worth labeling: the least certain ones, and a random share, so that accuracy can be estimated."""
 
 import heapq
 import itertools
@@ -85,7 +85,7 @@ def _keep_filled_in(path: Path) -> None:
 
 
 def _kept_as(path: Path, number: int) -> Path:
-    return path.with_name(f"labelled-{number}.csv")
+    return path.with_name(f"labeled-{number}.csv")
 
 
 def _cells(trace: Trace, why: str) -> dict[str, Any]:
