@@ -234,6 +234,7 @@ def test_drift_is_found(run, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)
 def test_memory_does_not_grow_with_the_rows(run, tmp_path):
     peaks = []
     line = json.dumps(trace(run, 1, id="NUMBER", row={"text": "Case NUMBER: rash"}, review=False))

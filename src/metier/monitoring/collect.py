@@ -155,9 +155,9 @@ class Collection:
         elif short(list(trace.columns.values())):
             where = place(trace, self.seed)
             if trace.certainty is not None:
-                self.unsure.add(trace.certainty, content(trace), trace)
+                self.unsure.add(trace.certainty, trace)
             if kind != "sent" and where < RANDOM_SHARE:
-                self.random.add(where, content(trace), trace)
+                self.random.add(where, trace)
 
     def _look(self, trace: Trace) -> Look:
         """Days follow each other: a row that is late counts on the day that is open."""

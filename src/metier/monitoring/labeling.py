@@ -41,9 +41,11 @@ class Queue:
         self._there: set[bytes] = set()
         self._number = 0
 
-    def add(self, key: float, what: bytes, trace: Trace) -> None:
+    def add(self, key: float, trace: Trace) -> None:
         """Offer a row; the lowest keys stay."""
-        if what in self._there or (len(self._heap) == self.most and key >= -self._heap[0][0]):
+        if len(self._heap) == self.most and key >= -self._heap[0][0]:
+            return
+        if (what := content(trace)) in self._there:
             return
         self._number += 1
         self._there.add(what)
