@@ -97,7 +97,7 @@ def test_rows_outside_review_that_somebody_chose_are_not_counted(run, tmp_path):
 
 
 def test_the_queue_has_unsure_rows_and_random_ones_each_text_once(run, tmp_path):
-    rows = [trace(run, n) for n in range(1200)]
+    rows = [trace(run, n) for n in range(2000)]
     rows[5] = {**rows[5], "row": {"text": '=HYPERLINK("http://x")'}, "certainty": 0.5}
     rows[6] = {**rows[5], "id": "again"}
     rows[7] = right({**rows[7], "certainty": 0.5})
