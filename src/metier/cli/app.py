@@ -9,7 +9,7 @@ import typer
 
 from metier import __version__
 from metier.cli import failures
-from metier.cli.output import check_text, finish, say, tell
+from metier.cli.output import HOLD, check_text, finish, say, tell
 from metier.cli.progress_bar import listen
 from metier.cli.resolve import checked, load_recipe, not_spread, recipe_or_run, recipe_target, run_stages
 from metier.cli.stopping import Stops
@@ -277,6 +277,41 @@ def serve(
     settings = ServerSettings(host, port, hosts, drain_s=drain, trace=trace, redact=redact)
     code = run_server(folders, ServeWishes(benchmark, with_, max_error, review, anyway), settings)
     raise typer.Exit(code)
+
+
+@app.command()
+def monitor(
+    folder: Folder,
+    traces: Annotated[str, typer.Argument(help="Traces of a served run, or a file of answers.")],
+    out: Annotated[Path | None, typer.Option("--out", help="Default: RUN/monitor.")] = None,
+    to_dataset: Annotated[Path | None, typer.Option("--to-dataset", help="A new folder for the reviewed rows.")] = None,
+    benchmark: WhoseTask = None,
+    with_: Annotated[str, typer.Option("--with", help="Who answered: tuned, or the run's baseline (tfidf).")] = "tuned",
+    corrected: Annotated[
+        str | None, typer.Option("--corrected", help="Corrections: to_label.csv filled in, or a pattern.")
+    ] = None,
+    at_random: Annotated[
+        bool, typer.Option("--at-random", help="Reviewed rows outside review were drawn at random.")
+    ] = False,
+    license_: Annotated[
+        str | None, typer.Option("--license", help="Of the reviewed rows, if not the run's own.")
+    ] = None,
+    json_: Json = False,
+) -> None:
+    """Compare a model at work with its test; exit code 2 while an alarm is on. May be called every day."""
+    from metier.monitoring.monitor import Wishes
+    from metier.monitoring.monitor import monitor as watch
+    from metier.monitoring.page import sentences
+    from metier.runs.progress import Progress
+    from metier.runs.run import model_folder, saved_run
+
+    place = out or folder / "monitor"
+    with read_lock(folder):
+        wishes = Wishes(benchmark, with_, corrected, at_random, to_dataset, license_)
+        found = watch(saved_run(model_folder(folder), Progress()), traces, place, wishes)
+    tell(found.to_json(), "\n".join([*sentences(found), "", str((place / "monitor.html").resolve())]), json_)
+    if found.ringing:
+        raise typer.Exit(HOLD)
 
 
 @app.command()

@@ -1,5 +1,8 @@
 """Can a classifier tell the two apart? The two-sample test of Lopez-Paz & Oquab 2017 (ICLR), as an AUC."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.feature_extraction.text import TfidfVectorizer
@@ -12,6 +15,18 @@ from metier.data.representativeness.passages import WORDS, Side
 from metier.evaluation.stats import Floats
 
 FOLDS = 5
+
+
+@dataclass(frozen=True)
+class TwoSamples:
+    """How well two sets of texts can be told apart."""
+
+    auc: float
+    """0.5 is indistinguishable."""
+    draws: Floats
+    """Of the AUC, over drawn groups."""
+    effective: float
+    """Groups, as `stats.effective_clusters` counts them, of the side that has fewer."""
 
 
 def separability(target: Side, candidate: Side, baseline: Side, seed: int) -> Measure | None:
@@ -64,3 +79,28 @@ def _at_levels(weights: Floats, levels: NDArray[np.int64], size: int) -> Floats:
     sums = np.zeros((size, len(weights)))
     np.add.at(sums, levels, weights.T)
     return sums.T
+
+
+def two_samples(first: Sequence[str], second: Sequence[str], groups: Sequence[str], seed: int) -> TwoSamples | None:
+    """The classifier learns from half of the groups and tells the texts of the other half apart.
+
+    `groups`: of the first texts, then of the second. None where a half lacks one of the two, or has no common words.
+    """
+    texts, right = np.array([*first, *second], dtype=object), np.repeat([0, 1], [len(first), len(second)])
+    names, group = np.unique(np.asarray(groups), return_inverse=True)
+    learned = (np.random.default_rng([seed, 9]).permutation(len(names)) < len(names) / 2)[group]
+    if any(len(set(right[half].tolist())) < 2 for half in (learned, ~learned)):
+        return None
+    words = TfidfVectorizer(token_pattern=WORDS, sublinear_tf=True, min_df=2)
+    model = make_pipeline(words, LogisticRegression(max_iter=300, class_weight="balanced", random_state=seed))
+    try:
+        model.fit(texts[learned], right[learned])
+    except ValueError:  # no word is in two texts
+        return None
+    scores, told = model.decision_function(texts[~learned]), right[~learned]
+    order = np.argsort(-told, kind="stable")  # as `auc` takes them: those with the higher scores first
+    drawn = [Draws.of(group[~learned][told == side], seed + side) for side in (1, 0)]
+    weights = [one.weights[:, one.cluster] for one in drawn]
+    value = float(auc(scores[order], np.ones((1, int(told.sum()))), np.ones((1, int((1 - told).sum()))))[0])
+    draws = auc(scores[order], *weights)
+    return TwoSamples(value, draws, min(one.effective for one in drawn))

@@ -292,7 +292,7 @@ class Scheduler:
                 continue
             for key, piece in pieces:
                 assert isinstance(key, Pieces)
-                self._metrics.tokens.labels(key.name).inc(len(piece.tokens))
+                self._metrics.tokens.labels(key.name).inc(piece.new_tokens)
                 key.put(piece)
 
     def _take_texts(self) -> None:
@@ -307,9 +307,9 @@ class Scheduler:
         for pieces in arrived:
             if pieces not in self._texts:
                 continue
-            if (at := id(pieces.model)) not in self._decoders:
-                self._decoders[at] = Decoder(pieces.model, DECODER_TOKENS)
             try:
+                if (at := id(pieces.model)) not in self._decoders:
+                    self._decoders[at] = Decoder(pieces.model, DECODER_TOKENS)
                 self._decoders[at].add(pieces, pieces.prompt, pieces.sampling)
             except Exception as error:
                 pieces.put(_as_api_error(error))

@@ -37,7 +37,7 @@ LAST_S = 0.5
 """So long clients that keep their connection still get a 503, before the door is shut."""
 SPARE_FILES = 64
 """Open files that are no connections."""
-NEEDED = ("starlette", "uvicorn", "prometheus_client")
+NEEDED = ("starlette", "uvicorn", "prometheus_client", "llguidance")
 
 
 def serve(folders: Sequence[Path], wishes: ServeWishes, settings: ServerSettings) -> int:
