@@ -80,7 +80,7 @@ def test_sigterm_under_load_loses_no_accepted_request(start):
     def ask(number):
         gate.wait()
         with one.client() as client:
-            for turn in range(200):
+            for turn in range(2000):
                 try:
                     given = client.post("/v1/classify", json={"texts": [f"itch {number} {turn}"]})
                 except Exception as error:
@@ -94,10 +94,12 @@ def test_sigterm_under_load_loses_no_accepted_request(start):
         for number in range(8):
             clients.submit(ask, number)
         gate.wait()
-        time.sleep(0.5)
+        end = time.monotonic() + 60
+        while results.count(200) < 40 and time.monotonic() < end:
+            time.sleep(0.01)
         code, seconds = one.stop()
     assert code == 0 and seconds < 15
-    assert results.count(200) > 8
+    assert results.count(200) >= 40
     # 503: it was refused. ConnectError: the door was shut. All others would be an accepted request without its answer.
     assert set(results) <= {200, 503, "ConnectError"}, results
 
