@@ -3,11 +3,11 @@
 import html
 import json
 from collections.abc import Sequence
+from importlib.metadata import version
 from typing import Any, Literal
 
 from pydantic import BaseModel
 
-import metier
 from metier.serving.server.errors import ErrorBody
 from metier.serving.server.operations import Call, Operation, Plain
 
@@ -55,7 +55,7 @@ def openapi(operations: Sequence[Operation]) -> dict[str, Any]:
         paths.setdefault(one.path, {})[one.method.lower()] = _operation(one, refs)
     return {
         "openapi": VERSION,
-        "info": {"title": "metier serve", "version": metier.__version__, "description": metier.__doc__ or ""},
+        "info": {"title": "metier serve", "version": version("metier"), "description": "Finished runs at work."},
         "paths": paths,
         "components": {
             "schemas": schemas["$defs"],
