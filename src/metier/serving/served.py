@@ -1,6 +1,8 @@
 """A run that is served: who answers, what was proven of it, and which answers a person should look at."""
 
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -25,6 +27,7 @@ from metier.stages.evaluate import check_rows, tuned_model
 if TYPE_CHECKING:
     from metier.engine.models.model import LanguageModel
 
+LOCK_S = 120
 Kind = Literal["chosen", "written", "read"]
 
 
@@ -136,10 +139,26 @@ def load(checked: Sequence[Checked], wishes: ServeWishes) -> dict[str, Served]:
     measured, or `max_error` cannot be promised."""
     served: dict[str, Served] = {}
     for one in checked:
-        with run_lock(one.run.folder):  # the first answers to held-out rows are kept in the run
+        with _lock(one.run.folder):  # the first answers to held-out rows are kept in the run
             served |= _baselines(one, wishes) if wishes.who != TUNED else _tuned(one, wishes)
         _share_memory(list(served.values()))
     return served
+
+
+@contextmanager
+def _lock(folder: Path) -> Iterator[None]:
+    """As `run_lock`; another server that loads the same run is waited for."""
+    end = time.monotonic() + LOCK_S
+    with ExitStack() as held:
+        while True:
+            try:
+                held.enter_context(run_lock(folder))
+                break
+            except UserError:
+                if time.monotonic() > end:
+                    raise
+                time.sleep(0.2)
+        yield
 
 
 def _share_memory(served: Sequence[Served]) -> None:

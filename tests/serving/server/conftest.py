@@ -1,5 +1,6 @@
 """A served run of the fake model: in this process, and as a process of its own."""
 
+import contextlib
 import os
 import re
 import signal
@@ -62,33 +63,34 @@ def client(server):
 class Process:
     """`metier serve` as a process of its own."""
 
-    def __init__(self, run, *options, limit=None, env=None):
+    def __init__(self, run, *options, limit=None, token=TOKEN):
         words = [sys.executable, "-m", "metier", "serve", str(run), "--port", "0", "--anyway", *options]
-        env = {**os.environ, "METIER_TOKEN": TOKEN, "OMP_NUM_THREADS": "1", **(env or {})}
-        env = {name: value for name, value in env.items() if value is not None}
+        env = {**os.environ, "OMP_NUM_THREADS": "1", **({"METIER_TOKEN": token} if token else {})}
         self.process = subprocess.Popen(words, stderr=subprocess.PIPE, text=True, env=env, preexec_fn=limit)
         self.errors = ""
         while "Ready on" not in self.errors:
             line = self.process.stderr.readline()
             assert line, self.errors
             self.errors += line
+        self.token = token or re.search(r"Token, shown only now: (\S+)", self.errors)[1]
         self.port = int(re.search(r"Ready on http://127.0.0.1:(\d+)", self.errors)[1])
         self.url = f"http://127.0.0.1:{self.port}"
 
     def client(self, **how):
-        return httpx.Client(base_url=self.url, **{"headers": HEADERS, "timeout": 30, **how})
+        return httpx.Client(
+            base_url=self.url, headers={"Authorization": f"Bearer {self.token}"}, **{"timeout": 30, **how}
+        )
 
-    def raw(self, sent, wait=10.0):
+    def raw(self, sent, wait=30.0):
         """All that comes back for these bytes; empty where the server hung up."""
+        found = b""
         with socket.create_connection(("127.0.0.1", self.port), timeout=wait) as connection:
-            try:
+            with contextlib.suppress(ConnectionResetError, BrokenPipeError):
                 connection.sendall(sent)
-                found = b""
+            with contextlib.suppress(ConnectionResetError):
                 while piece := connection.recv(65536):
                     found += piece
-            except (ConnectionResetError, BrokenPipeError):
-                pass
-            return found
+        return found
 
     def stop(self, number=signal.SIGTERM, wait=20):
         """(exit code, seconds until it had ended)."""

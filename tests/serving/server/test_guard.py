@@ -1,11 +1,15 @@
 """Who may ask: token, Host and Origin, and how large and slow a body may be."""
 
 import asyncio
+import socket
 
 import pytest
 
+from metier.errors import UserError
+from metier.serving.served import ServeWishes
 from metier.serving.server.guard import Guard, hosts
 from metier.serving.server.metrics import Metrics
+from metier.serving.server.serve import serve
 from metier.serving.server.settings import ServerSettings
 
 TOKEN = "0123456789abcdef"
@@ -133,3 +137,24 @@ def test_a_path_that_does_not_exist_is_no_name_in_the_metrics():
     one = guard()
     asked(one, path="/made-up-by-a-client")
     assert b"made-up" not in one.metrics.text() and b'path="other"' in one.metrics.text()
+
+
+def test_a_token_of_ones_own_that_is_too_short_is_refused(monkeypatch):
+    for own in ("", "short", "with a space in it", "ümlaute-ümlaute-ümlaute"):
+        monkeypatch.setenv("METIER_TOKEN", own)
+        with pytest.raises(UserError, match="METIER_TOKEN is no good token.*16 or more"):
+            serve([], ServeWishes(), ServerSettings())
+
+
+def test_a_missing_extra_is_told(monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(UserError, match=r"pip install 'metier\[serve\]'"):
+        serve([], ServeWishes(), ServerSettings())
+
+
+def test_a_port_that_is_taken_is_told(monkeypatch):
+    monkeypatch.setenv("METIER_TOKEN", TOKEN)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(UserError, match=f"Port {port} of 127.0.0.1 cannot be used.*--port {port + 1}"):
+            serve([], ServeWishes(), ServerSettings(port=port))

@@ -55,11 +55,7 @@ def openapi(operations: Sequence[Operation]) -> dict[str, Any]:
         paths.setdefault(one.path, {})[one.method.lower()] = _operation(one, refs)
     return {
         "openapi": VERSION,
-        "info": {
-            "title": "metier serve",
-            "version": version("metier"),
-            "description": "Answers by the code that measured them.",
-        },
+        "info": {"title": "metier serve", "version": version("metier"), "description": "Finished runs at work."},
         "paths": paths,
         "components": {
             "schemas": schemas["$defs"],
