@@ -42,6 +42,7 @@ WhoseTask = Annotated[str | None, typer.Option("--benchmark", help="Whose task i
 TextColumn = Annotated[str | None, typer.Option("--text", help="The column with the text; if left out, as in the run.")]
 MaxError = Annotated[float | None, typer.Option("--max-error", help="Share of unreviewed answers that may be wrong.")]
 ReviewShare = Annotated[float | None, typer.Option("--review", help="Share of the rows to review: the least sure.")]
+Anyway = Annotated[bool, typer.Option("--anyway", help="Also a model whose verdict is not SHIP.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
 
 
@@ -177,7 +178,9 @@ def new(
 def list_(
     kind: Annotated[
         str | None,
-        typer.Argument(help="industries, datasets, formats, converters, steps, methods, benchmarks, scorers, metrics"),
+        typer.Argument(
+            help="industries, datasets, formats, converters, steps, methods, benchmarks, scorers, metrics, exports"
+        ),
     ] = None,
     json_: Json = False,
 ) -> None:
@@ -246,18 +249,22 @@ def predict(
 @app.command()
 def export(
     folder: Folder,
-    to: Annotated[str, typer.Option("--to", help="merged or lm-eval")],
+    to: Annotated[str, typer.Option("--to", help="merged, adapter, gguf, ollama, vllm or lm-eval; `list exports`")],
     out: Annotated[Path, typer.Option("--out", help="A new folder.")],
+    anyway: Anyway = False,
+    quantization: Annotated[
+        str | None, typer.Option("--quantization", help="Of gguf and ollama: f16, bf16, q8_0, q5_1, q5_0, q4_1, q4_0.")
+    ] = None,
     json_: Json = False,
 ) -> None:
-    """Write a finished run for other programs: merged weights, or tasks for lm-evaluation-harness."""
+    """Write a finished run for other programs: weights, an adapter, a GGUF file, or tasks for lm-evaluation-harness."""
     from metier.export.export import export as write
     from metier.runs.progress import Progress
     from metier.runs.run import saved_run
 
     with read_lock(folder):
-        result = write(saved_run(folder, Progress()), to, out)
-    say(result, json_)
+        done = write(saved_run(folder, Progress()), to, out, anyway, quantization)
+    say(done.to_json(), json_)
 
 
 @app.command("verify-lm-eval")
