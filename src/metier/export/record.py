@@ -3,10 +3,10 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from metier import __version__
 from metier.engine.models.model_files import RECORD
 from metier.engine.models.origin import Origin
 from metier.errors import UserError
@@ -50,7 +50,7 @@ class Record:
     verified: Sequence[dict[str, Any]] = ()
     """What `metier verify-export` found, an entry a benchmark."""
     schema_version: int = SCHEMA_VERSION
-    metier: str = __version__
+    metier: str = field(default_factory=lambda: version("metier"))
 
     def with_files(self, folder: Path) -> "Record":
         """With the hash of every file in the artefact's folder."""

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import torch
-from transformers import {loads}AutoTokenizer
+from transformers import AutoModelForCausalLM, AutoTokenizer
 
 FOLDER = Path(__file__).parent
 PROMPT = {prompt}
@@ -66,8 +66,8 @@ def with_transformers(asked: dict[str, Any], base: str | None = None) -> str:
     """A program that asks a folder of weights; `base`: whose adapter the folder holds."""
     chat = asked["chat_template"]
     turn = '[{"role": "user", "content": text}]'
+    rendered = f"text = tokenizer.apply_chat_template({turn}, tokenize=False, add_generation_prompt=True)\n"
     return TRANSFORMERS.format(
-        loads="AutoModelForCausalLM, " if base is None else "AutoModelForCausalLM, ",
         prompt=_text(asked["prompt"]),
         labels=json.dumps(asked["labels"], ensure_ascii=False),
         model="AutoModelForCausalLM.from_pretrained(FOLDER)"

@@ -37,7 +37,7 @@ def _same(wanted: Any, stored: Any) -> bool:
     if isinstance(wanted, float):
         return isinstance(stored, float) and np.float32(wanted) == np.float32(stored)
     if isinstance(wanted, list) and wanted and isinstance(wanted[0], float):
-        return isinstance(stored, list) and np.array_equal(np.float32(wanted), np.float32(stored))
+        return isinstance(stored, list) and np.array_equal(np.array(wanted, np.float32), np.array(stored, np.float32))
     return bool(wanted == stored)
 
 
