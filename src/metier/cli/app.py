@@ -9,7 +9,7 @@ import typer
 
 from metier import __version__
 from metier.cli import failures
-from metier.cli.output import check_text, finish, say, tell
+from metier.cli.output import HOLD, check_text, finish, say, tell
 from metier.cli.progress_bar import listen
 from metier.cli.resolve import checked, load_recipe, not_spread, recipe_or_run, recipe_target, run_stages
 from metier.cli.stopping import Stops
@@ -42,6 +42,7 @@ WhoseTask = Annotated[str | None, typer.Option("--benchmark", help="Whose task i
 TextColumn = Annotated[str | None, typer.Option("--text", help="The column with the text; if left out, as in the run.")]
 MaxError = Annotated[float | None, typer.Option("--max-error", help="Share of unreviewed answers that may be wrong.")]
 ReviewShare = Annotated[float | None, typer.Option("--review", help="Share of the rows to review: the least sure.")]
+OneBenchmark = Annotated[str | None, typer.Option("--benchmark", help="One of the run's benchmarks. Default: all.")]
 Anyway = Annotated[bool, typer.Option("--anyway", help="Also a model whose verdict is not SHIP.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
 
@@ -265,6 +266,25 @@ def export(
     with read_lock(folder):
         done = write(saved_run(folder, Progress()), to, out, anyway, quantization)
     say(done.to_json(), json_)
+
+
+@app.command("verify-export")
+def verify_export(
+    folder: Folder,
+    artefact: Annotated[Path, typer.Argument(help="What `metier export` wrote: its folder, or a .gguf file.")],
+    benchmark: OneBenchmark = None,
+    json_: Json = False,
+) -> None:
+    """Ask an exported artefact the run's test questions, and test whether it is as good. Exit code 2 where it is not."""
+    from metier.export.verify_export import verify_export as verify
+    from metier.runs.progress import Progress
+    from metier.runs.run import saved_run
+
+    with read_lock(folder):
+        found = verify(saved_run(folder, Progress()), artefact, benchmark)
+    tell(found.to_json(), "\n".join(row.sentence for row in found.benchmarks), json_)
+    if found.lost:
+        raise typer.Exit(HOLD)
 
 
 @app.command("verify-lm-eval")

@@ -72,10 +72,8 @@ def with_transformers(asked: dict[str, Any], base: str | None = None) -> str:
         labels=json.dumps(asked["labels"], ensure_ascii=False),
         model="AutoModelForCausalLM.from_pretrained(FOLDER)"
         if base is None
-        else f"AutoModelForCausalLM.from_pretrained({_text(base)})\nmodel.load_adapter(FOLDER)",
-        chat=f"text = tokenizer.apply_chat_template({turn}, tokenize=False, add_generation_prompt=True)\n"
-        if chat
-        else "",
+        else f"AutoModelForCausalLM.from_pretrained({_text(base)})\nmodel.load_adapter(str(FOLDER))",
+        chat=rendered if chat else "",
         special=not chat,
         with_end=", its end token included" if asked["scores_end_token"] else "",
         lead=_text(asked["answer_begins_with"]),
