@@ -14,18 +14,7 @@ from metier.export.export import export
 from metier.export.forms.lm_eval import _Ending
 from metier.export.verify_lm_eval import verify_lm_eval
 from metier.recipes.plugins import build
-from metier.runs.progress import Progress
-from metier.runs.run import saved_run
 from metier.serving.predictor import Predictor
-from tests.runs.test_runs import go
-from tests.tiny import write_triage
-
-
-@pytest.fixture(scope="module")
-def run(tmp_path_factory):
-    home = tmp_path_factory.mktemp("export")
-    go(write_triage(home), home / "run")
-    return saved_run(home / "run", Progress())
 
 
 def samples(run, tasks, who, change=0.0):

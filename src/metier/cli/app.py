@@ -275,7 +275,7 @@ def verify_export(
     benchmark: OneBenchmark = None,
     json_: Json = False,
 ) -> None:
-    """Ask an exported artefact the run's test questions, and test whether it is as good. Exit code 2 where it is not."""
+    """Ask an exported artefact the run's test questions: is it as good? Exit code 2 where it is not."""
     from metier.export.verify_export import verify_export as verify
     from metier.runs.progress import Progress
     from metier.runs.run import saved_run
@@ -285,6 +285,27 @@ def verify_export(
     tell(found.to_json(), "\n".join(row.sentence for row in found.benchmarks), json_)
     if found.lost:
         raise typer.Exit(HOLD)
+
+
+@app.command()
+def push(
+    folder: Folder,
+    to: Annotated[str, typer.Option("--to", help="hub (Hugging Face) or mlflow (its registry).")],
+    name: Annotated[str, typer.Option("--name", help="On the hub OWNER/NAME; in the registry the model's name.")],
+    form: Annotated[
+        str | None, typer.Option("--form", help="adapter or merged. Default: the adapter, where the run has one.")
+    ] = None,
+    anyway: Anyway = False,
+    json_: Json = False,
+) -> None:
+    """Send a finished run to the Hugging Face hub or an MLflow registry, with its card, verdict and hashes."""
+    from metier.export.push.push import push as send
+    from metier.runs.progress import Progress
+    from metier.runs.run import saved_run
+
+    with read_lock(folder):
+        done = send(saved_run(folder, Progress()), to, name, form, anyway)
+    say(done.to_json(), json_)
 
 
 @app.command("verify-lm-eval")

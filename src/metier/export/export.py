@@ -11,7 +11,7 @@ from metier.errors import UserError, nearest, shown
 from metier.evaluation.results import Verdict, read_verdict
 from metier.evaluation.samples import open_samples
 from metier.export.asked import as_asked
-from metier.export.forms import FOLDER, ExportLike, Order
+from metier.export.forms import FOLDER, ExportLike, Order, run_name
 from metier.export.record import Record, write_record
 from metier.recipes import plugins
 from metier.runs.files import file_sha256, write_json
@@ -102,10 +102,12 @@ def _write(order: Order, form: ExportLike, name: str, verdict: Verdict | None, b
     """Fill the folder and write its record and card. Without a verdict there is no card to write."""
     run = order.run
     artefact = form.write(order)
+    if verdict:
+        shutil.copyfile(run.folder / "verdict.json", order.folder / "verdict.json")
     record = Record(
         form=name,
         quantization=order.quantization or None,
-        run=run.folder.resolve().name,
+        run=run_name(run),
         base_model=asdict(order.origin),
         hashes=_hashes(run, base_sha256, verdict),
         verdict={"decision": verdict.decision, "reasons": list(verdict.reasons)} if verdict else {},

@@ -34,7 +34,9 @@ def greedy_check(benchmark: Benchmark, model: Any, file: Path, most: int = PROMP
     """Ask llama.cpp and `model`, the file's weights in float32, the first prompts of a benchmark."""
     asked = as_asked(benchmark, model)
     stop, longest = asked["stop"] if asked["stop"] is not None else ["\n"], asked["max_new_tokens"]
-    read = [model.read(benchmark.render(question), benchmark.chat_template) for question in benchmark.questions()[:most]]
+    read = [
+        model.read(benchmark.render(question), benchmark.chat_template) for question in benchmark.questions()[:most]
+    ]
     prompts = [tokens for _, tokens in read]
     texts = model.texts(prompts, longest, stop)
     ours = {

@@ -12,7 +12,7 @@ from metier.evaluation.results import RetentionResult, RetentionState, read_verd
 from metier.evaluation.retention import worse_by
 from metier.evaluation.samples import open_samples
 from metier.evaluation.scoring import ModelLike, Prediction
-from metier.evaluation.verdict import judge_retention
+from metier.evaluation.verdict import judge_copy
 from metier.export.llama_cpp import GreedyCheck, greedy_check
 from metier.export.opened import Artefact, Opened, find_artefact, opened
 from metier.export.record import Record, read_record, write_record
@@ -123,7 +123,7 @@ def compare_answers(
     benchmark: Benchmark, saved: Sequence[Prediction], given: Sequence[Prediction], margin: float, seed: int
 ) -> Verified:
     """The paired non-inferiority test of `given` against `saved`, as for what must not be forgotten."""
-    judged = judge_retention(benchmark, margin, saved, given, benchmark.label_set(), seed)
+    judged = judge_copy(benchmark, margin, saved, given, benchmark.label_set(), seed)
     same = sum(_answer(one) == _answer(other) for one, other in zip(saved, given, strict=True)) / len(saved)
     return Verified(
         benchmark=benchmark.name,
@@ -133,7 +133,7 @@ def compare_answers(
         metric=judged.metric,
         run=judged.base,
         artefact=judged.tuned,
-        change=(judged.change.value, judged.change.low, judged.change.high),
+        change=(float(judged.change.value), float(judged.change.low), float(judged.change.high)),
         margin=margin,
         sentence=_sentence(judged, same),
     )
@@ -146,8 +146,8 @@ def _answer(given: Prediction) -> Any:
 
 def _sentence(judged: RetentionResult, same: float) -> str:
     return (
-        f"{judged.state}: {judged.name}, {judged.n:,} questions, the same answer on {100 * same:.1f} %; {judged.metric} "
-        f"{judged.base:.3f} in the run and {judged.tuned:.3f} here ({worse_by(judged.change.value)}, 95 % CI "
+        f"{judged.state}: {judged.name}, {judged.n:,} questions, the same answer on {100 * same:.1f} %; "
+        f"{judged.metric} {judged.base:.3f} in the run and {judged.tuned:.3f} here ({worse_by(judged.change.value)}, 95 % CI "
         f"{judged.change.low:+.3f} to {judged.change.high:+.3f}, margin {judged.margin:g})"
     )
 

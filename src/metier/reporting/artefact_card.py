@@ -45,7 +45,6 @@ def artefact_card(run: Run, verdict: Verdict, facts: ArtefactFacts) -> str:
         "pack": plugins.find("industries", run.recipe.industry)(),
         "lock": run.locked(),
         "curated": run.result("curate"),
-        "run_name": run.folder.resolve().name,
     }
     text: str = template("artefact_card.md").render(known)
     return text

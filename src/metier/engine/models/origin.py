@@ -19,12 +19,14 @@ class Origin:
     """None where the model has no address on the hub that is known."""
     license: str | None = None
     """None where nothing says it."""
+    note: str | None = None
+    """How the weights that were trained on differ from those on the hub."""
 
 
 def origin_of(model: str, folder: Path) -> Origin:
     """The origin of the model of this name, whose files are in `folder`."""
     if model in ALIASES:
-        return Origin(model, ALIASES[model].hub_id, ALIASES[model].license)
+        return Origin(model, ALIASES[model].hub_id, ALIASES[model].license, ALIASES[model].note)
     if model == FAKE:
         return Origin(FAKE)
     license_ = _license_of(folder)

