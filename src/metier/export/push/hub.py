@@ -33,6 +33,8 @@ def send_to_hub(folder: Path, record: Record, name: str) -> str:
     except HfHubHTTPError as error:
         said = shortened(" ".join(str(error).split()), 300)
         raise UserError(f"The hub did not take '{name}': {said}. Check the name and what the token may do.") from error
-    except OSError as error:  # what a transport raises
+    except Exception as error:  # whatever the transport raises, the answer for the user is the same
+        if isinstance(error, OSError) and error.errno and error.filename:  # a file that cannot be read
+            raise
         raise UserError(f"The hub cannot be reached ({type(error).__name__}). Nothing is known to be sent.") from error
     return str(repository)
