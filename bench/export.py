@@ -139,8 +139,8 @@ def text(figures: dict[str, Any]) -> str:
     for one in figures["rows"]:
         value, low, high = one["worse"]
         lines.append(
-            f"{one['artefact']:<9} {one['state']:<13} {one['n']:<6,} {100 * one['same_answers']:5.1f} %  {one['run']:.3f}  "
-            f"{one['value']:.3f}  {value:+.4f} ({low:+.4f} to {high:+.4f})  {one.get('mb', 0):6.0f}"
+            f"{one['artefact']:<9} {one['state']:<13} {one['n']:<6,} {100 * one['same_answers']:5.1f} %  "
+            f"{one['run']:.3f}  {one['value']:.3f}  {value:+.4f} ({low:+.4f} to {high:+.4f})  {one.get('mb', 0):6.0f}"
         )
     if greedy := figures["greedy"]:
         lines.append(

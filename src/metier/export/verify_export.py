@@ -147,8 +147,9 @@ def _answer(given: Prediction) -> Any:
 def _sentence(judged: RetentionResult, same: float) -> str:
     return (
         f"{judged.state}: {judged.name}, {judged.n:,} questions, the same answer on {100 * same:.1f} %; "
-        f"{judged.metric} {judged.base:.3f} in the run and {judged.tuned:.3f} here ({worse_by(judged.change.value)}, 95 % CI "
-        f"{judged.change.low:+.3f} to {judged.change.high:+.3f}, margin {judged.margin:g})"
+        f"{judged.metric} {judged.base:.3f} in the run and {judged.tuned:.3f} here "
+        f"({worse_by(judged.change.value)}, 95 % CI {judged.change.low:+.3f} to {judged.change.high:+.3f}, "
+        f"margin {judged.margin:g})"
     )
 
 
