@@ -153,13 +153,13 @@ def text(figures: dict[str, Any]) -> str:
 def fake_run(home: Path) -> Path:
     """A run of the model `fake` on two wards, told apart by a word."""
     for name, numbers in (("train", range(40)), ("test", range(100, 120))):
-        rows = [f"{word} {number},{label}\n" for number in numbers for label, words in WORDS.items() for word in words]
+        rows = [f"{' '.join(words)} {number},{label}\n" for number in numbers for label, words in WORDS.items()]
         (home / f"{name}.csv").write_text("text,label\n" + "".join(rows), encoding="utf-8")
     recipe = {
         "model": "fake",
         "datasets": [{"path": str(home / "train.csv"), "text": "text", "label": "label", "license": "proprietary"}],
         "steps": ["normalize", "split"],
-        "methods": [{"sft": {"lr": 0.01}}],
+        "methods": [{"sft": {"lr": 0.01, "epochs": 3}}],
         "benchmarks": [{"name": "desk", "path": str(home / "test.csv"), "prompt": "{text}\nDesk:"}],
         "retention": {},
     }

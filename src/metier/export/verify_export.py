@@ -124,6 +124,7 @@ def compare_answers(
 ) -> Verified:
     """The paired non-inferiority test of `given` against `saved`, as for what must not be forgotten."""
     judged = judge_copy(benchmark, margin, saved, given, benchmark.label_set(), seed)
+    change = judged.change
     same = sum(_answer(one) == _answer(other) for one, other in zip(saved, given, strict=True)) / len(saved)
     return Verified(
         benchmark=benchmark.name,
@@ -133,7 +134,7 @@ def compare_answers(
         metric=judged.metric,
         run=judged.base,
         artefact=judged.tuned,
-        change=(float(judged.change.value), float(judged.change.low), float(judged.change.high)),
+        change=(float(change.value) + 0.0, float(change.low), float(change.high)),  # never -0.0
         margin=margin,
         sentence=_sentence(judged, same),
     )
