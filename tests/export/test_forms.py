@@ -9,7 +9,6 @@ import pytest
 import yaml
 
 from metier.engine.models import weights
-from metier.engine.models.origin import Origin, origin_of
 from metier.errors import UserError
 from metier.evaluation.answers import read_answers
 from metier.evaluation.results import read_verdict
@@ -66,14 +65,6 @@ def test_no_text_of_an_artefact_names_a_place_on_this_machine(run, exported, for
         if path.suffix in (".md", ".json", ".py", ".jinja", "") or path.name == "Modelfile":
             text = path.read_text()
             assert not [place for place in places if place in text], path.name
-
-
-def test_the_base_model_is_named_by_its_hub_id_where_it_has_one(tmp_path):
-    assert origin_of("smollm2-135m", tmp_path).hub_id == "HuggingFaceTB/SmolLM2-135M-Instruct"
-    assert origin_of("smollm2-135m", tmp_path).license == "apache-2.0"
-    assert origin_of("owner/name", tmp_path) == Origin("owner/name", "owner/name")
-    (tmp_path / "README.md").write_text("---\nlicense: mit\n---\n# A model\n")
-    assert origin_of(str(tmp_path), tmp_path) == Origin(tmp_path.name, license="mit")
 
 
 def test_an_adapter_names_its_base_model_and_no_path(exported):

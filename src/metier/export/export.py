@@ -1,5 +1,7 @@
 """A finished run for other programs: an artefact with its card, its hashes and the command that uses it."""
 
+import os
+import shlex
 import shutil
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -54,7 +56,8 @@ def export(run: Run, to: str, out: Path, anyway: bool = False, quantization: str
     if form.holds_model:
         _check_verdict(run, verdict, anyway)
     base_sha256 = check_model(run)
-    scratch = out.with_name(f".{out.name}.part")
+    whole = Path(os.path.abspath(out))
+    scratch = whole.with_name(f".{whole.name}.part")
     shutil.rmtree(scratch, ignore_errors=True)  # what a killed call left
     scratch.mkdir(parents=True)
     try:
@@ -124,7 +127,7 @@ def _write(order: Order, form: ExportLike, name: str, verdict: Verdict | None, b
     else:
         write_json(order.folder / "metier.json", asdict(record))
     decision = verdict.decision if verdict else "missing"
-    command = artefact.command.replace(FOLDER, str(order.out))
+    command = artefact.command.replace(FOLDER, shlex.quote(str(order.out)))
     return Exported(str(order.out), name, decision, command, artefact.details)
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from metier.engine.models.weights import ALIASES, FAKE
+from metier.errors import UserError
 from metier.recipes import strict_yaml
 
 FRONT_MATTER = re.compile(r"\A---\n(.*?)\n---\n", flags=re.S)
@@ -38,6 +39,9 @@ def _license_of(folder: Path) -> str | None:
     card = folder / "README.md"
     if not card.is_file() or not (found := FRONT_MATTER.match(card.read_text(encoding="utf-8", errors="replace"))):
         return None
-    given = strict_yaml.load(found[1], str(card))
+    try:
+        given = strict_yaml.load(found[1], str(card))
+    except UserError:  # the card of somebody else, which nothing rests on
+        return None
     said = given.get("license") if isinstance(given, dict) else None
     return said if isinstance(said, str) else None

@@ -4,6 +4,7 @@ A file defines `Export`, a dataclass over `ExportLike`. `write` fills a folder a
 `metier.json` are written for it. `--to lm-eval` finds `lm_eval.py`.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -43,12 +44,12 @@ class Order:
 
     @property
     def name(self) -> str:
-        """What a server calls the model, after its run."""
-        return run_name(self.run)
+        """What files and servers call the model: the run's name, in letters that all of them take."""
+        return re.sub(r"[^A-Za-z0-9._-]+", "-", run_name(self.run)).strip("-.") or "model"
 
 
 @dataclass(frozen=True)
-class Artefact:
+class Written:
     """What a form wrote."""
 
     what: str
@@ -73,6 +74,6 @@ class ExportLike(Protocol):
     quantizations: ClassVar[tuple[str, ...]] = ()
     """The types of weights that it offers; the first is the default."""
 
-    def write(self, order: Order) -> Artefact:
+    def write(self, order: Order) -> Written:
         """Fill `order.folder`. Raises `UserError` where the run has nothing for this form."""
         raise NotImplementedError

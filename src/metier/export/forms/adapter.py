@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from metier.engine.models import loading, weights
 from metier.engine.models.model_files import ADAPTER, TUNED_CONFIG, read_json
 from metier.errors import UserError
-from metier.export.forms import FOLDER, Artefact, ExportLike, Order
+from metier.export.forms import FOLDER, ExportLike, Order, Written
 from metier.export.forms._ask import with_transformers
 from metier.runs.files import write_text
 
@@ -16,7 +16,7 @@ from metier.runs.files import write_text
 class Export(ExportLike):
     """The LoRA adapter as PEFT reads it, with the tokenizer; the base model is named by its hub id or name."""
 
-    def write(self, order: Order) -> Artefact:
+    def write(self, order: Order) -> Written:
         if weights.is_whole(order.tuned):
             raise UserError(f"{order.run.folder} trained all weights and has no adapter. Export it as `merged`.")
         for name in ADAPTER:
@@ -27,4 +27,4 @@ class Export(ExportLike):
         loading.tokenizer(weights.folder(order.run.recipe.model)).save_pretrained(order.folder)
         example = with_transformers(order.asked[0], base)
         write_text(order.folder / "ask.py", example)
-        return Artefact("An adapter", "peft", f"python {FOLDER}/ask.py 'TEXT'", example, details={"base_model": base})
+        return Written("An adapter", "peft", f"python {FOLDER}/ask.py 'TEXT'", example, details={"base_model": base})

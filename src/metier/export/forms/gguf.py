@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from metier.engine.models.gguf.writer import QUANTIZATIONS, write_gguf
-from metier.export.forms import FOLDER, Artefact, ExportLike, Order
+from metier.export.forms import FOLDER, ExportLike, Order, Written
 
 
 @dataclass
@@ -15,9 +15,9 @@ class Export(ExportLike):
 
     quantizations = QUANTIZATIONS
 
-    def write(self, order: Order) -> Artefact:
+    def write(self, order: Order) -> Written:
         file = write_file(order)
-        return Artefact(
+        return Written(
             f"A GGUF file ({order.quantization})",
             "gguf",
             f"llama-server --model {FOLDER}/{file.name} --port 8080",

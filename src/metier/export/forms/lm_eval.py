@@ -12,7 +12,7 @@ from metier.engine.models import weights
 from metier.errors import UserError
 from metier.evaluation.answers import TUNED, read_answers
 from metier.evaluation.scoring import ModelLike, ScorerLike
-from metier.export.forms import Artefact, ExportLike, Order
+from metier.export.forms import ExportLike, Order, Written
 from metier.runs.files import write_text
 
 
@@ -22,9 +22,9 @@ class Export(ExportLike):
 
     holds_model = False
 
-    def write(self, order: Order) -> Artefact:
+    def write(self, order: Order) -> Written:
         written = _tasks(order)
-        return Artefact("The test questions", "lm-eval", written["commands"]["tuned"], details=written)
+        return Written("The test questions", "lm-eval", written["commands"]["tuned"], details=written)
 
 
 def _tasks(order: Order) -> dict[str, Any]:

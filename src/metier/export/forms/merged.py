@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from metier.export.forms import FOLDER, Artefact, ExportLike, Order
+from metier.export.forms import FOLDER, ExportLike, Order, Written
 from metier.export.forms._ask import with_transformers
 from metier.runs.files import write_text
 
@@ -11,11 +11,11 @@ from metier.runs.files import write_text
 class Export(ExportLike):
     """The tuned model as safetensors with its tokenizer, in the type that it was evaluated in."""
 
-    def write(self, order: Order) -> Artefact:
+    def write(self, order: Order) -> Written:
         dtype = write_merged(order)
         example = with_transformers(order.asked[0])
         write_text(order.folder / "ask.py", example)
-        return Artefact(
+        return Written(
             "Merged weights",
             "transformers",
             f"python {FOLDER}/ask.py 'TEXT'",

@@ -6,7 +6,7 @@ from metier.engine.models.context_length import context_of
 from metier.engine.models.gguf.writer import QUANTIZATIONS
 from metier.engine.models.model import LanguageModel, tokens_only
 from metier.errors import UserError
-from metier.export.forms import FOLDER, Artefact, ExportLike, Order
+from metier.export.forms import FOLDER, ExportLike, Order, Written
 from metier.export.forms.gguf import write_file
 from metier.runs.files import write_text
 
@@ -22,7 +22,7 @@ class Export(ExportLike):
 
     quantizations = QUANTIZATIONS
 
-    def write(self, order: Order) -> Artefact:
+    def write(self, order: Order) -> Written:
         model = tokens_only(order.run.recipe.model, order.run.progress.warn)
         template = _template(order, model)
         file = write_file(order)
@@ -30,7 +30,7 @@ class Export(ExportLike):
         command = (
             f"ollama create {order.name.lower()} --file {FOLDER}/Modelfile && ollama run {order.name.lower()} 'TEXT'"
         )
-        return Artefact(f"A GGUF file ({order.quantization}) for Ollama", "gguf", command, details={"file": file.name})
+        return Written(f"A GGUF file ({order.quantization}) for Ollama", "gguf", command, details={"file": file.name})
 
 
 def _modelfile(order: Order, file: str, template: str, model: LanguageModel) -> str:
