@@ -75,7 +75,13 @@ def test_a_file_says_where_it_differs_from_its_base(model, base, file, tmp_path)
         writer.write_gguf(model.network, model.tokenizer, tmp_path / "other.gguf", "f16", ABOUT)
     finally:
         model.network.config.max_position_embeddings -= 1
-    assert [key.split(".", 1)[1] for key in differences(tmp_path / "other.gguf", base)] == ["context_length"]
+    found = differences(tmp_path / "other.gguf", base)
+    assert [key.split(".", 1)[1] for key in found] == ["context_length"]
+    (tmp_path / "back").mkdir()
+    assert read_back(tmp_path / "other.gguf", base, tmp_path / "back") == found
+    back = loading.config(tmp_path / "back")
+    assert back.max_position_embeddings == model.network.config.max_position_embeddings + 1  # as the file says
+    assert loading.tokenizer(tmp_path / "back").eos_token_id == model.end_token
 
 
 def test_a_file_holds_the_chat_template_and_the_end_token(model, file):

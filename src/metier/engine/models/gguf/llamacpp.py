@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
+import torch
+
 from metier.engine.models.model_files import understood
 
 TIMEOUT_S = 60.0
@@ -17,7 +19,7 @@ def is_installed() -> bool:
 
 
 class LlamaCpp:
-    """A GGUF file in llama.cpp, on one thread's worth of answers at a time.
+    """A GGUF file in llama.cpp, one answer at a time, on as many threads as torch.
 
     The library serves what it has no function for on a port of the loopback interface: it is asked with a key that
     nobody else has.
@@ -32,6 +34,8 @@ class LlamaCpp:
         settings.n_ctx = context
         settings.n_parallel = 1
         settings.n_gpu_layers = 0
+        # Its threads wait by spinning: one more than there are free cores makes it several times slower.
+        settings.cpuparams.n_threads = settings.cpuparams_batch.n_threads = torch.get_num_threads()
         settings.warmup = False
         settings.ui = False
         settings.cache_ram_mib = 0
