@@ -10,21 +10,11 @@ from metier.engine.models.model import load, tokens_only
 from metier.errors import UserError
 from metier.evaluation.answers import read_answers
 from metier.evaluation.samples import open_samples
-from metier.export.export import _Ending, export
+from metier.export.export import export
+from metier.export.forms.lm_eval import _Ending
 from metier.export.verify_lm_eval import verify_lm_eval
 from metier.recipes.plugins import build
-from metier.runs.progress import Progress
-from metier.runs.run import saved_run
 from metier.serving.predictor import Predictor
-from tests.runs.test_runs import go
-from tests.tiny import write_triage
-
-
-@pytest.fixture(scope="module")
-def run(tmp_path_factory):
-    home = tmp_path_factory.mktemp("export")
-    go(write_triage(home), home / "run")
-    return saved_run(home / "run", Progress())
 
 
 def samples(run, tasks, who, change=0.0):
@@ -47,10 +37,10 @@ def test_a_task_holds_rendered_texts_and_the_place_of_the_right_answer(run, tmp_
     task = yaml.safe_load((tmp_path / "tasks/metier_triage.yaml").read_text())
     rows = [json.loads(line) for line in (tmp_path / "tasks/metier_triage.jsonl").read_text().splitlines()]
     answers = read_answers(run, "tuned", "triage")
-    assert found["tasks"] == ["metier_triage"] and task["task"] == "metier_triage"
+    assert found.details["tasks"] == ["metier_triage"] and task["task"] == "metier_triage"
     assert [row["prompt"] for row in rows] == [answer.prompt for answer in answers]
     assert [row["choices"][row["gold"]] for row in rows] == [f" {answer.gold}" for answer in answers]
-    assert task["target_delimiter"] == "" and "peft=" in found["commands"]["tuned"]
+    assert task["target_delimiter"] == "" and "peft=" in found.details["commands"]["tuned"]
     with pytest.raises(UserError, match="not empty"):
         export(run, "lm-eval", tmp_path / "tasks")
 
@@ -93,7 +83,7 @@ def test_samples_of_other_questions_are_refused(run, tmp_path):
 def test_merged_weights_give_the_tuned_models_answers(run, tmp_path):
     from metier.engine.models.model import load
 
-    export(run, "merged", tmp_path / "merged")
+    export(run, "merged", tmp_path / "merged", anyway=True)
     merged = load(str(tmp_path / "merged"))
     tuned = load(run.recipe.model, run.folder / run.result("train")["adapter"])
     ids = torch.tensor([merged.encode("Case 1: skin")])
@@ -111,7 +101,7 @@ def test_a_tuned_model_answers_without_copying_its_head_for_every_prompt(run):
 
 
 def test_merged_weights_answer_as_the_run_was_measured(run, tmp_path):
-    export(run, "merged", tmp_path / "tuned")
+    export(run, "merged", tmp_path / "tuned", anyway=True)
     (benchmark,) = open_samples(run).benchmarks
     predictor = Predictor(benchmark, load(str(tmp_path / "tuned")), benchmark.label_set())
     saved = read_answers(run, "tuned", "triage")

@@ -42,6 +42,8 @@ WhoseTask = Annotated[str | None, typer.Option("--benchmark", help="Whose task i
 TextColumn = Annotated[str | None, typer.Option("--text", help="The column with the text; if left out, as in the run.")]
 MaxError = Annotated[float | None, typer.Option("--max-error", help="Share of unreviewed answers that may be wrong.")]
 ReviewShare = Annotated[float | None, typer.Option("--review", help="Share of the rows to review: the least sure.")]
+OneBenchmark = Annotated[str | None, typer.Option("--benchmark", help="One of the run's benchmarks. Default: all.")]
+Anyway = Annotated[bool, typer.Option("--anyway", help="Also a model whose verdict is not SHIP.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
 
 
@@ -177,7 +179,9 @@ def new(
 def list_(
     kind: Annotated[
         str | None,
-        typer.Argument(help="industries, datasets, formats, converters, steps, methods, benchmarks, scorers, metrics"),
+        typer.Argument(
+            help="industries, datasets, formats, converters, steps, methods, benchmarks, scorers, metrics, exports"
+        ),
     ] = None,
     json_: Json = False,
 ) -> None:
@@ -317,18 +321,62 @@ def monitor(
 @app.command()
 def export(
     folder: Folder,
-    to: Annotated[str, typer.Option("--to", help="merged or lm-eval")],
+    to: Annotated[str, typer.Option("--to", help="merged, adapter, gguf, ollama, vllm or lm-eval; `list exports`")],
     out: Annotated[Path, typer.Option("--out", help="A new folder.")],
+    anyway: Anyway = False,
+    quantization: Annotated[
+        str | None, typer.Option("--quantization", help="Of gguf and ollama: f16, bf16, q8_0, q5_1, q5_0, q4_1, q4_0.")
+    ] = None,
     json_: Json = False,
 ) -> None:
-    """Write a finished run for other programs: merged weights, or tasks for lm-evaluation-harness."""
+    """Write a finished run for other programs: weights, an adapter, a GGUF file, or tasks for lm-evaluation-harness."""
     from metier.export.export import export as write
     from metier.runs.progress import Progress
     from metier.runs.run import saved_run
 
     with read_lock(folder):
-        result = write(saved_run(folder, Progress()), to, out)
-    say(result, json_)
+        done = write(saved_run(folder, Progress()), to, out, anyway, quantization)
+    say(done.to_json(), json_)
+
+
+@app.command("verify-export")
+def verify_export(
+    folder: Folder,
+    artefact: Annotated[Path, typer.Argument(help="What `metier export` wrote: its folder, or a .gguf file.")],
+    benchmark: OneBenchmark = None,
+    json_: Json = False,
+) -> None:
+    """Ask an exported artefact the run's test questions: is it as good? Exit code 2 where it is not."""
+    from metier.export.verify_export import verify_export as verify
+    from metier.runs.progress import Progress
+    from metier.runs.run import saved_run
+
+    with read_lock(folder):
+        found = verify(saved_run(folder, Progress()), artefact, benchmark)
+    tell(found.to_json(), "\n".join(row.sentence for row in found.benchmarks), json_)
+    if found.lost:
+        raise typer.Exit(HOLD)
+
+
+@app.command()
+def push(
+    folder: Folder,
+    to: Annotated[str, typer.Option("--to", help="hub (Hugging Face) or mlflow (its registry).")],
+    name: Annotated[str, typer.Option("--name", help="On the hub OWNER/NAME; in the registry the model's name.")],
+    form: Annotated[
+        str | None, typer.Option("--form", help="adapter or merged. Default: the adapter, where the run has one.")
+    ] = None,
+    anyway: Anyway = False,
+    json_: Json = False,
+) -> None:
+    """Send a finished run to the Hugging Face hub or an MLflow registry, with its card, verdict and hashes."""
+    from metier.export.push.push import push as send
+    from metier.runs.progress import Progress
+    from metier.runs.run import saved_run
+
+    with read_lock(folder):
+        done = send(saved_run(folder, Progress()), to, name, form, anyway)
+    say(done.to_json(), json_)
 
 
 @app.command("verify-lm-eval")

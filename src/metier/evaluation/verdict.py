@@ -20,7 +20,7 @@ from metier.evaluation.results import (
     RetentionResult,
     State,
 )
-from metier.evaluation.retention import HARMLESS, not_too_sure, retention_entry
+from metier.evaluation.retention import HARMLESS, independent_changes, not_too_sure, retention_entry
 from metier.evaluation.scoring import Prediction
 from metier.evaluation.slices import slices
 
@@ -142,6 +142,23 @@ def judge_retention(
     return retention_entry(
         benchmark, margin, paired.before.value, paired.after.value, gain, tables[0].groups, truncated
     )
+
+
+def judge_copy(
+    benchmark: Benchmark,
+    margin: float,
+    original: Sequence[Prediction],
+    copied: Sequence[Prediction],
+    labels: Sequence[str],
+    seed: int,
+) -> RetentionResult:
+    """Whether a copy of a model, converted or quantized, is as good: the test of `judge_retention`, in which a question
+    counts for itself as far as the changes do not gather in clusters."""
+    _, metric = next(iter(benchmark.build_metrics().items()))
+    tables = as_predictions(original, labels), as_predictions(copied, labels)
+    paired = compare(metric, *tables, seed, 0.05)
+    gain = not_too_sure(metric, paired.gain, [tables], independent_changes(*tables))
+    return retention_entry(benchmark, margin, paired.before.value, paired.after.value, gain, tables[0].groups)
 
 
 def decide(

@@ -1,132 +1,140 @@
-"""A finished run for other programs: merged weights, or tasks for lm-evaluation-harness."""
+"""A finished run for other programs: an artefact with its card, its hashes and the command that uses it."""
 
-import json
+import os
 import shlex
+import shutil
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from metier.engine.models import weights
-from metier.errors import UserError, nearest
-from metier.evaluation.answers import TUNED, read_answers
+from metier.engine.models.origin import origin_of
+from metier.errors import UserError, nearest, shown
+from metier.evaluation.results import Verdict, read_verdict
 from metier.evaluation.samples import open_samples
-from metier.evaluation.scoring import ModelLike, ScorerLike
-from metier.runs.files import write_json, write_text
+from metier.export.asked import as_asked
+from metier.export.forms import FOLDER, ExportLike, Order, run_name
+from metier.export.record import Record, write_record
+from metier.recipes import plugins
+from metier.runs.files import file_sha256, write_json
 from metier.runs.run import Run
-from metier.stages.evaluate import check_model
+from metier.stages.evaluate import check_model, check_rows
 from metier.stages.train import trained_model
 
-FORMS = ("merged", "lm-eval")
+
+@dataclass(frozen=True)
+class Exported:
+    """What was written."""
+
+    folder: str
+    form: str
+    verdict: str
+    command: str
+    """What to type to use it."""
+    details: dict[str, Any] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        return {"folder": self.folder, "form": self.form, "verdict": self.verdict, **self.details} | {
+            "command": self.command
+        }
 
 
-def export(run: Run, to: str, out: Path) -> dict[str, Any]:
-    """Write the run's model (`merged`) or its benchmarks (`lm-eval`) into the folder `out`; returns what was written.
+def export(run: Run, to: str, out: Path, anyway: bool = False, quantization: str | None = None) -> Exported:
+    """Write the run in one of the forms of `forms/` into the folder `out`, which is there completely or not at all.
 
-    Raises `UserError` where the form is unknown, the folder is not empty, the run is not finished, or its base model is
-    no longer the one that was trained on.
+    `anyway`: also a model whose verdict is not SHIP. Raises `UserError` where the form or quantization is unknown, the
+    folder is not empty, the run is not finished or its base model is no longer the one that was trained on.
     """
-    if to not in FORMS:
-        raise UserError(f"There is no form '{to}' to export to.{nearest(to, FORMS)}")
-    if out.exists() and any(out.iterdir()):
+    name = to.replace("-", "_")
+    form: ExportLike = plugins.build("exports", name, {})
+    how = _quantization(form, to, quantization)
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UserError(f"{out} is not empty. Name a new folder: nothing is written over.")
     adapter = trained_model(run)
-    check_model(run)
-    out.mkdir(parents=True, exist_ok=True)
-    return _merged(run, adapter, out) if to == "merged" else _tasks(run, adapter, out)
+    check_rows(run)
+    verdict = read_verdict(run.folder)
+    if form.holds_model:
+        _check_verdict(run, verdict, anyway)
+    base_sha256 = check_model(run)
+    whole = Path(os.path.abspath(out))
+    scratch = whole.with_name(f".{whole.name}.part")
+    shutil.rmtree(scratch, ignore_errors=True)  # what a killed call left
+    scratch.mkdir(parents=True)
+    try:
+        order = _order(run, adapter, scratch, out, how)
+        done = _write(order, form, name, verdict, base_sha256)
+        out.mkdir(parents=True, exist_ok=True)
+        scratch.replace(out)  # onto an empty folder
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+    return done
 
 
-def _merged(run: Run, adapter: Path, out: Path) -> dict[str, Any]:
-    """The tuned model as one set of safetensors, in the type that it was evaluated in."""
-    from metier.engine.models.model import load
+def _quantization(form: ExportLike, to: str, wanted: str | None) -> str:
+    if wanted is None:
+        return form.quantizations[0] if form.quantizations else ""
+    if wanted not in form.quantizations:
+        if not form.quantizations:
+            raise UserError(f"'{to}' has one type of weights. Leave out --quantization, or use `--to gguf`.")
+        raise UserError(f"There is no quantization {shown(wanted)} for '{to}'.{nearest(wanted, form.quantizations)}")
+    return wanted
 
-    model = load(run.recipe.model, adapter, run.progress.warn)
-    model.network.save_pretrained(out, safe_serialization=True)
-    model.tokenizer.save_pretrained(out)
-    return {"folder": str(out), "dtype": str(model.network.dtype).removeprefix("torch.")}
+
+def _check_verdict(run: Run, verdict: Verdict | None, anyway: bool) -> None:
+    """Raises `UserError` where nothing says that the model should be used."""
+    if verdict is None:
+        raise UserError(f"{run.folder} has no verdict yet. Run `metier report {run.folder}` first.")
+    if verdict.decision != "SHIP" and not anyway:
+        raise UserError(
+            f"The verdict on {run.folder} is {verdict.decision}, not SHIP: its model is not exported. `--anyway` "
+            "exports it, and its card says so first."
+        )
 
 
-def _tasks(run: Run, adapter: Path, out: Path) -> dict[str, Any]:
-    """Tasks that lm-evaluation-harness 0.4.13 runs as they are, without a network.
-
-    Every text is rendered already, so that no template, delimiter or few-shot draw of the harness comes between. Names
-    begin with `metier_`: two tasks of one name would shadow each other there.
-    """
+def _order(run: Run, adapter: Path, scratch: Path, out: Path, quantization: str) -> Order:
     from metier.engine.models.model import tokens_only
 
-    tasks, left_out = [], []
-    base = weights.folder(run.recipe.model, run.progress.warn)
-    model = tokens_only(run.recipe.model, run.progress.warn)
-    for benchmark in open_samples(run).benchmarks:
-        answers = read_answers(run, TUNED, benchmark.name)
-        if not answers or answers[0].log_likelihoods is None:
-            left_out.append(benchmark.name)
-            continue
-        scorer = benchmark.build_scorer()
-        if (setting := scorer.length_adjustment()) != "none":
-            run.progress.say(f"  {benchmark.name}: the harness compares sums; ours are made up for length ({setting})")
-        labels = benchmark.label_set()
-        lead = "" if benchmark.chat_template else " "
-        rows, ending = [], _Ending(scorer, model, benchmark.chat_template)
-        for answer in answers:
-            offered = list(answer.options or labels)
-            choices = [f"{lead}{option}{ending.of(tuple(offered))}" for option in offered]
-            gold = offered.index(answer.gold)
-            rows.append({"id": answer.id, "prompt": answer.prompt, "choices": choices, "gold": gold})
-        name = f"metier_{benchmark.name}"
-        write_text(out / f"{name}.jsonl", "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
-        write_text(out / f"{name}.yaml", yaml.safe_dump(_task(name, out), sort_keys=False))
-        tasks.append(name)
-    if not tasks:
-        raise UserError("None of the run's benchmarks chooses among options, which is what can be exported as a task.")
-    result = {"tasks": tasks, "left_out": left_out, "commands": _commands(tasks, base, adapter, out)}
-    write_json(out / "metier.json", {**result, "run": str(run.folder)})
-    return result
+    benchmarks, name = open_samples(run).benchmarks, run.recipe.model
+    model = tokens_only(name, run.progress.warn)
+    asked = [as_asked(benchmark, model) for benchmark in benchmarks]
+    origin = origin_of(name, weights.folder(name, run.progress.warn))
+    return Order(run, adapter, scratch, out, quantization, origin, asked, benchmarks)
 
 
-class _Ending:
-    """The end token as text, behind options of which our scoring takes it for a part."""
+def _write(order: Order, form: ExportLike, name: str, verdict: Verdict | None, base_sha256: str) -> Exported:
+    """Fill the folder and write its record and card. Without a verdict there is no card to write."""
+    run = order.run
+    artefact = form.write(order)
+    if verdict:
+        shutil.copyfile(run.folder / "verdict.json", order.folder / "verdict.json")
+    record = Record(
+        form=name,
+        quantization=order.quantization or None,
+        run=run_name(run),
+        base_model=asdict(order.origin),
+        hashes=_hashes(run, base_sha256, verdict),
+        verdict={"decision": verdict.decision, "reasons": list(verdict.reasons)} if verdict else {},
+        asked=order.asked,
+        what=artefact.what,
+        library=artefact.library,
+        command=artefact.command,
+        example=artefact.example,
+        language=artefact.language,
+        details=artefact.details,
+    ).with_files(order.folder)
+    if verdict:
+        write_record(run, verdict, record, order.folder)
+    else:
+        write_json(order.folder / "metier.json", asdict(record))
+    decision = verdict.decision if verdict else "missing"
+    command = artefact.command.replace(FOLDER, shlex.quote(str(order.out)))
+    return Exported(str(order.out), name, decision, command, artefact.details)
 
-    def __init__(self, scorer: ScorerLike, model: ModelLike, chat_template: bool) -> None:
-        self.scorer, self.model, self.chat_template = scorer, model, chat_template
-        self.known: dict[tuple[str, ...], str] = {}
 
-    def of(self, offered: tuple[str, ...]) -> str:
-        if offered not in self.known:
-            ends = self.scorer.ends([self.model.answer(option, self.chat_template) for option in offered])
-            self.known[offered] = str(self.model.tokenizer.eos_token) if ends else ""
-        return self.known[offered]
-
-
-def _task(name: str, out: Path) -> dict[str, Any]:
-    return {
-        "task": name,
-        "dataset_path": "json",
-        "dataset_kwargs": {"data_files": {"test": str((out / f"{name}.jsonl").resolve())}},
-        "test_split": "test",
-        "output_type": "multiple_choice",
-        "doc_to_text": "prompt",
-        "doc_to_choice": "choices",
-        "doc_to_target": "gold",
-        "target_delimiter": "",  # the space before an answer is part of the choice
-        "num_fewshot": 0,
-        "metric_list": [{"metric": "acc", "aggregation": "mean", "higher_is_better": True}],
-        "metadata": {"version": 1},
+def _hashes(run: Run, base_sha256: str, verdict: Verdict | None) -> dict[str, str]:
+    hashes = {
+        "base": base_sha256,
+        "adapter": str(run.result("train")["adapter_sha256"]),
+        "run": file_sha256(run.folder / "lock.json"),
     }
-
-
-def _commands(tasks: list[str], base: Path, adapter: Path, out: Path) -> dict[str, str]:
-    """What to type for the base model and for the adapter. No `--limit`: it would take the first questions.
-
-    Raises `UserError` for a path with a comma, at which the harness would part its arguments."""
-    if comma := next((path for path in (base, adapter.resolve()) if "," in str(path)), None):
-        raise UserError(f"The harness cannot read a path with a comma: {comma}. Move or link it to another one.")
-    shared = f"--tasks {','.join(tasks)} --include_path {shlex.quote(str(out))} --batch_size 8 --log_samples"
-    tuned = f"{base},peft={adapter.resolve()}"
-    if weights.is_whole(adapter):
-        tuned = f"{adapter.resolve()},tokenizer={base}"
-    return {
-        who: f"lm_eval --model hf --model_args {shlex.quote(f'pretrained={model},dtype=float32')} {shared} "
-        f"--output_path {shlex.quote(str(out / who))}"
-        for who, model in (("base", str(base)), ("tuned", tuned))
-    }
+    return {**hashes, "verdict": file_sha256(run.folder / "verdict.json")} if verdict else hashes

@@ -39,6 +39,19 @@ class Ship(BaseModel):
     """Chance of a false SHIP that you accept, over all benchmarks together."""
 
 
+class ExportTest(BaseModel):
+    """When an exported artefact is as good as the run."""
+
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+
+    margin: Number = Field(default=0.01, ge=0, le=LARGEST_MARGIN)
+    """How much worse an exported artefact may be in the first metric of a benchmark, in its unit."""
+
+
+PARTS: dict[str, type[BaseModel]] = {"ship": Ship, "export": ExportTest}
+"""Keys of a recipe that have keys of their own."""
+
+
 class Recipe(BaseModel):
     """A recipe with every blank filled in."""
 
@@ -61,6 +74,8 @@ class Recipe(BaseModel):
     page one and does not affect the decision."""
     ship: Ship = Ship()
     """When the verdict is SHIP."""
+    export: ExportTest = ExportTest()
+    """What `metier verify-export` allows."""
     embedding: Text | None = None
     """Folder of static embeddings (model2vec) that find neighbors for the representativeness report; left out:
     TF-IDF and a truncated SVD."""
@@ -256,7 +271,7 @@ def _validated(filled: dict[str, Any], problems: list[str]) -> Recipe:
         for e in error.errors():
             where, known = (
                 ".".join(map(str, e["loc"])),
-                Ship.model_fields if e["loc"][0] == "ship" else Recipe.model_fields,
+                PARTS.get(str(e["loc"][0]), Recipe).model_fields,
             )
             if e["type"] == "extra_forbidden":
                 place = "recipe" if len(e["loc"]) == 1 else str(e["loc"][0])

@@ -1,8 +1,10 @@
 """Pages that people read: templates and their pictures."""
 
 import functools
+import re
 from typing import Any
 
+from metier.errors import printable
 from metier.reporting.dataset_card import code, escaped
 from metier.reporting.filters import FILTERS
 
@@ -23,7 +25,7 @@ def template(name: str) -> Any:
         finalize=_as_markdown if as_markdown else None,
     )
     environment.globals["front_matter"] = _front_matter
-    environment.filters.update(FILTERS, code=lambda value: Markup(code(value)))
+    environment.filters.update(FILTERS, code=lambda value: Markup(code(value)), block=_block)
     return environment.get_template(name)
 
 
@@ -33,6 +35,15 @@ def _front_matter(**fields: Any) -> Any:
     from markupsafe import Markup
 
     return Markup(ModelCardData(**fields).to_yaml())
+
+
+def _block(text: str, language: str) -> Any:
+    """Text of others as a block of code, between fences that nothing in it closes."""
+    from markupsafe import Markup
+
+    longest = max((len(run) for run in re.findall("`+", text)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return Markup(f"{fence}{language}\n{printable(text)}\n{fence}")
 
 
 def _as_markdown(value: Any) -> Any:

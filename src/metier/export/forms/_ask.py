@@ -1,0 +1,101 @@
+"""Short programs that ask an artefact with the run's own prompt."""
+
+import json
+from typing import Any
+
+TRANSFORMERS = '''"""Ask the model in this folder as the run asked it: python ask.py 'TEXT'"""
+
+import sys
+from pathlib import Path
+
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+FOLDER = Path(__file__).parent
+PROMPT = {prompt}
+LABELS = {labels}  # the answers to choose from; none: the model writes its answer
+tokenizer = AutoTokenizer.from_pretrained(FOLDER)
+model = {model}
+text = PROMPT.replace("{{text}}", sys.argv[1])
+{chat}ids = tokenizer(text, add_special_tokens={special})["input_ids"]
+
+
+@torch.no_grad()
+def score(label):
+    """The log-probability of an answer{with_end}."""
+    answer = tokenizer({lead} + label, add_special_tokens=False)["input_ids"]{end}
+    logits = model(torch.tensor([ids + answer])).logits[0, len(ids) - 1 : -1]
+    return float(torch.log_softmax(logits.float(), -1).gather(1, torch.tensor(answer)[:, None]).sum())
+
+
+if LABELS:
+    print(max(LABELS, key=score))
+else:
+    written = model.generate(torch.tensor([ids]), max_new_tokens={tokens}, do_sample=False)[0, len(ids) :]
+    print(tokenizer.decode(written, skip_special_tokens=True){cut}.strip())
+'''
+OPENAI = '''"""Ask the model that `vllm serve` serves, as the run asked it: python ask.py 'TEXT'"""
+
+import sys
+
+from openai import OpenAI
+
+PROMPT = {prompt}
+LABELS = {labels}  # the answers to choose from; none: the model writes its answer
+client = OpenAI(base_url="http://127.0.0.1:8000/v1", api_key="none")
+text = PROMPT.replace("{{text}}", sys.argv[1])
+# vLLM below 0.12 calls this extra_body={{"guided_choice": [...]}}.
+choice = {{"structured_outputs": {{"choice": [{lead} + label for label in LABELS]}}}} if LABELS else {{}}
+{call}
+print(answer.strip())
+'''
+CHAT = """answer = client.chat.completions.create(
+    model={name},
+    messages=[{{"role": "user", "content": text}}],
+    max_tokens={tokens},
+    temperature=0,
+    stop={stop},
+    extra_body=choice,
+).choices[0].message.content"""
+COMPLETION = """answer = client.completions.create(
+    model={name}, prompt=text, max_tokens={tokens}, temperature=0, stop={stop}, extra_body=choice
+).choices[0].text"""
+
+
+def with_transformers(asked: dict[str, Any], base: str | None = None) -> str:
+    """A program that asks a folder of weights; `base`: whose adapter the folder holds."""
+    chat = asked["chat_template"]
+    turn = '[{"role": "user", "content": text}]'
+    rendered = f"text = tokenizer.apply_chat_template({turn}, tokenize=False, add_generation_prompt=True)\n"
+    return TRANSFORMERS.format(
+        prompt=_text(asked["prompt"]),
+        labels=json.dumps(asked["labels"], ensure_ascii=False),
+        model="AutoModelForCausalLM.from_pretrained(FOLDER)"
+        if base is None
+        else f"AutoModelForCausalLM.from_pretrained({_text(base)})\nmodel.load_adapter(str(FOLDER))",
+        chat=rendered if chat else "",
+        special=not chat,
+        with_end=", its end token included" if asked["scores_end_token"] else "",
+        lead=_text(asked["answer_begins_with"]),
+        end=" + [tokenizer.eos_token_id]" if asked["scores_end_token"] else "",
+        tokens=asked["max_new_tokens"],
+        cut="".join(f".split({_text(stop)})[0]" for stop in asked["stop"] or []),
+    )
+
+
+def with_openai(asked: dict[str, Any], name: str) -> str:
+    """A program that asks a server that speaks OpenAI's interface."""
+    call = (CHAT if asked["chat_template"] else COMPLETION).format(
+        name=_text(name), tokens=asked["max_new_tokens"], stop=json.dumps(asked["stop"] or [])
+    )
+    return OPENAI.format(
+        prompt=_text(asked["prompt"]),
+        labels=json.dumps(asked["labels"], ensure_ascii=False),
+        lead=_text(asked["answer_begins_with"]),
+        call=call,
+    )
+
+
+def _text(text: str) -> str:
+    """A text as Python writes it."""
+    return json.dumps(text, ensure_ascii=False)

@@ -1,0 +1,57 @@
+"""`metier push`: a run's adapter or merged model, with its card, verdict and hashes, to a hub or a registry."""
+
+import tempfile
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from metier.engine.models import weights
+from metier.errors import UserError, nearest, shown
+from metier.export.export import export
+from metier.export.push.hub import send_to_hub
+from metier.export.push.mlflow import send_to_mlflow
+from metier.export.record import Record, read_record
+from metier.runs.run import Run
+from metier.stages.train import trained_model
+
+Send = Callable[[Path, Record, str], str]
+"""(the artefact's folder, its record, a name) -> where it is now."""
+TARGETS: dict[str, Send] = {"hub": send_to_hub, "mlflow": send_to_mlflow}
+FORMS = ("adapter", "merged")
+
+
+@dataclass(frozen=True)
+class Pushed:
+    """What was sent, and where it is."""
+
+    to: str
+    name: str
+    form: str
+    verdict: str
+    address: str
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def push(run: Run, to: str, name: str, form: str | None = None, anyway: bool = False) -> Pushed:
+    """Export a run into a folder of its own, send that, and remove it.
+
+    `form`: adapter or merged; None: the adapter where the run has one. Raises `UserError` where the target or form is
+    unknown, the verdict is not SHIP (`anyway`: all the same), or the target does not take it.
+    """
+    if to not in TARGETS:
+        raise UserError(f"There is no target {shown(to)} to push to.{nearest(to, TARGETS)}")
+    if form is None:
+        form = "merged" if weights.is_whole(trained_model(run)) else "adapter"
+    if form not in FORMS:
+        raise UserError(f"A run is pushed as adapter or merged, not as {shown(form)}.{nearest(form, FORMS)}")
+    with tempfile.TemporaryDirectory(prefix="metier-push-") as scratch:
+        folder = Path(scratch) / "model"
+        done = export(run, form, folder, anyway)
+        record = read_record(folder)
+        assert record is not None, "just written"
+        run.progress.say(f"push: {form} of {record.run} to {to}")
+        address = TARGETS[to](folder, record, name)
+    return Pushed(to, name, form, done.verdict, address)
