@@ -135,4 +135,4 @@ def test_a_full_disk_under_trace_stops_no_answer_and_the_token_is_told_once(shar
 
 
 def lines_lost(client):
-    return float(re.search(r"metier_trace_lines_lost_total (\S+)", client.get("/metrics").text)[1])
+    return float(re.search(r"metier_trace_lines_lost_total (\d\S*)", client.get("/metrics").text)[1])
