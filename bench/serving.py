@@ -102,9 +102,11 @@ def measure(arguments: argparse.Namespace, scratch: Path) -> dict[str, Any]:
             arguments, port, "/v1/classify", bodies, prompts, saved, lambda got: got["answers"][0]["answer"], TOKEN
         )
     plain_command = [sys.executable, str(PLAIN), str(scratch / "merged"), str(task)]
-    with server("plain", lambda port: [*plain_command, str(port)], "/") as port:
+    with server("plain", lambda port: [*plain_command, str(port)], "/", graceful=False) as port:
         bodies = [json.dumps({"prompt": prompt}) for prompt in prompts]
-        sides["plain"] = loaded(arguments, port, "/classify", bodies, prompts, saved, lambda got: got["answer"], "")
+        sides["plain"] = loaded(
+            arguments, port, "/classify", bodies, prompts, saved, lambda got: got["answer"], "", to_the_end=False
+        )
     labels, times = len(benchmark.label_set()), ratio(sides)
     missed = [f"{name}: {key}" for name in ("ours",) for key in ("failed", "lost") if sides[name][key]]
     if not arguments.quick and (wanted := TIMES.get(labels)) and times < wanted:
@@ -140,7 +142,9 @@ def plain_task(run: runs.Run, benchmark: Any, scratch: Path) -> Path:
 
 
 @contextmanager
-def server(name: str, command: Callable[[int], list[str]], probe: str, **environment: str) -> Iterator[int]:
+def server(
+    name: str, command: Callable[[int], list[str]], probe: str, graceful: bool = True, **environment: str
+) -> Iterator[int]:
     """A process that serves on a free port of this machine, stopped at the end."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -150,7 +154,7 @@ def server(name: str, command: Callable[[int], list[str]], probe: str, **environ
         wait_until_ready(process, port, probe, name)
         yield port
     finally:
-        process.terminate()
+        process.terminate() if graceful else process.kill()
         process.wait(timeout=60)
 
 
@@ -179,8 +183,10 @@ def loaded(
     saved: dict[str, str | None],
     answer_of: Callable[[Any], str],
     token: str,
+    to_the_end: bool = True,
 ) -> dict[str, Any]:
-    """All clients at once, each with one request at a time, until the time is up; what is under way is waited for."""
+    """All clients at once, each with one request at a time, until the time is up. `to_the_end`: what is under way then
+    is waited for; a server that answers one request after another would take minutes."""
     load, lock = Load(), threading.Lock()
     headers = {"Content-Type": "application/json", **({"Authorization": f"Bearer {token}"} if token else {})}
     began = time.monotonic()
@@ -206,13 +212,14 @@ def loaded(
                 load.latencies.append(time.monotonic() - sent)
                 load.same += answer_of(json.loads(got)) == saved.get(prompts[at])
 
-    threads = [threading.Thread(target=client, args=(number,)) for number in range(arguments.clients)]
+    threads = [threading.Thread(target=client, args=(number,), daemon=True) for number in range(arguments.clients)]
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join()
-    load.seconds = time.monotonic() - began
-    return load.figures()
+        thread.join(None if to_the_end else max(0.0, began + arguments.seconds - time.monotonic()))
+    with lock:
+        load.seconds = time.monotonic() - began
+        return load.figures()
 
 
 def made_up(folder: Path) -> Path:
