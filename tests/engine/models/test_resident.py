@@ -41,15 +41,33 @@ def test_single_questions_get_the_scores_that_they_get_together(model):
     assert [list(one) for one in scores(ResidentModel(model, INSTRUCTION), PROMPTS)] == [list(o) for o in together]
 
 
-def test_the_gate_looks_once_at_a_label_set_and_again_at_much_longer_prompts(model, gates):
+def test_the_gate_looks_once_and_again_at_much_longer_prompts(model, gates):
     kept = ResidentModel(model, INSTRUCTION)
-    for _ in range(3):
-        scores(kept, PROMPTS)
+    for options in (OPTIONS, OPTIONS, [[7], [8]]):
+        scores(kept, PROMPTS, options)
     assert len(gates) == 1
-    scores(kept, PROMPTS, [[7], [8]])
-    assert len(gates) == 2, "another label set"
     scores(kept, [[*INSTRUCTION, *range(50, 130)]])
-    assert len(gates) == 3, "a prompt more than twice as long as those that were looked at"
+    assert len(gates) == 2, "a prompt more than twice as long as those that were looked at"
+
+
+def test_a_way_of_scoring_that_failed_the_gate_is_not_taken_again(model, monkeypatch):
+    kept = ResidentModel(model, INSTRUCTION)
+    monkeypatch.setattr(models, "gate", lambda fast: "no" if isinstance(fast, likelihood.TreeScorer) else None)
+    scores(kept, PROMPTS)
+    monkeypatch.setattr(models, "gate", lambda fast: None)
+    assert isinstance(kept.options([[*INSTRUCTION, *range(50, 130)]], [OPTIONS]), likelihood.CopyScorer)
+    assert isinstance(kept.options(PROMPTS, [OPTIONS] * 3), likelihood.CopyScorer)
+
+
+def test_a_beginning_that_could_not_be_read_is_read_again(model, monkeypatch):
+    kept = ResidentModel(model, INSTRUCTION)
+    wanted = scores(kept, PROMPTS)
+    kept.beginning.cache = None
+    monkeypatch.setattr(likelihood, "attention_bias", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        scores(kept, PROMPTS)
+    monkeypatch.undo()
+    assert [list(one) for one in scores(kept, PROMPTS)] == [list(one) for one in wanted]
 
 
 def test_what_prompts_begin_with_is_read_once(model, monkeypatch):

@@ -184,3 +184,10 @@ def test_a_text_longer_than_the_window_loses_no_token(monkeypatch):
     monkeypatch.setattr("metier.engine.scoring.losses.WINDOW", 100)
     assert tokens == 9
     assert short == pytest.approx(LossScorer(network(TREES[0]), [[0, 1, 2, 3]]).score([0])[0][0], abs=1e-5)
+
+
+def test_the_gate_leaves_the_very_tensors_that_were_there():
+    model = network(TREES[0]).to(torch.bfloat16)
+    before = [parameter.data_ptr() for parameter in model.parameters()]
+    gate(TreeScorer(model, PROMPTS, [OPTIONS] * 4))
+    assert [parameter.data_ptr() for parameter in model.parameters()] == before

@@ -4,14 +4,15 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from metier.engine.models.model import TREE_TOKENS, LanguageModel
-from metier.engine.scoring.likelihood import OptionScorer, Prefix
+from metier.engine.scoring.likelihood import CopyScorer, OptionScorer, PlainScorer, Prefix, TreeScorer
 from metier.engine.trees.token_trees import Options
 
 SETS = 64
 """Label sets whose trees are kept."""
 ANSWERS = 8192
 """Answers whose tokens are kept."""
-Key = tuple[tuple[int, ...], ...]
+SLOWER = [TreeScorer, CopyScorer, PlainScorer]
+"""Ways of scoring. One that failed the gate is not taken again."""
 
 
 class ResidentModel(LanguageModel):
@@ -22,8 +23,8 @@ class ResidentModel(LanguageModel):
         """`beginning`: tokens that the prompts of a benchmark begin with."""
         super().__init__(model.folder, model.network, model.tokenizer, model.warn, model.config)
         self.beginning = Prefix(list(beginning))
-        self._way: type[OptionScorer] | None = None
-        self._checked: dict[Key, int] = {}  # label set -> longest prompt that the gate has seen with it
+        self._scorer: type[OptionScorer] | None = None
+        self._longest = 0  # prompt that the gate has seen
         self._trees = lru_cache(SETS)(Options.of)
         self._tokens_of = lru_cache(ANSWERS)(super().answer)
 
@@ -31,16 +32,15 @@ class ResidentModel(LanguageModel):
         return list(self._tokens_of(answer, chat_template))
 
     def _options(self, prompts: Sequence[Sequence[int]], options: Sequence[Sequence[Sequence[int]]]) -> OptionScorer:
-        keys = {id(offered): tuple(map(tuple, offered)) for offered in options}
-        # Options of each row's own count as one set: the gate looks at masks, and not at words.
-        key = next(iter(keys.values())) if len(keys) == 1 else ()
         longest = max(map(len, prompts))
-        # A mask can be wrong from some length on (a window), so much longer prompts are checked again.
-        if self._way is None or longest > min(2 * self._checked.get(key, 0), TREE_TOKENS):
+        # The gate looks at masks, and not at words. A mask can be wrong from some length on (a window), so much longer
+        # prompts are checked again.
+        if self._scorer is None or longest > min(2 * self._longest, TREE_TOKENS):
             scorer = super()._options(prompts, options)
-            if longest <= TREE_TOKENS:
-                self._way = type(scorer)
-                self._checked = {**dict(list(self._checked.items())[-SETS:]), key: longest}
-            return scorer
+            if longest > TREE_TOKENS:
+                return scorer
+            self._longest = longest
+            self._scorer = max(self._scorer or TreeScorer, type(scorer), key=SLOWER.index)
+        keys = {id(offered): tuple(map(tuple, offered)) for offered in options}
         trees = {one: self._trees(own) for one, own in keys.items()}
-        return self._way(self.network, prompts, [trees[id(own)] for own in options], self.beginning)
+        return self._scorer(self.network, prompts, [trees[id(own)] for own in options], self.beginning)

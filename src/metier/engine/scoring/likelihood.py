@@ -91,15 +91,16 @@ class OptionScorer:
             return None
         if self.kept.cache is None:
             # Without the model's config: full layers for all, since a sliding one would forget what a tree still needs.
-            self.kept.cache = DynamicCache()
+            cache = DynamicCache()
             ids = torch.tensor([self.prefix], device=self.model.device)
             self.model(
                 input_ids=ids,
                 attention_mask=attention_bias(self.model, self._seen_prefix()),
-                past_key_values=self.kept.cache,
+                past_key_values=cache,
                 use_cache=True,
                 logits_to_keep=1,
             )
+            self.kept.cache = cache
         view = DynamicCache()
         for number, layer in enumerate(self.kept.cache.layers):
             view.update(layer.keys.expand(rows, -1, -1, -1), layer.values.expand(rows, -1, -1, -1), number)
@@ -228,7 +229,7 @@ class PlainScorer(OptionScorer):
 def windows(config: Any, seen: torch.Tensor, asking: torch.Tensor, keys: torch.Tensor) -> dict[str, torch.Tensor]:
     """A mask for each kind of layer; a sliding one hides what stands a window or more before.
 
-    `seen` (rows, q, k); `asking` (rows, q) and `asked` (rows, k) are positions in the text, not in the row.
+    `seen` (rows, q, k); `asking` (rows, q) and `keys` (rows, k) are positions in the text, not in the row.
     """
     kinds = set(getattr(config, "layer_types", None) or ["full_attention"])
     masks = {"full_attention": seen}
@@ -260,11 +261,12 @@ def gate(fast: OptionScorer) -> str | None:
     A wrong mask gives wrong numbers without any error, so this is looked at before each benchmark. In float32 where the
     model is small enough: bfloat16 alone moves a token of a long prompt by 0.05 nats, as much as a fault might.
     """
-    with in_float32(fast.model):
-        fast.kept.cache = None
-        difference = _differs(fast)
-    fast.kept.cache = None
-    return difference
+    try:
+        with in_float32(fast.model):
+            fast.kept.cache = None
+            return _differs(fast)
+    finally:
+        fast.kept.cache = None  # it is of float32, or half filled
 
 
 @contextmanager
@@ -272,16 +274,15 @@ def in_float32(model: "PreTrainedModel") -> Iterator[None]:
     """The model with all its weights in float32, where it is small enough; afterwards each is exactly what it was,
     since every bfloat16 is a float32."""
     small = model.num_parameters() <= CAST_AT_MOST
-    # Packed 4-bit weights are bytes, not numbers.
-    cast = [p for p in model.parameters() if small and p.is_floating_point() and p.dtype != torch.float32]
-    dtypes = [parameter.dtype for parameter in cast]
-    for parameter in cast:
-        parameter.data = parameter.data.float()
+    # Packed 4-bit weights are bytes, not numbers. The tensors themselves are kept: other networks may share them.
+    before = [(p, p.data) for p in model.parameters() if small and p.is_floating_point() and p.dtype != torch.float32]
     try:
+        for parameter, data in before:
+            parameter.data = data.float()
         yield
     finally:
-        for parameter, dtype in zip(cast, dtypes, strict=True):
-            parameter.data = parameter.data.to(dtype)
+        for parameter, data in before:
+            parameter.data = data
 
 
 def cast_weights(model: "PreTrainedModel", dtype: torch.dtype) -> None:
