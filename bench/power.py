@@ -3,7 +3,7 @@
 The tuned model is far better than the base model, so SHIP hinges on the baseline. Its true gain over the baseline is
 made as large as the minimum detectable effect that the verdict prints; SHIP has to be found in 77 to 83 % of samples.
 In the third setting two other benchmarks gain nothing, so that Holm's adjustment divides alpha by three.
---check exits with 1 where a figure is further away than that, beyond the simulation's own error (three standard errors).
+--check exits with 1 where a figure is further away, beyond the simulation's own error (three standard errors).
 
 Benchmarks and draws are those of bench/intervals.py.
 """
@@ -137,7 +137,8 @@ def text(figures: dict[str, Any]) -> str:
     """A table in Markdown, as it stands in docs/statistics.md."""
     lines = ["| setting | alpha | printed | true gain | found, % |", "|---|---|---|---|---|"]
     lines += [
-        f"| {row['setting']} | {row['alpha']:.3f} | {row['printed']:.3f} | {row['gain']:.3f} | {100 * row['found']:.1f} |"
+        f"| {row['setting']} | {row['alpha']:.3f} | {row['printed']:.3f} | {row['gain']:.3f} "
+        f"| {100 * row['found']:.1f} |"
         for row in figures["rows"]
     ]
     return "\n".join([*lines, "", f"{figures['samples']} samples, {figures['seconds']:.0f} s"])

@@ -12,10 +12,11 @@ from metier.evaluation.benchmark import Benchmark
 from metier.evaluation.results import RULE, Result
 from metier.evaluation.samples import Judging
 from metier.runs import history
+from metier.runs.begun import PLAN, is_open
 from metier.runs.files import file_sha256, fingerprint, write_json
 from metier.runs.history import History, read_history
 from metier.runs.marks import hashed, read_hashed
-from metier.runs.run import PLAN, Run, is_open
+from metier.runs.run import Run
 
 SCHEMA_VERSION = 1
 NO_PLAN = (

@@ -8,12 +8,12 @@ from typing import Any
 from metier.errors import UserError
 from metier.recipes.schema import load
 from metier.runs import history
+from metier.runs.begun import PLAN, difference, locked_recipe, told
 from metier.runs.files import file_sha256
 from metier.runs.history import read_history
 from metier.runs.lock import BUSY
 from metier.runs.marks import read_hashed, read_mark
-from metier.runs.progress import Progress
-from metier.runs.run import PLAN, Run, difference, locked_recipe, told, trainings
+from metier.runs.run import Run, trainings
 
 MARK = ".done.json"
 PASSING = (".part", ".part.jsonl", BUSY, history.FILE)
@@ -117,7 +117,7 @@ def _recipe(folder: Path) -> Iterator[tuple[str, str]]:
     """Whether recipe.yaml says what the run was begun with."""
     path = folder / "recipe.yaml"
     try:
-        begun = locked_recipe(Run(folder, load(path), Progress()))[1]
+        begun = locked_recipe(folder)[1]
         if changed := difference(load(path), begun):
             yield path.name, f"was edited after the run was begun ({told(changed)})"
     except (UserError, OSError) as error:

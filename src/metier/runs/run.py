@@ -13,24 +13,17 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from pydantic import ValidationError
 
-from metier.errors import UserError, shown
-from metier.recipes import strict_yaml
-from metier.recipes.schema import Recipe, load
+from metier.errors import UserError
+from metier.recipes.schema import Recipe
 from metier.runs import distributed, history
+from metier.runs.begun import NO_LOCK, deciding, difference, is_open, locked_recipe, newest, recipe_in, told
 from metier.runs.files import file_sha256, write, write_json, write_text
 from metier.runs.lock import BUSY
 from metier.runs.marks import Mark, hashed, read_hashed, read_mark
 from metier.runs.progress import Progress
 
 PACKAGES = ("metier", "torch", "transformers", "trl", "peft", "accelerate", "numpy", "scipy", "scikit-learn", "pyarrow")
-PLAN = "plan.json"
-"""What will be decided and how, sealed before the first test question is asked."""
-NO_LOCK = (
-    "It says which recipe, seeds and versions the run was begun with, and nothing can be judged without it. Put it "
-    "back, or run the recipe in a new folder."
-)
 
 
 class Run:
@@ -200,10 +193,10 @@ def _hold_to_lock(run: Run) -> None:
     recipe in lock.json. What decides may be edited in the run's own recipe.yaml later too, and the verdict says so.
     """
     folder, file = run.folder, run.folder / "recipe.yaml"
-    text, begun = locked_recipe(run)
+    text, begun = locked_recipe(run.folder)
     if not file.is_file():
         write_text(file, text)
-    in_folder = _in_folder(file)
+    in_folder = recipe_in(file)
     # Rows may be curated again and again; what was trained stands on the recipe that it was trained by.
     open_keys = set() if (folder / "train").exists() else {"steps"}
     edited, changed = difference(in_folder, begun), difference(run.recipe, begun)
@@ -223,45 +216,15 @@ def _hold_to_lock(run: Run) -> None:
         _take_over_edit(run, changed)
 
 
-def is_open(folder: Path) -> bool:
-    """Whether no plan is sealed and no test question answered yet, so that what decides may still be changed."""
-    return not (folder / PLAN).exists() and not any((folder / "evaluate").glob("*/*.jsonl"))
-
-
-def deciding(mine: Recipe, other: Recipe) -> set[str]:
-    """Keys of a recipe that only say how the answers are judged. `retention` is one while it names the same checks."""
-    return {"ship", "retention"} if mine.retention.keys() == other.retention.keys() else {"ship"}
-
-
 def _take_over_edit(run: Run, changed: dict[str, tuple[Any, Any]]) -> None:
     if "steps" in changed:
         run.progress.say("The steps were edited: those from the first edited one on are done again.")
     mine, file = run.recipe.as_yaml(), run.folder / "recipe.yaml"
-    if difference(run.recipe, _in_folder(file)):  # with its comments it would be written over
+    if difference(run.recipe, recipe_in(file)):  # with its comments it would be written over
         write_text(file, mine)
     edit = {"date": history.today(), "recipe": mine, "recipe_sha256": _sha256(mine)}
     run.lock(edits=[*run.locked().get("edits", []), edit])
     history.append(run.folder, history.EDIT, changed=sorted(changed), recipe_sha256=_sha256(mine))
-
-
-def locked_recipe(run: Run) -> tuple[str, Recipe]:
-    """The recipe that the run was begun with, edits aside that were made in time, as text and parsed."""
-    try:
-        lock = run.locked()
-        text = lock["edits"][-1]["recipe"] if lock.get("edits") else lock["recipe"]
-        return text, Recipe.model_validate(strict_yaml.load(text, str(run.folder / "lock.json")))
-    except (KeyError, ValidationError) as error:
-        raise UserError(
-            f"{run.folder} was begun by another version of Metier, whose recipes this one does not read. Run the "
-            "recipe in a new folder."
-        ) from error
-
-
-def _in_folder(file: Path) -> Recipe:
-    """The recipe in a run's folder. An empty file would be the default recipe, which nobody asked for."""
-    if not file.read_text(encoding="utf-8", errors="replace").strip():
-        raise UserError(f"{file} is empty. Remove it, and it is written again as it was when the run was begun.")
-    return load(file)
 
 
 def _sha256(text: str) -> str:
@@ -300,13 +263,12 @@ def load_saved(folder: Path) -> Recipe:
     """The recipe of the run in a folder; written again from the lock where it was removed."""
     file, lock = folder / "recipe.yaml", folder / "lock.json"
     if not file.is_file() and lock.is_file():
-        locked = read_hashed(lock, NO_LOCK)
-        write_text(file, locked["edits"][-1]["recipe"] if locked.get("edits") else locked["recipe"])
+        write_text(file, newest(read_hashed(lock, NO_LOCK)))
     if not file.is_file():
         raise UserError(
             f"There is no run in {folder}: it has no recipe.yaml. Start one with `metier run --out {folder}`."
         )
-    return _in_folder(file)
+    return recipe_in(file)
 
 
 def processor() -> str:
@@ -316,13 +278,3 @@ def processor() -> str:
         return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
     except (OSError, StopIteration):
         return platform.processor() or platform.machine()
-
-
-def difference(mine: Recipe, saved: Recipe) -> dict[str, tuple[Any, Any]]:
-    """Key -> (here, there), where they differ."""
-    ours, theirs = mine.model_dump(), saved.model_dump()
-    return {key: (ours[key], theirs[key]) for key in ours if ours[key] != theirs[key]}
-
-
-def told(changed: dict[str, tuple[Any, Any]]) -> str:
-    return ", ".join(f"{key} is {shown(here)}, there {shown(there)}" for key, (here, there) in changed.items())
