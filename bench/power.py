@@ -77,7 +77,7 @@ def main() -> None:
 def measure(setting: Setting, samples: int) -> dict[str, Any]:
     """The effect that a verdict prints at a true gain of that size, and how often the gain is found."""
     metric = plugins.build("metrics", setting.metric, {})
-    few, at = max(30, samples // 10), setting
+    few, at = max(30, samples // 4), setting
     for _ in range(4):  # what is printed depends a little on the gain: go there in steps
         printed = [one.deciding.minimum_detectable_effect for one in judged(at, metric, few, GENERATOR_SEEDS[0])]
         scenario, stated = at.scenario, float(np.median(printed))

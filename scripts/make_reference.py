@@ -64,7 +64,8 @@ def _commands() -> Iterator[str]:
     yield from ("# Command line", "", MARK, "")
     yield from _wrapped(
         "Exit codes: 0 done or SHIP; 2 HOLD, or exploratory; 3 something that you can fix, or a stop (Ctrl-C, "
-        "SIGTERM); 1 a fault in Metier, with its traceback. With `--json` a command prints one JSON object on standard output."
+        "SIGTERM); 1 a fault in Metier, with its traceback. With `--json` a command prints one JSON object on standard "
+        "output."
     )
     group: Any = get_command(app)
     for name, command in group.commands.items():
