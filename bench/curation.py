@@ -293,7 +293,7 @@ def redaction(texts: list[str]) -> dict[str, float]:
 
 
 def beside(texts: list[str], ours: dict[str, Any], most: int) -> dict[str, Any]:
-    from metier.engine.models.cache import cache_folder
+    from metier.runs.cache import cache_folder
 
     place = cache_folder() / "bench" / "curation"
     python = place / "bin" / "python"

@@ -78,7 +78,7 @@ def parsed() -> argparse.Namespace:
 
 def harness_python() -> Path:
     """The interpreter of lm-eval's own environment, made on first use with the project's versions."""
-    from metier.engine.models.cache import cache_folder
+    from metier.runs.cache import cache_folder
 
     place = cache_folder() / "bench" / f"lm-eval-{HARNESS}"
     python, done = place / "bin" / "python", place / "installed"

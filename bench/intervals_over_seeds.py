@@ -43,7 +43,7 @@ def called(trainings: int, luck: float, samples: int) -> dict[str, float]:
     for _ in range(samples):
         gains = generator.normal() + luck * generator.normal(size=trainings)
         questions = narrow * generator.normal(size=DRAWS)
-        _, p, _ = stats.over_trainings(gains, gains.mean() + questions, CLUSTERS)
+        _, p = stats.over_trainings(gains, gains.mean() + questions, CLUSTERS)
         drawn = gains[generator.integers(trainings, size=(DRAWS, trainings))].mean(1)
         seen += p < 0.05, stats.bootstrap_p(float(gains.mean()), drawn + questions, CLUSTERS) < 0.05
     now, before = (float(share) for share in seen / samples)

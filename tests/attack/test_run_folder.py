@@ -48,8 +48,6 @@ def flip(path: Path) -> None:
     [
         ("quick: true", "quick: false", "quick"),
         ("seed: 0", "seed: 1", "seed"),
-        ("alpha: 0.05", "alpha: 0.4", "ship"),
-        ("min_gain: 0.02", "min_gain: 0", "ship"),
         ("Department:", "Where to:", "benchmarks"),
         ("model: fake", "model: smollm2-135m", "model"),
         ("- normalize", "- {normalize: {}}", "steps"),
@@ -88,7 +86,36 @@ def test_edited_steps_are_taken_over_before_training_only(run_folder, tmp_path):
     edit(run_folder / "recipe.yaml", "- normalize\n", "")
     done = call("curate", run_folder, inside=tmp_path)
     assert done.code == 0 and "The steps were edited" in done.stderr
-    assert "normalize" not in read_hashed(run_folder / "lock.json", "")["recipe"]
+    lock = read_hashed(run_folder / "lock.json", "")
+    assert "normalize" in lock["recipe"], "what the run was begun with stays"
+    assert "normalize" not in lock["edits"][-1]["recipe"] and len(lock["edits"]) == 1
+    (run_folder / "recipe.yaml").unlink()
+    assert call("curate", run_folder, inside=tmp_path).code == 0
+    assert "normalize" not in (run_folder / "recipe.yaml").read_text()
+    assert len(read_hashed(run_folder / "lock.json", "")["edits"]) == 1
+
+
+@pytest.mark.parametrize(("old", "new"), [("alpha: 0.05", "alpha: 0.4"), ("min_gain: 0.02", "min_gain: 0")])
+def test_edited_thresholds_of_a_finished_run_are_named_and_no_verdict(run_folder, tmp_path, old, new):
+    lock = (run_folder / "lock.json").read_bytes()
+    edit(run_folder / "recipe.yaml", old, new)
+    done, key = call("report", run_folder, inside=tmp_path), old.split(":")[0]
+    assert done.code == 2 and "exploratory" in done.stdout
+    changed = f"ship.{key} was changed from {old.split()[1]} to {new.split()[1]} after the answers were known"
+    assert changed in done.stdout and changed in (run_folder / "report.html").read_text()
+    assert (run_folder / "lock.json").read_bytes() == lock
+    assert call("verify", run_folder, inside=tmp_path).code == 3
+    edit(run_folder / "recipe.yaml", new, old)  # put back, all is as planned; the history keeps that it was tried
+    assert call("report", run_folder, inside=tmp_path).code == 0
+    assert call("verify", run_folder, inside=tmp_path).code == 0
+    assert changed in (run_folder / "history.jsonl").read_text()
+
+
+def test_thresholds_in_another_recipe_file_are_not_taken_over(run_folder):
+    run = saved_run(run_folder, Progress())
+    other = run.recipe.model_copy(update={"ship": run.recipe.ship.model_copy(update={"alpha": 0.4})})
+    with pytest.raises(UserError, match="another recipe"):
+        open_run(run_folder, other, Progress())
 
 
 def test_a_run_without_its_lock_is_not_believed(run_folder, tmp_path):

@@ -54,7 +54,8 @@ def test_a_shown_value_is_short_on_one_line_and_printable():
 
 def test_results_bars_and_lines_hold_no_escape_sequence(capfd, monkeypatch):
     output.say({HOSTILE: HOSTILE}, False)
-    output.finish((output.Path(HOSTILE), SimpleNamespace(reasons=[HOSTILE], decision="SHIP")), False)
+    verdict = SimpleNamespace(exploratory=[], reasons=[HOSTILE], decision="SHIP", shown="SHIP")
+    output.finish((output.Path(HOSTILE), verdict), False)
     progress = Progress()
     progress.say(HOSTILE + " :heart: [red]x[/red]")
     progress.begin(HOSTILE, 2, "rows")

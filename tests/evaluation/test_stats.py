@@ -236,9 +236,12 @@ def test_the_mean_over_trainings_has_the_interval_of_cochran_and_cox():
     asked, trained = draws.var() * 40 / 39, gains.var(ddof=1) / 3
     critical = (asked * t.ppf(0.975, 39) + trained * t.ppf(0.975, 2)) / (asked + trained)
     half = critical * np.sqrt(asked + trained)
-    interval, p, visible = stats.over_trainings(gains, draws, clusters)
+    interval, p = stats.over_trainings(gains, draws, clusters)
+    variation = stats.Variation(100, clusters, draws.std(), trainings=3, trained=trained)
+    visible = stats.detectable(variation, 0.05)
     assert (interval.low, interval.high) == pytest.approx((0.06 - half, 0.06 + half))
-    assert 0.05 < p < 0.5 and visible > half
+    power = (asked * t.ppf(0.8, 39) + trained * t.ppf(0.8, 2)) / np.sqrt(asked + trained)
+    assert 0.05 < p < 0.5 and visible == pytest.approx(half + power)
     # p is 0.05 where the interval ends at zero.
     at_the_edge = stats.over_trainings(gains - 0.06 + half, draws, clusters)
     assert at_the_edge[0].low == pytest.approx(0, abs=1e-9) and at_the_edge[1] == pytest.approx(0.05, abs=1e-6)
@@ -246,11 +249,31 @@ def test_the_mean_over_trainings_has_the_interval_of_cochran_and_cox():
 
 def test_trainings_that_agree_are_tested_by_questions_alone_and_no_p_is_smaller_than_the_draws_can_tell():
     draws = np.random.default_rng(0).normal(0.06, 0.01, 10_000)
-    interval, p, _ = stats.over_trainings(np.full(3, 0.06), draws, 1e6)
+    interval, p = stats.over_trainings(np.full(3, 0.06), draws, 1e6)
     assert (interval.high - interval.low) / 2 == pytest.approx(1.96 * draws.std(), rel=1e-3)
     assert p == 1 / 10_001
     assert stats.over_trainings(np.zeros(3), np.zeros(100), 10)[1] == 1.0
     assert stats.over_trainings(np.ones(3), np.ones(100), 10)[1] == 1 / 101
+
+
+@pytest.mark.parametrize(
+    "variation",
+    [
+        stats.Variation(300, 300.0, 0.03, discordant=0.25),
+        stats.Variation(300, 60.0, 0.03),
+        stats.Variation(300, 60.0, 0.03, trainings=3, trained=1e-5),
+    ],
+)
+def test_the_number_of_questions_that_is_required_shows_the_gain_and_one_less_does_not(variation):
+    for gain in (0.02, 0.05, 0.2):
+        n = stats.n_to_detect(variation, gain, 0.05)
+        assert stats.detectable(variation, 0.05, n) <= gain < stats.detectable(variation, 0.05, n - 1)
+    assert stats.n_to_detect(variation, 0.0, 0.05) is None
+    assert stats.detectable(variation, 0.01) > stats.detectable(variation, 0.05)
+
+
+def test_no_number_of_questions_makes_up_for_trainings_that_differ_widely():
+    assert stats.n_to_detect(stats.Variation(300, 60.0, 0.03, trainings=2, trained=0.01), 0.02, 0.05) is None
 
 
 def test_draws_without_a_value_do_not_hide_the_others():

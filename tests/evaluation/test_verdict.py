@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 
 from metier.errors import UserError
-from metier.evaluation import retention
+from metier.evaluation import retention, stats
 from metier.evaluation.benchmark import Benchmark
 from metier.evaluation.comparison import compare
 from metier.evaluation.metrics.accuracy import Metric
 from metier.evaluation.predictions import as_predictions
 from metier.evaluation.reasons import of_retention
-from metier.evaluation.results import RetentionResult, SeedsResult
+from metier.evaluation.results import Decided, RetentionResult, SeedsResult
 from metier.evaluation.scoring import Prediction
 from metier.evaluation.stats import Interval
 from metier.evaluation.verdict import decide, judge_benchmark, judge_retention
@@ -96,9 +96,45 @@ def test_a_close_test_asks_for_more_trainings_on_both_sides_of_alpha():
 
 def test_a_gain_below_what_the_recipe_asks_for_is_held():
     found = entry(60, 160, 110)
-    assert decide([found], [KEPT], 0.4, 0.05, False, 1)[0] == "SHIP"
+    assert decide([found], [KEPT], 0.2, 0.05, False, 1)[0] == "SHIP"
     decision, reasons, _ = decide([found], [KEPT], 0.6, 0.05, False, 1)
     assert decision == "HOLD" and "less than the gain of 0.6 that the recipe requires" in reasons[0]
+
+
+def test_a_gain_over_the_baseline_below_what_the_recipe_asks_for_is_held():
+    found = over_baseline(entry(60, 160, 110), value=0.015, low=0.01, high=0.02, p=0.001)
+    decision, reasons, judged = decide([found], [KEPT], 0.02, 0.05, False)
+    assert decision == "HOLD" and judged[0].state == "none"
+    assert "the gain over the baseline is less than the 0.02 that the recipe requires" in reasons[0]
+    assert decide([found], [KEPT], 0.015, 0.05, False)[0] == "SHIP"
+    unsure = over_baseline(found, value=0.03, low=-0.001)
+    assert decide([unsure], [KEPT], 0.02, 0.05, False)[0] == "HOLD"
+
+
+def test_power_is_that_of_the_comparison_that_decides_at_its_adjusted_level():
+    close, clear = entry(60, 110, 108), entry(60, 160, 110)
+    _, reasons, (one, other) = decide([close, clear], [], 0.02, 0.05, False)
+    assert (one.deciding.against, other.deciding.against) == ("baseline", "baseline")
+    assert one.deciding.alpha == 0.05, "the other one has shown its gain: Holm tests the last at alpha"
+    discordant = 2 / 200
+    assert one.deciding.minimum_detectable_effect == pytest.approx(stats.minimum_detectable_share(200, discordant))
+    assert one.minimum_detectable_effect_over_base > one.deciding.minimum_detectable_effect
+    assert "against the baseline the minimum detectable effect is" in reasons[0]
+    _, reasons, judged = decide([close, close, close], [], 0.02, 0.06, False)
+    assert [one.deciding.alpha for one in judged] == pytest.approx([0.02] * 3)
+    needed = judged[0].deciding
+    assert needed.gain_sought == 0.02, "the measured gain is smaller than what is worth shipping"
+    assert f"about {needed.n_required:,} questions instead of 200 would show a gain of 0.020" in reasons[0]
+    _, _, (alone,) = decide([entry(100, 103, 20)], [], 0.02, 0.05, False)
+    assert alone.deciding.against == "base"
+
+
+def test_an_exploratory_ship_is_none():
+    ship = Decided(decision="SHIP", reasons=())
+    assert ship.ships and ship.shown == "SHIP"
+    late = but(ship, exploratory=("ship.alpha was changed.",))
+    assert not late.ships and late.shown == "exploratory SHIP"
+    assert not but(ship, decision="HOLD").ships
 
 
 def test_the_majority_answer_has_a_figure_for_every_metric():

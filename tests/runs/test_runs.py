@@ -254,6 +254,8 @@ def test_the_run_folder_holds_what_the_design_says(finished_run):
     for name in (
         "recipe.yaml",
         "lock.json",
+        "plan.json",
+        "history.jsonl",
         "verdict.json",
         "report.html",
         "model_card.md",
@@ -300,7 +302,8 @@ def test_the_verdict_has_the_promised_keys(finished_run):
         "gain",
         "p",
         "p_holm",
-        "minimum_detectable_effect",
+        "minimum_detectable_effect_over_base",
+        "deciding",
         "fixed",
         "broken",
     } <= entry.keys()

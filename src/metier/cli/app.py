@@ -9,7 +9,7 @@ import typer
 
 from metier import __version__
 from metier.cli import failures
-from metier.cli.output import HOLD, check_text, finish, say, tell
+from metier.cli.output import HOLD, check_text, finish, say, tell, verified_text
 from metier.cli.progress_bar import listen
 from metier.cli.resolve import checked, load_recipe, not_spread, recipe_or_run, recipe_target, run_stages
 from metier.cli.stopping import Stops
@@ -142,6 +142,18 @@ def evaluate(folder: Folder, json_: Json = False) -> None:
 def report(folder: Folder, json_: Json = False) -> None:
     """Judge the answers and write report.html."""
     finish(run_stages((folder, None), ["report"]), json_)
+
+
+@app.command()
+def verify(folder: Folder, json_: Json = False) -> None:
+    """Hold every file of a run against its hash, and name each that was edited or is missing."""
+    from metier.runs.integrity import verify as hold
+
+    with read_lock(folder):
+        verified = hold(folder)
+    tell(asdict(verified), verified_text(folder, verified), json_)
+    if verified.findings:
+        raise typer.Exit(FIX)
 
 
 @app.command()

@@ -10,6 +10,7 @@ from metier.runs.terminal import out, out_json
 
 if TYPE_CHECKING:  # numpy and pydantic would be loaded before `--help` answers
     from metier.evaluation.results import SeedsVerdict, Verdict
+    from metier.runs.integrity import Verified
 
 HOLD = 2
 """The exit code of a verdict that is not SHIP."""
@@ -18,17 +19,20 @@ BUSY = 0.25
 
 
 def finish(done: tuple[Path, "Verdict | SeedsVerdict"], as_json: bool) -> None:
-    """The last lines: reasons, verdict, and where the report is. HOLD is exit code 2."""
+    """The last lines: reasons, verdict, and where the report is. HOLD is exit code 2, and so is what
+    is exploratory."""
     folder, verdict = done
     if as_json:
         out_json(verdict.to_json())
     else:
+        if verdict.exploratory:
+            out("".join(f"\nExploratory: {sentence}" for sentence in verdict.exploratory))
         out("\n" + "\n".join(f"- {reason}" for reason in verdict.reasons))
         if one := getattr(verdict, "averaged", None):  # of several trainings only
             page = (folder / "averaged" / "report.html").resolve()
-            out(f"\nThe {len(verdict.seeds)} trainings averaged into one model: {one.decision}   {page}")
-        out(f"\n{verdict.decision}   {(folder / 'report.html').resolve()}")
-    if verdict.decision == "HOLD":
+            out(f"\nThe {len(verdict.seeds)} trainings averaged into one model: {one.shown}   {page}")
+        out(f"\n{verdict.shown}   {(folder / 'report.html').resolve()}")
+    if verdict.decision == "HOLD" or verdict.exploratory:
         raise typer.Exit(HOLD)
 
 
@@ -43,6 +47,14 @@ def tell(result: Any, text: str, as_json: bool) -> None:
         out_json(result)
     else:
         out(text)
+
+
+def verified_text(folder: Path, verified: "Verified") -> str:
+    """What `metier verify` found, for people."""
+    if not verified.findings:
+        return f"{folder}: {verified.files:,} files are as they were written."
+    lines = [f"{one.file}: {one.what}" for one in verified.findings]
+    return "\n".join([*lines, f"{folder}: {len(lines):,} of {verified.files:,} files are not as they were written."])
 
 
 def _visible(groups: int, gain: float | None, alike: float | None) -> str:

@@ -1,7 +1,7 @@
 """Two models on the same questions: what the second gains over the first, and how sure that is."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from metier.errors import UserError
 from metier.evaluation import stats
 from metier.evaluation.predictions import MetricLike, Predictions
-from metier.evaluation.stats import Interval
+from metier.evaluation.stats import Interval, Variation
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,7 @@ class Paired:
     p: float
     test: str
     minimum_detectable_effect: float
+    variation: Variation
 
 
 def compare(metric: MetricLike, before: Predictions, after: Predictions, seed: int, alpha: float) -> Paired:
@@ -48,7 +49,7 @@ def compare(metric: MetricLike, before: Predictions, after: Predictions, seed: i
         for value, drawn in zip(values, draws, strict=True)
     ]
     test, p = "paired bootstrap", stats.bootstrap_p(difference, difference_draws, clusters)
-    smallest = stats.minimum_detectable_effect(stats.standard_error(difference_draws), alpha, clusters=clusters)
+    variation = Variation(len(before.gold), clusters, stats.standard_error(difference_draws))
     single = len(set(before.groups)) == len(before.groups)
     if metric.share_of_right:
         fixed, broken = fixed_and_broken(before, after)
@@ -56,14 +57,14 @@ def compare(metric: MetricLike, before: Predictions, after: Predictions, seed: i
             n = len(before.gold)
             intervals = [stats.wilson(round(value * n), n) for value in values]
             test, p = "mid-p McNemar", stats.mcnemar_mid_p(fixed, broken)
-            smallest = stats.minimum_detectable_share(n, (fixed + broken) / n, alpha)
+            variation = replace(variation, discordant=(fixed + broken) / n)
     if not single:
         test = "paired cluster bootstrap"
     if few:
         # A handful of clusters that agree says nothing: draws of them never disagree, and p would be tiny.
         test, p = f"too few groups to test (fewer than {stats.FEWEST_CLUSTERS})", 1.0
     gain = stats.percentile_interval(difference, difference_draws, clusters=clusters)
-    return Paired(intervals[0], intervals[1], gain, p, test, smallest)
+    return Paired(intervals[0], intervals[1], gain, p, test, stats.detectable(variation, alpha), variation)
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,7 @@ class MeanGain:
     gain: Interval
     p: float
     minimum_detectable_effect: float
+    variation: Variation
 
 
 def mean_gain(
@@ -95,12 +97,14 @@ def mean_gain(
     gains, differences = sign * (values[1] - values[0]), sign * (draws[1] - draws[0]).mean(0)
     clusters, few = stats.effective_clusters(cluster), cluster.max() + 1 < stats.FEWEST_CLUSTERS
     if len(gains) > 1:
-        interval, p, smallest = stats.over_trainings(gains, differences, clusters, alpha)
+        interval, p = stats.over_trainings(gains, differences, clusters)
     else:
         interval = stats.percentile_interval(float(gains[0]), differences, clusters=clusters)
         p = stats.bootstrap_p(float(gains[0]), differences, clusters)
-        smallest = stats.minimum_detectable_effect(stats.standard_error(differences), alpha, clusters=clusters)
-    return MeanGain(interval, 1.0 if few else p, smallest)
+    trained = float(gains.var(ddof=1)) / len(gains) if len(gains) > 1 else 0.0
+    error = stats.standard_error(differences)
+    variation = Variation(len(before[0].gold), clusters, error, trainings=len(gains), trained=trained)
+    return MeanGain(interval, 1.0 if few else p, stats.detectable(variation, alpha), variation)
 
 
 def same_questions(before: Predictions, after: Predictions) -> None:

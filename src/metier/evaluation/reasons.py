@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 
 from metier.evaluation import stats
-from metier.evaluation.results import Comparison, RetentionResult, SeedsResult
+from metier.evaluation.results import Comparison, Gain, RetentionResult, SeedsResult
 from metier.evaluation.retention import FORGOTTEN, MONITORED
+from metier.evaluation.stats import Interval
 
 SMOKE = "This was a smoke run on few rows and few questions. It only shows that all stages work."
 
@@ -21,11 +22,24 @@ def of_benchmark(entry: Comparison, min_gain: float, alpha: float) -> str:
         return f"{seen}: worse than the base model."
     if not entry.p_holm < alpha:
         return f"{seen}: no significant gain; {_detectable(entry)}."
-    if not (gain.value >= min_gain and gain.low > 0):
+    if not large_enough(gain, min_gain):
         return f"{seen}: less than the gain of {min_gain:g} that the recipe requires."
     if entry.gain_over_baseline is None:
         return _without_baseline(entry, seen)
-    return _against_baseline(entry, seen, alpha)
+    return _against_baseline(entry, seen, min_gain, alpha)
+
+
+def large_enough(gain: Interval | Gain, min_gain: float) -> bool:
+    """Whether a gain is as large as a recipe requires, and its interval above zero."""
+    return gain.value >= min_gain and gain.low > 0
+
+
+def rule(min_gain: float, alpha: float) -> str:
+    """When a gain counts, in a sentence."""
+    return (
+        f"A gain counts where the tuned model is at least {min_gain:g} better than the base model and than the "
+        f"baseline, each with a 95 % interval above zero and p below {alpha:g}, adjusted over all benchmarks."
+    )
 
 
 def _seen(entry: Comparison) -> str:
@@ -41,9 +55,23 @@ def _seen(entry: Comparison) -> str:
 def _detectable(entry: Comparison) -> str:
     if entry.clusters < stats.FEWEST_CLUSTERS:
         return f"{entry.clusters} groups of questions are too few to test (fewer than {stats.FEWEST_CLUSTERS})"
-    if not entry.minimum_detectable_effect:
-        return "both models answer alike"
-    return f"the minimum detectable effect is {entry.minimum_detectable_effect:.3f} (80 % power)"
+    return power(entry)
+
+
+def power(entry: Comparison) -> str:
+    """What the comparison that SHIP hinges on could find, and how many questions would decide."""
+    deciding = entry.deciding
+    assert deciding is not None, "adjusted by `decide`"
+    against = "the base model" if deciding.against == "base" else entry.baseline_name or "the baseline"
+    if not deciding.minimum_detectable_effect:
+        return f"the tuned model and {against} answer alike"
+    found = f"against {against} the minimum detectable effect is {deciding.minimum_detectable_effect:.3f} (80 % power)"
+    if deciding.n_required is None or deciding.n_required <= entry.n:
+        return found
+    return (
+        f"{found}, and about {deciding.n_required:,} questions instead of {entry.n:,} would show a gain of "
+        f"{deciding.gain_sought:.3f}"
+    )
 
 
 def _without_baseline(entry: Comparison, seen: str) -> str:
@@ -53,7 +81,7 @@ def _without_baseline(entry: Comparison, seen: str) -> str:
     return f"{seen}: no significant gain once adjusted over all benchmarks ({say_p(entry.p_ship)})."
 
 
-def _against_baseline(entry: Comparison, seen: str, alpha: float) -> str:
+def _against_baseline(entry: Comparison, seen: str, min_gain: float, alpha: float) -> str:
     over = entry.gain_over_baseline
     assert over is not None and entry.baseline is not None and entry.p_ship is not None, "adjusted by `decide`"
     adjusted = f", adjusted over all benchmarks {say_p(entry.p_ship)}" if entry.p_ship > max(over.p, 0.001) else ""
@@ -63,9 +91,13 @@ def _against_baseline(entry: Comparison, seen: str, alpha: float) -> str:
     )
     if entry.state == "gain":
         return f"{seen}; {against}."
-    better = over.p < alpha and over.value < 0
-    why = "the baseline is better" if better else "it is not shown to beat the baseline"
-    return f"{seen}, but {why}: {against}."
+    if over.p < alpha and over.value < 0:
+        return f"{seen}, but the baseline is better: {against}."
+    if entry.p_ship < alpha:
+        return (
+            f"{seen}, but the gain over the baseline is less than the {min_gain:g} that the recipe requires: {against}."
+        )
+    return f"{seen}, but it is not shown to beat the baseline: {against}; {_detectable(entry)}."
 
 
 def of_close_tests(names: Sequence[str], trainings: int) -> str:

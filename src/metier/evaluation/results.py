@@ -6,10 +6,15 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from metier.errors import UserError
-from metier.evaluation.stats import Interval
+from metier.evaluation.stats import Interval, Variation
+from metier.runs.files import file_sha256
+from metier.runs.history import REPORT, read_history
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 """Raised when a key of verdict.json or seeds.json changes its name or meaning."""
+
+RULE = 2
+"""Raised when the same figures could be decided otherwise: 2 holds `min_gain` against the baseline too."""
 
 State = Literal["gain", "none", "worse"]
 RetentionState = Literal["kept", "lost", "inconclusive", "monitored", "forgotten"]
@@ -74,8 +79,23 @@ class MetricResult(Result):
     gain: Interval
     test: str
     p: float
+    minimum_detectable_effect_over_base: float
+    """The smallest true gain over the base model that the test finds with 80 % power, at `ship.alpha`."""
+
+
+class Deciding(Result):
+    """The comparison that SHIP hinges on, and what it could find."""
+
+    against: Literal["base", "baseline"]
+    """What the tuned model was compared with: the one over which its gain is less sure."""
+    alpha: float
+    """The level at which this comparison is tested: `ship.alpha`, adjusted over all benchmarks (Holm)."""
     minimum_detectable_effect: float
     """The smallest true gain that the test finds with 80 % power."""
+    gain_sought: float
+    """The gain that was measured, at least `ship.min_gain`."""
+    n_required: int | None
+    """Questions that would find a true gain of `gain_sought` with 80 % power; null where no number would."""
 
 
 class Comparison(Result):
@@ -96,8 +116,14 @@ class Comparison(Result):
     """Tuned model over base model; above zero is better, whatever the metric."""
     p: float
     """Of the gain over the base model, not adjusted."""
-    minimum_detectable_effect: float
-    """The smallest true gain that the test finds with 80 % power."""
+    minimum_detectable_effect_over_base: float
+    """The smallest true gain over the base model that the test finds with 80 % power, at `ship.alpha`."""
+    variation_over_base: Variation
+    """How much the gain over the base model varies by chance."""
+    variation_over_baseline: Variation | None = None
+    """How much the gain over the baseline varies by chance."""
+    deciding: Deciding | None = None
+    """Against what SHIP hinges, and the power of that comparison."""
     baseline: Figure | None = None
     baseline_name: str | None = None
     """What the baseline is: TF-IDF, or the longer answer."""
@@ -174,14 +200,32 @@ class InsightResult(Result):
     """`share` for figures between 0 and 1, else a word, or nothing."""
 
 
-class Verdict(Result):
-    """SHIP or HOLD, and what it rests on: verdict.json."""
+class Decided(Result):
+    """What a verdict on one training and one on several have in common."""
 
     schema_version: int = SCHEMA_VERSION
     decision: Decision
     """SMOKE: a smoke run, which gives no verdict."""
+    exploratory: tuple[str, ...] = ()
+    """Why it is no verdict to rely on, in sentences: something was changed after the answers were known, or there is no
+    sealed plan. Empty where all is as plan.json says."""
     reasons: tuple[str, ...]
     """Sentences."""
+
+    @property
+    def ships(self) -> bool:
+        """Whether it is a SHIP to rely on: an exploratory one is none."""
+        return self.decision == "SHIP" and not self.exploratory
+
+    @property
+    def shown(self) -> str:
+        """The decision as people see it."""
+        return f"exploratory {self.decision}" if self.exploratory else self.decision
+
+
+class Verdict(Decided):
+    """SHIP or HOLD, and what it rests on: verdict.json."""
+
     benchmarks: tuple[BenchmarkResult, ...]
     retention: tuple[RetentionResult, ...]
     insights: tuple[InsightResult, ...] = ()
@@ -198,12 +242,9 @@ class Verdict(Result):
     """Of adapter_model.safetensors, or of model.safetensors with `tune: full`."""
 
 
-class SeedsVerdict(Result):
+class SeedsVerdict(Decided):
     """SHIP or HOLD by the mean of several trainings: seeds.json."""
 
-    schema_version: int = SCHEMA_VERSION
-    decision: Decision
-    reasons: tuple[str, ...]
     seeds: tuple[int, ...]
     benchmarks: tuple[SeedsResult, ...]
     retention: tuple[RetentionResult, ...]
@@ -215,7 +256,14 @@ def read_verdict(folder: Path) -> Verdict | None:
     """What verdict.json of a run's folder holds; None where there is none. Raises `UserError` where it cannot be read:
     it was changed, or is of another version."""
     path = folder / "verdict.json"
+    if not path.is_file():
+        return None
+    again = f"Make it again: `metier report {folder}`."
     try:
-        return Verdict.model_validate_json(path.read_bytes()) if path.is_file() else None
+        verdict = Verdict.model_validate_json(path.read_bytes())
     except ValidationError as error:
-        raise UserError(f"{path} is no verdict of this version. Make it again: `metier report {folder}`.") from error
+        raise UserError(f"{path} is no verdict of this version. {again}") from error
+    reported = read_history(folder).last(REPORT)
+    if reported is None or reported["files"].get(path.name) != file_sha256(path):
+        raise UserError(f"{path} was changed after it was written: it is not the verdict of history.jsonl. {again}")
+    return verdict

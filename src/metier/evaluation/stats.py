@@ -1,5 +1,6 @@
 """Intervals and tests: how certain a difference between two models on the same questions is."""
 
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -16,6 +17,8 @@ DRAWN_AT_ONCE = 1 << 16
 POWER = 0.8
 EXACT_CLUSTERS = 13
 """Up to so many clusters every way of flipping them is tried (8,192)."""
+MOST_QUESTIONS = 10**8
+"""More would decide nothing that somebody could ask."""
 FEWEST_CLUSTERS = 10
 """Below so many clusters a bootstrap of clusters is far too sure of itself (Cameron et al. 2008, REStat 90)."""
 
@@ -161,8 +164,8 @@ def bootstrap_p(difference: float, draws: Floats, clusters: float | None = None)
     return float(2 * distributions.t.sf(distributions.norm.isf(p / 2) / _too_narrow(clusters), clusters - 1))
 
 
-def over_trainings(gains: Floats, draws: Floats, clusters: float, alpha: float = 0.05) -> tuple[Interval, float, float]:
-    """95 % interval, two-sided p and minimum detectable effect of the mean over several trainings.
+def over_trainings(gains: Floats, draws: Floats, clusters: float) -> tuple[Interval, float]:
+    """95 % interval and two-sided p of the mean over several trainings.
 
     `gains`: (trainings,), at least two; `draws`: (draws,) of their mean, over drawn clusters of questions. Chance in
     the questions and chance in the trainings are added, and Student's t is the mean of the two parts' own, weighted by
@@ -174,10 +177,10 @@ def over_trainings(gains: Floats, draws: Floats, clusters: float, alpha: float =
     sampled = (standard_error(draws) * _too_narrow(clusters)) ** 2
     trained = float(gains.var(ddof=1)) / len(gains)
     if not np.isfinite([gain, sampled]).all():
-        return Interval(gain, np.nan, np.nan), 1.0, np.nan
+        return Interval(gain, np.nan, np.nan), 1.0
     error, least = float(np.sqrt(sampled + trained)), 1 / (1 + len(draws))  # no smaller p than the draws can tell
     if error == 0:
-        return Interval(gain, gain, gain), 1.0 if gain == 0 else least, 0.0
+        return Interval(gain, gain, gain), 1.0 if gain == 0 else least
 
     def reach(tail: float) -> float:
         """Half of the interval that leaves so much out at either end."""
@@ -187,11 +190,7 @@ def over_trainings(gains: Floats, draws: Floats, clusters: float, alpha: float =
     half = reach(0.025)
     # p is where the interval would touch zero.
     touches = brentq(lambda tail: reach(tail) - abs(gain), least / 4, 0.5) if reach(least / 4) > abs(gain) else 0.0
-    return (
-        Interval(gain, gain - half, gain + half),
-        max(least, float(2 * touches)),
-        reach(alpha / 2) + reach(1 - POWER),
-    )
+    return Interval(gain, gain - half, gain + half), max(least, float(2 * touches))
 
 
 def standard_error(draws: Floats) -> float:
@@ -255,6 +254,52 @@ def minimum_detectable_effect(
     clusters = max(clusters, 2.0)
     quantiles = distributions.t.ppf([1 - alpha / 2, power], clusters - 1)
     return float(quantiles.sum() * standard_error * _too_narrow(clusters))
+
+
+@dataclass(frozen=True)
+class Variation:
+    """How much the gain of a paired test varies by chance: all that its power depends on."""
+
+    n: int
+    """Questions."""
+    clusters: float
+    """See `effective_clusters`."""
+    standard_error: float
+    """Of the gain, from draws of the questions."""
+    discordant: float | None = None
+    """Where McNemar's test decides: the share of questions on which the two models differ."""
+    trainings: int = 1
+    trained: float = 0.0
+    """Variance of the mean gain by chance in the trainings, where there are several."""
+
+
+def detectable(variation: Variation, alpha: float, n: int | None = None) -> float:
+    """The smallest true gain that the test shows with 80 % power at this alpha; `n`: with so many such questions."""
+    more = (n or variation.n) / variation.n
+    if variation.discordant is not None:
+        return minimum_detectable_share(n or variation.n, variation.discordant, alpha)
+    error, clusters = variation.standard_error / np.sqrt(more), max(variation.clusters * more, 2.0)
+    if variation.trainings == 1:
+        return minimum_detectable_effect(error, alpha, clusters=clusters)
+    sampled = (error * _too_narrow(clusters)) ** 2
+    both = sampled + variation.trained
+    if both == 0:
+        return 0.0
+    # As in `over_trainings`: Student's t is the mean of both parts' own, weighted by variance.
+    tails = np.array([alpha / 2, 1 - POWER])
+    of_questions, of_trainings = (distributions.t.isf(tails, one - 1).sum() for one in (clusters, variation.trainings))
+    return float((sampled * of_questions + variation.trained * of_trainings) / np.sqrt(both))
+
+
+def n_to_detect(variation: Variation, gain: float, alpha: float) -> int | None:
+    """How many questions show a true gain of this size with 80 % power. None where no number does: the gain is none, or
+    chance in the trainings alone is too large."""
+    enough = variation.n
+    while gain > 0 and detectable(variation, alpha, enough) > gain and enough < MOST_QUESTIONS:
+        enough *= 2
+    if not (gain > 0 and detectable(variation, alpha, enough) <= gain):
+        return None
+    return bisect_left(range(enough), True, lo=1, key=lambda n: detectable(variation, alpha, n) <= gain)
 
 
 def non_inferiority(worsening: Interval, margin: float) -> Literal["kept", "lost", "inconclusive"]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from metier.evaluation.predictions import MetricLike, Predictions, as_prediction
 from metier.evaluation.results import (
     BenchmarkResult,
     Comparison,
+    Deciding,
     Decision,
     Figure,
     Gain,
@@ -62,6 +63,8 @@ def judge_benchmark(
         fixed=fixed,
         broken=broken,
         gain_over_baseline=_gain(over) if over else None,
+        variation_over_base=paired.variation,
+        variation_over_baseline=over.variation if over else None,
         unscored={who: int((~given.judged).sum()) for who, given in table.items()},
         p_mcnemar=p_mcnemar,
         p_sign_flip=p_sign_flip,
@@ -94,7 +97,7 @@ def _row(
         gain=paired.gain,
         test=paired.test,
         p=paired.p,
-        minimum_detectable_effect=paired.minimum_detectable_effect,
+        minimum_detectable_effect_over_base=paired.minimum_detectable_effect,
     )
 
 
@@ -169,14 +172,16 @@ def decide(
     quick: bool,
     trainings: int = 1,
 ) -> tuple[Decision, list[str], list[Compared]]:
-    """The decision, its reasons in sentences, and the benchmarks with `p_holm`, `p_ship` and `state`.
+    """The decision, its reasons in sentences, and the benchmarks with `p_holm`, `p_ship`, `state` and `deciding`.
 
-    SHIP: at least one benchmark gains (interval above zero, at least `min_gain`) and beats the baseline, none
-    gets worse, and everything with a margin is kept. A gain counts only where both comparisons show it, so the larger
-    of their two p's is the one to test (an intersection-union test, Berger 1982, Technometrics), adjusted over all
-    benchmarks: `p_ship`. `trainings`: over how many the entries, or the weights behind them, are a mean.
+    SHIP: at least one benchmark gains over the base model and over the baseline, each by at least `min_gain` and with
+    an interval above zero; none gets worse, and everything with a margin is kept. A gain counts only where both
+    comparisons show it, so the larger of their two p's is the one to test (an intersection-union test, Berger 1982,
+    Technometrics), adjusted over all benchmarks: `p_ship`. `trainings`: over how many the entries, or the weights
+    behind them, are a mean.
     """
     judged = [_judged(entry, min_gain, alpha) for entry in _adjusted(benchmarks)]
+    judged = [_with_power(entry, judged, min_gain, alpha) for entry in judged]
     sentences = [reasons.of_benchmark(entry, min_gain, alpha) for entry in judged]
     sentences += [reasons.of_retention(entry) for entry in retention]
     if close := [entry.name for entry in judged if _close(entry, alpha)]:
@@ -203,13 +208,32 @@ def _judged(entry: Compared, min_gain: float, alpha: float) -> Compared:
 
 
 def _state(entry: Comparison, min_gain: float, alpha: float) -> State:
-    assert entry.p_holm is not None and entry.p_ship is not None, "adjusted before"
+    assert entry.p_ship is not None, "adjusted before"
     gain, over = entry.gain, entry.gain_over_baseline
     if entry.p < alpha and gain.value < 0:  # unadjusted: more benchmarks must not make a harm harder to see
         return "worse"
-    shown = entry.p_holm < alpha and gain.value >= min_gain and gain.low > 0
-    ahead = entry.p_ship < alpha and (over is None or over.value > 0)
-    return "gain" if shown and ahead else "none"
+    large = all(reasons.large_enough(one, min_gain) for one in (gain, over) if one)
+    return "gain" if entry.p_ship < alpha and large else "none"
+
+
+def _with_power(entry: Compared, judged: Sequence[Compared], min_gain: float, alpha: float) -> Compared:
+    """With the comparison that SHIP hinges on, and what it could find at the level that it is tested at."""
+    over, variation, value = entry.gain_over_baseline, entry.variation_over_base, entry.gain.value
+    against: Literal["base", "baseline"] = "base"
+    # Of the two the one that is less sure; where both are as sure as draws can tell, the baseline's.
+    if over and entry.variation_over_baseline and (over.value <= 0, over.p) >= (value <= 0, entry.p):
+        against, variation, value = "baseline", entry.variation_over_baseline, over.value
+    # Holm tests an entry at alpha, divided by the number of benchmarks less those others that have shown a gain.
+    shown = sum(one.p_ship is not None and one.p_ship < alpha for one in judged if one is not entry)
+    level, sought = alpha / (len(judged) - shown), max(value, min_gain)
+    deciding = Deciding(
+        against=against,
+        alpha=level,
+        minimum_detectable_effect=stats.detectable(variation, level),
+        gain_sought=sought,
+        n_required=stats.n_to_detect(variation, sought, level),
+    )
+    return entry.model_copy(update={"deciding": deciding})
 
 
 def _close(entry: Comparison, alpha: float) -> bool:

@@ -8,7 +8,7 @@ from metier.evaluation.comparison import compare as paired
 from metier.evaluation.comparison import fixed_and_broken
 from metier.evaluation.reasons import say_p
 from metier.evaluation.results import Result
-from metier.evaluation.stats import Interval
+from metier.evaluation.stats import Interval, Variation
 from metier.runs.progress import Progress
 from metier.runs.run import saved_run
 
@@ -26,6 +26,8 @@ class ComparedBenchmark(Result):
     p: float
     test: str
     minimum_detectable_effect: float
+    variation: Variation
+    """How much the gain varies by chance."""
     fixed: int
     broken: int
     sentence: str

@@ -10,7 +10,9 @@ from metier.errors import UserError
 from metier.evaluation.answers import BASE, TUNED, Answers, stage_of
 from metier.evaluation.benchmark import Benchmark
 from metier.evaluation.comparison import mean_gain
+from metier.evaluation.plan import held_to_plan, read_plan, same_plans
 from metier.evaluation.predictions import MetricLike, Predictions
+from metier.evaluation.reasons import rule
 from metier.evaluation.results import Figure, Gain, RetentionResult, SeedsResult, SeedsVerdict, Verdict
 from metier.evaluation.retention import not_too_sure, retention_entry
 from metier.evaluation.verdict import decide
@@ -77,11 +79,23 @@ def decided(done: list[Run], recipe: Recipe) -> SeedsVerdict:
     )
     return SeedsVerdict(
         decision=decision,
+        exploratory=_exploratory(done, answers),
         reasons=tuple(reasons),
         seeds=tuple(run.recipe.seed for run in done),
         benchmarks=tuple(benchmarks),
         retention=tuple(retention),
     )
+
+
+def _exploratory(done: list[Run], answers: Sequence[Answers]) -> tuple[str, ...]:
+    """Why the decision on several trainings is none to rely on: each reason with the trainings that it holds for."""
+    found: dict[str, list[str]] = {}
+    for run, one in zip(done, answers, strict=True):
+        for sentence in held_to_plan(run, one.judging):
+            found.setdefault(sentence, []).append(run.folder.name)
+    plans = [plan for run in done if (plan := read_plan(run))]
+    differ = [] if same_plans(plans) else ["The trainings were planned differently: their plan.json differ."]
+    return (*differ, *(f"{', '.join(names)}: {sentence}" for sentence, names in found.items()))
 
 
 def averaged(done: list[Run], folder: Path) -> Verdict | None:
@@ -116,6 +130,8 @@ def _page(out: Path, recipe: Recipe, verdict: SeedsVerdict, verdicts: Sequence[V
         recipe=recipe,
         pack=plugins.find("industries", recipe.industry)(),
         meaning=meaning(verdict),
+        rule=rule(recipe.ship.min_gain, recipe.ship.alpha),
+        shown=verdict.shown,
         insights=by_benchmark((verdict.averaged or verdicts[0]).insights),
         pictured=pictured,
         **dict(verdict),
@@ -166,7 +182,8 @@ def judged(benchmark: Benchmark, answers: Sequence[Answers], recipe: Recipe) -> 
         tuned=Figure(value=float(np.mean(values))),
         gain=paired.gain,
         p=paired.p,
-        minimum_detectable_effect=paired.minimum_detectable_effect,
+        minimum_detectable_effect_over_base=paired.minimum_detectable_effect,
+        variation_over_base=paired.variation,
         values=tuple(values),
         spread=float(np.std(values, ddof=1)) if len(values) > 1 else None,
         **_over_baseline(benchmark, metric, answers, after, recipe),
@@ -185,6 +202,7 @@ def _over_baseline(
     return {
         "baseline": Figure(value=float(np.mean(_values(metric, baseline)))),
         "baseline_name": answers[0].run.result(stage_of(name, who))["name"],
+        "variation_over_baseline": over.variation,
         "gain_over_baseline": Gain(value=over.gain.value, low=over.gain.low, high=over.gain.high, p=over.p),
     }
 

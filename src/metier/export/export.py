@@ -84,9 +84,9 @@ def _check_verdict(run: Run, verdict: Verdict | None, anyway: bool) -> None:
     """Raises `UserError` where nothing says that the model should be used."""
     if verdict is None:
         raise UserError(f"{run.folder} has no verdict yet. Run `metier report {run.folder}` first.")
-    if verdict.decision != "SHIP" and not anyway:
+    if not verdict.ships and not anyway:
         raise UserError(
-            f"The verdict on {run.folder} is {verdict.decision}, not SHIP: its model is not exported. `--anyway` "
+            f"The verdict on {run.folder} is {verdict.shown}, not SHIP: its model is not exported. `--anyway` "
             "exports it, and its card says so first."
         )
 
@@ -113,7 +113,7 @@ def _write(order: Order, form: ExportLike, name: str, verdict: Verdict | None, b
         run=run_name(run),
         base_model=asdict(order.origin),
         hashes=_hashes(run, base_sha256, verdict),
-        verdict={"decision": verdict.decision, "reasons": list(verdict.reasons)} if verdict else {},
+        verdict={"decision": verdict.shown, "reasons": list(verdict.reasons)} if verdict else {},
         asked=order.asked,
         what=artefact.what,
         library=artefact.library,
@@ -126,7 +126,7 @@ def _write(order: Order, form: ExportLike, name: str, verdict: Verdict | None, b
         write_record(run, verdict, record, order.folder)
     else:
         write_json(order.folder / "metier.json", asdict(record))
-    decision = verdict.decision if verdict else "missing"
+    decision = verdict.shown if verdict else "missing"
     command = artefact.command.replace(FOLDER, shlex.quote(str(order.out)))
     return Exported(str(order.out), name, decision, command, artefact.details)
 

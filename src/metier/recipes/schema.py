@@ -34,7 +34,7 @@ class Ship(BaseModel):
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
     min_gain: Number = Field(default=0.02, ge=0, le=1)
-    """The smallest gain in the first metric that is worth shipping."""
+    """The smallest gain in the first metric that is worth shipping, over the base model and over the baseline."""
     alpha: Number = Field(default=0.05, gt=0, lt=0.5)
     """Chance of a false SHIP that you accept, over all benchmarks together."""
 

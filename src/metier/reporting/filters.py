@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
-from metier.evaluation.reasons import say_p
+from metier.evaluation.reasons import power, say_p
+from metier.evaluation.results import Comparison
 
 
 def figure(value: float) -> str:
@@ -36,6 +37,12 @@ def percent(share: float) -> str:
     return f"{100 * share:.0f}"
 
 
+def capital_power(entry: Comparison) -> str:
+    """What the comparison could find that SHIP hinges on, as the begin of a sentence."""
+    sentence = power(entry)
+    return sentence[0].upper() + sentence[1:]
+
+
 FILTERS: dict[str, Callable[[Any], str]] = {
     "figure": figure,
     "signed": signed,
@@ -44,4 +51,5 @@ FILTERS: dict[str, Callable[[Any], str]] = {
     "percent": percent,
     "words": words,
     "p_value": say_p,
+    "power": capital_power,
 }

@@ -12,7 +12,8 @@ from metier.evaluation import retention
 from metier.evaluation.answers import BASE, TUNED, Answers
 from metier.evaluation.comparison import confusion
 from metier.evaluation.insight import Insight
-from metier.evaluation.reasons import say_p
+from metier.evaluation.openings import openings
+from metier.evaluation.reasons import rule, say_p
 from metier.evaluation.results import BenchmarkResult, Comparison, Figure, InsightResult, SeedsVerdict, Verdict
 from metier.evaluation.scoring import Prediction
 from metier.recipes import plugins
@@ -35,6 +36,7 @@ def content(run: Run, answers: Answers, verdict: Verdict, name: str) -> dict[str
         "run_folder": run.folder,
         "verdict": verdict,
         "meaning": meaning(verdict),
+        "rule": rule(run.recipe.ship.min_gain, run.recipe.ship.alpha),
         "next_step": _next_step(run, answers, verdict),
         "recipe": run.recipe,
         "pack": plugins.find("industries", run.recipe.industry)(),
@@ -86,7 +88,7 @@ def _ahead(entries: Sequence[Comparison]) -> str:
 def _next_step(run: Run, answers: Answers, verdict: Verdict) -> str | None:
     """The command that puts the better of model and baseline to work; None where neither is shown to be."""
     command = f"metier predict {shlex.quote(str(run.folder))} FILE --out answers.csv"
-    if verdict.decision == "SHIP":
+    if verdict.ships:
         return command
     beaten = next((entry for entry in verdict.benchmarks if _is_beaten(entry)), None)
     return f"{command} --with {answers.benchmark(beaten.name).baseline}" if beaten else None
@@ -204,6 +206,7 @@ def _benchmark(answers: Answers, entry: BenchmarkResult, seed: int) -> dict[str,
     )
     return {
         "entry": entry,
+        "opened": opened.sentence if (opened := openings(answers.benchmark(name))) else "",
         "picture": Markup(picture),
         "confusion": Markup(table),
         "fixed": _examples(base, tuned, seed, fixed=True),

@@ -49,9 +49,17 @@ def read_hashed(path: Path, fix: str) -> dict[str, Any]:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
         raise UserError(f"{path} is damaged: it is not valid JSON. {fix}") from error
-    if not isinstance(content, dict) or content.pop(ITSELF, None) != _sha256(content):
+    if (whole := unhashed(content)) is None:
         raise UserError(f"{path} was changed after Metier wrote it: its hash does not match its content. {fix}")
-    return content
+    return whole
+
+
+def unhashed(content: Any) -> dict[str, Any] | None:
+    """What `hashed` made, without the hash; None where it was changed."""
+    if not isinstance(content, dict):
+        return None
+    rest = {key: value for key, value in content.items() if key != ITSELF}
+    return rest if content.get(ITSELF) == _sha256(rest) else None
 
 
 def _sha256(content: Any) -> str:

@@ -13,22 +13,17 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from pydantic import ValidationError
 
-from metier.errors import UserError, shown
-from metier.recipes import strict_yaml
-from metier.recipes.schema import Recipe, load
-from metier.runs import distributed
+from metier.errors import UserError
+from metier.recipes.schema import Recipe
+from metier.runs import distributed, history
+from metier.runs.begun import NO_LOCK, deciding, difference, is_open, locked_recipe, newest, recipe_in, told
 from metier.runs.files import file_sha256, write, write_json, write_text
 from metier.runs.lock import BUSY
 from metier.runs.marks import Mark, hashed, read_hashed, read_mark
 from metier.runs.progress import Progress
 
 PACKAGES = ("metier", "torch", "transformers", "trl", "peft", "accelerate", "numpy", "scipy", "scikit-learn", "pyarrow")
-NO_LOCK = (
-    "It says which recipe, seeds and versions the run was begun with, and nothing can be judged without it. Put it "
-    "back, or run the recipe in a new folder."
-)
 
 
 class Run:
@@ -157,7 +152,7 @@ def open_run(folder: Path, recipe: Recipe, progress: Progress) -> Run:
     """A new run, or one that goes on.
 
     Raises `UserError` where the folder holds a run of another recipe, or the run's own recipe was edited since it was
-    begun: only `steps` may be edited, and only before training.
+    begun: `steps` may be edited before training, and what decides (`ship`, the margins of `retention`) at any time.
     """
     run = Run(folder, recipe, progress)
     if run.locked():
@@ -192,50 +187,44 @@ def _begin(run: Run) -> None:
 
 
 def _hold_to_lock(run: Run) -> None:
-    """Raises `UserError` where the recipe is not the one that the run was begun with, edited steps before training
-    aside: those are taken over."""
+    """Raises `UserError` where the recipe is not the one that the run was begun with.
+
+    Until training its steps may be edited, and until the plan is sealed what decides: such an edit is kept beside the
+    recipe in lock.json. What decides may be edited in the run's own recipe.yaml later too, and the verdict says so.
+    """
     folder, file = run.folder, run.folder / "recipe.yaml"
-    text, begun = _begun(run)
+    text, begun = locked_recipe(run.folder)
     if not file.is_file():
         write_text(file, text)
-    in_folder = _in_folder(file)
-    edited = _difference(in_folder, begun)
+    in_folder = recipe_in(file)
     # Rows may be curated again and again; what was trained stands on the recipe that it was trained by.
     open_keys = set() if (folder / "train").exists() else {"steps"}
-    if edited and (set(edited) - open_keys or _difference(run.recipe, in_folder)):
+    edited, changed = difference(in_folder, begun), difference(run.recipe, begun)
+    if edited and (set(edited) - open_keys - deciding(in_folder, begun) or difference(run.recipe, in_folder)):
         raise UserError(
-            f"{file} was edited after the run was begun ({_told(edited)}). Remove it, and it is written again as it "
+            f"{file} was edited after the run was begun ({told(edited)}). Remove it, and it is written again as it "
             f"was; for the edited recipe start a new run: `metier run {file} --out NEW_FOLDER`."
         )
-    changed = _difference(run.recipe, begun)
-    if set(changed) - open_keys:
+    if is_open(folder):
+        open_keys |= deciding(run.recipe, begun)
+    if set(changed) - open_keys - set(edited):
         raise UserError(
-            f"The folder {folder} holds a run of another recipe (different: {_told(changed)}). "
+            f"The folder {folder} holds a run of another recipe (different: {told(changed)}). "
             "Name another folder with `--out`, or remove this one if you do not need it."
         )
-    if changed:
+    if set(changed) & open_keys:
+        _take_over_edit(run, changed)
+
+
+def _take_over_edit(run: Run, changed: dict[str, tuple[Any, Any]]) -> None:
+    if "steps" in changed:
         run.progress.say("The steps were edited: those from the first edited one on are done again.")
-        write_text(file, run.recipe.as_yaml())
-        run.lock(recipe=run.recipe.as_yaml(), recipe_sha256=_sha256(run.recipe.as_yaml()))
-
-
-def _begun(run: Run) -> tuple[str, Recipe]:
-    """The recipe that the run was begun with, as text and parsed."""
-    try:
-        text = run.locked()["recipe"]
-        return text, Recipe.model_validate(strict_yaml.load(text, str(run.folder / "lock.json")))
-    except (KeyError, ValidationError) as error:
-        raise UserError(
-            f"{run.folder} was begun by another version of Metier, whose recipes this one does not read. Run the "
-            "recipe in a new folder."
-        ) from error
-
-
-def _in_folder(file: Path) -> Recipe:
-    """The recipe in a run's folder. An empty file would be the default recipe, which nobody asked for."""
-    if not file.read_text(encoding="utf-8", errors="replace").strip():
-        raise UserError(f"{file} is empty. Remove it, and it is written again as it was when the run was begun.")
-    return load(file)
+    mine, file = run.recipe.as_yaml(), run.folder / "recipe.yaml"
+    if difference(run.recipe, recipe_in(file)):  # with its comments it would be written over
+        write_text(file, mine)
+    edit = {"date": history.today(), "recipe": mine, "recipe_sha256": _sha256(mine)}
+    run.lock(edits=[*run.locked().get("edits", []), edit])
+    history.append(run.folder, history.EDIT, changed=sorted(changed), recipe_sha256=_sha256(mine))
 
 
 def _sha256(text: str) -> str:
@@ -274,12 +263,12 @@ def load_saved(folder: Path) -> Recipe:
     """The recipe of the run in a folder; written again from the lock where it was removed."""
     file, lock = folder / "recipe.yaml", folder / "lock.json"
     if not file.is_file() and lock.is_file():
-        write_text(file, read_hashed(lock, NO_LOCK)["recipe"])
+        write_text(file, newest(read_hashed(lock, NO_LOCK)))
     if not file.is_file():
         raise UserError(
             f"There is no run in {folder}: it has no recipe.yaml. Start one with `metier run --out {folder}`."
         )
-    return _in_folder(file)
+    return recipe_in(file)
 
 
 def processor() -> str:
@@ -289,13 +278,3 @@ def processor() -> str:
         return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
     except (OSError, StopIteration):
         return platform.processor() or platform.machine()
-
-
-def _difference(mine: Recipe, saved: Recipe) -> dict[str, tuple[Any, Any]]:
-    """Key -> (here, there), where they differ."""
-    ours, theirs = mine.model_dump(), saved.model_dump()
-    return {key: (ours[key], theirs[key]) for key in ours if ours[key] != theirs[key]}
-
-
-def _told(changed: dict[str, tuple[Any, Any]]) -> str:
-    return ", ".join(f"{key} is {shown(here)}, there {shown(there)}" for key, (here, there) in changed.items())

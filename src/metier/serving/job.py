@@ -59,8 +59,8 @@ def predict(run: Run, file: str, out: Path, wishes: Wishes) -> Done:
 def _warn_without_ship(run: Run, benchmark: Benchmark, who: str) -> None:
     """Say that the tuned model has no SHIP, and who answers instead."""
     verdict = read_verdict(run.folder)
-    decision = verdict.decision if verdict else "missing"
-    if who == TUNED and decision != "SHIP":
+    decision = verdict.shown if verdict else "missing"
+    if who == TUNED and not (verdict and verdict.ships):
         instead = f" `--with {benchmark.baseline}` answers with the baseline." if benchmark.baseline else ""
         run.progress.warn(f"The verdict on {run.folder} is {decision}, not SHIP.{instead}")
 

@@ -116,10 +116,10 @@ def _checked(folder: Path, wishes: ServeWishes) -> Checked:
     verdict = read_verdict(run.folder)
     if verdict is None:
         raise UserError(f"{run.folder} has no verdict yet. Run `metier report {run.folder}` first.")
-    if verdict.decision != "SHIP" and not wishes.anyway and wishes.who == TUNED:
-        why = f": {verdict.reasons[0]}" if verdict.reasons else "."
+    if not verdict.ships and not wishes.anyway and wishes.who == TUNED:
+        why = next((f": {sentence}" for sentence in (*verdict.exploratory, *verdict.reasons)), ".")
         raise UserError(
-            f"The verdict on {run.folder} is {verdict.decision}, not SHIP{why} Serve the baseline with `--with tfidf`, "
+            f"The verdict on {run.folder} is {verdict.shown}, not SHIP{why} Serve the baseline with `--with tfidf`, "
             "or this model with `--anyway`."
         )
     known = {benchmark.name: benchmark for benchmark in open_samples(run).benchmarks}
@@ -131,7 +131,7 @@ def _checked(folder: Path, wishes: ServeWishes) -> Checked:
         known = {wishes.benchmark: known[wishes.benchmark]}
     created = int((run.folder / "verdict.json").stat().st_mtime)
     name = folder.resolve().name
-    return Checked(name, run, verdict.decision, verdict.adapter_sha256, created, tuple(known.values()))
+    return Checked(name, run, verdict.shown, verdict.adapter_sha256, created, tuple(known.values()))
 
 
 def load(checked: Sequence[Checked], wishes: ServeWishes) -> dict[str, Served]:

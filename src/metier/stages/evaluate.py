@@ -13,6 +13,8 @@ from metier.evaluation.asking import PART, Model, ask
 from metier.evaluation.baseline import answer_baseline
 from metier.evaluation.held_out import held_out_questions
 from metier.evaluation.latency import measure_latency
+from metier.evaluation.openings import record_opening, say_openings
+from metier.evaluation.plan import seal
 from metier.evaluation.samples import Judging, open_samples
 from metier.evaluation.scoring import ModelLike
 from metier.recipes import plugins
@@ -28,7 +30,10 @@ def evaluate(run: Run, same_base: Run | None = None) -> dict[str, Any]:
     judging = open_samples(run)
     check_rows(run)
     _check_test_data(run, judging)
+    seal(run, judging)
+    record_opening(run, judging.benchmarks)
     run.clear("evaluate")
+    run.lock(dtype=_dtype())
     if same_base:
         _take_over(run, same_base, judging)
     base_sha256 = check_model(run)
@@ -38,6 +43,7 @@ def evaluate(run: Run, same_base: Run | None = None) -> dict[str, Any]:
     done += _for_insights(run, judging, tuned)
     rows = run.table("curate", "train.parquet")
     seconds = sum(answer_baseline(run, benchmark, rows) for benchmark in judging.everything)
+    say_openings(run, judging.benchmarks)
     result = {
         "seconds": round(seconds + sum(one["seconds"] for one in done), 1),
         "peak_memory_mb": max(one["peak_memory_mb"] for one in done),
@@ -66,9 +72,7 @@ def tuned_model(run: Run, base_sha256: str | None = None) -> Model:
 
 def _model(run: Run, base_sha256: str, adapter: Path | None, adapter_sha256: str | None) -> Model:
     """A model that is loaded at the first question, if one is still open."""
-    dtype = _dtype()
-    run.lock(dtype=dtype)
-    made_by = [dtype, base_sha256, adapter_sha256]
+    made_by = [_dtype(), base_sha256, adapter_sha256]
 
     @cache
     def load() -> ModelLike:

@@ -7,12 +7,15 @@ from metier.evaluation import insight
 from metier.evaluation.answers import BASE, HELD_OUT, LATENCY, TUNED, Answers, stage_of
 from metier.evaluation.benchmark import Benchmark
 from metier.evaluation.insight import InsightContext
+from metier.evaluation.openings import say_openings
+from metier.evaluation.plan import held_to_plan
 from metier.evaluation.results import BenchmarkResult, InsightResult, RetentionResult, Verdict
 from metier.evaluation.verdict import decide, judge_benchmark, judge_retention
 from metier.recipes import plugins
 from metier.reporting.pages import template
 from metier.reporting.verdict_page import content
 from metier.runs.files import write_json, write_text
+from metier.runs.integrity import record_report
 from metier.runs.marks import read_hashed
 from metier.runs.run import Run
 from metier.stages.evaluate import check_rows
@@ -28,6 +31,8 @@ def report(run: Run) -> Verdict:
     write_json(run.path("verdict.json"), verdict.to_json())
     write_text(run.path("report.html"), page)
     write_text(run.path("model_card.md"), card)
+    record_report(run, decision=verdict.decision, exploratory=verdict.exploratory)
+    say_openings(run, answers.judging.benchmarks)
     return verdict
 
 
@@ -41,6 +46,7 @@ def judge(run: Run, answers: Answers) -> Verdict:
     stages = {stage: run.result(stage) for stage in ("curate", "train", "evaluate")}
     return Verdict(
         decision=decision,
+        exploratory=held_to_plan(run, answers.judging),
         reasons=tuple(reasons),
         benchmarks=tuple(benchmarks),
         retention=tuple(kept),

@@ -10,18 +10,10 @@ from pathlib import Path
 from metier.engine.models import model_files
 from metier.engine.models.model_files import RECORD, file_sha256
 from metier.errors import UserError
+from metier.runs.cache import cache_folder
 
 _looked_at: set[tuple[object, ...]] = set()
 """Files by name, size and time that were found whole in this process: weights are hashed once."""
-
-
-def cache_folder() -> Path:
-    if named := os.environ.get("METIER_CACHE"):
-        return Path(named)
-    try:
-        return Path.home() / ".cache" / "metier"
-    except RuntimeError as error:
-        raise UserError("There is no home folder to keep models in. Set METIER_CACHE to a folder.") from error
 
 
 def once(name: str, make: Callable[[Path], None], say: Callable[[str], None] = print) -> Path:

@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from metier.engine.models import model_files
-from metier.engine.models.cache import cache_folder, once
+from metier.engine.models.cache import once
 from metier.engine.models.model_files import file_sha256, of_files, understood
 from metier.errors import UserError, nearest, shortened, shown
+from metier.runs.cache import cache_folder
 
 HUB_TIMEOUT_S = 5.0
 HUB_FILES = ["*.json", "*.safetensors", "*.model", "*.jinja", "*.txt", "*.tiktoken"]

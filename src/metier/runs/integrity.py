@@ -1,0 +1,150 @@
+"""Is a run's folder as Metier wrote it? Every file has its hash in a mark, in the history, or in itself."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from metier.errors import UserError
+from metier.recipes.schema import load
+from metier.runs import history
+from metier.runs.begun import PLAN, difference, locked_recipe, told
+from metier.runs.files import file_sha256
+from metier.runs.history import read_history
+from metier.runs.lock import BUSY
+from metier.runs.marks import read_hashed, read_mark
+from metier.runs.run import Run, trainings
+
+MARK = ".done.json"
+PASSING = (".part", ".part.jsonl", BUSY, history.FILE)
+"""Endings of files that are no part of a finished run, and of the history, which no entry of its own can cover."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A file that is not as it was written."""
+
+    file: str
+    """Its path in the folder."""
+    what: str
+    """What happened to it."""
+
+
+@dataclass(frozen=True)
+class Verified:
+    """What `metier verify` found in a folder."""
+
+    files: int
+    """So many files were held against their hashes."""
+    findings: tuple[Finding, ...]
+
+
+def record_report(run: Run, **facts: Any) -> None:
+    """Add a verdict to the history, with the hash of every file that no mark covers: the marks, the pages, the lock."""
+    covered = {file for mark in _marks(run.folder) for file in _mark(run.folder, mark).files}
+    files = {
+        name: file_sha256(path)
+        for path in sorted(run.folder.rglob("*"))
+        if path.is_file() and not path.name.endswith(PASSING) and "checkpoints" not in path.parts
+        for name in [path.relative_to(run.folder).as_posix()]
+        if name not in covered
+    }
+    history.append(run.folder, history.REPORT, **facts, files=files)
+
+
+def verify(folder: Path) -> Verified:
+    """Hold every file of a run, or of several trainings, against its hash. Raises `UserError` where there is none."""
+    parts = trainings(folder)
+    if not parts:
+        return _verified(folder)
+    names = [*parts, *(["averaged"] if (folder / "averaged").is_dir() else [])]
+    found = {name: _verified(folder / name) for name in names}
+    findings = [
+        Finding(f"{name}/{one.file}", one.what) for name, verified in found.items() for one in verified.findings
+    ]
+    findings += [Finding("seeds.json", what) for what in _own_hash(folder / "seeds.json")]
+    return Verified(1 + sum(one.files for one in found.values()), tuple(findings))
+
+
+def _verified(folder: Path) -> Verified:
+    if not any((folder / name).exists() for name in ("recipe.yaml", "lock.json", history.FILE)):
+        raise UserError(f"There is no run in {folder}. Name the folder of a run, or of several trainings.")
+    known = read_history(folder)
+    reported = known.last(history.REPORT)
+    recorded: dict[str, list[str]] = {}
+    for file, sha256 in _recorded(folder, reported):
+        recorded.setdefault(file, []).append(sha256)
+    found: dict[str, str] = {}
+    for file, hashes in recorded.items():
+        if (what := _changed(folder / file, hashes)) is not None:
+            found[file] = what
+    for file, what in _by_content(folder, known):
+        found.setdefault(file, what)
+    return Verified(len(recorded) + 1, tuple(Finding(file, what) for file, what in sorted(found.items())))
+
+
+def _recorded(folder: Path, reported: Mapping[str, Any] | None) -> Iterator[tuple[str, str]]:
+    """(file, hash) as every mark and the newest report say."""
+    if reported:
+        yield from reported["files"].items()
+    for mark in _marks(folder):
+        try:
+            yield from _mark(folder, mark).files.items()
+        except UserError:  # named by `_by_content`
+            continue
+
+
+def _by_content(folder: Path, known: history.History) -> Iterator[tuple[str, str]]:
+    """(file, what is wrong) where a file carries its own hash, or has to agree with another one."""
+    for sentence in known.broken:
+        yield history.FILE, sentence
+    for name in ("lock.json", PLAN, *_marks(folder)):
+        for what in _own_hash(folder / name):
+            yield name, what
+    if not known.entries:
+        yield history.FILE, "is missing, or holds nothing"
+    if known.last(history.REPORT) is None:
+        yield "verdict.json", "stands in no history: run `metier report`"
+    sealed = known.first(history.PLAN)
+    if sealed is None:
+        yield PLAN, "stands in no history"
+    elif (folder / PLAN).is_file() and file_sha256(folder / PLAN) != sealed["plan_sha256"]:
+        yield PLAN, "is not the plan that was sealed"
+    yield from _recipe(folder)
+
+
+def _recipe(folder: Path) -> Iterator[tuple[str, str]]:
+    """Whether recipe.yaml says what the run was begun with."""
+    path = folder / "recipe.yaml"
+    try:
+        begun = locked_recipe(folder)[1]
+        if changed := difference(load(path), begun):
+            yield path.name, f"was edited after the run was begun ({told(changed)})"
+    except (UserError, OSError) as error:
+        if path.is_file():
+            yield path.name, f"cannot be held against lock.json: {error}"
+
+
+def _own_hash(path: Path) -> list[str]:
+    """What is wrong with a file that carries its own hash."""
+    if not path.is_file():
+        return ["is missing"]
+    try:
+        read_hashed(path, "")
+    except UserError:
+        return ["was changed after Metier wrote it: its hash does not match its content"]
+    return []
+
+
+def _changed(path: Path, hashes: Sequence[str]) -> str | None:
+    if not path.is_file():
+        return "is missing"
+    return None if file_sha256(path) in hashes else "was changed after it was written: its hash is another one"
+
+
+def _marks(folder: Path) -> list[str]:
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob(f"*{MARK}"))
+
+
+def _mark(folder: Path, name: str) -> Any:
+    return read_mark(folder / name, f"Remove it and run `metier {name.split('/')[0].removesuffix(MARK)} {folder}`.")
