@@ -29,13 +29,11 @@ def exported(run, tmp_path_factory):
 
 
 @pytest.fixture
-def on_hold(run):
+def on_hold(run, monkeypatch):
     """The run with another decision, as long as a test lasts."""
-    path = run.folder / "verdict.json"
-    before = path.read_bytes()
-    path.write_text(read_verdict(run.folder).model_copy(update={"decision": "HOLD"}).model_dump_json())
-    yield run
-    path.write_bytes(before)
+    verdict = read_verdict(run.folder).model_copy(update={"decision": "HOLD", "exploratory": ()})
+    monkeypatch.setattr("metier.export.export.read_verdict", lambda folder: verdict)
+    return run
 
 
 def front(card):

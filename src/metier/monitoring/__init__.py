@@ -1,1 +1,1 @@
-"""A model at work, watched: its traces held against the test, and what people should label next."""
+"""A model at work: its traces compared with the test, and what people should label next."""
