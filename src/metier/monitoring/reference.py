@@ -20,7 +20,7 @@ from metier.evaluation.stats import Floats, effective_clusters
 from metier.recipes.schema import task_of
 from metier.runs.run import Run
 from metier.serving.predictor import benchmark_of
-from metier.serving.review import learn
+from metier.serving.review import learn_temperature
 
 NO_CERTAINTY = "The answers are written and have no certainty."
 NOT_ASKED = (
@@ -103,5 +103,5 @@ def _certainty(run: Run, benchmark: Benchmark, who: str, table: Predictions) -> 
         held_out = load_baseline(run, benchmark).answer(held_out_questions(run, benchmark))
     if not held_out and held_out_questions(run, benchmark):
         return none, NOT_ASKED
-    temperature = learn(held_out, benchmark.label_set(), None, None).temperature if held_out else None
-    return certainties(options(table)[0], temperature.value if temperature else 1.0), ""
+    temperature = learn_temperature(held_out, benchmark.label_set())
+    return certainties(options(table)[0], temperature.value), ""
