@@ -303,7 +303,7 @@ def monitor(
     json_: Json = False,
 ) -> None:
     """Compare a model at work with its test; exit code 2 while an alarm is on. May be called every day."""
-    from metier.monitoring.monitor import Wishes
+    from metier.monitoring.monitor import MonitorOptions
     from metier.monitoring.monitor import monitor as watch
     from metier.monitoring.page import sentences
     from metier.runs.progress import Progress
@@ -311,8 +311,8 @@ def monitor(
 
     place = out or folder / "monitor"
     with read_lock(folder):
-        wishes = Wishes(benchmark, with_, corrected, at_random, to_dataset, license_)
-        found = watch(saved_run(model_folder(folder), Progress()), traces, place, wishes)
+        options = MonitorOptions(benchmark, with_, corrected, at_random, to_dataset, license_)
+        found = watch(saved_run(model_folder(folder), Progress()), traces, place, options)
     tell(found.to_json(), "\n".join([*sentences(found), "", str((place / "monitor.html").resolve())]), json_)
     if found.ringing:
         raise typer.Exit(HOLD)

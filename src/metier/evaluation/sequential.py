@@ -104,8 +104,8 @@ def fall_of_accuracy(
     With 1,000 questions a fall of 5 points on the first day rings after 41 days in half of cases; with a lower bound of
     the test's accuracy at half of alpha instead, after 96 (`bench/drift.py`).
 
-    `test_right` of `test_answers` may be effective numbers of a clustered test. `latched`: an alarm stays on, as long as
-    all answers of a look are there at that look.
+    `test_right` of `test_answers` may be effective numbers of a clustered test. `latched`: an alarm stays on, as
+    long as all answers of a look are there at that look.
     """
     s, n = (np.moveaxis(np.asarray(counts, dtype=float), -1, 0) for counts in (right, answers))
     passed = np.maximum(np.asarray(test_right, dtype=float), 1e-9)  # none right: no lower accuracy is possible

@@ -17,6 +17,7 @@ from metier.evaluation.held_out import held_out_questions
 from metier.evaluation.predictions import Predictions, as_predictions
 from metier.evaluation.results import read_verdict
 from metier.evaluation.stats import Floats, effective_clusters
+from metier.monitoring.traces import Trace
 from metier.recipes.schema import task_of
 from metier.runs.run import Run
 from metier.serving.predictor import benchmark_of
@@ -67,6 +68,12 @@ class Reference:
         datasets = [one for one in self.run.recipe.build_datasets() if isinstance(one, FileSource)]
         own = next((one for one in datasets if task_of(one, [self.benchmark]) is self.benchmark), None)
         return own.text if own else "text"
+
+    def text_of(self, trace: Trace) -> str | None:
+        """A row's text: in the column of the run's own data, or in `text`, as clients of a server name it."""
+        names = ("text", self.column) if trace.served else (self.column, "text")
+        text = next((trace.columns[name] for name in names if name in trace.columns), None)
+        return text if isinstance(text, str) else None
 
     def right(self, chosen: NDArray[np.bool_]) -> tuple[float, float]:
         """(right answers, answers) of some test questions; of clusters their effective numbers (Kish 1965)."""
