@@ -294,9 +294,7 @@ def monitor(
     corrected: Annotated[
         str | None, typer.Option("--corrected", help="Corrections: to_label.csv filled in, or a pattern.")
     ] = None,
-    at_random: Annotated[
-        bool, typer.Option("--at-random", help="Reviewed rows outside review were drawn at random.")
-    ] = False,
+    at_random: Annotated[bool, typer.Option("--at-random", help="Reviewed rows were drawn at random.")] = False,
     license_: Annotated[
         str | None, typer.Option("--license", help="Of the reviewed rows, if not the run's own.")
     ] = None,
