@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from scipy.special import expit, logit
 from scipy.stats import beta, binom
 
-from metier.evaluation.sequential import CELLS, drift, fall_of_accuracy, log_factors, worth
+from metier.evaluation.sequential import CELLS, drift, e_values, fall_of_accuracy, log_factors
 from metier.monitoring.accuracy import ALPHA
 from metier.runs import run as runs
 
@@ -114,7 +114,7 @@ def other_bets(generator: np.random.Generator, histories: int, days: int, begin:
     factors = log_factors(right, rows, np.array(ACCURACY))
     together = np.exp(np.minimum(np.cumsum(factors, axis=0), 600)).mean(axis=1)
     bets = {
-        "mixture of sizes and first days (ours)": worth(factors),
+        "mixture of sizes and first days (ours)": e_values(factors),
         "mixture of sizes from the first day": together,
         "adaptive bet on all earlier days": adaptive(right, rows, np.inf),
         "adaptive bet on the last 10 days": adaptive(right, rows, 10),
@@ -143,7 +143,7 @@ def other_ways(generator: np.random.Generator, histories: int, days: int, begin:
     found = {"every accuracy, Fisher's method (ours)": fall_of_accuracy(counts, n, passed, test) <= alpha}
     for part in (0.2, 0.5):
         low = beta.ppf(part * alpha, passed, test - passed + 1)
-        bound = worth(log_factors(right, rows, low)) >= 1 / (alpha * (1 - part))
+        bound = e_values(log_factors(right, rows, low)) >= 1 / (alpha * (1 - part))
         found[f"lower bound of the test at {part:g} of alpha"] = bound.T
     # Universal inference (Wasserman et al. 2020, PNAS): two accuracies against the best single one.
     tried = expit(
@@ -155,7 +155,7 @@ def other_ways(generator: np.random.Generator, histories: int, days: int, begin:
             (1 - passed / test) / (1 - accuracy)
         )
         least = np.minimum(
-            least, worth(log_factors(right, rows, accuracy)) * np.exp(against) / np.sqrt(np.pi * test / 2)
+            least, e_values(log_factors(right, rows, accuracy)) * np.exp(against) / np.sqrt(np.pi * test / 2)
         )
     found["universal inference"] = (least >= 1 / alpha).T
     return [{"way": way, "begin": begin, "test": test, **waits(on, begin)} for way, on in found.items()]

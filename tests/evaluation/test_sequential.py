@@ -9,7 +9,7 @@ from scipy.special import expit, logit
 from scipy.stats import beta, binom, kstest
 
 from metier.evaluation import sequential
-from metier.evaluation.sequential import CELLS, DROPS, Alarm, Ranks, drift, fall_of_accuracy, in_cells, worth
+from metier.evaluation.sequential import CELLS, DROPS, Alarm, Ranks, drift, e_values, fall_of_accuracy, in_cells
 
 
 def worth_by_hand(right, answers, accuracy):
@@ -32,7 +32,7 @@ def worth_by_hand(right, answers, accuracy):
 def test_the_worth_is_that_of_each_bet_on_its_own():
     right, answers = [8, 5, 9, 3], [10, 7, 10, 8]
     factors = sequential.log_factors(np.array(right, float), np.array(answers, float), np.array(0.8))
-    assert worth(factors) == pytest.approx(worth_by_hand(right, answers, 0.8))
+    assert e_values(factors) == pytest.approx(worth_by_hand(right, answers, 0.8))
 
 
 def test_the_stake_is_divided_without_a_rest():
@@ -47,7 +47,7 @@ def test_a_bet_is_worth_one_on_average_if_nothing_changed():
     for right in product(range(5), repeat=3):
         chance = np.prod(binom.pmf(right, 4, accuracy))
         factors = sequential.log_factors(np.array(right, float), np.full(3, 4.0), np.array(accuracy))
-        average += chance * worth(factors)
+        average += chance * e_values(factors)
     assert average == pytest.approx(np.ones(3))
 
 
@@ -126,7 +126,14 @@ def test_drift_is_false_in_at_most_alpha_and_found_where_there_is_one():
     assert in_cells(np.array([0, 0.999, 1.0])).tolist() == [1, *[0] * (CELLS - 2), 2]
 
 
-def test_an_alarm_stays_on_only_where_it_keeps():
+def test_an_alarm_stays_on_only_where_it_is_latched():
     p = (0.5, 0.001, 0.2)
-    assert Alarm(p, 0.01, keeps=True).first == 1 and not Alarm(p, 0.01, keeps=False).on
-    assert Alarm((), 0.01, keeps=True).p == 1
+    assert Alarm(p, 0.01, latched=True).first == 1 and not Alarm(p, 0.01, latched=False).on
+    assert Alarm((), 0.01, latched=True).p == 1
+
+
+def test_an_alarm_that_may_go_off_is_on_since_it_last_rang():
+    assert Alarm((0.001, 0.5, 0.004, 0.001), 0.01, latched=False).first == 2
+    assert Alarm((0.001, 0.004), 0.01, latched=False).first == 0
+    assert Alarm((0.001, 0.5), 0.01, latched=False).first is None
+    assert Alarm((0.5, 0.001, 0.5), 0.01, latched=True).first == 1

@@ -5,6 +5,7 @@ import random
 from datetime import date, timedelta
 
 from metier.evaluation.results import read_verdict
+from metier.monitoring.monitor import MonitorOptions, monitor
 
 
 def trace(run, number, **changed):
@@ -38,3 +39,15 @@ def trace(run, number, **changed):
 def write(path, rows):
     path.write_text("".join((row if isinstance(row, str) else json.dumps(row)) + "\n" for row in rows), "utf-8")
     return str(path)
+
+
+def watch(run, tmp_path, rows, **options):
+    return monitor(run, write(tmp_path / "traces.jsonl", rows), tmp_path / "monitor", MonitorOptions(**options))
+
+
+def right(row):
+    return {**row, "corrected": row["answer"]}
+
+
+def wrong(row):
+    return {**row, "corrected": {"cardiology": "dermatology", "dermatology": "cardiology"}[row["answer"]]}

@@ -306,16 +306,14 @@ def monitor(
     corrected: Annotated[
         str | None, typer.Option("--corrected", help="Corrections: to_label.csv filled in, or a pattern.")
     ] = None,
-    at_random: Annotated[
-        bool, typer.Option("--at-random", help="Reviewed rows outside review were drawn at random.")
-    ] = False,
+    at_random: Annotated[bool, typer.Option("--at-random", help="Reviewed rows were drawn at random.")] = False,
     license_: Annotated[
         str | None, typer.Option("--license", help="Of the reviewed rows, if not the run's own.")
     ] = None,
     json_: Json = False,
 ) -> None:
     """Compare a model at work with its test; exit code 2 while an alarm is on. May be called every day."""
-    from metier.monitoring.monitor import Wishes
+    from metier.monitoring.monitor import MonitorOptions
     from metier.monitoring.monitor import monitor as watch
     from metier.monitoring.page import sentences
     from metier.runs.progress import Progress
@@ -323,8 +321,8 @@ def monitor(
 
     place = out or folder / "monitor"
     with read_lock(folder):
-        wishes = Wishes(benchmark, with_, corrected, at_random, to_dataset, license_)
-        found = watch(saved_run(model_folder(folder), Progress()), traces, place, wishes)
+        options = MonitorOptions(benchmark, with_, corrected, at_random, to_dataset, license_)
+        found = watch(saved_run(model_folder(folder), Progress()), traces, place, options)
     tell(found.to_json(), "\n".join([*sentences(found), "", str((place / "monitor.html").resolve())]), json_)
     if found.ringing:
         raise typer.Exit(HOLD)

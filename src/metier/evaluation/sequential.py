@@ -29,8 +29,8 @@ CELLS = 20
 SHIFTS = (1.5, 2.5)
 """By how much the odds of a part of the ranks may have changed: the sizes that are bet on."""
 MOST = 1e100
-"""Worth above which nobody counts."""
-SMOOTHED = 1024
+"""E-values are capped here."""
+BATCH = 1024
 """Ranks that are worked out together."""
 
 
@@ -41,7 +41,7 @@ class Alarm:
     p_values: tuple[float, ...]
     """One a look; valid at every one of them."""
     alpha: float
-    keeps: bool
+    latched: bool
     """Whether an alarm stays on once it rang. One does not where late corrections change earlier looks."""
 
     @property
@@ -49,7 +49,7 @@ class Alarm:
         """The p-value now; 1 before the first look."""
         if not self.p_values:
             return 1.0
-        return min(self.p_values) if self.keeps else self.p_values[-1]
+        return min(self.p_values) if self.latched else self.p_values[-1]
 
     @property
     def on(self) -> bool:
@@ -57,10 +57,11 @@ class Alarm:
 
     @property
     def first(self) -> int | None:
-        """The look at which it rang first; None: it is not on."""
+        """The look since which it is on; None: it is not on."""
         if not self.on:
             return None
-        return next(look for look, p in enumerate(self.p_values) if p <= self.alpha)
+        below = [p <= self.alpha for p in self.p_values]
+        return below.index(True) if self.latched else len(below) - (below[::-1] + [False]).index(False)
 
 
 def start_weights(looks: int) -> tuple[Floats, Floats]:
@@ -72,7 +73,7 @@ def start_weights(looks: int) -> tuple[Floats, Floats]:
     return left[:-1] - left[1:], left[1:]
 
 
-def worth(log_factors: Floats) -> Floats:
+def e_values(log_factors: Floats) -> Floats:
     """(looks, ...) a mixture's worth after each look, from (looks, bets, ...) logs of each bet's factor.
 
     A bet is placed again at each look, with its part of the stake; all of them then go on side by side.
@@ -88,11 +89,11 @@ def worth(log_factors: Floats) -> Floats:
 
 
 def _p_values(log_factors: Floats) -> Floats:
-    return 1 / np.maximum(worth(log_factors), 1)
+    return 1 / np.maximum(e_values(log_factors), 1)
 
 
 def fall_of_accuracy(
-    right: ArrayLike, answers: ArrayLike, test_right: ArrayLike, test_answers: float, keeps: bool = False
+    right: ArrayLike, answers: ArrayLike, test_right: ArrayLike, test_answers: float, latched: bool = False
 ) -> Floats:
     """(..., looks) p-values of "the accuracy is at least what it was on the test", for (..., looks) counts.
 
@@ -103,8 +104,8 @@ def fall_of_accuracy(
     With 1,000 questions a fall of 5 points on the first day rings after 41 days in half of cases; with a lower bound of
     the test's accuracy at half of alpha instead, after 96 (`bench/drift.py`).
 
-    `test_right` of `test_answers` may be effective numbers of a clustered test. `keeps`: an alarm stays on, as long as
-    all answers of a look are there at that look.
+    `test_right` of `test_answers` may be effective numbers of a clustered test. `latched`: an alarm stays on, as
+    long as all answers of a look are there at that look.
     """
     s, n = (np.moveaxis(np.asarray(counts, dtype=float), -1, 0) for counts in (right, answers))
     passed = np.maximum(np.asarray(test_right, dtype=float), 1e-9)  # none right: no lower accuracy is possible
@@ -116,7 +117,7 @@ def fall_of_accuracy(
     largest = np.full(s.shape, LEVELS[0])  # below the least that is tried
     for accuracy, level_above in zip(tried, LEVELS[1:], strict=True):
         p = _p_values(log_factors(s, n, accuracy))
-        largest = np.maximum(largest, level_above * (np.minimum.accumulate(p, axis=0) if keeps else p))
+        largest = np.maximum(largest, level_above * (np.minimum.accumulate(p, axis=0) if latched else p))
     combined: Floats = np.moveaxis(largest * (1 - np.log(largest)), 0, -1)
     return combined
 
@@ -144,7 +145,7 @@ class Ranks:
     def of(self, values: Sequence[int] | NDArray[np.int64]) -> Floats:
         """(n,) the ranks of values that are kinds 0, 1, ..., in their order."""
         new = np.asarray(values, dtype=np.int64)
-        parts = [self._some(new[begin : begin + SMOOTHED]) for begin in range(0, len(new), SMOOTHED)]
+        parts = [self._some(new[begin : begin + BATCH]) for begin in range(0, len(new), BATCH)]
         return np.concatenate(parts) if parts else np.empty(0)
 
     def _some(self, new: NDArray[np.int64]) -> Floats:

@@ -8,7 +8,6 @@ import numpy as np
 from metier.evaluation import sequential, stats
 from metier.evaluation.results import Figure
 from metier.monitoring.collect import Collection
-from metier.monitoring.labeling import RANDOM_SHARE
 from metier.monitoring.results import AccuracyResult, AlarmResult, AlarmState
 
 COMPLETE = 0.95
@@ -29,7 +28,7 @@ NAMES: dict[str, Literal["sent to review", "others", "all rows"]] = {
 def accuracies(given: Collection, at_random: bool) -> tuple[list[AccuracyResult], list[AlarmResult], Figure | None]:
     """Of rows sent to review, of the others, and (inverse-probability weighted) of all of them.
 
-    `at_random`: whether reviewed rows outside review were drawn at random by somebody else.
+    `at_random`: whether reviewed rows were drawn at random by somebody else.
     """
     results, alarms, parts = [], [], []
     for kind in [kind for kind in NAMES if given.of_kind[kind]]:
@@ -46,17 +45,18 @@ def accuracies(given: Collection, at_random: bool) -> tuple[list[AccuracyResult]
 def _counted(given: Collection, kind: str, at_random: bool) -> tuple[str, str]:
     """(which reviewed rows stand for all of a kind, what there is to say about them)."""
     reviewed = _reviewed(given)[kind]
-    share = reviewed / given.of_kind[kind]
-    if kind == "sent":
-        left = "" if share >= COMPLETE else f"{100 * share:.0f} % of them were looked at, and the figure is of those."
-        return kind, left
-    if at_random or share >= COMPLETE:
+    if at_random or complete(given, kind):
         return kind, ""
     sampled = f"{kind}, sampled"
     return sampled, (
-        f"Of the {reviewed:,} that people looked at, the {_reviewed(given)[sampled]:,} of the random sample "
-        f"({100 * RANDOM_SHARE:.0f} % of the rows, drawn by id) are counted. The others were not drawn at random."
+        f"Of the {reviewed:,} that people looked at, the {_reviewed(given)[sampled]:,} that to_label.csv asked for at "
+        "random are counted. The others were not drawn at random."
     )
+
+
+def complete(given: Collection, kind: str) -> bool:
+    """Whether so many rows of a kind were looked at that they stand for all."""
+    return _reviewed(given)[kind] >= COMPLETE * given.of_kind[kind]
 
 
 def _reviewed(given: Collection) -> Counter[str]:
@@ -101,15 +101,24 @@ def _alarm(given: Collection, kind: str, counted: str, result: AccuracyResult) -
         why = f"{result.rows:,} rows do not say whether they go to review. Those that do are judged by kind."
         return not_judged(name, title, alpha, why)
     if not result.counted or result.test is None:
-        why = "Nobody has looked at such rows yet." if not result.counted else _no_test(given)
+        why = _nobody(result) if not result.counted else _no_test(given)
         return not_judged(name, title, alpha, why)
-    looks = [look for look in given.looks if look.reviewed[counted]]
+    looks = given.looks  # all of them: a label that comes later must not move the stakes of other days
     p = sequential.fall_of_accuracy(
         [look.right[counted] for look in looks], [look.reviewed[counted] for look in looks], *_test(given, kind)
     )
-    alarm = sequential.Alarm(tuple(map(float, p)), alpha, keeps=False)
+    alarm = sequential.Alarm(tuple(map(float, p)), alpha, latched=False)
     note = f"{result.counted:,} reviewed rows against {_test(given, kind)[1]:,.0f} test questions of the same kind."
     return judged(name, title, alarm, [look.name for look in looks], note)
+
+
+def _nobody(result: AccuracyResult) -> str:
+    if not result.looked_at:
+        return "Nobody has looked at such rows yet."
+    return (
+        f"People looked at {100 * result.looked_at / result.rows:.0f} % of such rows, and none was drawn at random. "
+        "Label those marked `random` in to_label.csv, or all."
+    )
 
 
 def _no_test(given: Collection) -> str:

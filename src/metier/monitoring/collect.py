@@ -2,50 +2,25 @@
 
 import random
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable
+from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from metier.errors import UserError
 from metier.evaluation.scoring import plain
-from metier.evaluation.sequential import CELLS, Ranks, in_cells
+from metier.monitoring.corrections import Corrections
 from metier.monitoring.labeling import RANDOM, RANDOM_SHARE, UNSURE, Queue, content, place, short
+from metier.monitoring.looks import Look, Looks
 from metier.monitoring.reference import Reference
 from metier.monitoring.results import Rejected
 from metier.monitoring.traces import Trace
 
-BLOCK = 500
-"""Rows of a look where they have no time."""
 SAMPLE = 2000
 """Rows that stay in memory, drawn at random, for measures of drift."""
 SAMPLE_CHARACTERS = 10_000
 """Of each text in the sample."""
 SHOWN = 10
-MOST_LABELS = 64
-"""Labels whose shares are watched one by one; of more, neighbors are counted together."""
-FINENESS, SUREST = 0.1, 9.2
-"""Certainty is ranked by -log(1 - certainty), in steps, up to .9999."""
-
-
-@dataclass
-class Look:
-    """What was seen on one day, or in one block of rows."""
-
-    name: str
-    rows: int = 0
-    certain: float = 0.0
-    """Sum of certainties."""
-    with_certainty: int = 0
-    flagged: int = 0
-    """Rows that say whether they go to review."""
-    sent: int = 0
-    reviewed: Counter[str] = field(default_factory=Counter)
-    """Rows that people looked at, by kind: sent, others, sampled (of the others, those of the random sample), all."""
-    right: Counter[str] = field(default_factory=Counter)
-    label_cells: NDArray[np.int64] = field(default_factory=lambda: np.zeros(CELLS, dtype=np.int64))
-    certainty_cells: NDArray[np.int64] = field(default_factory=lambda: np.zeros(CELLS, dtype=np.int64))
 
 
 @dataclass(frozen=True)
@@ -61,11 +36,11 @@ class Sampled:
 class Collection:
     """What one pass gathers."""
 
-    def __init__(self, reference: Reference, corrections: Mapping[str, str]) -> None:
+    def __init__(self, reference: Reference, corrections: Corrections) -> None:
         self.reference, self.corrections = reference, corrections
         self.seed = reference.run.recipe.seed
-        self.looks: list[Look] = []
-        self.rows = self.answered = self.without_time = self.late = self.without_text = 0
+        self.days = Looks(reference)
+        self.rows = self.answered = self.without_text = 0
         self.other_models: Counter[str] = Counter()
         self.other_benchmarks = 0
         self.rejected = 0
@@ -77,21 +52,23 @@ class Collection:
         self.promises: Counter[float] = Counter()
         self.highest_sent, self.lowest_kept = -np.inf, np.inf
         self.sample: list[Sampled] = []
-        self.unsure, self.random = Queue(2 * UNSURE), Queue(2 * RANDOM)
+        self.unsure = Queue(2 * UNSURE)
+        self.random: dict[tuple[str, bool], Queue] = {}
+        """By kind and whether people looked at the row, for another reason than that it was drawn."""
         self.known: set[bytes] = set()
         """Texts that people looked at: as many as their work, not as many as the rows."""
+        self.drawn: set[bytes] = set()
+        """Of them, those that were asked for at random."""
         self.label_shares: Counter[str] = Counter()
         self.ungrouped = False
         self._draw = random.Random(self.seed)
         self._offered = 0
         self._index = {label: number for number, label in enumerate(reference.labels)}
         self._loosely = {plain(label): label for label in reference.labels}
-        self._first = _first_of_groups(reference)
-        self._seen_groups: set[bytes] = set()
-        self._label_ranks = self._ranks_of_labels()
-        self._certainty_ranks = self._ranks_of_certainty()
-        self._labels: list[int] = []
-        self._certainties: list[int] = []
+
+    @property
+    def looks(self) -> list[Look]:
+        return self.days.all
 
     def read(self, traces: Iterable[Trace | tuple[str, str]]) -> None:
         """Take in all rows. Raises `UserError` where none of them is of this run."""
@@ -99,9 +76,8 @@ class Collection:
             if isinstance(trace, tuple):
                 self._reject(*trace)
             elif self._of_this_run(trace):
-                correction = self.corrections.get(trace.id)
-                self._add(replace(trace, corrected=correction) if correction else trace)
-        self._end_look()
+                self._add(*self.corrections.apply(trace))
+        self.days.end()
         if not self.rows:
             raise UserError(self._why_none())
 
@@ -134,8 +110,8 @@ class Collection:
             return False
         return True
 
-    def _add(self, trace: Trace) -> None:
-        look = self._look(trace)
+    def _add(self, trace: Trace, asked_at_random: bool) -> None:
+        look = self.days.of(trace, self.rows)
         self.rows += 1
         look.rows += 1
         if trace.answer is None:
@@ -144,44 +120,26 @@ class Collection:
         kind = {True: "sent", False: "others", None: "all"}[trace.review]
         self.of_kind[kind] += 1
         self._count(look, trace)
-        text = trace.columns.get("text", trace.columns.get(self.reference.column))
-        if not isinstance(text, str):
-            self.without_text += 1
+        text = self.reference.text_of(trace)
+        self.without_text += text is None
         group = self._group(trace)
-        self._watch(trace, group)
-        self._keep(trace, text if isinstance(text, str) else "", group)
+        self.days.watch(trace, group)
+        self._keep(trace, text or "", group)
         if trace.corrected is not None:
-            self._reviewed(look, trace, kind)
-        elif short(list(trace.columns.values())):
-            where = place(trace, self.seed)
-            if trace.certainty is not None:
-                self.unsure.add(trace.certainty, trace)
-            if kind != "sent" and where < RANDOM_SHARE:
-                self.random.add(where, trace)
+            self._reviewed(look, trace, kind, content(text, trace), asked_at_random)
+        if not asked_at_random:
+            self._offer(trace, text, kind)
 
-    def _look(self, trace: Trace) -> Look:
-        """Days follow each other: a row that is late counts on the day that is open."""
-        self.without_time += trace.day is None
-        open_look = self.looks[-1] if self.looks else None
-        if trace.day is None:
-            if open_look is None or (not _is_day(open_look) and open_look.rows >= BLOCK):
-                self._begin(f"from row {self.rows + 1}")
-        elif open_look is None or not _is_day(open_look) or trace.day > open_look.name:
-            self._begin(trace.day)
-        else:
-            self.late += trace.day < open_look.name
-        return self.looks[-1]
-
-    def _begin(self, name: str) -> None:
-        self._end_look()
-        self.looks.append(Look(name))
-
-    def _end_look(self) -> None:
-        if self._labels and self._label_ranks:
-            self.looks[-1].label_cells += in_cells(self._label_ranks.of(self._labels))
-        if self._certainties and self._certainty_ranks:
-            self.looks[-1].certainty_cells += in_cells(self._certainty_ranks.of(self._certainties))
-        self._labels, self._certainties = [], []
+    def _offer(self, trace: Trace, text: str | None, kind: str) -> None:
+        """To the queue: some rows for the random sample alone, whether people looked at them or not; of the others the
+        least certain ones."""
+        if not short(list(trace.columns.values())):
+            return
+        looked_at, where = trace.corrected is not None, place(trace, self.seed)
+        if where < RANDOM_SHARE:
+            self.random.setdefault((kind, looked_at), Queue(2 * RANDOM)).add(where, trace, text)
+        elif trace.certainty is not None and not looked_at:
+            self.unsure.add(trace.certainty, trace, text)
 
     def _count(self, look: Look, trace: Trace) -> None:
         if trace.certainty is not None:
@@ -205,21 +163,6 @@ class Collection:
             return trace.id
         return f"{column}:{trace.columns[column]}"
 
-    def _watch(self, trace: Trace, group: str) -> None:
-        """Take the row into the ranks; of a group only its first row, since the others are drawn with it."""
-        if self.reference.clustered:
-            digest = group.encode("utf-8", "replace")[:200]
-            if digest in self._seen_groups:
-                return
-            if group != trace.id:
-                self._seen_groups.add(digest)
-        if self._label_ranks:
-            self._labels.append(self._kind_of(trace.answer))
-        if self._certainty_ranks and trace.certainty is not None:
-            self._certainties.append(_step(trace.certainty))
-        if len(self._labels) + len(self._certainties) > 10_000:
-            self._end_look()
-
     def _keep(self, trace: Trace, text: str, group: str) -> None:
         """A sample of all rows, each as likely as any other (Vitter 1985, algorithm R)."""
         answer = str(trace.answer)
@@ -233,53 +176,22 @@ class Collection:
         row = Sampled(text[:SAMPLE_CHARACTERS], answer, sure, group)
         self.sample[at : at + 1] = [row]
 
-    def _reviewed(self, look: Look, trace: Trace, kind: str) -> None:
-        self.known.add(content(trace))
-        if (label := self.label_of(trace)) is None:
+    def _reviewed(self, look: Look, trace: Trace, kind: str, what: bytes, asked_at_random: bool) -> None:
+        self.known.add(what)
+        if asked_at_random:
+            self.drawn.add(what)
+        if (label := self.label_of(str(trace.corrected))) is None:
             self.strange_labels += 1
             if len(self.strange) < SHOWN:
                 self.strange.append(Rejected(place=trace.origin, why=f"is corrected to {trace.corrected!r:.80}"))
             return
         right = plain(label) == plain(str(trace.answer))
-        sampled = kind != "sent" and place(trace, self.seed) < RANDOM_SHARE
-        for name in (kind, *([f"{kind}, sampled"] if sampled else [])):
+        for name in (kind, *([f"{kind}, sampled"] if asked_at_random else [])):
             look.reviewed[name] += 1
             look.right[name] += right
 
-    def label_of(self, trace: Trace) -> str | None:
+    def label_of(self, corrected: str) -> str | None:
         """The right answer as the label set has it; None where it does not."""
-        corrected = str(trace.corrected)
         if not self._index or corrected in self._index:
             return corrected
         return self._loosely.get(plain(corrected))
-
-    def _kind_of(self, answer: str | None) -> int:
-        size = len(self._index)
-        at = self._index.get(str(answer), size)
-        return at if size <= MOST_LABELS else at * MOST_LABELS // size
-
-    def _ranks_of_labels(self) -> Ranks | None:
-        if not self._index:
-            return None
-        answers = [self.reference.table.answers[at].answer for at in self._first]
-        return Ranks([self._kind_of(answer) for answer in answers], min(len(self._index), MOST_LABELS) + 1, self.seed)
-
-    def _ranks_of_certainty(self) -> Ranks | None:
-        sure = self.reference.certainty[self._first]
-        if self.reference.no_certainty:
-            return None
-        return Ranks([_step(one) for one in sure if np.isfinite(one)], int(SUREST / FINENESS) + 2, self.seed + 1)
-
-
-def _is_day(look: Look) -> bool:
-    return look.name[:1].isdigit()
-
-
-def _step(certainty: float) -> int:
-    return int(min(-np.log(max(1 - certainty, 1e-9)), SUREST) / FINENESS)
-
-
-def _first_of_groups(reference: Reference) -> NDArray[np.int64]:
-    """Positions of the test's answers, of each group one."""
-    _, first = np.unique(np.asarray(reference.table.groups), return_index=True)
-    return np.sort(first)

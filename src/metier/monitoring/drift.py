@@ -149,9 +149,8 @@ def _nearest(both: Sides, train: Sequence[str]) -> DriftMeasure | None:
     """How near texts are to their nearest training text."""
     drawn = np.random.default_rng([both.seed, 8]).permutation(len(train))[:SAMPLE]
     learned = [train[at][:SAMPLE_CHARACTERS] for at in drawn]
-    every = [_side([row.text for row in (*both.test, *both.new)]), _side(learned), _side(learned[:1])]
     try:
-        values = embed(every[0], every[1], every[2], both.seed).candidate
+        values = embed(_side([row.text for row in (*both.test, *both.new)]), _side(learned), None, both.seed).candidate
     except ValueError:  # no word is in two texts
         return None
     return _means(both, "nearest", "Texts: cosine to the nearest training text, mean", values)
@@ -162,10 +161,10 @@ def _side(texts: list[str]) -> Side:
 
 
 def _measure(
-    name: str, title: str, test: float | None, new: float, found: stats.Interval, none: float, p: float
+    name: str, title: str, test: float | None, new: float, found: stats.Interval, no_change: float, p: float
 ) -> DriftMeasure:
     return DriftMeasure(
-        name=name, title=title, test=test, new=new, difference=_figure(found), none=none, p=p, p_adjusted=p
+        name=name, title=title, test=test, new=new, difference=_figure(found), no_change=no_change, p=p, p_adjusted=p
     )
 
 

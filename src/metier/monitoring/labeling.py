@@ -13,7 +13,7 @@ from metier.monitoring.traces import Trace, read_traces
 from metier.serving.table import text, writer
 
 RANDOM_SHARE = 0.05
-"""Share of the rows outside review that belongs to the random sample."""
+"""Share of the rows that the random sample is drawn from; the least certain ones are taken from the others."""
 UNSURE, RANDOM = 150, 50
 """Rows that are put into the queue of each kind: about an hour or two of work."""
 LONGEST = 100_000
@@ -26,9 +26,10 @@ def place(trace: Trace, seed: int) -> float:
     return xxhash.xxh3_64_intdigest(f"{seed}:{trace.id}".encode("utf-8", "replace")) / 2**64
 
 
-def content(trace: Trace) -> bytes:
-    """Equal for rows that say the same."""
-    words = "\0".join(canonical(text(value)) for value in trace.columns.values())
+def content(words: str | None, trace: Trace) -> bytes:
+    """Equal for rows with the same text; of rows without one, for those that are the same in all columns."""
+    words = "\0".join(map(text, trace.columns.values())) if words is None else words
+    words = canonical(words)
     return xxhash.xxh3_128_digest(words.encode("utf-8", "replace"))
 
 
@@ -41,11 +42,11 @@ class Queue:
         self._there: set[bytes] = set()
         self._number = 0
 
-    def add(self, key: float, trace: Trace) -> None:
-        """Offer a row; the lowest keys stay."""
+    def add(self, key: float, trace: Trace, words: str | None) -> None:
+        """Offer a row and its text; the lowest keys stay."""
         if len(self._heap) == self.most and key >= -self._heap[0][0]:
             return
-        if (what := content(trace)) in self._there:
+        if (what := content(words, trace)) in self._there:
             return
         self._number += 1
         self._there.add(what)
@@ -55,18 +56,26 @@ class Queue:
         else:
             self._there.discard(heapq.heappushpop(self._heap, entry)[2])
 
-    def rows(self, known: set[bytes]) -> list[tuple[bytes, Trace]]:
-        """In order, without those whose text is known."""
+    def rows(self, known: set[bytes]) -> list[tuple[float, bytes, Trace]]:
+        """(key, content, row) in order, without those whose text is known."""
         ordered = sorted(self._heap, key=lambda entry: (-entry[0], -entry[1]))
-        return [(what, trace) for _, _, what, trace in ordered if what not in known]
+        return [(-key, what, trace) for key, _, what, trace in ordered if what not in known]
 
 
-def write_queue(path: Path, unsure: Queue, random: Queue, known: set[bytes]) -> int:
-    """Write the rows to label, with an empty column `corrected`; returns how many there are."""
-    drawn = random.rows(known)[:RANDOM]
+def write_queue(path: Path, unsure: Queue, random: Sequence[Queue], known: set[bytes], drawn_before: set[bytes]) -> int:
+    """Write the rows to label, with an empty column `corrected`; returns how many there are.
+
+    Left out are texts that people know; of the random rows only those that were drawn at random before, since a sample
+    without the rows that somebody picked would be none.
+    """
+    ordered = sorted((row for queue in random for row in queue.rows(drawn_before)), key=lambda row: row[0])
+    once: dict[bytes, Trace] = {}
+    for _, what, trace in ordered:
+        once.setdefault(what, trace)
+    drawn = list(once.items())[:RANDOM]
     taken = known | {what for what, _ in drawn}
     least_sure = unsure.rows(taken)[:UNSURE]
-    rows = [_cells(trace, "least certain") for _, trace in least_sure] + [_cells(t, "random") for _, t in drawn]
+    rows = [_cells(trace, "least certain") for _, _, trace in least_sure] + [_cells(t, "random") for _, t in drawn]
     columns = list(dict.fromkeys(column for row in rows for column in row if column not in NEW))
     _keep_filled_in(path)
     scratch = path.with_name(f".{path.stem}.part.csv")

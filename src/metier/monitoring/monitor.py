@@ -6,24 +6,26 @@ from pathlib import Path
 
 import numpy as np
 
-from metier.errors import UserError, shown
+from metier.errors import shown
 from metier.evaluation import sequential, stats
 from metier.evaluation.answers import TUNED
 from metier.evaluation.results import Figure
 from metier.monitoring import accuracy, drift
-from metier.monitoring.collect import Collection, Look
-from metier.monitoring.labeling import write_queue
+from metier.monitoring.collect import Collection
+from metier.monitoring.corrections import Corrections
+from metier.monitoring.labeling import Queue, write_queue
+from metier.monitoring.looks import Look
 from metier.monitoring.page import monitor_page
 from metier.monitoring.reference import Reference, reference
 from metier.monitoring.results import AlarmResult, DayResult, LabelShare, Monitoring
-from metier.monitoring.to_dataset import write_dataset
+from metier.monitoring.to_dataset import check_dataset, write_dataset
 from metier.monitoring.traces import Trace, read_traces
 from metier.runs.files import write_json, write_text
 from metier.runs.run import Run
 
 
 @dataclass(frozen=True)
-class Wishes:
+class MonitorOptions:
     """What a call of `metier monitor` asks for."""
 
     benchmark: str | None = None
@@ -31,46 +33,63 @@ class Wishes:
     corrected: str | None = None
     """A file with the columns `id` and `corrected`, as `to_label.csv` is."""
     at_random: bool = False
-    """Whether reviewed rows outside review were drawn at random."""
+    """Whether reviewed rows were drawn at random."""
     to_dataset: Path | None = None
     license: str | None = None
 
 
-def monitor(run: Run, traces: str, out: Path, wishes: Wishes) -> Monitoring:
+def monitor(run: Run, traces: str, out: Path, options: MonitorOptions) -> Monitoring:
     """Write monitor.html, monitor.json and to_label.csv into a folder, and a dataset where one is asked for.
 
     Raises `UserError` where the run is not finished, or no row is of it.
     """
-    held = reference(run, wishes.benchmark, wishes.who)
-    corrections = dict(_corrections(wishes.corrected)) if wishes.corrected else {}
-    given = Collection(held, corrections)
+    held = reference(run, options.benchmark, options.who)
+    terms = check_dataset(options.to_dataset, options.license, run) if options.to_dataset else ""
+    given = Collection(held, Corrections(options.corrected))
     given.read(read_traces(traces))
     out.mkdir(parents=True, exist_ok=True)
-    queued = write_queue(out / "to_label.csv", given.unsure, given.random, given.known)
-    found = _found(held, given, wishes, queued)
-    if wishes.to_dataset:
+    queued = write_queue(
+        out / "to_label.csv", given.unsure, _to_draw(given, options.at_random), given.known, given.drawn
+    )
+    found = _found(held, given, options, queued)
+    if options.to_dataset:
         rows = (trace for trace in read_traces(traces) if isinstance(trace, Trace))
-        found = found.model_copy(
-            update={"dataset": write_dataset(wishes.to_dataset, rows, given, found, wishes.license)}
-        )
+        found = found.model_copy(update={"dataset": write_dataset(options.to_dataset, rows, given, found, terms)})
     write_json(out / "monitor.json", found.to_json())
     write_text(out / "monitor.html", monitor_page(found))
     return found
 
 
-def _corrections(path: str) -> Iterator[tuple[str, str]]:
-    """(id, right answer) of the rows that have both."""
-    for trace in read_traces(path):
-        if isinstance(trace, Trace) and trace.corrected is not None:
-            if trace.id == trace.origin:
-                raise UserError(f"{trace.origin} has no `id`. Give the columns `id`, `answer` and `corrected`.")
-            yield trace.id, trace.corrected
+def _to_draw(given: Collection, at_random: bool) -> list[Queue]:
+    """Where the random sample is drawn from. Rows that people picked belong to it, unless all rows of their kind count
+    anyway."""
+    return [
+        queue
+        for (kind, looked_at), queue in given.random.items()
+        if not looked_at or not (at_random or accuracy.complete(given, kind))
+    ]
 
 
-def _found(held: Reference, given: Collection, wishes: Wishes, queued: int) -> Monitoring:
+def _corrections_left(given: Corrections) -> Iterator[str]:
+    """What could not be used of the file of corrections, or fits too often."""
+    if given.broken:
+        yield f"{len(given.broken):,} rows of the corrections cannot be read. The first: {shown(given.broken[0], 300)}"
+    if unused := given.unused:
+        yield (
+            f"{len(unused):,} corrections fit no row by `id` and `answer` and are not counted. The first: {unused[0]}. "
+            "Look whether a spreadsheet changed them."
+        )
+    if several := given.ambiguous:
+        yield (
+            f"{len(several):,} corrections fit more than one row and count for each. The first: {several[0]}. "
+            "Give each row an `id` of its own."
+        )
+
+
+def _found(held: Reference, given: Collection, options: MonitorOptions, queued: int) -> Monitoring:
     train = held.run.table("curate", "train.parquet")["text"].to_pylist()
     measured, unmeasured = drift.measures(drift.sides(held, given.sample), train, bool(held.labels))
-    accuracies, alarms, of_all = accuracy.accuracies(given, wishes.at_random)
+    accuracies, alarms, of_all = accuracy.accuracies(given, options.at_random)
     sent, flagged = sum(look.sent for look in given.looks), sum(look.flagged for look in given.looks)
     days = [look.name for look in given.looks if not look.name.startswith("from row")]
     return Monitoring(
@@ -102,12 +121,12 @@ def _found(held: Reference, given: Collection, wishes: Wishes, queued: int) -> M
 
 def _missing(held: Reference, given: Collection) -> Iterator[str]:
     """What the rows do not say, in sentences."""
-    if given.without_time == given.rows:
-        yield "The rows have no `time`: they are looked at in blocks of 500, in the order of the file."
-    elif given.without_time:
-        yield f"{given.without_time:,} rows have no `time`. They count on the day of the row before them."
-    if given.late:
-        yield f"{given.late:,} rows are older than a row before them. They count on its day. Sort the files by time."
+    if given.days.without_time == given.rows:
+        yield "The rows have no `time`: they are looked at in blocks of 500 or more, in the order of the file."
+    elif given.days.without_time:
+        yield f"{given.days.without_time:,} rows have no `time`. They count on the day of the row before them."
+    if given.days.late:
+        yield f"{given.days.late:,} rows are older than one before them. They count on its day. Sort the files by time."
     if held.no_certainty:
         yield f"Drift of certainty is not measured. {held.no_certainty}"
     elif not any(look.with_certainty for look in given.looks):
@@ -126,6 +145,7 @@ def _missing(held: Reference, given: Collection) -> Iterator[str]:
             f"{given.strange_labels:,} corrections are not in the label set and are not counted: "
             f"{first.place} {first.why}. Labels: {shown(', '.join(held.labels), 200)}."
         )
+    yield from _corrections_left(given.corrections)
     if given.without_text:
         yield f"{given.without_text:,} rows have no text in 'text' or '{held.column}'."
     if given.ungrouped:
@@ -170,7 +190,7 @@ def _drift_alarms(held: Reference, given: Collection) -> Iterator[AlarmResult]:
         if why:
             yield accuracy.not_judged(name, title, alpha, why)
             continue
-        alarm = sequential.Alarm(tuple(map(float, sequential.drift(counts))), alpha, keeps=True)
+        alarm = sequential.Alarm(tuple(map(float, sequential.drift(counts))), alpha, latched=True)
         note = f"{sum(int(one.sum()) for one in counts):,} rows against {len(held.table.answers):,} test questions."
         yield accuracy.judged(name, title, alarm, days, note)
 

@@ -17,10 +17,11 @@ from metier.evaluation.held_out import held_out_questions
 from metier.evaluation.predictions import Predictions, as_predictions
 from metier.evaluation.results import read_verdict
 from metier.evaluation.stats import Floats, effective_clusters
+from metier.monitoring.traces import Trace
 from metier.recipes.schema import task_of
 from metier.runs.run import Run
 from metier.serving.predictor import benchmark_of
-from metier.serving.review import learn
+from metier.serving.review import learn_temperature
 
 NO_CERTAINTY = "The answers are written and have no certainty."
 NOT_ASKED = (
@@ -68,6 +69,12 @@ class Reference:
         own = next((one for one in datasets if task_of(one, [self.benchmark]) is self.benchmark), None)
         return own.text if own else "text"
 
+    def text_of(self, trace: Trace) -> str | None:
+        """A row's text: in the column of the run's own data, or in `text`, as clients of a server name it."""
+        names = ("text", self.column) if trace.served else (self.column, "text")
+        text = next((trace.columns[name] for name in names if name in trace.columns), None)
+        return text if isinstance(text, str) else None
+
     def right(self, chosen: NDArray[np.bool_]) -> tuple[float, float]:
         """(right answers, answers) of some test questions; of clusters their effective numbers (Kish 1965)."""
         if not chosen.any():
@@ -103,5 +110,5 @@ def _certainty(run: Run, benchmark: Benchmark, who: str, table: Predictions) -> 
         held_out = load_baseline(run, benchmark).answer(held_out_questions(run, benchmark))
     if not held_out and held_out_questions(run, benchmark):
         return none, NOT_ASKED
-    temperature = learn(held_out, benchmark.label_set(), None, None).temperature if held_out else None
-    return certainties(options(table)[0], temperature.value if temperature else 1.0), ""
+    temperature = learn_temperature(held_out, benchmark.label_set())
+    return certainties(options(table)[0], temperature.value), ""

@@ -19,8 +19,8 @@ class DriftMeasure(Result):
     """The test's own figure; null where the measure is one number for both."""
     new: float
     difference: Figure
-    """With its 95 % interval; `none` says which value means that nothing changed."""
-    none: float
+    """With its 95 % interval; `no_change` says which value means that nothing changed."""
+    no_change: float
     p: float
     p_adjusted: float
     """Over all measures (Holm)."""
@@ -43,7 +43,7 @@ class AlarmResult(Result):
     p: float | None
     """Valid at every look; null where nothing could be judged."""
     alpha: float
-    """It is on from this p on."""
+    """On while p is at most this."""
     first: str | None
     """The day on which it rang."""
     note: str
@@ -96,6 +96,8 @@ class DatasetResult(Result):
     """Left out: the test has the same text."""
     duplicates: int
     """Left out: the same text was there before."""
+    contradicting: int
+    """Of the duplicates, those with another label than the first row with their text, which is kept."""
     recipe: str
     """What to add to the recipe."""
     command: str
@@ -130,7 +132,7 @@ class Monitoring(Result):
     label_shares: tuple[LabelShare, ...]
     accuracy: tuple[AccuracyResult, ...]
     accuracy_of_all: Figure | None
-    """Each kind weighted by its share of rows; null where rows outside review were not drawn at random."""
+    """Each kind weighted by its share of rows; null where those of a kind were neither complete nor drawn at random."""
     alarms: tuple[AlarmResult, ...]
     days: tuple[DayResult, ...]
     queued: int

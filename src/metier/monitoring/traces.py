@@ -40,6 +40,8 @@ class Trace:
     model: str | None
     """SHA-256 of the model that answered; a file of answers does not say."""
     benchmark: str | None
+    served: bool = False
+    """Whether `metier serve` wrote it."""
 
 
 def read_traces(path: str) -> Iterator[Trace | tuple[str, str]]:
@@ -62,29 +64,30 @@ def _trace(origin: str, piece: Mapping[str, Any]) -> Trace:
     served = isinstance(piece.get("row"), dict)
     if "answer" not in piece:
         raise ValueError("has no `answer`. Give traces of `metier serve`, or answers of `metier predict`.")
-    cells = piece if served else {key: _unsafe(value) for key, value in piece.items()}
+    cells = piece if served else {key: without_quote(value) for key, value in piece.items()}
     columns = piece["row"] if served else {key: value for key, value in cells.items() if key not in OWN}
     return Trace(
         origin,
-        _words(cells, "id") or origin,
+        words_of(cells, "id") or origin,
         _day(cells),
         columns,
-        _words(cells, "answer"),
+        words_of(cells, "answer"),
         _share(cells, "certainty"),
         _yes_or_no(cells),
         _share(cells, "review_share"),
-        _words(cells, "corrected"),
-        _words(cells, "model_sha256") if served else None,
-        _words(cells, "benchmark") if served else None,
+        words_of(cells, "corrected"),
+        words_of(cells, "model_sha256") if served else None,
+        words_of(cells, "benchmark") if served else None,
+        served,
     )
 
 
-def _unsafe(value: Any) -> Any:
+def without_quote(value: Any) -> Any:
     """A cell as it was before it was made safe for spreadsheets."""
     return value[1:] if isinstance(value, str) and value[:1] == "'" and value[1:].startswith(FORMULA) else value
 
 
-def _words(cells: Mapping[str, Any], name: str) -> str | None:
+def words_of(cells: Mapping[str, Any], name: str) -> str | None:
     value = cells.get(name)
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return None
@@ -94,7 +97,7 @@ def _words(cells: Mapping[str, Any], name: str) -> str | None:
 
 
 def _share(cells: Mapping[str, Any], name: str) -> float | None:
-    if (words := _words(cells, name)) is None:
+    if (words := words_of(cells, name)) is None:
         return None
     try:
         share = float(words)
@@ -109,7 +112,7 @@ def _yes_or_no(cells: Mapping[str, Any]) -> bool | None:
     value = cells.get("review")
     if isinstance(value, bool) or value is None:
         return value
-    words = _words(cells, "review")
+    words = words_of(cells, "review")
     if words is None:
         return None
     if words.lower() not in YES_OR_NO:
@@ -118,7 +121,7 @@ def _yes_or_no(cells: Mapping[str, Any]) -> bool | None:
 
 
 def _day(cells: Mapping[str, Any]) -> str | None:
-    if (words := _words(cells, "time")) is None:
+    if (words := words_of(cells, "time")) is None:
         return None
     try:
         return datetime.fromisoformat(words).date().isoformat()

@@ -57,15 +57,22 @@ class Review:
         return Verdicts(first, second, its, review)
 
 
+def learn_temperature(held_out: Sequence[Prediction], labels: Sequence[str]) -> certainty.Temperature:
+    """From the answers to the same held-out rows in each call, so that monitoring finds the same one."""
+    return certainty.fit_temperature(*certainty.options(as_predictions(held_out, labels)))
+
+
 def learn(
-    held_out: Sequence[Prediction], labels: Sequence[str], max_error: float | None, share: float | None
+    temperature: certainty.Temperature,
+    held_out: Sequence[Prediction],
+    labels: Sequence[str],
+    max_error: float | None,
+    share: float | None,
 ) -> Review:
-    """From the answers to held-out rows. `max_error`: share of the answers nobody reviews that may be wrong; `share`:
-    of all rows that a person can look at. Raises `UserError` where `max_error` cannot be promised."""
+    """The cut-off from the answers to held-out rows. `max_error`: share of the answers nobody reviews that may be
+    wrong; `share`: of all rows that a person can look at. Raises `UserError` where `max_error` cannot be promised."""
     table = as_predictions(held_out, labels)
-    options, gold = certainty.options(table)
-    temperature = certainty.fit_temperature(options, gold)
-    sure = certainty.certainties(options, temperature.value)
+    sure = certainty.certainties(certainty.options(table)[0], temperature.value)
     cut_off: risk.CutOff | risk.Unmet | None = None
     if max_error is not None:
         cut_off = risk.cut_off_for_error(sure, table.right, max_error, table.groups)
@@ -89,20 +96,30 @@ def tuned_review(
                 f"The answers of '{benchmark.name}' are written and have no certainty. Leave out the review."
             )
         return None
-    who, most = (HELD_OUT, MOST) if max_error is None else (REVIEW, MOST_FOR_REVIEW)
+    labels = benchmark.label_set()
+    held_out = _asked(run, benchmark, model, HELD_OUT, MOST)
+    temperature = learn_temperature(held_out, labels)
+    more = held_out if max_error is None else _asked(run, benchmark, model, REVIEW, MOST_FOR_REVIEW)
+    return learn(temperature, more, labels, max_error, share)
+
+
+def _asked(run: Run, benchmark: Benchmark, model: Model, who: str, most: int) -> list[Prediction]:
     questions = held_out_questions(run, benchmark, most)
-    if questions:  # These rows were cut in training too, so a long one must not stop this.
-        ask(run, who, replace(benchmark, too_long="truncate"), questions, model)
-    given = read_answers(run, who, benchmark.name) if questions else []
-    return learn(given, benchmark.label_set(), max_error, share)
+    if not questions:
+        return []
+    # These rows were cut in training too, so a long one must not stop this.
+    ask(run, who, replace(benchmark, too_long="truncate"), questions, model)
+    return read_answers(run, who, benchmark.name)
 
 
 def baseline_review(
     run: Run, benchmark: Benchmark, fitted: FittedBaseline, max_error: float | None, share: float | None
 ) -> Review:
-    """The same for a run's baseline."""
-    held_out = fitted.answer(held_out_questions(run, benchmark, MOST_FOR_REVIEW))
-    return learn(held_out, benchmark.label_set(), max_error, share)
+    """The same for a run's baseline; its answers cost next to nothing."""
+    labels = benchmark.label_set()
+    temperature = learn_temperature(fitted.answer(held_out_questions(run, benchmark, MOST)), labels)
+    more = fitted.answer(held_out_questions(run, benchmark, MOST_FOR_REVIEW))
+    return learn(temperature, more, labels, max_error, share)
 
 
 def unmet(wish: risk.Unmet) -> str:

@@ -51,12 +51,13 @@ class Embedded:
     names: Any
     candidate: Floats
     baseline: Floats
+    """NaN where there is no such side."""
 
 
-def embed(target: Side, candidate: Side, baseline: Side, seed: int, embedding: str | None = None) -> Embedded:
-    """Vectors of all three sides: TF-IDF and a truncated SVD of them all (latent semantic analysis), or the static
+def embed(target: Side, candidate: Side, baseline: Side | None, seed: int, embedding: str | None = None) -> Embedded:
+    """Vectors of all sides: TF-IDF and a truncated SVD of them all (latent semantic analysis), or the static
     embeddings in the folder `embedding`. Topics are named by TF-IDF in both."""
-    texts = [*target.texts, *candidate.texts, *baseline.texts]
+    texts = [*target.texts, *candidate.texts, *(baseline.texts if baseline else [])]
     count = TfidfVectorizer(token_pattern=WORDS, sublinear_tf=True, stop_words=list(ENGLISH_STOP_WORDS), min_df=2)
     words = count.fit_transform(texts)
     if embedding is None:
@@ -65,8 +66,9 @@ def embed(target: Side, candidate: Side, baseline: Side, seed: int, embedding: s
     else:
         vectors = static_embeddings.vectors(texts, embedding)
     own, theirs, general = np.split(vectors, np.cumsum([len(target.texts), len(candidate.texts)]))
-    nearest = [(own @ side.T).max(1).astype(np.float64) for side in (theirs, general)]
-    return Embedded(own, words[: len(own)], count.get_feature_names_out(), *nearest)
+    near = (own @ theirs.T).max(1).astype(np.float64)
+    far = (own @ general.T).max(1).astype(np.float64) if baseline else np.full(len(own), np.nan)
+    return Embedded(own, words[: len(own)], count.get_feature_names_out(), near, far)
 
 
 def neighbors(embedded: Embedded, draws: Draws) -> Measure:
