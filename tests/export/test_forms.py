@@ -46,11 +46,11 @@ def front(card):
 def test_an_artefact_holds_its_card_its_record_and_its_verdict(run, exported, form):
     folder, said = exported[form]
     record, card = read_record(folder), (folder / "README.md").read_text()
-    assert record.form == form == said.form and record.changed_files(folder) == []
+    assert record.form == form == said.record.form and record.changed_files(folder) == []
     assert record.hashes["adapter"] == run.result("train")["adapter_sha256"]
     assert record.hashes["base"] == run.locked()["model"]["sha256"]
-    assert record.asked[0]["labels"] == ["cardiology", "dermatology"]
-    assert record.asked[0]["prompt"] == "{text}\nDepartment:" and record.asked[0]["end_token"] == "<end>"
+    assert record.prompting[0]["labels"] == ["cardiology", "dermatology"]
+    assert record.prompting[0]["prompt"] == "{text}\nDepartment:" and record.prompting[0]["end_token"] == "<end>"
     assert {path.name for path in folder.iterdir()} == {*record.files, "README.md", "metier.json"}
     assert json.loads((folder / "verdict.json").read_text())["decision"] == record.verdict["decision"]
     assert "metier" in front(card)["tags"] and "{text}\nDepartment:" in card
@@ -116,7 +116,7 @@ def test_the_program_for_vllm_offers_the_label_set_and_compiles(exported):
 
 
 def test_the_grammar_of_llama_cpp_holds_the_labels(exported):
-    example = read_record(exported["gguf"][0]).example
+    example = read_record(exported["gguf"][0]).written.example
     body = json.loads(re.search(r"--json '(.*)'", example, flags=re.S)[1])
     assert body["grammar"] == 'root ::= " cardiology" | " dermatology"'
     assert body["prompt"] == "{text}\nDepartment:"

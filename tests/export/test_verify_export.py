@@ -11,8 +11,8 @@ from metier.cli import app
 from metier.errors import UserError
 from metier.evaluation.answers import read_answers
 from metier.export import verify_export as verifying
+from metier.export.artefact import find_artefact
 from metier.export.export import export
-from metier.export.opened import find_artefact
 from metier.export.verify_export import compare_answers, verify_export
 from metier.runs.progress import Progress
 from metier.runs.run import saved_run
@@ -149,7 +149,7 @@ def test_what_is_no_artefact_is_refused(tmp_path):
 def test_llama_cpp_writes_what_our_loader_writes(run, exports):
     pytest.importorskip("xllamacpp")
     from metier.engine.models.model import load
-    from metier.export.llama_cpp import greedy_check
+    from metier.export.greedy_check import greedy_check
 
     (file,) = (exports / "gguf").glob("*.gguf")
     found = greedy_check(benchmark_of(run, None), load(str(exports / "merged")), file, most=8)

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from metier.export.forms import FOLDER, ExportLike, Order, Written
-from metier.export.forms._ask import with_transformers
+from metier.export.forms import FOLDER, ExportLike, ExportRequest, Written
+from metier.export.forms._programs import with_transformers
 from metier.runs.files import write_text
 
 
@@ -11,10 +11,10 @@ from metier.runs.files import write_text
 class Export(ExportLike):
     """The tuned model as safetensors with its tokenizer, in the type that it was evaluated in."""
 
-    def write(self, order: Order) -> Written:
-        dtype = write_merged(order)
-        example = with_transformers(order.asked[0])
-        write_text(order.folder / "ask.py", example)
+    def write(self, request: ExportRequest) -> Written:
+        dtype = write_merged(request)
+        example = with_transformers(request.prompting[0])
+        write_text(request.folder / "ask.py", example)
         return Written(
             "Merged weights",
             "transformers",
@@ -24,13 +24,13 @@ class Export(ExportLike):
         )
 
 
-def write_merged(order: Order) -> str:
+def write_merged(request: ExportRequest) -> str:
     """Write model and tokenizer; returns the type of the weights."""
     from metier.engine.models.model import load
 
-    model = load(order.run.recipe.model, order.tuned, order.run.progress.warn)
+    model = load(request.run.recipe.model, request.tuned, request.run.progress.warn)
     # The library writes down where it found the base model, which is a place on this machine.
-    model.network.config._name_or_path = order.origin.hub_id or order.origin.name
-    model.network.save_pretrained(order.folder, safe_serialization=True)
-    model.tokenizer.save_pretrained(order.folder)
+    model.network.config._name_or_path = request.origin.hub_id or request.origin.name
+    model.network.save_pretrained(request.folder, safe_serialization=True)
+    model.tokenizer.save_pretrained(request.folder)
     return str(model.network.dtype).removeprefix("torch.")

@@ -24,7 +24,7 @@ def send_to_hub(folder: Path, record: Record, name: str) -> str:
         api.upload_folder(
             repo_id=repository.repo_id,
             folder_path=folder,
-            commit_message=f"{record.form} of {record.run}: {record.verdict['decision']}",
+            commit_message=f"{record.form} of {record.run}: {record.decision}",
         )
     except HFValidationError as error:
         raise UserError(f"The hub has no such name: {error}. Write OWNER/NAME.") from error

@@ -32,9 +32,9 @@ def send_to_mlflow(folder: Path, record: Record, name: str) -> str:
 
 def _register(client: Any, folder: Path, record: Record, name: str) -> str:
     tags = {
-        "metier.verdict": record.verdict["decision"],
+        "metier.verdict": record.decision,
         "metier.form": record.form,
-        "metier.base_model": record.base_model["hub_id"] or record.base_model["name"],
+        "metier.base_model": record.base_model.hub_id or record.base_model.name,
         **{f"metier.{of}_sha256": sha256 for of, sha256 in record.hashes.items()},
     }
     known = client.get_experiment_by_name(name)

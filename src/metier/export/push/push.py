@@ -11,7 +11,7 @@ from metier.errors import UserError, nearest, shown
 from metier.export.export import export
 from metier.export.push.hub import send_to_hub
 from metier.export.push.mlflow import send_to_mlflow
-from metier.export.record import Record, read_record
+from metier.export.record import Record
 from metier.runs.run import Run
 from metier.stages.train import trained_model
 
@@ -50,8 +50,6 @@ def push(run: Run, to: str, name: str, form: str | None = None, anyway: bool = F
     with tempfile.TemporaryDirectory(prefix="metier-push-") as scratch:
         folder = Path(scratch) / "model"
         done = export(run, form, folder, anyway)
-        record = read_record(folder)
-        assert record is not None, "just written"
-        run.progress.say(f"push: {form} of {record.run} to {to}")
-        address = TARGETS[to](folder, record, name)
-    return Pushed(to, name, form, done.verdict, address)
+        run.progress.say(f"push: {form} of {done.record.run} to {to}")
+        address = TARGETS[to](folder, done.record, name)
+    return Pushed(to, name, form, done.record.decision, address)

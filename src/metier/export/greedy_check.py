@@ -6,7 +6,7 @@ from typing import Any
 
 from metier.engine.models.gguf.llamacpp import LlamaCpp
 from metier.evaluation.benchmark import Benchmark
-from metier.export.asked import as_asked
+from metier.export.prompting import prompting_of
 
 PROMPTS = 100
 """So many of the run's prompts are asked."""
@@ -32,8 +32,8 @@ class GreedyCheck:
 
 def greedy_check(benchmark: Benchmark, model: Any, file: Path, most: int = PROMPTS) -> GreedyCheck:
     """Ask llama.cpp and `model`, the file's weights in float32, the first prompts of a benchmark."""
-    asked = as_asked(benchmark, model)
-    stop, longest = asked["stop"] if asked["stop"] is not None else ["\n"], asked["max_new_tokens"]
+    prompting = prompting_of(benchmark, model)
+    stop, longest = prompting["stop"] if prompting["stop"] is not None else ["\n"], prompting["max_new_tokens"]
     read = [
         model.read(benchmark.render(question), benchmark.chat_template) for question in benchmark.questions()[:most]
     ]

@@ -62,36 +62,36 @@ COMPLETION = """answer = client.completions.create(
 ).choices[0].text"""
 
 
-def with_transformers(asked: dict[str, Any], base: str | None = None) -> str:
+def with_transformers(prompting: dict[str, Any], base: str | None = None) -> str:
     """A program that asks a folder of weights; `base`: whose adapter the folder holds."""
-    chat = asked["chat_template"]
+    chat = prompting["chat_template"]
     turn = '[{"role": "user", "content": text}]'
     rendered = f"text = tokenizer.apply_chat_template({turn}, tokenize=False, add_generation_prompt=True)\n"
     return TRANSFORMERS.format(
-        prompt=_text(asked["prompt"]),
-        labels=json.dumps(asked["labels"], ensure_ascii=False),
+        prompt=_text(prompting["prompt"]),
+        labels=json.dumps(prompting["labels"], ensure_ascii=False),
         model="AutoModelForCausalLM.from_pretrained(FOLDER)"
         if base is None
         else f"AutoModelForCausalLM.from_pretrained({_text(base)})\nmodel.load_adapter(str(FOLDER))",
         chat=rendered if chat else "",
         special=not chat,
-        with_end=", its end token included" if asked["scores_end_token"] else "",
-        lead=_text(asked["answer_begins_with"]),
-        end=" + [tokenizer.eos_token_id]" if asked["scores_end_token"] else "",
-        tokens=asked["max_new_tokens"],
-        cut="".join(f".split({_text(stop)})[0]" for stop in asked["stop"] or []),
+        with_end=", its end token included" if prompting["scores_end_token"] else "",
+        lead=_text(prompting["answer_begins_with"]),
+        end=" + [tokenizer.eos_token_id]" if prompting["scores_end_token"] else "",
+        tokens=prompting["max_new_tokens"],
+        cut="".join(f".split({_text(stop)})[0]" for stop in prompting["stop"] or []),
     )
 
 
-def with_openai(asked: dict[str, Any], name: str) -> str:
+def with_openai(prompting: dict[str, Any], name: str) -> str:
     """A program that asks a server that speaks OpenAI's interface."""
-    call = (CHAT if asked["chat_template"] else COMPLETION).format(
-        name=_text(name), tokens=asked["max_new_tokens"], stop=json.dumps(asked["stop"] or [])
+    call = (CHAT if prompting["chat_template"] else COMPLETION).format(
+        name=_text(name), tokens=prompting["max_new_tokens"], stop=json.dumps(prompting["stop"] or [])
     )
     return OPENAI.format(
-        prompt=_text(asked["prompt"]),
-        labels=json.dumps(asked["labels"], ensure_ascii=False),
-        lead=_text(asked["answer_begins_with"]),
+        prompt=_text(prompting["prompt"]),
+        labels=json.dumps(prompting["labels"], ensure_ascii=False),
+        lead=_text(prompting["answer_begins_with"]),
         call=call,
     )
 
