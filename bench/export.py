@@ -110,6 +110,8 @@ def asked_llama_cpp(run: Run, file: Path) -> dict[str, Any]:
     """llama.cpp and our loader behind the same prompts."""
     with open_artefact(run, find_artefact(file)) as artefact:
         found = greedy_check(open_samples(run).benchmarks[0], artefact.load(exact=True), file)
+    if found is None:
+        sys.exit("Every prompt fills the model's context: there is nothing to ask llama.cpp.")
     return {"n": found.n, "same_texts": found.same_texts, "same_tokens": found.same_tokens}
 
 

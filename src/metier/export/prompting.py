@@ -22,7 +22,9 @@ def prompting_of(benchmark: Benchmark, model: ModelLike) -> dict[str, Any]:
     return {
         "name": benchmark.name,
         "questions": len(benchmark.questions()),
-        "prompt": shots.pop("", "") + benchmark.prompt,
+        "examples": shots.pop("", ""),
+        "prompt": benchmark.prompt,
+        "columns": sorted(benchmark.prompt_columns()),
         "fewshot": shots,
         "chat_template": chat,
         "scorer": benchmark.scorer,

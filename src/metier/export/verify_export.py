@@ -23,6 +23,7 @@ from metier.stages.evaluate import check_model, check_rows
 from metier.stages.train import trained_model
 
 NO_LLAMA_CPP = "llama.cpp itself was not asked: pip install 'metier[llamacpp]' adds that check."
+TOO_LONG = "llama.cpp itself was not asked: every prompt fills the model's context."
 
 
 @dataclass(frozen=True)
@@ -165,7 +166,7 @@ def _ask_llama_cpp(run: Run, model: LoadedArtefact, artefact: Artefact, benchmar
         run.progress.say(NO_LLAMA_CPP)
         return None
     found = greedy_check(benchmark, model.load(exact=True), artefact.path)
-    run.progress.say(found.sentence)
+    run.progress.say(found.sentence if found else TOO_LONG)
     return found
 
 

@@ -71,6 +71,8 @@ class Written:
     """What to type to use it, with `{folder}`, `{base}` and `{run}` for places."""
     example: str = ""
     """A program that asks it; empty where there is none."""
+    note: str = ""
+    """A sentence for the card: why there is no example."""
     language: str = "python"
     """Of the example."""
     details: dict[str, Any] = field(default_factory=dict)

@@ -8,8 +8,10 @@ from metier.engine.models import loading, weights
 from metier.engine.models.model_files import ADAPTER, TUNED_CONFIG, read_json
 from metier.errors import UserError
 from metier.export.forms import FOLDER, ExportLike, ExportRequest, Written
-from metier.export.forms._programs import with_transformers
+from metier.export.forms._programs import argument, why_no_program, with_transformers
 from metier.runs.files import write_text
+
+LOAD = f"cd {FOLDER} && python -c 'from peft import AutoPeftModelForCausalLM as Model; Model.from_pretrained(\".\")'"
 
 
 @dataclass
@@ -25,6 +27,10 @@ class Export(ExportLike):
         config = {**read_json(request.folder / TUNED_CONFIG), "base_model_name_or_path": base}
         write_text(request.folder / TUNED_CONFIG, json.dumps(config, indent=2) + "\n")
         loading.tokenizer(weights.folder(request.run.recipe.model)).save_pretrained(request.folder)
-        example = with_transformers(request.prompting[0], base)
+        prompting, details = request.prompting[0], {"base_model": base}
+        if note := why_no_program(prompting):
+            return Written("An adapter", "peft", LOAD, note=note, details=details)
+        example = with_transformers(prompting, base)
         write_text(request.folder / "ask.py", example)
-        return Written("An adapter", "peft", f"python {FOLDER}/ask.py 'TEXT'", example, details={"base_model": base})
+        command = f"python {FOLDER}/ask.py {argument(prompting)}"
+        return Written("An adapter", "peft", command, example, details=details)

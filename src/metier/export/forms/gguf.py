@@ -7,6 +7,7 @@ from typing import Any
 
 from metier.engine.models.gguf.writer import QUANTIZATIONS, write_gguf
 from metier.export.forms import FOLDER, ExportLike, ExportRequest, Written
+from metier.export.forms._programs import why_no_program
 
 
 @dataclass
@@ -16,12 +17,14 @@ class Export(ExportLike):
     quantizations = QUANTIZATIONS
 
     def write(self, request: ExportRequest) -> Written:
-        file = write_file(request)
+        file, prompting = write_file(request), request.prompting[0]
+        note = why_no_program(prompting)
         return Written(
             f"A GGUF file ({request.quantization})",
             "gguf",
             f"llama-server --model {FOLDER}/{file.name} --port 8080",
-            _example(request),
+            "" if note else _example(prompting),
+            note,
             "sh",
             {"file": file.name, "bytes": file.stat().st_size},
         )
@@ -45,16 +48,24 @@ def write_file(request: ExportRequest) -> Path:
     return file
 
 
-def _example(request: ExportRequest) -> str:
-    """How the server is asked, with a grammar that allows the label set alone."""
-    prompting = request.prompting[0]
-    body: dict[str, Any] = {"prompt": prompting["prompt"], "temperature": 0, "n_predict": prompting["max_new_tokens"]}
+def _example(prompting: dict[str, Any]) -> str:
+    """How the server is asked, with a grammar that allows the label set alone. A name in braces is a column."""
+    body: dict[str, Any]
+    text, tokens = prompting["examples"] + prompting["prompt"], prompting["max_new_tokens"]
+    if prompting["chat_template"]:
+        path, body = "v1/chat/completions", {"messages": [{"role": "user", "content": text}], "max_tokens": tokens}
+    else:
+        path, body = "completion", {"prompt": text, "n_predict": tokens}
+    body["temperature"] = 0
     if prompting["labels"]:
-        options = [
-            json.dumps(prompting["answer_begins_with"] + label, ensure_ascii=False) for label in prompting["labels"]
-        ]
-        body["grammar"] = "root ::= " + " | ".join(options)
+        lead = prompting["answer_begins_with"]
+        body["grammar"] = "root ::= " + " | ".join(_literal(lead + label) for label in prompting["labels"])
     else:
         body["stop"] = prompting["stop"] or []
-    text = json.dumps(body, ensure_ascii=False, indent=1).replace("'", "\\u0027")
-    return f"curl http://127.0.0.1:8080/completion --json '{text}'"
+    sent = json.dumps(body, ensure_ascii=False, indent=1).replace("'", "\\u0027")
+    return f"curl http://127.0.0.1:8080/{path} --json '{sent}'"
+
+
+def _literal(text: str) -> str:
+    """A text as llama.cpp's grammars write it."""
+    return json.dumps(text, ensure_ascii=False)

@@ -3,8 +3,12 @@
 from dataclasses import dataclass
 
 from metier.export.forms import FOLDER, ExportLike, ExportRequest, Written
-from metier.export.forms._programs import with_transformers
+from metier.export.forms._programs import argument, why_no_program, with_transformers
 from metier.runs.files import write_text
+
+LOAD = (
+    f"cd {FOLDER} && python -c 'from transformers import AutoModelForCausalLM as Model; Model.from_pretrained(\".\")'"
+)
 
 
 @dataclass
@@ -13,15 +17,13 @@ class Export(ExportLike):
 
     def write(self, request: ExportRequest) -> Written:
         dtype = write_merged(request)
-        example = with_transformers(request.prompting[0])
+        prompting, details = request.prompting[0], {"dtype": dtype}
+        if note := why_no_program(prompting):
+            return Written("Merged weights", "transformers", LOAD, note=note, details=details)
+        example = with_transformers(prompting)
         write_text(request.folder / "ask.py", example)
-        return Written(
-            "Merged weights",
-            "transformers",
-            f"python {FOLDER}/ask.py 'TEXT'",
-            example,
-            details={"dtype": dtype},
-        )
+        command = f"python {FOLDER}/ask.py {argument(prompting)}"
+        return Written("Merged weights", "transformers", command, example, details=details)
 
 
 def write_merged(request: ExportRequest) -> str:

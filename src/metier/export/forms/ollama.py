@@ -27,7 +27,8 @@ class Export(ExportLike):
         template = _template(request, model)
         file = write_file(request)
         write_text(request.folder / "Modelfile", _modelfile(request, file.name, template, model))
-        command = f"ollama create {request.name.lower()} --file {FOLDER}/Modelfile && ollama run {request.name.lower()} 'TEXT'"
+        name = request.name.lower()
+        command = f"ollama create {name} --file {FOLDER}/Modelfile && ollama run {name} 'TEXT'"
         return Written(f"A GGUF file ({request.quantization}) for Ollama", "gguf", command, details={"file": file.name})
 
 
@@ -49,9 +50,10 @@ def _modelfile(request: ExportRequest, file: str, template: str, model: Language
 
 def _template(request: ExportRequest, model: LanguageModel) -> str:
     """The run's prompt in Go's template language, with `.Prompt` where the text stands; of a prompt with several
-    columns `.Prompt` alone: whoever asks fills them in."""
+    columns, or with examples that depend on the row, `.Prompt` alone: whoever asks fills them in."""
     benchmark, prompting = request.benchmarks[0], request.prompting[0]
-    prompt = prompting["prompt"].replace("{text}", MARK) if benchmark.prompt_columns() == {"text"} else MARK
+    alone = prompting["columns"] == ["text"] and not prompting["fewshot"]
+    prompt = prompting["examples"] + prompting["prompt"].replace("{text}", MARK) if alone else MARK
     text, _ = model.read(prompt, benchmark.chat_template)
     begin = model.tokenizer.bos_token
     if begin and benchmark.chat_template and model.encode("a")[0] == model.tokenizer.bos_token_id:
@@ -68,4 +70,7 @@ def _plain(text: str) -> str:
 
 
 def _quoted(text: str) -> str:
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'
+    """As Ollama quotes a value itself (its parser/parser.go). Its parser knows no escapes."""
+    if '"""' in text:
+        raise UserError('A stop text holds """, which ends a value in a Modelfile. Export the run as `gguf`.')
+    return f'"""{text}"""' if '"' in text else f'"{text}"'
