@@ -100,7 +100,7 @@ def called_kept(before: Predictions, after: Predictions, margin: float) -> tuple
     The bootstrap can only widen an interval, and takes nearly all of the time: it is drawn where the interval of the
     shares alone would say kept.
     """
-    tables, value = [(before, after)], float((after.right - before.right).mean())
+    tables, value = [(before, after)], float(after.right.mean() - before.right.mean())
     point = stats.Interval(value, value, value)
     as_copy = not_too_sure(Metric(), point, tables, independent_changes(before, after)).low > -margin
     if not as_copy or compare(Metric(), before, after, 0, 0.05).gain.low <= -margin:

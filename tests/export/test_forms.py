@@ -134,11 +134,7 @@ def test_a_chat_is_asked_at_the_address_of_chats(exported):
 
 def test_a_program_takes_an_object_where_the_prompt_has_further_columns(exported, monkeypatch, capsys):
     prompting = read_record(exported["vllm"][0]).prompting[0]
-    prompting |= {
-        "examples": "{text} of an example\n",
-        "prompt": "{title}: {text} {gone}",
-        "columns": ["text", "title"],
-    }
+    prompting |= {"examples": "{text} of one\n", "prompt": "{title}: {text} {gone}", "columns": ["text", "title"]}
     asked = []
 
     class Client:
@@ -152,7 +148,7 @@ def test_a_program_takes_an_object_where_the_prompt_has_further_columns(exported
     monkeypatch.setitem(sys.modules, "openai", SimpleNamespace(OpenAI=Client))
     monkeypatch.setattr(sys, "argv", ["ask.py", json.dumps({"text": "Chest {title}", "title": "Note"})])
     exec(_programs.with_openai(prompting, "desk"), {"__name__": "__main__"})
-    assert asked[0]["prompt"] == "{text} of an example\nNote: Chest {title} "
+    assert asked[0]["prompt"] == "{text} of one\nNote: Chest {title} "
     assert capsys.readouterr().out == "cardiology\n"
     assert _programs.argument(prompting) == """'{"text": "TEXT", "title": "TITLE"}'"""
     compile(_programs.with_transformers(prompting), "ask.py", "exec")
@@ -178,9 +174,10 @@ def test_a_modelfile_asks_with_the_runs_prompt(exported):
     assert "PARAMETER temperature 0\n" in text and 'PARAMETER stop "\n"\n' in text and 'PARAMETER stop "<end>"' in text
 
 
-@pytest.mark.parametrize(
-    ("stop", "written"), [("\n", '"\n"'), ("\\n", '"\\n"'), ('say "', '"""say """"'), (" x", '" x"')]
-)
+STOPS = [("\n", '"\n"'), ("\\n", '"\\n"'), ('say "', '"""say """"'), (" x", '" x"')]
+
+
+@pytest.mark.parametrize(("stop", "written"), STOPS)
 def test_stop_texts_are_written_as_ollama_reads_them(stop, written):
     """Its parser takes off the quotes and knows no escapes."""
     assert ollama._quoted(stop) == written
