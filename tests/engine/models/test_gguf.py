@@ -54,7 +54,7 @@ def far(network, back, model):
     ("quantization", "most"),
     [
         ("f16", 0.005),
-        ("q8_0", 0.1),
+        pytest.param("q8_0", 0.1, marks=pytest.mark.slow),
         pytest.param("bf16", 0.04, marks=pytest.mark.slow),
         pytest.param("q5_1", 0.7, marks=pytest.mark.slow),
     ],
