@@ -24,9 +24,9 @@ from metier.api import run as make_run
 from metier.engine.models.gguf import llamacpp
 from metier.evaluation.answers import TUNED, read_answers
 from metier.evaluation.samples import open_samples
+from metier.export.artefact import find_artefact, open_artefact
 from metier.export.export import export
-from metier.export.llama_cpp import greedy_check
-from metier.export.opened import find_artefact, opened
+from metier.export.greedy_check import greedy_check
 from metier.export.verify_export import Verified, compare_answers
 from metier.runs import run as runs
 from metier.runs.lock import read_lock
@@ -101,15 +101,17 @@ def verified(run: Run, path: Path, questions: int) -> Verified:
     if questions and benchmark.samples:
         benchmark = replace(benchmark, samples=replace(benchmark.samples, questions=benchmark.questions()[:questions]))
         saved = saved[:questions]
-    with opened(run, find_artefact(path)) as artefact:
+    with open_artefact(run, find_artefact(path)) as artefact:
         given = Predictor(benchmark, artefact.load(), benchmark.label_set()).answer(benchmark.questions())
     return compare_answers(benchmark, saved, given, run.recipe.export.margin, run.recipe.seed)
 
 
 def asked_llama_cpp(run: Run, file: Path) -> dict[str, Any]:
     """llama.cpp and our loader behind the same prompts."""
-    with opened(run, find_artefact(file)) as artefact:
+    with open_artefact(run, find_artefact(file)) as artefact:
         found = greedy_check(open_samples(run).benchmarks[0], artefact.load(exact=True), file)
+    if found is None:
+        sys.exit("Every prompt fills the model's context: there is nothing to ask llama.cpp.")
     return {"n": found.n, "same_texts": found.same_texts, "same_tokens": found.same_tokens}
 
 

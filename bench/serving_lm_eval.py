@@ -72,7 +72,8 @@ def asked(run: runs.Run, out: Path, task: str, port: int, tasks: int) -> None:
     command += ["--tasks", task, "--include_path", out, "--batch_size", "16", "--log_samples"]
     command += ["--output_path", out / "tuned"]
     environment = {**os.environ, "OPENAI_API_KEY": TOKEN, "HF_HUB_OFFLINE": "1", "HF_DATASETS_CACHE": str(out / ".hf")}
-    done = subprocess.run(list(map(str, command)), env=environment, capture_output=True, text=True)
+    # The tasks name their files without a folder: the harness is started where they are.
+    done = subprocess.run(list(map(str, command)), env=environment, cwd=out, capture_output=True, text=True)
     if done.returncode:
         sys.exit(f"lm-eval ended with {done.returncode}:\n{done.stderr[-3000:]}")
 

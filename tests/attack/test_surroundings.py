@@ -90,9 +90,9 @@ def test_merged_weights_answer_as_the_run_did_where_one_label_begins_with_anothe
         # Mostly the longer one, which without the end token cannot win against its own beginning.
         labels = ["dermas" if number % 6 else "derma" for number in range(len(rows))]
         write_lines(tmp_path / name, [{**row, "department": label} for row, label in zip(rows, labels, strict=True)])
-    folder, _ = run_stages((tmp_path / "run", _loaded(recipe)), ["curate", "train", "evaluate"])
+    folder, _ = run_stages((tmp_path / "run", _loaded(recipe)), ["curate", "train", "evaluate", "report"])
     run = runs.saved_run(folder, Progress())
-    export(run, "merged", tmp_path / "tuned")
+    export(run, "merged", tmp_path / "tuned", anyway=True)
     (benchmark,) = open_samples(run).benchmarks
     predictor = Predictor(benchmark, load_model(str(tmp_path / "tuned")), benchmark.label_set())
     answers = [row["answer"] for row in lines(folder / "evaluate/triage/tuned.jsonl")]

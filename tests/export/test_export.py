@@ -6,6 +6,7 @@ import pytest
 import torch
 import yaml
 
+from metier.engine.models import weights
 from metier.engine.models.model import load, tokens_only
 from metier.errors import UserError
 from metier.evaluation.answers import read_answers
@@ -40,7 +41,10 @@ def test_a_task_holds_rendered_texts_and_the_place_of_the_right_answer(run, tmp_
     assert found.details["tasks"] == ["metier_triage"] and task["task"] == "metier_triage"
     assert [row["prompt"] for row in rows] == [answer.prompt for answer in answers]
     assert [row["choices"][row["gold"]] for row in rows] == [f" {answer.gold}" for answer in answers]
-    assert task["target_delimiter"] == "" and "peft=" in found.details["commands"]["tuned"]
+    assert task["target_delimiter"] == "" and task["dataset_kwargs"]["data_files"] == {"test": "metier_triage.jsonl"}
+    base, adapter = weights.folder(run.recipe.model), run.folder / run.result("train")["adapter"]
+    assert f"pretrained={base},peft={adapter}," in found.details["commands"]["tuned"]
+    assert found.command.startswith(f"cd {tmp_path}/tasks && lm_eval ") and "--include_path . " in found.command
     with pytest.raises(UserError, match="not empty"):
         export(run, "lm-eval", tmp_path / "tasks")
 

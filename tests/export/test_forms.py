@@ -4,6 +4,7 @@ import json
 import re
 import runpy
 import sys
+from types import SimpleNamespace
 
 import pytest
 import yaml
@@ -14,7 +15,7 @@ from metier.evaluation.answers import read_answers
 from metier.evaluation.results import read_verdict
 from metier.export import export as exporting
 from metier.export.export import export
-from metier.export.forms import ollama
+from metier.export.forms import _programs, gguf, ollama
 from metier.export.record import read_record
 from metier.recipes import plugins
 
@@ -25,7 +26,7 @@ MODELS = ["merged", "adapter", "gguf", "ollama", "vllm"]
 def exported(run, tmp_path_factory):
     """Form -> (its folder, what was said)."""
     home = tmp_path_factory.mktemp("forms")
-    return {form: (home / form, export(run, form, home / form, anyway=True)) for form in MODELS}
+    return {form: (home / form, export(run, form, home / form, anyway=True)) for form in [*MODELS, "lm-eval"]}
 
 
 @pytest.fixture
@@ -44,23 +45,23 @@ def front(card):
 def test_an_artefact_holds_its_card_its_record_and_its_verdict(run, exported, form):
     folder, said = exported[form]
     record, card = read_record(folder), (folder / "README.md").read_text()
-    assert record.form == form == said.form and record.changed_files(folder) == []
+    assert record.form == form == said.record.form and record.changed_files(folder) == []
     assert record.hashes["adapter"] == run.result("train")["adapter_sha256"]
     assert record.hashes["base"] == run.locked()["model"]["sha256"]
-    assert record.asked[0]["labels"] == ["cardiology", "dermatology"]
-    assert record.asked[0]["prompt"] == "{text}\nDepartment:" and record.asked[0]["end_token"] == "<end>"
+    assert record.prompting[0]["labels"] == ["cardiology", "dermatology"]
+    assert record.prompting[0]["prompt"] == "{text}\nDepartment:" and record.prompting[0]["end_token"] == "<end>"
     assert {path.name for path in folder.iterdir()} == {*record.files, "README.md", "metier.json"}
     assert json.loads((folder / "verdict.json").read_text())["decision"] == record.verdict["decision"]
     assert "metier" in front(card)["tags"] and "{text}\nDepartment:" in card
     assert str(folder) in said.command and "{folder}" not in card
 
 
-@pytest.mark.parametrize("form", MODELS)
+@pytest.mark.parametrize("form", [*MODELS, "lm-eval"])
 def test_no_text_of_an_artefact_names_a_place_on_this_machine(run, exported, form):
     folder, _ = exported[form]
     places = [str(run.folder.parent), str(folder.parent), str(weights.folder("fake")), "/tmp/", "/root"]
     for path in folder.iterdir():
-        if path.suffix in (".md", ".json", ".py", ".jinja", "") or path.name == "Modelfile":
+        if path.suffix in (".md", ".json", ".jsonl", ".yaml", ".py", ".jinja", "") or path.name == "Modelfile":
             text = path.read_text()
             assert not [place for place in places if place in text], path.name
 
@@ -114,10 +115,52 @@ def test_the_program_for_vllm_offers_the_label_set_and_compiles(exported):
 
 
 def test_the_grammar_of_llama_cpp_holds_the_labels(exported):
-    example = read_record(exported["gguf"][0]).example
+    example = read_record(exported["gguf"][0]).written.example
     body = json.loads(re.search(r"--json '(.*)'", example, flags=re.S)[1])
     assert body["grammar"] == 'root ::= " cardiology" | " dermatology"'
     assert body["prompt"] == "{text}\nDepartment:"
+
+
+def test_a_chat_is_asked_at_the_address_of_chats(exported):
+    prompting = {**read_record(exported["gguf"][0]).prompting[0], "chat_template": True, "answer_begins_with": ""}
+    example = gguf._example(prompting)
+    body = json.loads(re.search(r"--json '(.*)'", example, flags=re.S)[1])
+    assert "8080/v1/chat/completions " in example and body["max_tokens"] == prompting["max_new_tokens"]
+    assert body["messages"] == [{"role": "user", "content": "{text}\nDepartment:"}]
+    assert body["grammar"] == 'root ::= "cardiology" | "dermatology"' and "n_predict" not in body
+
+
+def test_a_program_takes_an_object_where_the_prompt_has_further_columns(exported, monkeypatch, capsys):
+    prompting = read_record(exported["vllm"][0]).prompting[0]
+    prompting |= {"examples": "{text} of one\n", "prompt": "{title}: {text} {gone}", "columns": ["text", "title"]}
+    asked = []
+
+    class Client:
+        def __init__(self, **settings):
+            self.completions = self
+
+        def create(self, **request):
+            asked.append(request)
+            return SimpleNamespace(choices=[SimpleNamespace(text=" cardiology")])
+
+    monkeypatch.setitem(sys.modules, "openai", SimpleNamespace(OpenAI=Client))
+    monkeypatch.setattr(sys, "argv", ["ask.py", json.dumps({"text": "Chest {title}", "title": "Note"})])
+    exec(_programs.with_openai(prompting, "desk"), {"__name__": "__main__"})
+    assert asked[0]["prompt"] == "{text} of one\nNote: Chest {title} "
+    assert capsys.readouterr().out == "cardiology\n"
+    assert _programs.argument(prompting) == """'{"text": "TEXT", "title": "TITLE"}'"""
+    compile(_programs.with_transformers(prompting), "ask.py", "exec")
+
+
+@pytest.mark.parametrize("change", [{"options": "of each row"}, {"fewshot": {"a": "x"}}, {"length_adjustment": "byte"}])
+def test_where_no_program_asks_as_the_run_did_there_is_none_and_the_card_says_why(run, change, tmp_path, monkeypatch):
+    before = exporting.prompting_of
+    monkeypatch.setattr(exporting, "prompting_of", lambda *given: {**before(*given), **change})
+    for form in ("adapter", "gguf"):
+        export(run, form, tmp_path / form, anyway=True)
+        written = read_record(tmp_path / form).written
+        assert not written.example and not (tmp_path / form / "ask.py").exists() and "ask.py" not in written.command
+        assert "No example program is added: " in (tmp_path / form / "README.md").read_text()
 
 
 def test_a_modelfile_asks_with_the_runs_prompt(exported):
@@ -126,7 +169,16 @@ def test_a_modelfile_asks_with_the_runs_prompt(exported):
     (file,) = folder.glob("*.gguf")
     assert f"FROM ./{file.name}\n" in text
     assert 'TEMPLATE """{{ .Prompt }}\nDepartment:"""' in text
-    assert "PARAMETER temperature 0\n" in text and 'PARAMETER stop "\\n"' in text and 'PARAMETER stop "<end>"' in text
+    assert "PARAMETER temperature 0\n" in text and 'PARAMETER stop "\n"\n' in text and 'PARAMETER stop "<end>"' in text
+
+
+STOPS = [("\n", '"\n"'), ("\\n", '"\\n"'), ('say "', '"""say """"'), (" x", '" x"')]
+
+
+@pytest.mark.parametrize(("stop", "written"), STOPS)
+def test_stop_texts_are_written_as_ollama_reads_them(stop, written):
+    """Its parser takes off the quotes and knows no escapes."""
+    assert ollama._quoted(stop) == written
 
 
 def test_braces_of_a_prompt_are_no_template():

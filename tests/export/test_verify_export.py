@@ -11,8 +11,8 @@ from metier.cli import app
 from metier.errors import UserError
 from metier.evaluation.answers import read_answers
 from metier.export import verify_export as verifying
+from metier.export.artefact import find_artefact
 from metier.export.export import export
-from metier.export.opened import find_artefact
 from metier.export.verify_export import compare_answers, verify_export
 from metier.runs.progress import Progress
 from metier.runs.run import saved_run
@@ -75,8 +75,10 @@ def test_a_damaged_artefact_is_lost_with_exit_code_2_and_its_card_says_so(run, c
     assert found["benchmarks"][0]["run"] > 0.9, "else there is little to lose"
     assert code == 2 and found["lost"] and found["changed_files"] == ["model.safetensors"]
     assert found["benchmarks"][0]["state"] == "lost"
-    card = (folder / "README.md").read_text()
-    assert card.split("\n# ")[1].splitlines()[2 if "HOLD" not in card.split("\n# ")[1][:60] else 4].startswith("**LOST")
+    head = (folder / "README.md").read_text().split("\n# ")[1].split("\nMerged weights")[0]
+    assert "**LOST" in head and "**Changed since it was exported:** `model.safetensors`" in head
+    (row,) = json.loads((folder / "metier.json").read_text())["verified"]
+    assert row["changed_files"] == ["model.safetensors"]
 
 
 def test_many_answers_a_little_worse_are_held_to_the_margin(run):
@@ -102,6 +104,18 @@ def test_answers_of_one_cluster_count_as_one(run):
     one = replace(read_answers(run, "tuned", "desk")[0], value=1.0, answer="lung", gold="lung")
     saved = [replace(one, id=str(n), group=str(n % 5)) for n in range(1000)]
     assert compare_answers(benchmark, saved, saved, 0.01, 0).state == "inconclusive"
+
+
+def test_answers_that_all_stay_are_kept_in_small_clusters_and_not_in_few_large_ones(run):
+    benchmark = benchmark_of(run, None)
+    one = replace(read_answers(run, "tuned", "desk")[0], value=1.0, answer="lung", gold="lung")
+
+    def state(size, wrong):
+        saved = [replace(one, id=str(n), group=str(n // size)) for n in range(1000)]
+        given = [replace(row, value=0.0, answer="skin") if n in wrong else row for n, row in enumerate(saved)]
+        return compare_answers(benchmark, saved, given, 0.01, 0).state
+
+    assert state(4, ()) == "kept" and state(50, ()) == state(20, {7}) == "inconclusive"
 
 
 def test_changes_that_gather_in_clusters_tell_less_than_single_ones(run):
@@ -149,11 +163,37 @@ def test_what_is_no_artefact_is_refused(tmp_path):
 def test_llama_cpp_writes_what_our_loader_writes(run, exports):
     pytest.importorskip("xllamacpp")
     from metier.engine.models.model import load
-    from metier.export.llama_cpp import greedy_check
+    from metier.export.greedy_check import greedy_check
 
     (file,) = (exports / "gguf").glob("*.gguf")
     found = greedy_check(benchmark_of(run, None), load(str(exports / "merged")), file, most=8)
     assert found.n == 8 and found.same_tokens == 1 and found.same_texts >= 7 / 8
+
+
+def test_prompts_that_fill_the_context_are_left_out(run, exports, monkeypatch):
+    from metier.engine.models.model import load
+    from metier.export import greedy_check as checking
+
+    class Echo:
+        def __init__(self, file, context):
+            pass
+
+        def tokens(self, text, special=True):
+            return []
+
+        def write(self, prompt, *rest):
+            return ""
+
+    monkeypatch.setattr(checking, "LlamaCpp", Echo)
+    model, benchmark = load(str(exports / "merged")), benchmark_of(run, None)
+    lengths = [len(model.encode(benchmark.render(one))) for one in benchmark.questions()]
+    longest = checking.prompting_of(benchmark, model)["max_new_tokens"]
+    monkeypatch.setattr(type(model), "context", max(lengths) - 1 + longest)
+    found = checking.greedy_check(benchmark, model, exports)
+    fitting = sum(length < max(lengths) for length in lengths)
+    assert (found.n if found else 0) == fitting < len(lengths)
+    monkeypatch.setattr(type(model), "context", 1)
+    assert checking.greedy_check(benchmark, model, exports) is None
 
 
 def test_without_llama_cpp_one_line_says_how_to_get_it(run, copy, capsys, monkeypatch):

@@ -377,6 +377,9 @@ def push(
         str | None, typer.Option("--form", help="adapter or merged. Default: the adapter, where the run has one.")
     ] = None,
     anyway: Anyway = False,
+    public: Annotated[
+        bool, typer.Option("--public", help="Also into a repository that everybody can read. A new one is private.")
+    ] = False,
     json_: Json = False,
 ) -> None:
     """Send a finished run to the Hugging Face hub or an MLflow registry, with its card, verdict and hashes."""
@@ -385,7 +388,7 @@ def push(
     from metier.runs.run import saved_run
 
     with read_lock(folder):
-        done = send(saved_run(folder, Progress()), to, name, form, anyway)
+        done = send(saved_run(folder, Progress()), to, name, form, anyway, public)
     say(done.to_json(), json_)
 
 

@@ -82,6 +82,10 @@ def not_too_sure(
     )
 
 
+GATHERED_AT_LEAST = 0.1
+"""Changed answers of a copy are taken to gather in clusters at least with this intraclass correlation."""
+
+
 def independent_changes(before: Predictions, after: Predictions) -> float:
     """How many independent questions tell as much about changed answers as these do.
 
@@ -89,14 +93,19 @@ def independent_changes(before: Predictions, after: Predictions) -> float:
     answers that were near a tie, wherever they are. So clusters count by how much the changes do gather in them (the
     design effect, Kish 1965), and are not all taken for one question each. Of 1,000 questions in 249 clusters, even
     equal answers would not be shown to be kept at a margin of .01.
+
+    Few changes do not show how they gather, and none show nothing. So an intraclass correlation of at least
+    `GATHERED_AT_LEAST` is assumed: without it, of copies that lose as much as the margin, up to 35 % were called kept
+    where 1,000 questions stand in 20 clusters of 50. With it at most 4.3 % were, at correlations of 0, .1 and .3 in
+    clusters of 4, 10, 20 and 50. Few changes that gather still more can be called kept more often.
     """
     change = after.right.astype(float) - before.right
     cluster = np.unique(np.asarray(before.groups), return_inverse=True)[1]
+    clusters = stats.effective_clusters(cluster)
+    least = 1 + GATHERED_AT_LEAST * (len(change) / clusters - 1)
     apart = change - change.mean()
-    if not apart.any():
-        return float(len(change))
-    gathered = float((np.bincount(cluster, apart) ** 2).sum() / (apart**2).sum())
-    return max(len(change) / max(gathered, 1.0), stats.effective_clusters(cluster))
+    gathered = float((np.bincount(cluster, apart) ** 2).sum() / (apart**2).sum()) if apart.any() else 1.0
+    return max(len(change) / max(gathered, least), clusters)
 
 
 def box(retention: Sequence[RetentionResult]) -> tuple[str, str]:

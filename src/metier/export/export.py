@@ -3,7 +3,7 @@
 import os
 import shlex
 import shutil
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +12,12 @@ from metier.engine.models.origin import origin_of
 from metier.errors import UserError, nearest, shown
 from metier.evaluation.results import Verdict, read_verdict
 from metier.evaluation.samples import open_samples
-from metier.export.asked import as_asked
-from metier.export.forms import FOLDER, ExportLike, Order, run_name
-from metier.export.record import Record, write_record
+from metier.export.card import write_record
+from metier.export.forms import ExportLike, ExportRequest, filled, run_name
+from metier.export.prompting import prompting_of
+from metier.export.record import Record
 from metier.recipes import plugins
-from metier.runs.files import file_sha256, write_json
+from metier.runs.files import file_sha256
 from metier.runs.run import Run
 from metier.stages.evaluate import check_model, check_rows
 from metier.stages.train import trained_model
@@ -27,16 +28,15 @@ class Exported:
     """What was written."""
 
     folder: str
-    form: str
-    verdict: str
+    record: Record
     command: str
-    """What to type to use it."""
+    """What to type to use it, on this machine."""
     details: dict[str, Any] = field(default_factory=dict)
+    """The form's own, with the places on this machine."""
 
     def to_json(self) -> dict[str, Any]:
-        return {"folder": self.folder, "form": self.form, "verdict": self.verdict, **self.details} | {
-            "command": self.command
-        }
+        said = {"folder": self.folder, "form": self.record.form, "verdict": self.record.decision}
+        return {**said, **self.details, "command": self.command}
 
 
 def export(run: Run, to: str, out: Path, anyway: bool = False, quantization: str | None = None) -> Exported:
@@ -61,8 +61,8 @@ def export(run: Run, to: str, out: Path, anyway: bool = False, quantization: str
     shutil.rmtree(scratch, ignore_errors=True)  # what a killed call left
     scratch.mkdir(parents=True)
     try:
-        order = _order(run, adapter, scratch, out, how)
-        done = _write(order, form, name, verdict, base_sha256)
+        request = _request(run, adapter, scratch, out, how)
+        done = _write(request, form, name, verdict, base_sha256)
         out.mkdir(parents=True, exist_ok=True)
         scratch.replace(out)  # onto an empty folder
     finally:
@@ -91,44 +91,36 @@ def _check_verdict(run: Run, verdict: Verdict | None, anyway: bool) -> None:
         )
 
 
-def _order(run: Run, adapter: Path, scratch: Path, out: Path, quantization: str) -> Order:
+def _request(run: Run, adapter: Path, scratch: Path, out: Path, quantization: str) -> ExportRequest:
     from metier.engine.models.model import tokens_only
 
     benchmarks, name = open_samples(run).benchmarks, run.recipe.model
     model = tokens_only(name, run.progress.warn)
-    asked = [as_asked(benchmark, model) for benchmark in benchmarks]
+    prompting = [prompting_of(benchmark, model) for benchmark in benchmarks]
     origin = origin_of(name, weights.folder(name, run.progress.warn))
-    return Order(run, adapter, scratch, out, quantization, origin, asked, benchmarks)
+    return ExportRequest(run, adapter, scratch, out, quantization, origin, prompting, benchmarks)
 
 
-def _write(order: Order, form: ExportLike, name: str, verdict: Verdict | None, base_sha256: str) -> Exported:
-    """Fill the folder and write its record and card. Without a verdict there is no card to write."""
-    run = order.run
-    artefact = form.write(order)
+def _write(request: ExportRequest, form: ExportLike, name: str, verdict: Verdict | None, base_sha256: str) -> Exported:
+    """Fill the folder and write its record and card."""
+    run = request.run
+    written = form.write(request)
     if verdict:
-        shutil.copyfile(run.folder / "verdict.json", order.folder / "verdict.json")
+        shutil.copyfile(run.folder / "verdict.json", request.folder / "verdict.json")
     record = Record(
         form=name,
-        quantization=order.quantization or None,
+        quantization=request.quantization or None,
         run=run_name(run),
-        base_model=asdict(order.origin),
+        base_model=request.origin,
         hashes=_hashes(run, base_sha256, verdict),
         verdict={"decision": verdict.shown, "reasons": list(verdict.reasons)} if verdict else {},
-        asked=order.asked,
-        what=artefact.what,
-        library=artefact.library,
-        command=artefact.command,
-        example=artefact.example,
-        language=artefact.language,
-        details=artefact.details,
-    ).with_files(order.folder)
-    if verdict:
-        write_record(run, verdict, record, order.folder)
-    else:
-        write_json(order.folder / "metier.json", asdict(record))
-    decision = verdict.shown if verdict else "missing"
-    command = artefact.command.replace(FOLDER, shlex.quote(str(order.out)))
-    return Exported(str(order.out), name, decision, command, artefact.details)
+        prompting=request.prompting,
+        written=written,
+    ).with_files(request.folder)
+    write_record(run, verdict, record, request.folder)
+    places = {"folder": request.out, "base": weights.folder(run.recipe.model), "run": run.folder}
+    here = {place: shlex.quote(os.path.abspath(path)) for place, path in places.items()}
+    return Exported(str(request.out), record, filled(written.command, here), filled(written.details, here))
 
 
 def _hashes(run: Run, base_sha256: str, verdict: Verdict | None) -> dict[str, str]:

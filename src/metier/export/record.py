@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -10,13 +10,10 @@ from typing import Any
 from metier.engine.models.model_files import RECORD
 from metier.engine.models.origin import Origin
 from metier.errors import UserError
-from metier.evaluation.results import Verdict
-from metier.export.forms import FOLDER
-from metier.reporting.artefact_card import ArtefactFacts, artefact_card
-from metier.runs.files import file_sha256, write_json, write_text
-from metier.runs.run import Run
+from metier.export.forms import Written
+from metier.runs.files import file_sha256
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 CARD = "README.md"
 CHANGES = (CARD, RECORD)
 """Files that are written again when an artefact is tested, and have no hash."""
@@ -30,27 +27,31 @@ class Record:
     quantization: str | None
     run: str
     """The name of the run's folder."""
-    base_model: dict[str, Any]
-    """Its name, hub id and license, as far as they are known."""
+    base_model: Origin
     hashes: dict[str, str]
     """SHA-256 of the base model, the adapter, and the run's lock.json and verdict.json."""
     verdict: dict[str, Any]
-    """The decision and its reasons."""
-    asked: Sequence[dict[str, Any]]
+    """The decision and its reasons; empty where the run has no verdict."""
+    prompting: Sequence[dict[str, Any]]
     """How each benchmark asks: prompt, labels, stop texts, the rule for the end token."""
-    what: str
-    library: str
-    command: str
-    """What to type, with `{folder}` where the artefact stands."""
-    example: str
-    language: str
-    details: dict[str, Any] = field(default_factory=dict)
+    written: Written
     files: dict[str, str] = field(default_factory=dict)
     """File -> SHA-256."""
     verified: Sequence[dict[str, Any]] = ()
-    """What `metier verify-export` found, an entry a benchmark."""
+    """What `metier verify-export` found, an entry a benchmark, and which files were not as exported then."""
+    greedy: dict[str, Any] | None = None
+    """What llama.cpp wrote beside our loader; None where it was not asked."""
     schema_version: int = SCHEMA_VERSION
     metier: str = field(default_factory=lambda: version("metier"))
+
+    @property
+    def decision(self) -> str:
+        return str(self.verdict.get("decision", "missing"))
+
+    @property
+    def changed_when_verified(self) -> list[str]:
+        """Files that were not as they were exported when some benchmark was asked."""
+        return sorted({name for row in self.verified for name in row["changed_files"]})
 
     def with_files(self, folder: Path) -> "Record":
         """With the hash of every file in the artefact's folder."""
@@ -73,31 +74,10 @@ def read_record(folder: Path) -> Record | None:
         return None
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        record = Record(**content)
+        made = {"written": Written(**content["written"]), "base_model": Origin(**content["base_model"])}
+        record = Record(**{**content, **made})
         if not isinstance(record.files, Mapping) or not isinstance(record.hashes, Mapping):
             raise ValueError("files or hashes are no mapping")
-    except (ValueError, TypeError, RecursionError) as error:
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise UserError(f"{path} is no record of an export of this version. Export the run again.") from error
     return record
-
-
-def write_record(run: Run, verdict: Verdict, record: Record, folder: Path) -> None:
-    """Write metier.json and the card into an artefact's folder."""
-    write_json(folder / RECORD, asdict(record))
-    write_text(folder / CARD, artefact_card(run, verdict, _facts(record, folder)))
-
-
-def _facts(record: Record, folder: Path) -> ArtefactFacts:
-    return ArtefactFacts(
-        title=record.run,
-        what=record.what,
-        origin=Origin(**record.base_model),
-        library=record.library,
-        command=record.command.replace(FOLDER, "."),
-        example=record.example,
-        language=record.language,
-        asked=record.asked,
-        hashes=record.hashes,
-        version=record.metier,
-        verified=record.verified,
-    )

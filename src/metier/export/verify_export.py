@@ -13,15 +13,17 @@ from metier.evaluation.retention import worse_by
 from metier.evaluation.samples import open_samples
 from metier.evaluation.scoring import ModelLike, Prediction
 from metier.evaluation.verdict import judge_copy
-from metier.export.llama_cpp import GreedyCheck, greedy_check
-from metier.export.opened import Artefact, Opened, find_artefact, opened
-from metier.export.record import Record, read_record, write_record
+from metier.export.artefact import Artefact, LoadedArtefact, find_artefact, open_artefact
+from metier.export.card import write_record
+from metier.export.greedy_check import GreedyCheck, greedy_check
+from metier.export.record import Record, read_record
 from metier.runs.run import Run
 from metier.serving.predictor import Predictor, benchmark_of
 from metier.stages.evaluate import check_model, check_rows
 from metier.stages.train import trained_model
 
 NO_LLAMA_CPP = "llama.cpp itself was not asked: pip install 'metier[llamacpp]' adds that check."
+TOO_LONG = "llama.cpp itself was not asked: every prompt fills the model's context."
 
 
 @dataclass(frozen=True)
@@ -68,20 +70,20 @@ def verify_export(run: Run, path: Path, benchmark: str | None = None) -> Verific
     or the run is not finished or was changed since.
     """
     artefact = find_artefact(path)
-    asked = [benchmark_of(run, benchmark)] if benchmark else open_samples(run).benchmarks
+    benchmarks = [benchmark_of(run, benchmark)] if benchmark else open_samples(run).benchmarks
     check_rows(run)
     trained_model(run)
     check_model(run)
     record = read_record(artefact.folder)
     changed = _look_at_files(run, artefact, record)
-    with opened(run, artefact) as model:
+    with open_artefact(run, artefact) as model:
         if model.differences:
             run.progress.warn(
-                f"{artefact.path.name} says other things of its model than this run's base model does "
-                f"({', '.join(model.differences[:3])}): it is asked as the file says."
+                f"{artefact.path.name}: Its metadata differ from the base model's in: "
+                f"{', '.join(model.differences[:3])}. It is asked as the file says."
             )
-        rows = _ask(run, model, asked)
-        greedy = _ask_llama_cpp(run, model, artefact, asked[0])
+        rows = _ask(run, model, benchmarks)
+        greedy = _ask_llama_cpp(run, model, artefact, benchmarks[0])
     found = Verification(tuple(rows), tuple(changed), greedy)
     if record:
         _write_down(run, artefact, record, found)
@@ -104,9 +106,9 @@ def _look_at_files(run: Run, artefact: Artefact, record: Record | None) -> list[
     return changed
 
 
-def _ask(run: Run, opened_model: Opened, asked: Sequence[Benchmark]) -> list[Verified]:
-    model, rows = opened_model.load(), []
-    for benchmark in asked:
+def _ask(run: Run, artefact: LoadedArtefact, benchmarks: Sequence[Benchmark]) -> list[Verified]:
+    model, rows = artefact.load(), []
+    for benchmark in benchmarks:
         run.progress.say(f"verify: {benchmark.name}, {len(benchmark.questions()):,} questions")
         rows.append(verify_benchmark(run, benchmark, model))
     return rows
@@ -154,7 +156,7 @@ def _sentence(judged: RetentionResult, same: float) -> str:
     )
 
 
-def _ask_llama_cpp(run: Run, model: Opened, artefact: Artefact, benchmark: Benchmark) -> GreedyCheck | None:
+def _ask_llama_cpp(run: Run, model: LoadedArtefact, artefact: Artefact, benchmark: Benchmark) -> GreedyCheck | None:
     """What llama.cpp writes, for a GGUF file and where it is installed."""
     from metier.engine.models.gguf.llamacpp import is_installed
 
@@ -164,14 +166,17 @@ def _ask_llama_cpp(run: Run, model: Opened, artefact: Artefact, benchmark: Bench
         run.progress.say(NO_LLAMA_CPP)
         return None
     found = greedy_check(benchmark, model.load(exact=True), artefact.path)
-    run.progress.say(found.sentence)
+    run.progress.say(found.sentence if found else TOO_LONG)
     return found
 
 
 def _write_down(run: Run, artefact: Artefact, record: Record, found: Verification) -> None:
     """Write what was found into the artefact's metier.json and card, beside what was found on other benchmarks."""
-    verdict = read_verdict(run.folder)
-    if verdict is None:
-        return
-    rows = {row["benchmark"]: row for row in record.verified} | {row.benchmark: asdict(row) for row in found.benchmarks}
-    write_record(run, verdict, replace(record, verified=list(rows.values())), artefact.folder)
+    state = {"changed_files": list(found.changed_files)}
+    new = {row.benchmark: {**asdict(row), **state} for row in found.benchmarks}
+    rows = {row["benchmark"]: row for row in record.verified} | new
+    greedy = record.greedy
+    if found.greedy:
+        greedy = {**asdict(found.greedy), "sentence": found.greedy.sentence, **state}
+    tested = replace(record, verified=list(rows.values()), greedy=greedy)
+    write_record(run, read_verdict(run.folder), tested, artefact.folder)

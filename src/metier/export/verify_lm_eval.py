@@ -24,8 +24,8 @@ def verify_lm_eval(run: Run, out: Path) -> dict[str, Any]:
             rows.append(_joined(run, who, file))
     if not rows:
         raise UserError(
-            f"There are no samples in {out}/base or {out}/tuned. Run the commands that `metier export` printed "
-            f"(they are in {out / 'metier.json'} too), with --log_samples."
+            f"There are no samples in {out}/base or {out}/tuned. Run the commands that `metier export` printed, "
+            "with --log_samples."
         )
     for row in rows:
         row["sentence"] = (

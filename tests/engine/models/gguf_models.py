@@ -18,7 +18,7 @@ from transformers import (
     Qwen3ForCausalLM,
 )
 
-from metier.engine.models.gguf.vocabulary import SPLITS
+from metier.engine.models.gguf.vocabulary import IGNORE_MERGES, SPLITS
 
 TEXTS = [f"Note {n}: chest pain at night, don't wait; itch and rash since {n % 31} days.\n" for n in range(300)]
 PROMPTS = ["Note 12: chest pain", "itch and rash since 7 days.\nIt's", "don't wait 2024", "Übelkeit  seit\n\n3 Tagen"]
@@ -31,7 +31,7 @@ LLAMA3 |= {"high_freq_factor": 4.0, "original_max_position_embeddings": 64}
 
 def byte_level(split: str | None) -> Tokenizer:
     """As Llama 3 and Qwen have it; `split`: llama.cpp's name of the rule, None: GPT-2's own."""
-    tokenizer = Tokenizer(models.BPE())
+    tokenizer = Tokenizer(models.BPE(ignore_merges=split in IGNORE_MERGES))
     if split == "smollm":
         before = [pre_tokenizers.Digits(individual_digits=True)]
     else:

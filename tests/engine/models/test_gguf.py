@@ -1,8 +1,11 @@
 """GGUF: each architecture written, read back by transformers, and run by llama.cpp itself."""
 
+import json
+
 import pytest
 import torch
-from transformers import Gemma3TextConfig, GPT2Config, MistralConfig
+from tokenizers import Tokenizer, normalizers
+from transformers import Gemma3TextConfig, GPT2Config, LlamaConfig, MistralConfig, PreTrainedTokenizerFast
 
 from metier.engine.models import loading
 from metier.engine.models.gguf import architecture, writer
@@ -11,7 +14,7 @@ from metier.engine.models.gguf.reader import differences, read_back, stored_valu
 from metier.engine.models.gguf.vocabulary import vocabulary
 from metier.engine.models.model import LanguageModel
 from metier.errors import UserError
-from tests.engine.models.gguf_models import PROMPTS, byte_level, make
+from tests.engine.models.gguf_models import PROMPTS, byte_level, make, sentencepiece
 
 KINDS = ["llama", "mistral", "qwen2", "qwen3", "gemma3"]
 ABOUT = {"general.name": "tiny"}
@@ -47,7 +50,15 @@ def far(network, back, model):
 
 # Rounding to float16 is 2^-11 of a number, to bfloat16 2^-8, to blocks of 8, 5 and 4 bits about 1/256, 1/32 and 1/16
 # of the largest of 32 numbers.
-@pytest.mark.parametrize(("quantization", "most"), [("f16", 0.005), ("bf16", 0.04), ("q8_0", 0.1), ("q5_1", 0.7)])
+@pytest.mark.parametrize(
+    ("quantization", "most"),
+    [
+        ("f16", 0.005),
+        pytest.param("q8_0", 0.1, marks=pytest.mark.slow),
+        pytest.param("bf16", 0.04, marks=pytest.mark.slow),
+        pytest.param("q5_1", 0.7, marks=pytest.mark.slow),
+    ],
+)
 def test_a_file_read_back_by_transformers_computes_the_same(model, base, tmp_path, quantization, most):
     written, back = tmp_path / "model.gguf", tmp_path / "back"
     writer.write_gguf(model.network, model.tokenizer, written, quantization, ABOUT)
@@ -128,6 +139,44 @@ def test_rules_of_splitting_without_a_name_are_refused():
     fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token="</s>")
     with pytest.raises(UserError, match="no name for how this tokenizer splits"):
         vocabulary(fast, 500)
+
+
+def fast(tokenizer):
+    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token="</s>")
+
+
+def test_texts_that_would_be_changed_otherwise_are_refused():
+    tokenizer = byte_level("qwen2")
+    tokenizer.normalizer = normalizers.NFC()
+    vocabulary(fast(tokenizer), 500)
+    tokenizer.normalizer = normalizers.Sequence([normalizers.NFC(), normalizers.Lowercase()])
+    with pytest.raises(UserError, match="changes texts by Lowercase"):
+        vocabulary(fast(tokenizer), 500)
+    tokenizer = sentencepiece()
+    tokenizer.normalizer = normalizers.Sequence([normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")])
+    assert vocabulary(fast(tokenizer), 900)["tokenizer.ggml.add_space_prefix"]
+    tokenizer.normalizer = normalizers.Sequence([normalizers.Replace("x", "y"), normalizers.Replace(" ", "▁")])
+    with pytest.raises(UserError, match="changes texts by Replace"):
+        vocabulary(fast(tokenizer), 900)
+
+
+@pytest.mark.parametrize(("split", "ignores"), [("llama-bpe", False), ("qwen2", True)])
+def test_merges_that_llama_cpp_would_use_otherwise_are_refused(split, ignores):
+    state = json.loads(byte_level(split).to_str())
+    assert state["model"]["ignore_merges"] is not ignores
+    state["model"]["ignore_merges"] = ignores
+    with pytest.raises(UserError, match=f"the merges of words that are tokens.*'{split}'"):
+        vocabulary(fast(Tokenizer.from_str(json.dumps(state))), 500)
+
+
+@pytest.mark.parametrize(("key", "value"), [("attention_factor", 1.5), ("beta_fast", 16), ("mscale", 0.7)])
+def test_rotary_parameters_that_the_file_does_not_hold_are_refused(key, value):
+    yarn = {"rope_type": "yarn", "rope_theta": 10000.0, "factor": 4.0, "original_max_position_embeddings": 512}
+    config = LlamaConfig(max_position_embeddings=2048, rope_parameters={**yarn, "beta_fast": 32, "mscale": None})
+    assert architecture.settings(config)["llama.rope.scaling.type"] == "yarn"
+    config = LlamaConfig(max_position_embeddings=2048, rope_parameters={**yarn, key: value})
+    with pytest.raises(UserError, match=f"rotary parameter `{key}: {value}`"):
+        architecture.settings(config)
 
 
 def test_an_unknown_quantization_is_refused(tmp_path):

@@ -5,7 +5,7 @@ A file defines `Export`, a dataclass over `ExportLike`. `write` fills a folder a
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
@@ -14,8 +14,19 @@ from metier.engine.models.origin import Origin
 from metier.evaluation.benchmark import Benchmark
 from metier.runs.run import Run
 
-FOLDER = "{folder}"
-"""Stands in a command for the folder of the artefact."""
+FOLDER, BASE, RUN = "{folder}", "{base}", "{run}"
+"""Stand in a command for the folder of the artefact, the base model and the run: an artefact names no place here."""
+
+
+def filled(value: Any, places: Mapping[str, str]) -> Any:
+    """Texts, also those in mappings, with what stands for a place replaced by it."""
+    if isinstance(value, Mapping):
+        return {key: filled(one, places) for key, one in value.items()}
+    if not isinstance(value, str):
+        return value
+    for name, place in places.items():
+        value = value.replace(f"{{{name}}}", place)
+    return value
 
 
 def run_name(run: Run) -> str:
@@ -25,7 +36,7 @@ def run_name(run: Run) -> str:
 
 
 @dataclass(frozen=True)
-class Order:
+class ExportRequest:
     """What is to be exported, and where."""
 
     run: Run
@@ -38,7 +49,7 @@ class Order:
     quantization: str
     """Of a form that has several, which one."""
     origin: Origin
-    asked: Sequence[dict[str, Any]]
+    prompting: Sequence[dict[str, Any]]
     """How each benchmark asks, as `metier.json` has it."""
     benchmarks: Sequence[Benchmark]
 
@@ -57,9 +68,11 @@ class Written:
     library: str
     """The library that loads it, as the hub names it."""
     command: str
-    """What to type to use it, with `{folder}` where its folder stands."""
+    """What to type to use it, with `{folder}`, `{base}` and `{run}` for places."""
     example: str = ""
-    """A program that asks it."""
+    """A program that asks it; empty where there is none."""
+    note: str = ""
+    """A sentence for the card: why there is no example."""
     language: str = "python"
     """Of the example."""
     details: dict[str, Any] = field(default_factory=dict)
@@ -74,6 +87,6 @@ class ExportLike(Protocol):
     quantizations: ClassVar[tuple[str, ...]] = ()
     """The types of weights that it offers; the first is the default."""
 
-    def write(self, order: Order) -> Written:
-        """Fill `order.folder`. Raises `UserError` where the run has nothing for this form."""
+    def write(self, request: ExportRequest) -> Written:
+        """Fill `request.folder`. Raises `UserError` where the run has nothing for this form."""
         raise NotImplementedError

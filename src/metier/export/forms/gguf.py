@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from metier.engine.models.gguf.writer import QUANTIZATIONS, write_gguf
-from metier.export.forms import FOLDER, ExportLike, Order, Written
+from metier.export.forms import FOLDER, ExportLike, ExportRequest, Written
+from metier.export.forms._programs import why_no_program
 
 
 @dataclass
@@ -15,44 +16,56 @@ class Export(ExportLike):
 
     quantizations = QUANTIZATIONS
 
-    def write(self, order: Order) -> Written:
-        file = write_file(order)
+    def write(self, request: ExportRequest) -> Written:
+        file, prompting = write_file(request), request.prompting[0]
+        note = why_no_program(prompting)
         return Written(
-            f"A GGUF file ({order.quantization})",
+            f"A GGUF file ({request.quantization})",
             "gguf",
             f"llama-server --model {FOLDER}/{file.name} --port 8080",
-            _example(order),
+            "" if note else _example(prompting),
+            note,
             "sh",
             {"file": file.name, "bytes": file.stat().st_size},
         )
 
 
-def write_file(order: Order) -> Path:
+def write_file(request: ExportRequest) -> Path:
     """Write the tuned model as a GGUF file. It is merged in float32, so that it is rounded once."""
     import torch
 
     from metier.engine.models.model import load
 
-    model = load(order.run.recipe.model, order.tuned, order.run.progress.warn, dtype=torch.float32)
+    model = load(request.run.recipe.model, request.tuned, request.run.progress.warn, dtype=torch.float32)
     about = {
-        "general.name": f"{order.name} ({order.origin.name}, tuned)",
-        "general.basename": order.origin.name,
-        **({"general.license": order.origin.license} if order.origin.license else {}),
-        "metier.asked": json.dumps(list(order.asked), ensure_ascii=False),
+        "general.name": f"{request.name} ({request.origin.name}, tuned)",
+        "general.basename": request.origin.name,
+        **({"general.license": request.origin.license} if request.origin.license else {}),
+        "metier.prompting": json.dumps(list(request.prompting), ensure_ascii=False),
     }
-    file = order.folder / f"{order.name}-{order.quantization}.gguf"
-    write_gguf(model.network, model.tokenizer, file, order.quantization, about, order.run.progress.say)
+    file = request.folder / f"{request.name}-{request.quantization}.gguf"
+    write_gguf(model.network, model.tokenizer, file, request.quantization, about, request.run.progress.say)
     return file
 
 
-def _example(order: Order) -> str:
-    """How the server is asked, with a grammar that allows the label set alone."""
-    asked = order.asked[0]
-    body: dict[str, Any] = {"prompt": asked["prompt"], "temperature": 0, "n_predict": asked["max_new_tokens"]}
-    if asked["labels"]:
-        options = [json.dumps(asked["answer_begins_with"] + label, ensure_ascii=False) for label in asked["labels"]]
-        body["grammar"] = "root ::= " + " | ".join(options)
+def _example(prompting: dict[str, Any]) -> str:
+    """How the server is asked, with a grammar that allows the label set alone. A name in braces is a column."""
+    body: dict[str, Any]
+    text, tokens = prompting["examples"] + prompting["prompt"], prompting["max_new_tokens"]
+    if prompting["chat_template"]:
+        path, body = "v1/chat/completions", {"messages": [{"role": "user", "content": text}], "max_tokens": tokens}
     else:
-        body["stop"] = asked["stop"] or []
-    text = json.dumps(body, ensure_ascii=False, indent=1).replace("'", "\\u0027")
-    return f"curl http://127.0.0.1:8080/completion --json '{text}'"
+        path, body = "completion", {"prompt": text, "n_predict": tokens}
+    body["temperature"] = 0
+    if prompting["labels"]:
+        lead = prompting["answer_begins_with"]
+        body["grammar"] = "root ::= " + " | ".join(_literal(lead + label) for label in prompting["labels"])
+    else:
+        body["stop"] = prompting["stop"] or []
+    sent = json.dumps(body, ensure_ascii=False, indent=1).replace("'", "\\u0027")
+    return f"curl http://127.0.0.1:8080/{path} --json '{sent}'"
+
+
+def _literal(text: str) -> str:
+    """A text as llama.cpp's grammars write it."""
+    return json.dumps(text, ensure_ascii=False)

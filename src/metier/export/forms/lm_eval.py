@@ -1,7 +1,6 @@
 """Tasks for lm-evaluation-harness: the run's questions, for an independent check of its figures."""
 
 import json
-import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,8 +11,9 @@ from metier.engine.models import weights
 from metier.errors import UserError
 from metier.evaluation.answers import TUNED, read_answers
 from metier.evaluation.scoring import ModelLike, ScorerLike
-from metier.export.forms import ExportLike, Order, Written
+from metier.export.forms import BASE, FOLDER, RUN, ExportLike, ExportRequest, Written
 from metier.runs.files import write_text
+from metier.runs.run import Run
 
 
 @dataclass
@@ -22,12 +22,12 @@ class Export(ExportLike):
 
     holds_model = False
 
-    def write(self, order: Order) -> Written:
-        written = _tasks(order)
+    def write(self, request: ExportRequest) -> Written:
+        written = _tasks(request)
         return Written("The test questions", "lm-eval", written["commands"]["tuned"], details=written)
 
 
-def _tasks(order: Order) -> dict[str, Any]:
+def _tasks(request: ExportRequest) -> dict[str, Any]:
     """Write the tasks; returns their names, which benchmarks were left out, and what to type.
 
     Every text is rendered already, so that no template, delimiter or few-shot draw of the harness comes between. Names
@@ -35,11 +35,11 @@ def _tasks(order: Order) -> dict[str, Any]:
     """
     from metier.engine.models.model import tokens_only
 
-    run, out = order.run, order.folder
+    run, out = request.run, request.folder
     tasks, left_out = [], []
     base = weights.folder(run.recipe.model, run.progress.warn)
     model = tokens_only(run.recipe.model, run.progress.warn)
-    for benchmark in order.benchmarks:
+    for benchmark in request.benchmarks:
         answers = read_answers(run, TUNED, benchmark.name)
         if not answers or answers[0].log_likelihoods is None:
             left_out.append(benchmark.name)
@@ -57,11 +57,11 @@ def _tasks(order: Order) -> dict[str, Any]:
             rows.append({"id": answer.id, "prompt": answer.prompt, "choices": choices, "gold": gold})
         name = f"metier_{benchmark.name}"
         write_text(out / f"{name}.jsonl", "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
-        write_text(out / f"{name}.yaml", yaml.safe_dump(_task(name, order.out), sort_keys=False))
+        write_text(out / f"{name}.yaml", yaml.safe_dump(_task(name), sort_keys=False))
         tasks.append(name)
     if not tasks:
         raise UserError("None of the run's benchmarks chooses among options, which is what can be exported as a task.")
-    return {"tasks": tasks, "left_out": left_out, "commands": _commands(tasks, base, order.tuned, order.out)}
+    return {"tasks": tasks, "left_out": left_out, "commands": _commands(tasks, base, run, request.tuned)}
 
 
 class _Ending:
@@ -78,11 +78,11 @@ class _Ending:
         return self.known[offered]
 
 
-def _task(name: str, out: Path) -> dict[str, Any]:
+def _task(name: str) -> dict[str, Any]:
     return {
         "task": name,
         "dataset_path": "json",
-        "dataset_kwargs": {"data_files": {"test": str((out / f"{name}.jsonl").resolve())}},
+        "dataset_kwargs": {"data_files": {"test": f"{name}.jsonl"}},
         "test_split": "test",
         "output_type": "multiple_choice",
         "doc_to_text": "prompt",
@@ -95,18 +95,17 @@ def _task(name: str, out: Path) -> dict[str, Any]:
     }
 
 
-def _commands(tasks: list[str], base: Path, adapter: Path, out: Path) -> dict[str, str]:
+def _commands(tasks: list[str], base: Path, run: Run, adapter: Path) -> dict[str, str]:
     """What to type for the base model and for the adapter. No `--limit`: it would take the first questions.
 
-    Raises `UserError` for a path with a comma, at which the harness would part its arguments."""
+    The tasks name their files without a folder, and the harness looks for them where it is started. Raises `UserError`
+    for a path with a comma, at which it would part its arguments."""
     if comma := next((path for path in (base, adapter.resolve()) if "," in str(path)), None):
         raise UserError(f"The harness cannot read a path with a comma: {comma}. Move or link it to another one.")
-    shared = f"--tasks {','.join(tasks)} --include_path {shlex.quote(str(out))} --batch_size 8 --log_samples"
-    tuned = f"{base},peft={adapter.resolve()}"
-    if weights.is_whole(adapter):
-        tuned = f"{adapter.resolve()},tokenizer={base}"
+    own = f"{RUN}/{adapter.relative_to(run.folder)}"
+    tuned = f"{own},tokenizer={BASE}" if weights.is_whole(adapter) else f"{BASE},peft={own}"
     return {
-        who: f"lm_eval --model hf --model_args {shlex.quote(f'pretrained={model},dtype=float32')} {shared} "
-        f"--output_path {shlex.quote(str(out / who))}"
-        for who, model in (("base", str(base)), ("tuned", tuned))
+        who: f"cd {FOLDER} && lm_eval --model hf --model_args pretrained={model},dtype=float32 "
+        f"--tasks {','.join(tasks)} --include_path . --batch_size 8 --log_samples --output_path {who}"
+        for who, model in (("base", BASE), ("tuned", tuned))
     }

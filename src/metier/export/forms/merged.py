@@ -2,35 +2,37 @@
 
 from dataclasses import dataclass
 
-from metier.export.forms import FOLDER, ExportLike, Order, Written
-from metier.export.forms._ask import with_transformers
+from metier.export.forms import FOLDER, ExportLike, ExportRequest, Written
+from metier.export.forms._programs import argument, why_no_program, with_transformers
 from metier.runs.files import write_text
+
+LOAD = (
+    f"cd {FOLDER} && python -c 'from transformers import AutoModelForCausalLM as Model; Model.from_pretrained(\".\")'"
+)
 
 
 @dataclass
 class Export(ExportLike):
     """The tuned model as safetensors with its tokenizer, in the type that it was evaluated in."""
 
-    def write(self, order: Order) -> Written:
-        dtype = write_merged(order)
-        example = with_transformers(order.asked[0])
-        write_text(order.folder / "ask.py", example)
-        return Written(
-            "Merged weights",
-            "transformers",
-            f"python {FOLDER}/ask.py 'TEXT'",
-            example,
-            details={"dtype": dtype},
-        )
+    def write(self, request: ExportRequest) -> Written:
+        dtype = write_merged(request)
+        prompting, details = request.prompting[0], {"dtype": dtype}
+        if note := why_no_program(prompting):
+            return Written("Merged weights", "transformers", LOAD, note=note, details=details)
+        example = with_transformers(prompting)
+        write_text(request.folder / "ask.py", example)
+        command = f"python {FOLDER}/ask.py {argument(prompting)}"
+        return Written("Merged weights", "transformers", command, example, details=details)
 
 
-def write_merged(order: Order) -> str:
+def write_merged(request: ExportRequest) -> str:
     """Write model and tokenizer; returns the type of the weights."""
     from metier.engine.models.model import load
 
-    model = load(order.run.recipe.model, order.tuned, order.run.progress.warn)
+    model = load(request.run.recipe.model, request.tuned, request.run.progress.warn)
     # The library writes down where it found the base model, which is a place on this machine.
-    model.network.config._name_or_path = order.origin.hub_id or order.origin.name
-    model.network.save_pretrained(order.folder, safe_serialization=True)
-    model.tokenizer.save_pretrained(order.folder)
+    model.network.config._name_or_path = request.origin.hub_id or request.origin.name
+    model.network.save_pretrained(request.folder, safe_serialization=True)
+    model.tokenizer.save_pretrained(request.folder)
     return str(model.network.dtype).removeprefix("torch.")

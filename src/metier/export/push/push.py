@@ -1,23 +1,30 @@
 """`metier push`: a run's adapter or merged model, with its card, verdict and hashes, to a hub or a registry."""
 
 import tempfile
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from metier.engine.models import weights
 from metier.errors import UserError, nearest, shown
 from metier.export.export import export
-from metier.export.push.hub import send_to_hub
-from metier.export.push.mlflow import send_to_mlflow
-from metier.export.record import Record, read_record
+from metier.export.push.hub import Hub
+from metier.export.push.mlflow import Registry
+from metier.export.record import Record
 from metier.runs.run import Run
 from metier.stages.train import trained_model
 
-Send = Callable[[Path, Record, str], str]
-"""(the artefact's folder, its record, a name) -> where it is now."""
-TARGETS: dict[str, Send] = {"hub": send_to_hub, "mlflow": send_to_mlflow}
+
+class Target(Protocol):
+    """Where a run is sent. Made with a name before the export, it raises `UserError` for what is missing."""
+
+    def __init__(self, name: str, public: bool = False) -> None: ...
+
+    def send(self, folder: Path, record: Record) -> str:
+        """Send the artefact's folder; returns where it is now."""
+
+
+TARGETS: dict[str, type[Target]] = {"hub": Hub, "mlflow": Registry}
 FORMS = ("adapter", "merged")
 
 
@@ -35,10 +42,11 @@ class Pushed:
         return asdict(self)
 
 
-def push(run: Run, to: str, name: str, form: str | None = None, anyway: bool = False) -> Pushed:
+def push(run: Run, to: str, name: str, form: str | None = None, anyway: bool = False, public: bool = False) -> Pushed:
     """Export a run into a folder of its own, send that, and remove it.
 
-    `form`: adapter or merged; None: the adapter where the run has one. Raises `UserError` where the target or form is
+    `form`: adapter or merged; None: the adapter where the run has one. `public`: also into a repository of the hub that
+    everybody can read. Raises `UserError` where the target or form is
     unknown, the verdict is not SHIP (`anyway`: all the same), or the target does not take it.
     """
     if to not in TARGETS:
@@ -47,11 +55,10 @@ def push(run: Run, to: str, name: str, form: str | None = None, anyway: bool = F
         form = "merged" if weights.is_whole(trained_model(run)) else "adapter"
     if form not in FORMS:
         raise UserError(f"A run is pushed as adapter or merged, not as {shown(form)}.{nearest(form, FORMS)}")
+    target = TARGETS[to](name, public)
     with tempfile.TemporaryDirectory(prefix="metier-push-") as scratch:
         folder = Path(scratch) / "model"
         done = export(run, form, folder, anyway)
-        record = read_record(folder)
-        assert record is not None, "just written"
-        run.progress.say(f"push: {form} of {record.run} to {to}")
-        address = TARGETS[to](folder, record, name)
-    return Pushed(to, name, form, done.verdict, address)
+        run.progress.say(f"push: {form} of {done.record.run} to {to}")
+        address = target.send(folder, done.record)
+    return Pushed(to, name, form, done.record.decision, address)

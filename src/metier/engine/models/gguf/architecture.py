@@ -7,7 +7,7 @@ dimension stay in float32.
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,10 @@ from metier.errors import UserError
 Settings = dict[str, Any]
 """Key of the file -> value: whole numbers, floats, texts, booleans, or lists of them."""
 LOCAL_ROPE = "sliding_attention"
+ROPE_KEYS = {"rope_type", "type", "rope_theta", "factor", "original_max_position_embeddings"}
+LLAMA3_KEYS = {"low_freq_factor", "high_freq_factor"}
+ROPE_DEFAULTS = {"beta_fast": 32, "beta_slow": 1, "truncate": True, "partial_rotary_factor": 1}
+"""What llama.cpp computes with where its file says nothing."""
 
 
 @dataclass(frozen=True)
@@ -52,10 +56,14 @@ def _gemma3(config: Any) -> Settings:
             f"llama.cpp divides attention scores by the root of {divisor}, and this model by that of "
             f"{config.query_pre_attn_scalar} (query_pre_attn_scalar). Export it as `merged` or `vllm`."
         )
+    local = config.rope_parameters[LOCAL_ROPE]
+    _check_rope(local)
+    if local.get("rope_type", "default") != "default":
+        raise UserError("llama.cpp does not scale the rotary embedding of Gemma 3's local layers; this model does.")
     return {
         "attention.sliding_window": int(config.sliding_window),
         "attention.sliding_window_pattern": period,
-        "rope.freq_base_swa": float(config.rope_parameters[LOCAL_ROPE]["rope_theta"]),
+        "rope.freq_base_swa": float(local["rope_theta"]),
     }
 
 
@@ -119,8 +127,21 @@ def _global_rope(config: Any) -> dict[str, Any]:
     return rope.get("full_attention", rope)
 
 
+def _check_rope(rope: Mapping[str, Any]) -> None:
+    """Raises `UserError` for parameters that would change what is computed, and that the file does not hold."""
+    kind = rope.get("rope_type", "default")
+    written = ROPE_KEYS | (LLAMA3_KEYS if kind == "llama3" else set())
+    for key, value in rope.items():
+        if key not in written and value is not None and value != ROPE_DEFAULTS.get(key):
+            raise UserError(
+                f"The rotary parameter `{key}: {value}` (rope_type '{kind}') cannot be written as GGUF here. Export "
+                "the model as `merged` or `vllm`."
+            )
+
+
 def _rope(config: Any) -> Settings:
     rope = _global_rope(config)
+    _check_rope(rope)
     kind, base = rope.get("rope_type", "default"), {"rope.freq_base": float(rope["rope_theta"])}
     if kind in ("default", "llama3"):  # llama3 has factors of its own, as a tensor
         return base

@@ -6,7 +6,7 @@ none are refused.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from metier.errors import UserError
@@ -23,9 +23,16 @@ SPLITS = {
     r"| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+": "tekken",
 }
 """Regular expression of tokenizer.json -> llama.cpp's name for it (its llama-vocab.cpp)."""
+IGNORE_MERGES = ("llama-bpe", "tekken")
+"""Names with which llama.cpp takes a word that is a token as that token, whatever the merges say."""
 NORMAL, UNKNOWN, CONTROL, USER_DEFINED, UNUSED, BYTE = 1, 2, 3, 4, 5, 6
 """llama.cpp's types of tokens."""
 SPACE = "▁"
+SENTENCEPIECE: list[dict[str, Any]] = [
+    {"type": "Prepend", "prepend": SPACE},
+    {"type": "Replace", "pattern": {"String": " "}, "content": SPACE},
+]
+"""What llama.cpp does to a text before a tokenizer of sentencepiece's kind reads it."""
 
 
 def vocabulary(tokenizer: Any, rows: int) -> dict[str, Any]:
@@ -69,14 +76,34 @@ def _tokens(stored: Mapping[str, Any], rows: int, with_bytes: bool) -> tuple[lis
 
 def _byte_level(stored: Mapping[str, Any], tokens: list[str]) -> dict[str, Any]:
     """A tokenizer as GPT-2 has it: bytes as letters, joined by merges."""
+    _check_normalizer(stored, [{"type": "NFC"}])
+    split = _split_name(stored.get("pre_tokenizer"))
+    if bool(stored["model"].get("ignore_merges")) != (split in IGNORE_MERGES):
+        raise UserError(
+            f"llama.cpp {'ignores' if split in IGNORE_MERGES else 'follows'} the merges of words that are tokens, for "
+            f"tokenizers that it calls '{split}', and this one does not. Export the model as `merged` or `vllm`."
+        )
     merges = [" ".join(pair) if isinstance(pair, list) else pair for pair in stored["model"]["merges"]]
     # llama.cpp refuses a file without merges. Two bytes that join to no token stay two bytes.
     merges = merges or [next(f"{token} {token}" for token in tokens if len(token) == 1 and token * 2 not in tokens)]
     return {
         "tokenizer.ggml.model": "gpt2",
-        "tokenizer.ggml.pre": _split_name(stored.get("pre_tokenizer")),
+        "tokenizer.ggml.pre": split,
         "tokenizer.ggml.merges": merges,
     }
+
+
+def _check_normalizer(stored: Mapping[str, Any], known: Sequence[Mapping[str, Any]]) -> None:
+    """Raises `UserError` where a text is changed in a way that llama.cpp does not know before it is split."""
+    normalizer = stored.get("normalizer")
+    if not normalizer:
+        return
+    steps = normalizer["normalizers"] if normalizer["type"] == "Sequence" else [normalizer]
+    if other := [step for step in steps if step not in known]:
+        raise UserError(
+            f"This tokenizer changes texts by {other[0]['type']} before it reads them, and llama.cpp would not. Export "
+            "the model as `merged` or `vllm`."
+        )
 
 
 def _split_name(rules: Any) -> str:
@@ -104,6 +131,7 @@ def _split_name(rules: Any) -> str:
 def _sentencepiece(stored: Mapping[str, Any], tokens: list[str]) -> dict[str, Any]:
     """A tokenizer as sentencepiece has it. llama.cpp joins the pair whose token has the highest score: those are the
     negative ranks of the merges, as in sentencepiece's own files."""
+    _check_normalizer(stored, SENTENCEPIECE)
     ranks: dict[str, int] = {}
     for rank, pair in enumerate(stored["model"]["merges"]):
         ranks.setdefault("".join(pair) if isinstance(pair, list) else pair.replace(" ", ""), rank)

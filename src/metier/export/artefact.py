@@ -46,7 +46,7 @@ def find_artefact(path: Path) -> Artefact:
 
 
 @dataclass(frozen=True)
-class Opened:
+class LoadedArtefact:
     """An artefact that our loader reads."""
 
     run: Run
@@ -66,16 +66,16 @@ class Opened:
 
 
 @contextmanager
-def opened(run: Run, artefact: Artefact) -> Iterator[Opened]:
+def open_artefact(run: Run, artefact: Artefact) -> Iterator[LoadedArtefact]:
     """The artefact as long as it is asked. A GGUF file is read into a folder of its own, which is removed again."""
     if artefact.kind == "adapter":
-        yield Opened(run, run.recipe.model, artefact.path)
+        yield LoadedArtefact(run, run.recipe.model, artefact.path)
     elif artefact.kind == "merged":
-        yield Opened(run, str(artefact.path), None)
+        yield LoadedArtefact(run, str(artefact.path), None)
     else:
         from metier.engine.models.gguf.reader import read_back
 
         with tempfile.TemporaryDirectory(prefix="metier-gguf-") as scratch:
             base = weights.folder(run.recipe.model, run.progress.warn)
             found = read_back(artefact.path, base, Path(scratch))
-            yield Opened(run, scratch, None, tuple(found))
+            yield LoadedArtefact(run, scratch, None, tuple(found))

@@ -6,7 +6,7 @@ from typing import Any
 
 from metier.engine.models.gguf.llamacpp import LlamaCpp
 from metier.evaluation.benchmark import Benchmark
-from metier.export.asked import as_asked
+from metier.export.prompting import prompting_of
 
 PROMPTS = 100
 """So many of the run's prompts are asked."""
@@ -30,13 +30,17 @@ class GreedyCheck:
         )
 
 
-def greedy_check(benchmark: Benchmark, model: Any, file: Path, most: int = PROMPTS) -> GreedyCheck:
-    """Ask llama.cpp and `model`, the file's weights in float32, the first prompts of a benchmark."""
-    asked = as_asked(benchmark, model)
-    stop, longest = asked["stop"] if asked["stop"] is not None else ["\n"], asked["max_new_tokens"]
-    read = [
-        model.read(benchmark.render(question), benchmark.chat_template) for question in benchmark.questions()[:most]
-    ]
+def greedy_check(benchmark: Benchmark, model: Any, file: Path, most: int = PROMPTS) -> GreedyCheck | None:
+    """Ask llama.cpp and `model`, the file's weights in float32, the first prompts of a benchmark.
+
+    Prompts that leave no room for an answer in the model's context are left out; None where that is all of them.
+    """
+    prompting = prompting_of(benchmark, model)
+    stop, longest = prompting["stop"] if prompting["stop"] is not None else ["\n"], prompting["max_new_tokens"]
+    asked = (model.read(benchmark.render(one), benchmark.chat_template) for one in benchmark.questions()[:most])
+    read = [(text, tokens) for text, tokens in asked if len(tokens) + longest <= model.context]
+    if not read:
+        return None
     prompts = [tokens for _, tokens in read]
     texts = model.texts(prompts, longest, stop)
     ours = {

@@ -9,8 +9,8 @@ MOST_NEW_TOKENS = 32
 """For answers that are chosen among a row's own options."""
 
 
-def as_asked(benchmark: Benchmark, model: ModelLike) -> dict[str, Any]:
-    """An entry of `asked` in metier.json."""
+def prompting_of(benchmark: Benchmark, model: ModelLike) -> dict[str, Any]:
+    """An entry of `prompting` in metier.json."""
     scorer, labels, chat = benchmark.build_scorer(), benchmark.label_set(), benchmark.chat_template
     free = scorer.free_text()
     answers = [model.answer(label, chat) for label in labels]
@@ -22,7 +22,9 @@ def as_asked(benchmark: Benchmark, model: ModelLike) -> dict[str, Any]:
     return {
         "name": benchmark.name,
         "questions": len(benchmark.questions()),
-        "prompt": shots.pop("", "") + benchmark.prompt,
+        "examples": shots.pop("", ""),
+        "prompt": benchmark.prompt,
+        "columns": sorted(benchmark.prompt_columns()),
         "fewshot": shots,
         "chat_template": chat,
         "scorer": benchmark.scorer,
