@@ -44,8 +44,8 @@ def asked(guard, headers=(), path="/v1/classify", pieces=(b"hello",), pause=0.0)
 
 
 def guard(**settings):
-    paths = {"/v1/classify", "/health"}
-    return Guard(echo, ServerSettings(**settings), TOKEN, Metrics(), paths, {"/health"})
+    paths = {"/v1/classify", "/health", "/ready", "/metrics"}
+    return Guard(echo, ServerSettings(**settings), TOKEN, Metrics(), paths, {"/health", "/ready"})
 
 
 def test_a_good_request_is_handed_on_with_its_body():
@@ -130,7 +130,9 @@ def test_while_draining_only_probes_are_answered():
     one.draining = True
     status, headers, _, _ = asked(one)
     assert status == 503 and headers[b"retry-after"] and headers[b"connection"] == b"close"
-    assert asked(one, path="/health")[0] == 200
+    assert asked(one, path="/health")[0] == 200 and asked(one, path="/metrics")[0] == 200
+    status, _, body, _ = asked(one, path="/ready")
+    assert status == 503 and b"draining" in body
 
 
 def test_a_path_that_does_not_exist_is_no_name_in_the_metrics():

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -228,5 +229,50 @@ def test_answers_keep_the_ids_of_their_own_questions():
         asked = [replace(one, id=f"q{one.id}") for one in questions("a", "a", "b")]
         assert [one.id for one in await scheduler.classify("run", asked)] == ["q0", "q1", "q2"]
         assert await scheduler.classify("run", []) == []
+
+    run(test)
+
+
+def test_a_request_that_comes_while_a_batch_is_made_is_not_lost():
+    model = Model()
+
+    class Slow(Scheduler):
+        """The third request waits with the queue in its hand until the batch of the second is made."""
+
+        puts = 0
+
+        def _put(self, queue, item):
+            self.puts += 1
+            if self.puts == 3:
+                model.go.set()
+                time.sleep(0.2)
+            super()._put(queue, item)
+
+    async def go():
+        scheduler = Slow(Metrics(), 100)
+        await scheduler.start(lambda: {"run": model.served})
+        model.go.clear()
+        tasks = []
+        for text in "abc":
+            tasks.append(asyncio.create_task(scheduler.classify("run", questions(text))))
+            await asyncio.sleep(0.05)
+        found = await asyncio.wait_for(asyncio.gather(*tasks), 5)
+        scheduler.end()
+        return [one[0].answer for one in found]
+
+    assert asyncio.run(go()) == ["a!", "b!", "c!"]
+
+
+def test_a_panic_of_a_library_does_not_end_the_thread():
+    class Panic(BaseException):
+        """As pyo3's PanicException, which is no Exception."""
+
+    async def test(scheduler, model):
+        model.fails = Panic("index out of bounds")
+        with pytest.raises(ApiError) as failed:
+            await asyncio.wait_for(scheduler.classify("run", questions("a")), 5)
+        model.fails = None
+        assert failed.value.status == 500 and scheduler.alive
+        assert answers(await scheduler.classify("run", questions("b"))) == [("0", "b!")]
 
     run(test)

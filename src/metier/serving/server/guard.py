@@ -22,8 +22,8 @@ LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
 ANY_ADDRESS = frozenset({"0.0.0.0", "::"})
 OTHER = "other"
 """The path of a request, in the metrics, that no operation has: a client must not make up names there."""
-STILL_ANSWERED = ("/health", "/ready", "/metrics")
-"""What is still answered while the server stops."""
+STILL_ANSWERED = ("/health", "/metrics")
+"""What is still answered while the server stops. Not `/ready`: a load balancer must see at once that it stops."""
 
 
 def hosts(settings: ServerSettings) -> frozenset[str]:

@@ -94,6 +94,11 @@ class Scheduler:
         return loaded
 
     @property
+    def alive(self) -> bool:
+        """Whether anybody answers."""
+        return self._thread.is_alive()
+
+    @property
     def draining(self) -> bool:
         """Whether new requests are refused."""
         return self._draining
@@ -206,7 +211,7 @@ class Scheduler:
             for work in (self._run_task, self._classify, self._decode):
                 try:
                     work()
-                except Exception:  # our own bug, and no reason to leave everybody else without an answer
+                except BaseException:  # a panic of a Rust library too: everybody else still gets an answer
                     LOGGER.exception("The model's thread goes on after an error.")
 
     def _active(self) -> bool:
@@ -242,7 +247,10 @@ class Scheduler:
             if rows.open:
                 mine.append(rows)
         with self._changed:
-            self._waiting = deque(one for one in self._waiting if one.open and not one.gone)
+            # In place: `_put` may already hold this very queue, and wait for the lock.
+            still = [one for one in self._waiting if one.open and not one.gone]
+            self._waiting.clear()
+            self._waiting.extend(still)
         return batch
 
     def _classify(self) -> None:
@@ -252,7 +260,7 @@ class Scheduler:
         began = time.monotonic()
         try:
             answers = self._once(batch)
-        except Exception as error:
+        except BaseException as error:
             answers = [_as_api_error(error)] * len(batch)
         newest = len(batch) / max(time.monotonic() - began, 1e-6)
         self._rate = WEIGHT * newest + (1 - WEIGHT) * self._rate if self._rate else newest
@@ -287,7 +295,7 @@ class Scheduler:
                 continue
             try:
                 pieces = decoder.step()
-            except Exception as error:
+            except BaseException as error:
                 self._fail_texts(decoder, _as_api_error(error))
                 continue
             for key, piece in pieces:
@@ -311,7 +319,7 @@ class Scheduler:
                 if (at := id(pieces.model)) not in self._decoders:
                     self._decoders[at] = Decoder(pieces.model, DECODER_TOKENS)
                 self._decoders[at].add(pieces, pieces.prompt, pieces.sampling)
-            except Exception as error:
+            except BaseException as error:
                 pieces.put(_as_api_error(error))
         for pieces in left:
             if (decoder := self._decoders.get(id(pieces.model))) is not None:
@@ -396,7 +404,7 @@ def _answered(served: Served, questions: Sequence[Question]) -> list[Prediction 
             return [invalid(str(error), "texts", "unreadable_text")]
         middle = len(questions) // 2
         return [*_answered(served, questions[:middle]), *_answered(served, questions[middle:])]
-    except Exception as error:
+    except BaseException as error:
         return [_as_api_error(error)] * len(questions)
 
 
