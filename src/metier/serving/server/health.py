@@ -25,7 +25,7 @@ async def health(call: Call) -> Health:
 
 
 async def ready(call: Call) -> Ready | Plain:
-    """503 while the models are loaded, and where nobody is left to answer. While the server stops, the guard answers."""
+    """503 while the models are loaded, and where their thread has ended. While the server stops, the guard answers."""
     models = list(call.service.served)
     if not models:
         return Plain(Ready(status="loading", models=[]), status=503)
