@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 from metier.data.records import Question
 from metier.errors import UserError, nearest, shown
 from metier.evaluation.answers import TUNED, stage_of
-from metier.evaluation.baseline import load_baseline
 from metier.evaluation.benchmark import Benchmark
 from metier.evaluation.results import read_verdict
 from metier.evaluation.samples import open_samples
@@ -19,7 +18,7 @@ from metier.evaluation.scoring import ModelLike, Prediction
 from metier.runs.lock import run_lock
 from metier.runs.progress import Progress
 from metier.runs.run import Run, model_folder, saved_run
-from metier.serving.predictor import Predictor, predictor_of
+from metier.serving.predictor import Predictor, fitted_baseline, predictor_of
 from metier.serving.review import Review, baseline_review, tuned_review
 from metier.serving.schema import learned_schema
 from metier.stages.evaluate import check_rows, tuned_model
@@ -207,12 +206,7 @@ def _baselines(one: Checked, options: ServeOptions) -> dict[str, Served]:
     """The same for the baselines of a run; each benchmark has its own."""
     served = {}
     for benchmark in one.benchmarks:
-        if options.who != benchmark.baseline:
-            known = [TUNED, *([benchmark.baseline] if benchmark.baseline else [])]
-            raise UserError(
-                f"Nobody named {shown(options.who)} answered '{benchmark.name}'.{nearest(options.who, known)}"
-            )
-        fitted = load_baseline(one.run, benchmark)
+        fitted = fitted_baseline(one.run, benchmark, options.who)
         stage = stage_of(benchmark.name, options.who)
         served[_name(one, benchmark)] = Served(
             name=_name(one, benchmark),

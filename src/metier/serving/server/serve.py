@@ -163,6 +163,8 @@ def example(served: Served, address: str) -> str:
     path, asked = "/v1/classify", '"texts": ["TEXT"]'
     if served.kind == "read":
         path, asked = "/v1/completions", '"prompt": "TEXT", "max_tokens": 8'
+    elif served.benchmark.chooses_among_own_options:
+        asked = '"rows": [{"text": "TEXT", "options": ["ONE", "OTHER"]}]'
     body = shlex.quote(f'{{"model": {json.dumps(served.name)}, {asked}}}')
     return f'curl {address}{path} -H "Authorization: Bearer ${TOKEN}" -H "Content-Type: application/json" -d {body}'
 
