@@ -21,6 +21,6 @@ def test_an_exploratory_ship_is_not_served_and_predict_says_so(finished_run, mon
     assert ("is exploratory SHIP, not SHIP" in capsys.readouterr().err) == bool(exploratory)
     if exploratory:
         with pytest.raises(UserError, match="is exploratory SHIP, not SHIP: ship.alpha was changed"):
-            served.check([folder], served.ServeWishes())
-    [checked] = served.check([folder], served.ServeWishes(anyway=True))
+            served.check([folder], served.ServeOptions())
+    [checked] = served.check([folder], served.ServeOptions(anyway=True))
     assert checked.decision == ("exploratory SHIP" if exploratory else "SHIP")

@@ -248,9 +248,10 @@ def predict(
 ) -> None:
     """Answer the rows of a file with a finished run. Goes on where a killed call stopped."""
     from metier.runs.progress import Progress
-    from metier.runs.run import saved_run
+    from metier.runs.run import model_folder, saved_run
     from metier.serving import job
 
+    folder = model_folder(folder)
     with run_lock(folder):
         run = saved_run(folder, Progress())
         done = job.predict(run, file, out_file, job.Wishes(benchmark, text, with_, max_error, review, prefix))
@@ -271,7 +272,7 @@ def serve(
     with_: Annotated[str, typer.Option("--with", help="Who answers: tuned, or the run's baseline (tfidf).")] = "tuned",
     max_error: MaxError = None,
     review: ReviewShare = None,
-    anyway: Annotated[bool, typer.Option("--anyway", help="Serve also what is no SHIP.")] = False,
+    anyway: Anyway = False,
     trace: Annotated[
         Path | None, typer.Option("--trace", help="Append each answered row to this file (.jsonl).")
     ] = None,
@@ -281,17 +282,20 @@ def serve(
     drain: Annotated[
         float, typer.Option("--drain", min=0, help="Seconds to finish accepted requests on SIGTERM.")
     ] = 30,
+    timeout: Annotated[
+        float, typer.Option("--timeout", min=1, help="Seconds until a request must be answered to its end.")
+    ] = 300,
 ) -> None:
     """Answer requests over HTTP with finished runs, until SIGTERM. Set METIER_TOKEN, or one is made and printed."""
-    from metier.serving.served import ServeWishes
+    from metier.serving.served import ServeOptions
     from metier.serving.server.serve import serve as run_server
     from metier.serving.server.settings import ServerSettings
 
     if redact and trace is None:
         raise UserError("--redact works on the lines of --trace. Name a file: --trace traces.jsonl.")
     hosts = tuple(allow_host or ())
-    settings = ServerSettings(host, port, hosts, drain_s=drain, trace=trace, redact=redact)
-    code = run_server(folders, ServeWishes(benchmark, with_, max_error, review, anyway), settings)
+    settings = ServerSettings(host, port, hosts, request_s=timeout, drain_s=drain, trace=trace, redact=redact)
+    code = run_server(folders, ServeOptions(benchmark, with_, max_error, review, anyway), settings)
     raise typer.Exit(code)
 
 

@@ -7,10 +7,9 @@ from pathlib import Path
 
 from metier.data.reading import FileSource
 from metier.data.records import Question
-from metier.errors import Problems, UserError, nearest, shown
+from metier.errors import Problems
 from metier.evaluation.answers import TUNED, stage_of
 from metier.evaluation.asking import conditions
-from metier.evaluation.baseline import load_baseline
 from metier.evaluation.benchmark import Benchmark
 from metier.evaluation.results import read_verdict
 from metier.evaluation.scoring import Prediction
@@ -18,7 +17,7 @@ from metier.recipes import plugins
 from metier.recipes.schema import Recipe, task_of
 from metier.runs.run import Run
 from metier.serving.predict import Done, Work, predict_file
-from metier.serving.predictor import benchmark_of, predictor_of
+from metier.serving.predictor import benchmark_of, fitted_baseline, predictor_of
 from metier.serving.review import announcement, baseline_review, tuned_review
 from metier.serving.table import check_suffix
 from metier.stages.evaluate import check_rows, tuned_model
@@ -88,10 +87,7 @@ def _tuned(run: Run, benchmark: Benchmark, wishes: Wishes) -> Work:
 
 
 def _baseline(run: Run, benchmark: Benchmark, wishes: Wishes) -> Work:
-    if wishes.who != benchmark.baseline:
-        known = [TUNED, *([benchmark.baseline] if benchmark.baseline else [])]
-        raise UserError(f"Nobody named {shown(wishes.who)} answered '{benchmark.name}'.{nearest(wishes.who, known)}")
-    fitted = load_baseline(run, benchmark)
+    fitted = fitted_baseline(run, benchmark, wishes.who)
     review = baseline_review(run, benchmark, fitted, wishes.max_error, wishes.review)
     stage = stage_of(benchmark.name, wishes.who)
     made_by = [wishes.who, run.recorded_sha256(stage, f"{stage}.jsonl")]

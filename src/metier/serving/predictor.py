@@ -8,6 +8,7 @@ from metier.data.records import Question
 from metier.errors import UserError, nearest, shown
 from metier.evaluation.answers import BASE, TUNED
 from metier.evaluation.asking import answer_batch
+from metier.evaluation.baseline import FittedBaseline, load_baseline
 from metier.evaluation.benchmark import Benchmark
 from metier.evaluation.samples import open_samples
 from metier.evaluation.scoring import ModelLike, Prediction
@@ -99,3 +100,11 @@ def question_of(benchmark: Benchmark, row: Row | str, name: str) -> Question:
         raise UserError(f"Row {name} has no list of two or more options to choose from.")
     text = fields.pop("text", "")
     return Question(name, text, "", options, fields=fields)
+
+
+def fitted_baseline(run: Run, benchmark: Benchmark, name: str) -> FittedBaseline:
+    """The run's baseline, loaded. Raises `UserError` where the benchmark has none of this name."""
+    if name != benchmark.baseline:
+        known = [TUNED, *([benchmark.baseline] if benchmark.baseline else [])]
+        raise UserError(f"Nobody named {shown(name)} answered '{benchmark.name}'.{nearest(name, known)}")
+    return load_baseline(run, benchmark)

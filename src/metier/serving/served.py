@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 from metier.data.records import Question
 from metier.errors import UserError, nearest, shown
 from metier.evaluation.answers import TUNED, stage_of
-from metier.evaluation.baseline import load_baseline
 from metier.evaluation.benchmark import Benchmark
 from metier.evaluation.results import read_verdict
 from metier.evaluation.samples import open_samples
@@ -19,7 +18,7 @@ from metier.evaluation.scoring import ModelLike, Prediction
 from metier.runs.lock import run_lock
 from metier.runs.progress import Progress
 from metier.runs.run import Run, model_folder, saved_run
-from metier.serving.predictor import Predictor, predictor_of
+from metier.serving.predictor import Predictor, fitted_baseline, predictor_of
 from metier.serving.review import Review, baseline_review, tuned_review
 from metier.serving.schema import learned_schema
 from metier.stages.evaluate import check_rows, tuned_model
@@ -32,7 +31,7 @@ Kind = Literal["chosen", "written", "read"]
 
 
 @dataclass(frozen=True)
-class ServeWishes:
+class ServeOptions:
     """What is asked of the runs that are served."""
 
     benchmark: str | None = None
@@ -101,46 +100,46 @@ class Checked:
     benchmarks: tuple[Benchmark, ...]
 
 
-def check(folders: Sequence[Path], wishes: ServeWishes) -> list[Checked]:
+def check(folders: Sequence[Path], options: ServeOptions) -> list[Checked]:
     """The runs, where all of them may be served. Raises `UserError` where one is missing, has no SHIP (but for
     `anyway`), has no such benchmark, or is called like another one."""
-    found = [_checked(folder, wishes) for folder in folders]
+    found = [_checked(folder, options) for folder in folders]
     for number, one in enumerate(found):
         if any(one.name == other.name for other in found[:number]):
             raise UserError(f"Two runs are called '{one.name}'. Rename the folder of one: clients call them by it.")
     return found
 
 
-def _checked(folder: Path, wishes: ServeWishes) -> Checked:
+def _checked(folder: Path, options: ServeOptions) -> Checked:
     run = saved_run(model_folder(folder), Progress())
     verdict = read_verdict(run.folder)
     if verdict is None:
         raise UserError(f"{run.folder} has no verdict yet. Run `metier report {run.folder}` first.")
-    if not verdict.ships and not wishes.anyway and wishes.who == TUNED:
+    if not verdict.ships and not options.anyway and options.who == TUNED:
         why = next((f": {sentence}" for sentence in (*verdict.exploratory, *verdict.reasons)), ".")
         raise UserError(
             f"The verdict on {run.folder} is {verdict.shown}, not SHIP{why} Serve the baseline with `--with tfidf`, "
             "or this model with `--anyway`."
         )
     known = {benchmark.name: benchmark for benchmark in open_samples(run).benchmarks}
-    if wishes.benchmark is not None:
-        if wishes.benchmark not in known:
+    if options.benchmark is not None:
+        if options.benchmark not in known:
             raise UserError(
-                f"{run.folder} has no benchmark {shown(wishes.benchmark)}.{nearest(wishes.benchmark, known)}"
+                f"{run.folder} has no benchmark {shown(options.benchmark)}.{nearest(options.benchmark, known)}"
             )
-        known = {wishes.benchmark: known[wishes.benchmark]}
+        known = {options.benchmark: known[options.benchmark]}
     created = int((run.folder / "verdict.json").stat().st_mtime)
     name = folder.resolve().name
     return Checked(name, run, verdict.shown, verdict.adapter_sha256, created, tuple(known.values()))
 
 
-def load(checked: Sequence[Checked], wishes: ServeWishes) -> dict[str, Served]:
+def load(checked: Sequence[Checked], options: ServeOptions) -> dict[str, Served]:
     """Name -> what is served, in the order of the runs. Raises `UserError` where a file was changed since it was
     measured, or `max_error` cannot be promised."""
     served: dict[str, Served] = {}
     for one in checked:
         with _lock(one.run.folder):  # the first answers to held-out rows are kept in the run
-            served |= _baselines(one, wishes) if wishes.who != TUNED else _tuned(one, wishes)
+            served |= _baselines(one, options) if options.who != TUNED else _tuned(one, options)
         _share_memory(list(served.values()))
     return served
 
@@ -178,15 +177,15 @@ def _name(one: Checked, benchmark: Benchmark) -> str:
     return one.name if len(one.benchmarks) == 1 else f"{one.name}/{benchmark.name}"
 
 
-def _tuned(one: Checked, wishes: ServeWishes) -> dict[str, Served]:
+def _tuned(one: Checked, options: ServeOptions) -> dict[str, Served]:
     """The tuned model of a run, under the name of each benchmark; it is loaded once."""
     check_rows(one.run)
     model = tuned_model(one.run)
     served = {}
     for benchmark in one.benchmarks:
         mixed = not _chooses(benchmark) and any(map(_chooses, one.benchmarks))  # the review is meant for the others
-        wished = (None, None) if mixed else (wishes.max_error, wishes.review)
-        review = tuned_review(one.run, benchmark, model, *wished)
+        asked = (None, None) if mixed else (options.max_error, options.review)
+        review = tuned_review(one.run, benchmark, model, *asked)
         predictor = predictor_of(benchmark, model.load())
         served[_name(one, benchmark)] = Served(
             name=_name(one, benchmark),
@@ -203,17 +202,12 @@ def _tuned(one: Checked, wishes: ServeWishes) -> dict[str, Served]:
     return served
 
 
-def _baselines(one: Checked, wishes: ServeWishes) -> dict[str, Served]:
+def _baselines(one: Checked, options: ServeOptions) -> dict[str, Served]:
     """The same for the baselines of a run; each benchmark has its own."""
     served = {}
     for benchmark in one.benchmarks:
-        if wishes.who != benchmark.baseline:
-            known = [TUNED, *([benchmark.baseline] if benchmark.baseline else [])]
-            raise UserError(
-                f"Nobody named {shown(wishes.who)} answered '{benchmark.name}'.{nearest(wishes.who, known)}"
-            )
-        fitted = load_baseline(one.run, benchmark)
-        stage = stage_of(benchmark.name, wishes.who)
+        fitted = fitted_baseline(one.run, benchmark, options.who)
+        stage = stage_of(benchmark.name, options.who)
         served[_name(one, benchmark)] = Served(
             name=_name(one, benchmark),
             run=one.run,
@@ -223,7 +217,7 @@ def _baselines(one: Checked, wishes: ServeWishes) -> dict[str, Served]:
             labels=tuple(benchmark.label_set()),
             decision=one.decision,
             sha256=one.run.recorded_sha256(stage, f"{stage}/model.json"),
-            review=baseline_review(one.run, benchmark, fitted, wishes.max_error, wishes.review),
+            review=baseline_review(one.run, benchmark, fitted, options.max_error, options.review),
             created=one.created,
         )
     return served

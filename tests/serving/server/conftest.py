@@ -14,7 +14,7 @@ import httpx2 as httpx
 import pytest
 from starlette.testclient import TestClient
 
-from metier.serving.served import ServeWishes, check, load
+from metier.serving.served import ServeOptions, check, load
 from metier.serving.server.metrics import Metrics
 from metier.serving.server.operations import Service
 from metier.serving.server.scheduler import Scheduler
@@ -29,7 +29,7 @@ HEADERS = {"Authorization": f"Bearer {TOKEN}"}
 @contextmanager
 def served(folders, settings=None, **wishes):
     """(client, service) of a server in this process."""
-    asked = ServeWishes(anyway=True, **wishes)
+    asked = ServeOptions(anyway=True, **wishes)
     settings, metrics = settings or ServerSettings(), Metrics()
     traces = Traces(settings.trace, metrics, settings.redact) if settings.trace else None
     service = Service(settings, Scheduler(metrics, settings.queue_rows), metrics, traces)

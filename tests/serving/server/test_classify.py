@@ -8,7 +8,7 @@ from metier.errors import UserError
 from metier.evaluation.answers import read_answers
 from metier.runs import run as runs
 from metier.runs.progress import Progress
-from metier.serving.served import ServeWishes, check, load
+from metier.serving.served import ServeOptions, check, load
 from metier.serving.server.settings import ServerSettings
 from tests.serving.server.conftest import served
 
@@ -22,7 +22,7 @@ def ask(client, **body):
 def test_answers_over_http_are_those_that_were_measured(client, run_folder):
     run = runs.saved_run(run_folder, Progress())
     measured = read_answers(run, "tuned", "triage")
-    questions = load(check([run_folder], ServeWishes(anyway=True)), ServeWishes(anyway=True))[
+    questions = load(check([run_folder], ServeOptions(anyway=True)), ServeOptions(anyway=True))[
         "run"
     ].benchmark.questions()
     given = ask(client, texts=[question.text for question in questions]).json()
@@ -124,12 +124,12 @@ def test_the_baseline_answers_through_the_same_face(run_folder):
 
 def test_no_ship_is_refused_and_says_what_to_do(run_folder):
     with pytest.raises(UserError, match="is HOLD, not SHIP.*--with tfidf.*--anyway"):
-        check([run_folder], ServeWishes())
-    assert check([run_folder], ServeWishes(who="tfidf"))[0].decision == "HOLD"
+        check([run_folder], ServeOptions())
+    assert check([run_folder], ServeOptions(who="tfidf"))[0].decision == "HOLD"
     with pytest.raises(UserError, match="Two runs are called 'run'"):
-        check([run_folder, run_folder], ServeWishes(anyway=True))
+        check([run_folder, run_folder], ServeOptions(anyway=True))
     with pytest.raises(UserError, match="no benchmark 'triag'.*Did you mean 'triage'"):
-        check([run_folder], ServeWishes(anyway=True, benchmark="triag"))
+        check([run_folder], ServeOptions(anyway=True, benchmark="triag"))
 
 
 def test_several_runs_of_one_model_are_chosen_by_name_and_share_memory(run_folder, recorded_seeds):

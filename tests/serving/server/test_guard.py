@@ -6,7 +6,7 @@ import socket
 import pytest
 
 from metier.errors import UserError
-from metier.serving.served import ServeWishes
+from metier.serving.served import ServeOptions
 from metier.serving.server.guard import Guard, hosts
 from metier.serving.server.metrics import Metrics
 from metier.serving.server.serve import serve
@@ -44,8 +44,8 @@ def asked(guard, headers=(), path="/v1/classify", pieces=(b"hello",), pause=0.0)
 
 
 def guard(**settings):
-    paths = {"/v1/classify", "/health"}
-    return Guard(echo, ServerSettings(**settings), TOKEN, Metrics(), paths, {"/health"})
+    paths = {"/v1/classify", "/health", "/ready", "/metrics"}
+    return Guard(echo, ServerSettings(**settings), TOKEN, Metrics(), paths, {"/health", "/ready"})
 
 
 def test_a_good_request_is_handed_on_with_its_body():
@@ -62,6 +62,7 @@ def test_a_good_request_is_handed_on_with_its_body():
 def test_without_the_token_nothing_is_answered(authorization):
     status, headers, body, read = asked(guard(), [(b"authorization", authorization)])
     assert (status, read) == (401, 0) and headers[b"www-authenticate"] == b"Bearer" and TOKEN.encode() not in body
+    assert headers[b"connection"] == b"close", "the body is not read"
     assert asked(guard(), [(b"authorization", authorization)], path="/health")[0] == 200
 
 
@@ -77,9 +78,10 @@ def test_the_server_is_known_by_its_own_names(host):
 
 
 @pytest.mark.parametrize("host", [b"evil.example", b"", None, b"localhost.evil.example", b"[::1", b"evil@127.0.0.1"])
-def test_other_hosts_are_refused_on_every_path(host):
-    for path in ("/v1/classify", "/health", "/nope"):
-        assert asked(guard(), [(b"host", host)], path=path)[0] == 403
+def test_other_hosts_are_refused_but_for_probes(host):
+    for path, status in (("/v1/classify", 403), ("/nope", 403), ("/health", 200), ("/ready", 200)):
+        found, headers, _, _ = asked(guard(), [(b"host", host)], path=path)
+        assert found == status and (status == 200 or headers[b"connection"] == b"close")
 
 
 def test_an_address_for_all_is_no_name():
@@ -95,11 +97,12 @@ def test_an_address_for_all_is_no_name():
         (b"null", 403),
         (b"file://", 403),
         (b"http://[", 403),
-        (b"https://desk.lan", 200),
+        (b"https://desk.lan", 403),
     ],
 )
 def test_pages_of_other_origins_may_not_ask(origin, status):
-    assert asked(guard(allowed_hosts=("desk.lan",)), [(b"origin", origin)])[0] == status
+    found, headers, _, read = asked(guard(allowed_hosts=("desk.lan",)), [(b"origin", origin)])
+    assert found == status and (status == 200 or (read == 0 and headers[b"connection"] == b"close"))
 
 
 def test_a_large_body_is_refused_before_it_is_read():
@@ -130,7 +133,9 @@ def test_while_draining_only_probes_are_answered():
     one.draining = True
     status, headers, _, _ = asked(one)
     assert status == 503 and headers[b"retry-after"] and headers[b"connection"] == b"close"
-    assert asked(one, path="/health")[0] == 200
+    assert asked(one, path="/health")[0] == 200 and asked(one, path="/metrics")[0] == 200
+    status, _, body, _ = asked(one, path="/ready")
+    assert status == 503 and b"draining" in body
 
 
 def test_a_path_that_does_not_exist_is_no_name_in_the_metrics():
@@ -142,19 +147,25 @@ def test_a_path_that_does_not_exist_is_no_name_in_the_metrics():
 def test_a_token_of_ones_own_that_is_too_short_is_refused(monkeypatch):
     for own in ("", "short", "with a space in it", "ümlaute-ümlaute-ümlaute"):
         monkeypatch.setenv("METIER_TOKEN", own)
-        with pytest.raises(UserError, match="METIER_TOKEN is no good token.*16 or more"):
-            serve([], ServeWishes(), ServerSettings())
+        with pytest.raises(UserError, match="METIER_TOKEN is too short or has spaces.*16 or more"):
+            serve([], ServeOptions(), ServerSettings())
 
 
 def test_a_missing_extra_is_told(monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(UserError, match=r"pip install 'metier\[serve\]'"):
-        serve([], ServeWishes(), ServerSettings())
+        serve([], ServeOptions(), ServerSettings())
+
+
+def test_a_host_that_nobody_knows_is_no_fault_of_the_port(monkeypatch):
+    monkeypatch.setenv("METIER_TOKEN", TOKEN)
+    with pytest.raises(UserError, match="The host 'no.such.invalid' is not known.*--host"):
+        serve([], ServeOptions(), ServerSettings(host="no.such.invalid"))
 
 
 def test_a_port_that_is_taken_is_told(monkeypatch):
     monkeypatch.setenv("METIER_TOKEN", TOKEN)
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        with pytest.raises(UserError, match=f"Port {port} of 127.0.0.1 cannot be used.*--port {port + 1}"):
-            serve([], ServeWishes(), ServerSettings(port=port))
+        with pytest.raises(UserError, match=f"Port {port} of 127.0.0.1 cannot be used.*--port 0"):
+            serve([], ServeOptions(), ServerSettings(port=port))

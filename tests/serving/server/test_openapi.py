@@ -50,3 +50,10 @@ def test_metrics_count_requests_rows_and_batches(client):
 def test_probes_need_no_token(client):
     for path, status in (("/health", 200), ("/ready", 200), ("/docs", 200), ("/metrics", 401), ("/v1/models", 401)):
         assert client.get(path, headers={"Authorization": ""}).status_code == status, path
+
+
+def test_a_server_whose_model_thread_has_ended_is_not_ready(server, monkeypatch):
+    client, service = server
+    monkeypatch.setattr(type(service.scheduler), "alive", property(lambda self: False))
+    found = client.get("/ready")
+    assert found.status_code == 503 and found.json()["status"] == "failed"

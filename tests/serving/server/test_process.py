@@ -2,10 +2,12 @@
 
 import contextlib
 import json
+import os
 import re
 import resource
 import signal
 import socket
+import subprocess
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -71,6 +73,16 @@ def test_a_gigabyte_without_a_length_is_refused_early(shared):
                 sent += 65536
     assert sent < 64 << 20 and time.monotonic() - began < 30
     assert status(shared.raw(request(head(shared)))) == 200
+
+
+def test_the_printed_command_asks_as_it_stands(shared):
+    shared.errors += shared.process.stderr.readline()
+    (command,) = [line for line in shared.errors.splitlines() if "curl http" in line]
+    command = command[command.index("curl ") :]
+    found = subprocess.run(
+        ["bash", "-c", f"{command} -s"], capture_output=True, env={**os.environ, "METIER_TOKEN": shared.token}
+    )
+    assert json.loads(found.stdout)["answers"][0]["answer"], found
 
 
 def test_sigterm_under_load_loses_no_accepted_request(start):

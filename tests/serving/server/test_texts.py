@@ -97,7 +97,9 @@ def test_a_stop_string_ends_the_text_and_is_not_in_it(client, runs):
     chunks = client.completions.create(model="writes", prompt=prompt, stop=stop, stream=True, **GOES_ON)
     assert text_of(chunks) == cut.text
     assert client.completions.create(model="writes", prompt=prompt, **{**GOES_ON, "max_tokens": 2}).choices[0]
-    assert "at most 4" in refused(client.completions.create, model="writes", prompt="a", stop=list("abcde"))
+    assert "at most 16" in refused(
+        client.completions.create, model="writes", prompt="a", stop=list("abcdefghijklmnopq")
+    )
 
 
 def test_a_seed_repeats_a_drawn_text(client):
@@ -177,6 +179,19 @@ def test_several_turns_go_through_the_template(client, runs):
     assert all(one.bytes is None or bytes(one.bytes).decode() == one.token for one in told)
 
 
+def test_the_models_turn_may_be_sent_back_as_it_came(client):
+    messages = [{"role": "user", "content": "a"}]
+    messages.append(client.chat.completions.create(model="chats", messages=messages, max_tokens=3).choices[0].message)
+    messages.append({"role": "user", "content": "b"})
+    found = client.chat.completions.create(model="chats", messages=messages, max_tokens=3)
+    assert found.choices[0].message.content is not None
+    extras = {"refusal": None, "tool_calls": [], "function_call": None, "audio": None, "annotations": []}
+    messages[1] = {"role": "assistant", "content": "c", **extras}
+    assert client.chat.completions.create(model="chats", messages=messages, max_tokens=3).choices
+    messages[1]["tool_calls"] = [{"id": "1"}]
+    assert "tool_calls" in refused(client.chat.completions.create, model="chats", messages=messages)
+
+
 def test_a_schema_is_kept_to_in_chat_and_completions(client):
     schema = {
         "type": "object",
@@ -233,6 +248,23 @@ def test_prompts_that_cannot_be_read_are_told(prompt, message, client):
     for how in ({}, {"stream": True}, {"echo": True, "logprobs": 1}):
         told = refused(client.completions.create, model="writes", prompt=prompt, **how)
         assert message in told or "reads 2,048" in told
+
+
+def test_prompts_are_scored_in_groups_and_keep_their_order(client, runs, monkeypatch):
+    prompts = [f"{n} " * 20 for n in (3, 1, 2, 1)]
+    asked = {"model": "writes", "max_tokens": 0, "echo": True, "logprobs": 0}
+    together = client.completions.create(prompt=prompts, **asked)
+    monkeypatch.setattr("metier.engine.decoding.prompt_scores.TOKENS_A_TREE", 50)
+    apart = client.completions.create(prompt=prompts, **asked)
+    for one, other, prompt in zip(together.choices, apart.choices, prompts, strict=True):
+        assert one.text == other.text == prompt
+        assert one.logprobs.token_logprobs[1:] == pytest.approx(other.logprobs.token_logprobs[1:], abs=1e-4)
+
+
+def test_the_tokens_of_a_request_are_bounded(client):
+    prompts = [[1] * 1000] * 263
+    for how in ({}, {"echo": True, "logprobs": 1}):
+        assert "more than 262,144 tokens" in refused(client.completions.create, model="writes", prompt=prompts, **how)
 
 
 def test_rows_become_objects_by_the_schema_of_the_right_answers(client, runs):

@@ -82,17 +82,46 @@ def test_redaction_reaches_every_place_where_a_text_may_stand(finance):
         "options": [mail, "b"],
     }
     answer = {"answer": mail, "second": "b", "probabilities": {mail: 0.9, "b": 0.1}, "certainty": 0.9}
-    ((clean, given),) = redacted(finance, [(row, answer)], written=False)
+    ((clean, given),) = redacted(finance, [(row, answer)], written=False, request="r")
     assert mail not in json.dumps([clean, given]) and "4111111111111111" not in json.dumps(clean)
     assert clean["amount"] == 12.5 and given["second"] == "b" and sum(given["probabilities"].values()) == 1
     assert row["contact"] == mail, "what was given is left alone"
 
 
+def test_two_requests_move_their_dates_by_different_days(finance):
+    row = {"text": "Paid on 2024-03-05."}
+    answer = {"answer": "a", "second": None, "probabilities": None}
+    finance.recipe = finance.recipe.model_copy(
+        update={"steps": [{"redact": {"profile": "healthcare", "labels": "keep"}}]}
+    )
+    found = {redacted(finance, [(row, answer)], False, request)[0][0]["text"] for request in ("a", "b", "c", "d")}
+    assert row["text"] not in found and len(found) > 2
+
+
+def test_a_label_of_the_label_set_beside_options_of_a_row_keeps_its_probability(finance):
+    row = {"text": "a", "options": ["x", "y"]}
+    answer = {"answer": "urgent", "second": "x", "probabilities": {"urgent": 0.7, "x": 0.3}}
+    assert redacted(finance, [(row, answer)], False, "r")[0][1]["probabilities"] == {"urgent": 0.7, "x": 0.3}
+
+
+def test_a_file_that_others_may_read_is_refused(tmp_path):
+    path = tmp_path / "t.jsonl"
+    path.write_text("")
+    path.chmod(0o644)
+    with pytest.raises(UserError, match=f"chmod 600 {path}"):
+        Traces(path, Metrics())
+    path.chmod(0o600)
+    Traces(path, Metrics()).close()
+    (tmp_path / "link.jsonl").symlink_to(path)
+    with pytest.raises(UserError, match="--trace"):
+        Traces(tmp_path / "link.jsonl", Metrics())
+
+
 def test_written_answers_are_redacted_and_labels_are_not(finance):
     pair = ({"text": "Whom?"}, {"answer": "jane.doe@example.com", "second": None, "probabilities": None})
-    assert "jane" not in redacted(finance, [pair], written=True)[0][1]["answer"]
+    assert "jane" not in redacted(finance, [pair], written=True, request="r")[0][1]["answer"]
     label = ({"text": "Whom?"}, {"answer": "card 4111111111111111", "second": None, "probabilities": None})
-    assert redacted(finance, [label], written=False)[0][1]["answer"] == "card 4111111111111111"
+    assert redacted(finance, [label], written=False, request="r")[0][1]["answer"] == "card 4111111111111111"
 
 
 def test_an_industry_without_redaction_is_told(finished_run):

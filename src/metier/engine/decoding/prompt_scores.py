@@ -49,9 +49,8 @@ def prompt_scores(model: LanguageModel, prompts: Sequence[Sequence[int]], top: i
     if not prompts:
         return []
     trees = _takes_trees(model)
-    different = sorted(set(map(tuple, prompts)))
     scores: dict[tuple[int, ...], PromptScores] = {}
-    for group in _groups(different) if trees else ([one] for one in different):
+    for group in groups(prompts) if trees else ([one] for one in set(map(tuple, prompts))):
         scores |= dict(zip(group, _scored(model, group, top, trees), strict=True))
     return [scores[tuple(prompt)] for prompt in prompts]
 
@@ -93,11 +92,11 @@ def _check(prompt: Sequence[int], context: int, rows: int) -> None:
         raise UserError(f"A prompt has a token that the model does not know. Tokens are 0 to {rows - 1}.")
 
 
-def _groups(prompts: Sequence[tuple[int, ...]]) -> Iterator[list[tuple[int, ...]]]:
-    """Sorted prompts, so that those that begin alike are neighbors, in trees of so many tokens."""
+def groups(prompts: Sequence[Sequence[int]]) -> Iterator[list[tuple[int, ...]]]:
+    """The different prompts, sorted so that those that begin alike are neighbors, in trees of so many tokens."""
     group: list[tuple[int, ...]] = []
     size = 0
-    for prompt in prompts:
+    for prompt in sorted(set(map(tuple, prompts))):
         more = len(prompt) - common_length(group[-1], prompt) if group else len(prompt)
         if group and size + more > TOKENS_A_TREE:
             yield group

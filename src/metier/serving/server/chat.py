@@ -1,5 +1,6 @@
 """/v1/chat/completions: the model's turn in a conversation, by the chat template that the run was tested with."""
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
@@ -48,15 +49,21 @@ class Message(Body):
     model_config = ConfigDict(strict=True)
 
     role: Literal["system", "developer", "user", "assistant"]
-    content: str | list[TextPart]
+    content: str | Annotated[list[TextPart], Field(fail_fast=True)]
     name: str | None = None
     """Accepted and not used."""
+    refusal: None = None
+    """Here and below: what OpenAI's client sends back with the model's turn. Only null or an empty list is taken."""
+    tool_calls: Annotated[list[Any], Field(max_length=0)] | None = None
+    function_call: None = None
+    audio: None = None
+    annotations: Annotated[list[Any], Field(max_length=0)] | None = None
 
 
 class ChatRequest(TextRequest):
     """A conversation to go on with."""
 
-    messages: Annotated[list[Message], Field(min_length=1)]
+    messages: Annotated[list[Message], Field(min_length=1, fail_fast=True)]
     """Oldest first."""
     max_completion_tokens: Annotated[int, Field(ge=1)] | None = None
     """The newer name of `max_tokens`."""
@@ -68,15 +75,15 @@ class ChatRequest(TextRequest):
     """Accepted: there are no tools."""
     service_tier: str | None = None
     """Accepted and not used."""
-    tools: list[dict[str, Any]] | None = None
+    tools: list[Any] | None = None
     """Are not supported."""
     tool_choice: str | dict[str, Any] | None = None
     """Only `none` is taken."""
-    functions: list[dict[str, Any]] | None = None
+    functions: list[Any] | None = None
     """Are not supported."""
     function_call: str | dict[str, Any] | None = None
     """Only `none` is taken."""
-    modalities: list[str] | None = None
+    modalities: Annotated[list[str], Field(fail_fast=True)] | None = None
     """Only `text` is taken."""
     reasoning_effort: str | None = None
     """Is not supported."""
@@ -226,11 +233,11 @@ async def _begun(call: Call) -> _Work:
             "model",
             "no_chat_template",
         )
-    prompt = _prompt(call, model, request)
+    prompt = await asyncio.to_thread(_prompt, call, model, request)
     grammar = await grammar_of(request.response_format)
-    asked = request.max_tokens if request.max_completion_tokens is None else request.max_completion_tokens
+    max_tokens = request.max_tokens if request.max_completion_tokens is None else request.max_completion_tokens
     room = model.context + 1 - len(prompt)
-    sampling = sampling_of(request, served, room, request.top_logprobs or 0, grammar, asked)
+    sampling = sampling_of(request, served, room, request.top_logprobs or 0, grammar, max_tokens)
     pieces = call.service.scheduler.generate(served.name, prompt, sampling)
     return _Work(request, served, model, prompt, pieces, f"chatcmpl-{call.id}", int(time.time()))
 

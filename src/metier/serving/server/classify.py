@@ -26,19 +26,34 @@ class Row(BaseModel):
     model_config = ConfigDict(extra="allow", frozen=True, strict=True, use_attribute_docstrings=True)
     __pydantic_extra__: dict[str, Cell] = Field(init=False)
 
-    options: list[str] | None = None
+    options: Annotated[list[str], Field(fail_fast=True)] | None = None
     """Only where the benchmark chooses among a row's own: two or more, all different."""
 
 
-class ClassifyRequest(Body):
+class RowsRequest(Body):
     """Texts, or rows with further columns: one of the two."""
 
     model_config = ConfigDict(strict=True)
 
     model: str | None = None
     """What answers; may be left out where one model is served."""
-    texts: Annotated[list[str], Field(min_length=1)] | None = None
-    rows: Annotated[list[Row], Field(min_length=1)] | None = None
+    texts: Annotated[list[str], Field(min_length=1, fail_fast=True)] | None = None
+    rows: Annotated[list[Row], Field(min_length=1, fail_fast=True)] | None = None
+
+    def columns(self, service: Service) -> list[dict[str, Any]]:
+        """The rows. Raises `ApiError` where there are none, too many, or both rows and texts."""
+        if (self.texts is None) == (self.rows is None):
+            raise invalid("Send either `texts` or `rows`.", "texts")
+        if self.rows is None:
+            texts = self.texts or []
+            service.check_rows(len(texts), "texts")
+            return [{"text": text} for text in texts]
+        service.check_rows(len(self.rows), "rows")
+        return [row.model_dump(exclude_unset=True) for row in self.rows]
+
+
+class ClassifyRequest(RowsRequest):
+    """Texts, or rows with further columns: one of the two."""
 
 
 class Answered(Body):
@@ -74,8 +89,7 @@ async def classify(call: Call) -> ClassifyResponse:
     """Answers as they were measured. Raises `ApiError` for the first row that cannot be asked."""
     request: ClassifyRequest = call.body
     served = call.service.find(request.model)
-    began, rows = time.monotonic(), _rows(request)
-    call.service.check_rows(len(rows), "texts" if request.texts else "rows")
+    began, rows = time.monotonic(), request.columns(call.service)
     questions = [_question(call.service, served, row, n) for n, row in enumerate(rows)]
     predictions = await call.service.scheduler.classify(served.name, questions)
     answers = [_answered(served, one) for one in predictions]
@@ -85,14 +99,6 @@ async def classify(call: Call) -> ClassifyResponse:
     return ClassifyResponse(
         id=call.id, model=served.name, model_sha256=served.sha256, verdict=served.decision, answers=answers
     )
-
-
-def _rows(request: ClassifyRequest) -> list[dict[str, Any]]:
-    if (request.texts is None) == (request.rows is None):
-        raise invalid("Send either `texts` or `rows`.", "texts")
-    if request.rows is None:
-        return [{"text": text} for text in request.texts or ()]
-    return [row.model_dump(exclude_unset=True) for row in request.rows]
 
 
 def _question(service: Service, served: Served, row: dict[str, Any], number: int) -> Question:

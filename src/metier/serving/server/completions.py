@@ -1,5 +1,6 @@
 """/v1/completions: texts that go on behind prompts, and how likely the prompts themselves are (`echo`)."""
 
+import asyncio
 import math
 import time
 from collections.abc import AsyncIterator, Sequence
@@ -23,6 +24,7 @@ from metier.serving.server.texts import (
     grammar_of,
     refuse,
     sampling_of,
+    started,
     usage,
     writer_of,
 )
@@ -32,7 +34,8 @@ if TYPE_CHECKING:
     from metier.engine.decoding.sampling import Sampling
     from metier.engine.models.model import LanguageModel
 
-Token = Annotated[int, Field(ge=0)]
+Texts = Annotated[list[str], Field(fail_fast=True)]
+Tokens = Annotated[list[Annotated[int, Field(ge=0)]], Field(fail_fast=True)]
 PATH = "/v1/completions"
 TOKENS_BY_DEFAULT = 16
 """Where neither the request nor the benchmark says how many, as OpenAI has it."""
@@ -41,7 +44,7 @@ TOKENS_BY_DEFAULT = 16
 class CompletionRequest(TextRequest):
     """Prompts to go on behind."""
 
-    prompt: str | list[str] | list[Token] | list[list[Token]]
+    prompt: str | Texts | Tokens | Annotated[list[Tokens], Field(fail_fast=True)]
     """A text, several, or the same in tokens."""
     logprobs: Annotated[int, Field(ge=0, le=5)] | None = None
     """Tell each token's log-probability, and so many of the likeliest ones."""
@@ -105,6 +108,9 @@ class _Work:
     def writes(self) -> bool:
         return self.request.max_tokens != 0
 
+    async def start(self) -> "list[AsyncIterator[Piece]]":
+        return await started(self.call.service, self.served, self.prompts, self.samplings)
+
     def chunk(self, choices: list[Choice], counts: Usage | None = None) -> Completion:
         return Completion(
             id=f"cmpl-{self.call.id}",
@@ -125,7 +131,7 @@ async def completions(call: Call) -> Completion | Stream:
     echoed = await _echoed(work)
     texts = [NOTHING] * len(work.prompts)
     if work.writes:
-        texts = await all_collected(await _begun(work))
+        texts = await all_collected(await work.start())
     choices = [
         _choice(n, echoed[n].joined(_shown(work, text.text, text.tokens)), text.finish) for n, text in enumerate(texts)
     ]
@@ -136,12 +142,12 @@ async def _work(call: Call) -> _Work:
     request: CompletionRequest = call.body
     served, model = writer_of(call.service, request.model)
     refuse(request, suffix=request.suffix, best_of=request.best_of not in (None, 1))
-    prompts, shown = _prompts(call, model, request)
+    prompts, shown = await asyncio.to_thread(_prompts, call, model, request)
     grammar = await grammar_of(request.response_format)
     written = served.benchmark.build_scorer().free_text()
-    asked = request.max_tokens if request.max_tokens is not None or written else TOKENS_BY_DEFAULT
+    max_tokens = request.max_tokens if request.max_tokens is not None or written else TOKENS_BY_DEFAULT
     samplings = [
-        sampling_of(request, served, model.context + 1 - len(prompt), request.logprobs or 0, grammar, asked)
+        sampling_of(request, served, model.context + 1 - len(prompt), request.logprobs or 0, grammar, max_tokens)
         for prompt in prompts
     ]
     return _Work(call, request, served, model, prompts, shown, samplings, int(time.time()))
@@ -155,7 +161,7 @@ def _prompts(call: Call, model: "LanguageModel", request: CompletionRequest) -> 
     if not every:
         raise invalid("`prompt` is an empty list. Give at least one.", "prompt")
     call.service.check_rows(len(every), "prompt")
-    tokens, words = [], []
+    tokens, words, total = [], [], 0
     for one in every:
         if isinstance(one, str):
             call.service.check_text(one, "prompt")
@@ -168,6 +174,8 @@ def _prompts(call: Call, model: "LanguageModel", request: CompletionRequest) -> 
             )
         if not tokens[-1]:
             raise invalid("A prompt is empty. Give at least one token.", "prompt")
+        total += len(tokens[-1])
+        call.service.check_tokens(total, "prompt")
     return tokens, words
 
 
@@ -181,18 +189,6 @@ def _encoded(model: "LanguageModel", text: str) -> list[int]:
 def _known(model: "LanguageModel", tokens: Sequence[int]) -> bool:
     """Whether the tokenizer can take them; the decoder refuses those that it cannot, with a message."""
     return all(token < len(model.tokenizer) for token in tokens)
-
-
-async def _begun(work: _Work) -> "list[AsyncIterator[Piece]]":
-    """The texts, which begin to be written. Where one cannot be taken, none is."""
-    pieces: list[AsyncIterator[Piece]] = []
-    try:
-        for prompt, sampling in zip(work.prompts, work.samplings, strict=True):
-            pieces.append(work.call.service.scheduler.generate(work.served.name, prompt, sampling))
-    except BaseException:
-        await closed(pieces)
-        raise
-    return pieces
 
 
 @dataclass(frozen=True)
@@ -246,7 +242,9 @@ async def _echoed(work: _Work) -> list[_Shown]:
     if work.request.logprobs is None:
         return [_Shown(text, None) for text in work.shown]
     scores = await work.call.service.scheduler.prompt_scores(work.served.name, work.prompts, work.request.logprobs)
-    return [_shown(work, text, one.tokens) for text, one in zip(work.shown, scores, strict=True)]
+    return await asyncio.to_thread(
+        lambda: [_shown(work, text, one.tokens) for text, one in zip(work.shown, scores, strict=True)]
+    )
 
 
 def _choice(index: int, shown: _Shown, finish: Finish | None) -> Choice:
@@ -266,7 +264,7 @@ async def _none() -> AsyncIterator["Piece"]:
 
 async def _streamed(work: _Work) -> AsyncIterator[Completion]:
     """The texts are written beside each other and sent one behind the other."""
-    pieces = await _begun(work) if work.writes else []
+    pieces = await work.start() if work.writes else []
     new_tokens = 0
     try:
         for index, echoed in enumerate(await _echoed(work)):

@@ -1,9 +1,14 @@
 """What went wrong with a request, as OpenAI's error object."""
 
+import logging
 from collections.abc import Mapping
 from math import ceil
 
 from pydantic import BaseModel, ConfigDict, Field
+
+from metier.errors import UserError
+
+LOGGER = logging.getLogger("metier")
 
 
 class ErrorDetail(BaseModel):
@@ -77,3 +82,13 @@ def loading() -> ApiError:
 def crashed() -> ApiError:
     """500: our bug, or a broken model. What it was stands in the server's log, not in the answer."""
     return ApiError(500, "The model failed on this request. The server's log says why.", "server_error", "model_failed")
+
+
+def as_api_error(error: BaseException) -> ApiError:
+    """What a client is told of an error in the model's thread; our own bugs are logged with their traceback."""
+    if isinstance(error, ApiError):
+        return error
+    if isinstance(error, UserError) and not isinstance(error.__cause__, FloatingPointError):
+        return invalid(str(error))
+    LOGGER.error("The model failed on a batch.", exc_info=error)
+    return crashed()

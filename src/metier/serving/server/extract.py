@@ -13,10 +13,10 @@ from metier.evaluation.scoring import FreeText
 from metier.recipes import strict_json
 from metier.serving.predictor import question_of
 from metier.serving.served import Served
-from metier.serving.server.classify import Answered, Row
-from metier.serving.server.errors import ApiError, invalid
+from metier.serving.server.classify import Answered, RowsRequest
+from metier.serving.server.errors import invalid
 from metier.serving.server.operations import Body, Call, Operation
-from metier.serving.server.texts import Text, all_collected, closed, grammar_by, writer_of
+from metier.serving.server.texts import Text, all_collected, grammar_by, started, writer_of
 
 if TYPE_CHECKING:
     from metier.engine.decoding.grammar import Grammar
@@ -25,15 +25,11 @@ if TYPE_CHECKING:
 PATH = "/v1/extract"
 
 
-class ExtractRequest(Body):
+class ExtractRequest(RowsRequest):
     """Texts, or rows with further columns: one of the two."""
 
     model_config = ConfigDict(strict=True, serialize_by_alias=True)
 
-    model: str | None = None
-    """What answers; may be left out where one model is served."""
-    texts: Annotated[list[str], Field(min_length=1)] | None = None
-    rows: Annotated[list[Row], Field(min_length=1)] | None = None
     wanted: Annotated[dict[str, Any] | None, Field(alias="schema")] = None
     """The JSON schema of the answers. Left out: as the right answers of the training rows have it."""
 
@@ -72,9 +68,10 @@ async def extract(call: Call) -> ExtractResponse:
     written = scorer.free_text()
     if "fields" not in scorer.gives or written is None:
         raise invalid(f"The answers of '{served.name}' are no JSON objects. Use /v1/classify.", "model")
-    began, rows = time.monotonic(), _rows(request)
-    call.service.check_rows(len(rows), "texts" if request.texts else "rows")
-    prompts = [_prompt(call, served, model, row, n, written) for n, row in enumerate(rows)]
+    began, rows = time.monotonic(), request.columns(call.service)
+    prompts = await asyncio.to_thread(
+        lambda: [_prompt(call, served, model, row, n, written) for n, row in enumerate(rows)]
+    )
     schema = await _schema(request, served)
     texts = await _texts(call, served, prompts, written, await grammar_by(schema, "schema"))
     answers = [_extracted(text) for text in texts]
@@ -90,14 +87,6 @@ async def extract(call: Call) -> ExtractResponse:
         schema_from="request" if request.wanted else "right answers",
         answers=answers,
     )
-
-
-def _rows(request: ExtractRequest) -> list[dict[str, Any]]:
-    if (request.texts is None) == (request.rows is None):
-        raise invalid("Send either `texts` or `rows`.", "texts")
-    if request.rows is None:
-        return [{"text": text} for text in request.texts or ()]
-    return [row.model_dump(exclude_unset=True) for row in request.rows]
 
 
 def _prompt(
@@ -135,14 +124,7 @@ async def _texts(
 
     # Without the stop strings: the grammar says where an object ends, and a line end may stand in one.
     sampling = Sampling(written.max_new_tokens, grammar=grammar)
-    pieces = []
-    try:
-        for prompt in prompts:
-            pieces.append(call.service.scheduler.generate(served.name, prompt, sampling))
-    except ApiError:
-        await closed(pieces)
-        raise
-    return await all_collected(pieces)
+    return await all_collected(await started(call.service, served, prompts, [sampling] * len(prompts)))
 
 
 def _extracted(text: Text) -> Extracted:

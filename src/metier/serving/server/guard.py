@@ -7,7 +7,6 @@ import time
 from collections.abc import Awaitable, Callable, Collection, Iterable, MutableMapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
 from metier.serving.server.errors import ApiError, draining
 from metier.serving.server.metrics import Metrics
@@ -22,8 +21,10 @@ LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
 ANY_ADDRESS = frozenset({"0.0.0.0", "::"})
 OTHER = "other"
 """The path of a request, in the metrics, that no operation has: a client must not make up names there."""
-STILL_ANSWERED = ("/health", "/ready", "/metrics")
-"""What is still answered while the server stops."""
+PROBES = ("/health", "/ready")
+"""What may be asked by any name: an orchestrator asks a container by its address of the day."""
+STILL_ANSWERED = ("/health", "/metrics")
+"""What is still answered while the server stops. Not `/ready`: a load balancer must see at once that it stops."""
 
 
 def hosts(settings: ServerSettings) -> frozenset[str]:
@@ -82,7 +83,8 @@ class Guard:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                if self.draining:  # a client that keeps its connection asks elsewhere next time
+                closes = any(name == b"connection" for name, _ in message["headers"])
+                if self.draining and not closes:  # a client that keeps its connection asks elsewhere next time
                     message["headers"] = [*message["headers"], (b"connection", b"close")]
             await send(message)
 
@@ -100,7 +102,11 @@ class Guard:
         accepted = False
         try:
             head = _Head.of(scope["headers"])
-            self._check(scope["path"], head)
+            try:
+                self._check(scope["path"], head)
+            except ApiError as error:
+                error.headers["Connection"] = "close"  # the body is not read: the connection ends with the answer
+                raise
             accepted = True
             self.active += 1
             async with asyncio.timeout(self.settings.request_s):
@@ -119,11 +125,11 @@ class Guard:
     def _check(self, path: str, head: _Head) -> None:
         """Raises `ApiError` where the request must not be looked at any further."""
         host = head.hosts[0].lower() if len(head.hosts) == 1 else ""
-        if _name(host) not in self._hosts:
+        if path not in PROBES and _name(host) not in self._hosts:
             message = "The Host header names no host of this server. Start it with `--allow-host NAME` to add one."
             raise ApiError(403, message, "permission_error", "host_not_allowed")
-        if head.origins and not all(self._same(origin, host) for origin in head.origins):
-            message = "Pages of another origin may not ask this server. Start it with `--allow-host NAME` to add one."
+        if head.origins and not all(_same(origin, host) for origin in head.origins):
+            message = "Pages of another origin may not ask this server."
             raise ApiError(403, message, "permission_error", "origin_not_allowed")
         if path not in self.without_token and not self._knows_token(head.authorization):
             message = "Send the header `Authorization: Bearer TOKEN` with the token that the server printed."
@@ -131,17 +137,6 @@ class Guard:
             raise ApiError(401, message, "authentication_error", "invalid_api_key", headers=headers)
         if self.draining and path not in STILL_ANSWERED:
             raise draining()
-
-    def _same(self, origin: str, host: str) -> bool:
-        """Whether a page of this origin may ask: it is of this very server, or of a host that was allowed."""
-        try:
-            parts = urlsplit(origin.lower())
-            name = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
-        except ValueError:
-            return False
-        if parts.scheme not in ("http", "https"):
-            return False
-        return parts.netloc == host or name in {one.lower() for one in self.settings.allowed_hosts}
 
     def _knows_token(self, authorization: list[str]) -> bool:
         scheme, _, given = (authorization[0] if len(authorization) == 1 else "").partition(" ")
@@ -170,6 +165,12 @@ class Guard:
         except TimeoutError as error:
             message_408 = f"The body was not there after {self.settings.read_s:g} s. Send it at once."
             raise ApiError(408, message_408, code="slow_request", headers={"Connection": "close"}) from error
+
+
+def _same(origin: str, host: str) -> bool:
+    """Whether a page of this origin is of this very server."""
+    scheme, _, rest = origin.lower().partition("://")
+    return scheme in ("http", "https") and rest == host
 
 
 def _name(host: str) -> str:

@@ -14,7 +14,7 @@ class Health(Body):
 class Ready(Body):
     """Whether requests are taken."""
 
-    status: Literal["ready", "loading", "draining"]
+    status: Literal["ready", "loading", "failed"]
     models: list[str]
     """What is served."""
 
@@ -25,12 +25,12 @@ async def health(call: Call) -> Health:
 
 
 async def ready(call: Call) -> Ready | Plain:
-    """503 while the models are loaded and while the server stops."""
+    """503 while the models are loaded, and where their thread has ended. While the server stops, the guard answers."""
     models = list(call.service.served)
-    if call.service.scheduler.draining:
-        return Plain(Ready(status="draining", models=models), status=503)
     if not models:
         return Plain(Ready(status="loading", models=[]), status=503)
+    if not call.service.scheduler.alive:
+        return Plain(Ready(status="failed", models=models), status=503)
     return Ready(status="ready", models=models)
 
 

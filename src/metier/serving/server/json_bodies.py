@@ -7,6 +7,8 @@ from metier.serving.server.errors import ApiError
 
 DEEPEST = 64
 """Levels of lists and objects: a JSON schema, the deepest thing that is sent, has about twenty."""
+MOST_KEYS = 10_000
+"""Of one object: a row has a key for each column. Every wrong key costs an error message."""
 
 
 def parse(body: bytes) -> Any:
@@ -38,6 +40,8 @@ def _check(value: Any) -> None:
         below: list[Any] = []
         for one in level:
             if isinstance(one, dict):
+                if len(one) > MOST_KEYS:
+                    raise ValueError(f"an object has more than {MOST_KEYS:,} keys")
                 below += one.keys()
                 below += one.values()
             elif isinstance(one, list):

@@ -3,6 +3,7 @@
 import html
 import json
 from collections.abc import Sequence
+from functools import cache
 from importlib.metadata import version
 from typing import Any, Literal
 
@@ -132,12 +133,20 @@ def _curl(one: Operation) -> str:
 def described(operations: Sequence[Operation]) -> list[Operation]:
     """The operations with two more: /openapi.json and /docs, which describe them all."""
 
+    @cache  # both are made at the first request, and the same from then on
+    def text() -> str:
+        return json.dumps(openapi(everything))
+
+    @cache
+    def shown() -> str:
+        return page(everything)
+
     async def document(call: Call) -> Plain:
-        return Plain(json.dumps(openapi(everything)))
+        return Plain(text())
 
     async def for_people(call: Call) -> Plain:
         headers = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"}
-        return Plain(page(everything), "text/html", headers=headers)
+        return Plain(shown(), "text/html", headers=headers)
 
     everything = [
         *operations,

@@ -55,6 +55,12 @@ class Service:
         if len(text) > (most := self.settings.most_characters):
             raise invalid(f"The text has {len(text):,} characters; at most {most:,} are taken.", param, "text_too_long")
 
+    def check_tokens(self, tokens: int, param: str) -> None:
+        """Raises `ApiError` where the prompts of a request have more tokens than is taken."""
+        if tokens > (most := self.settings.most_tokens):
+            message = f"The prompts have more than {most:,} tokens together. Send several requests."
+            raise invalid(message, param, "too_many_tokens")
+
     def check_rows(self, rows: int, param: str) -> None:
         """Raises `ApiError` where a request has more rows (texts, prompts) than is taken."""
         if rows > (most := self.settings.most_rows):

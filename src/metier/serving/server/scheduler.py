@@ -5,19 +5,20 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from metier.data.records import Question
 from metier.errors import UserError
 from metier.evaluation.scoring import Prediction
 from metier.serving.served import Served
-from metier.serving.server.errors import ApiError, busy, crashed, draining, invalid
+from metier.serving.server.errors import ApiError, as_api_error, busy, draining, invalid
 from metier.serving.server.metrics import Metrics
+from metier.serving.server.writing import Pieces, Writer
 
 if TYPE_CHECKING:
-    from metier.engine.decoding.decoder import Decoder, Piece
     from metier.engine.decoding.prompt_scores import PromptScores
     from metier.engine.decoding.sampling import Sampling
 
@@ -27,13 +28,11 @@ BATCH_CHARACTERS = 400_000
 """Most that is answered in one go, so that nobody waits long behind it: about 100,000 tokens."""
 GATHER_S = 0.002
 """An idle thread waits so long for requests that come together with the first one."""
-DECODER_TOKENS = 65_536
-"""Most tokens that the texts which are written at once have, prompts included."""
-SHARE_S = 0.25
+BATCH_TARGET_S = 0.25
 """While texts are written, a batch of questions is so large that it takes about so long: each text waits for it."""
-FEWEST = 8
+FEWEST_ROWS = 8
 """Questions of a batch while texts are written."""
-WEIGHT = 0.3
+RATE_SMOOTHING = 0.3
 """Of the newest batch in the rate, which is a moving average."""
 
 
@@ -68,16 +67,16 @@ class Scheduler:
         self._changed = threading.Condition()
         self._waiting: deque[_Rows] = deque()
         self._tasks: deque[_Task] = deque()
-        self._texts: dict[Hashable, Pieces] = {}
+        self._writer = Writer(metrics)
+        self._texts: set[Pieces] = set()
         self._arrived: deque[Pieces] = deque()
         self._left: deque[Pieces] = deque()
-        self._decoders: dict[int, Decoder] = {}
         self._open: set[asyncio.Future[Any]] = set()
         """Of all requests whose answer is not there yet."""
         self._rows = 0
         self._rate = 0.0
         """Rows a second, while there are any; 0: none was answered yet."""
-        self._draining = self._ended = False
+        self._ended = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread = threading.Thread(target=self._work, name="metier-model", daemon=True)
 
@@ -94,34 +93,30 @@ class Scheduler:
         return loaded
 
     @property
-    def draining(self) -> bool:
-        """Whether new requests are refused."""
-        return self._draining
+    def alive(self) -> bool:
+        """Whether anybody answers."""
+        return self._thread.is_alive()
 
     @property
     def rows(self) -> int:
         """Rows and texts that are not answered yet."""
         return self._rows
 
-    def drain(self) -> None:
-        """Refuse what comes from now on; what was accepted is answered."""
-        self._draining = True
-
     def end(self, wait_s: float = 10.0) -> None:
         """Fail what is still open, and end the thread behind its current batch, for which `wait_s` is waited."""
         with self._changed:
-            self._draining = self._ended = True
+            self._ended = True
             self._changed.notify()
         for future in list(self._open):
             self._deliver(future, draining())
-        for text in list(self._texts.values()):
+        for text in list(self._texts):
             text.put(draining())
         if self._thread.is_alive():
             self._thread.join(wait_s)
 
     async def classify(self, name: str, questions: Sequence[Question]) -> list[Prediction]:
-        """The answers in the order of the questions. Raises `ApiError`: 429 where too many rows wait, 503 while
-        draining, 422 for a question that the model cannot read, 500 where the model failed."""
+        """The answers in the order of the questions. Raises `ApiError`: 429 where too many rows wait, 503 at
+        the end, 422 for a question that the model cannot read, 500 where the model failed."""
         self._accept(len(questions))
         rows = _Rows(self.served[name], questions, self._future(), deque(range(len(questions))))
         try:
@@ -133,34 +128,37 @@ class Scheduler:
             rows.gone = True
             self._release(len(questions))
 
-    def generate(self, name: str, prompt: Sequence[int], sampling: "Sampling") -> "Pieces":
+    def generate(self, name: str, prompt: Sequence[int], sampling: "Sampling") -> Pieces:
         """A text in pieces; closing the iterator ends its work. Raises `ApiError` as `classify`, at once for 429 and
         503, and with the first piece for the others."""
         model = self.served[name].model
         self._accept(1)
-        pieces = Pieces(self, name, model, prompt, sampling)
-        self._texts[pieces] = pieces
+        pieces = Pieces(name, model, prompt, sampling, self.call_in_loop, self._leave)
+        self._texts.add(pieces)
         self._put(self._arrived, pieces)
         return pieces
 
     async def prompt_scores(self, name: str, prompts: Sequence[Sequence[int]], top: int) -> "list[PromptScores]":
         """How likely each token of the prompts is behind those before it; raises as `classify`."""
-        from metier.engine.decoding.prompt_scores import prompt_scores
+        from metier.engine.decoding.prompt_scores import groups, prompt_scores
 
         model: Any = self.served[name].model
         self._accept(len(prompts))
-        task = _Task(lambda: prompt_scores(model, prompts, top), self._future(), len(prompts))
+        scores: dict[tuple[int, ...], PromptScores] = {}
         try:
-            self._put(self._tasks, task)
-            scores: list[PromptScores] = await task.future
-            return scores
+            # A task for each group, so that other requests come in between, and the rest is dropped with its request.
+            for group in await asyncio.to_thread(lambda: list(groups(prompts))):
+                task = _Task(partial(prompt_scores, model, group, top), self._future(), len(group))
+                self._put(self._tasks, task)
+                scores |= dict(zip(group, await task.future, strict=True))
+            return [scores[tuple(prompt)] for prompt in prompts]
         finally:
             self._release(len(prompts))
 
     # From here to `_work`: in the event loop.
 
     def _accept(self, rows: int) -> None:
-        if self._draining:
+        if self._ended:
             raise draining()
         if self._rows and self._rows + rows > self._most:
             raise busy(self._rows / (self._rate or self._rows))
@@ -182,9 +180,10 @@ class Scheduler:
             queue.append(item)
             self._changed.notify()
 
-    def leave(self, pieces: "Pieces") -> None:
+    def _leave(self, pieces: Pieces) -> None:
         """A text that nobody reads any further."""
-        if self._texts.pop(pieces, None) is not None:
+        if pieces in self._texts:
+            self._texts.remove(pieces)
             self._release(1)
             self._put(self._left, pieces)
 
@@ -195,7 +194,7 @@ class Scheduler:
             with self._changed:
                 idle = False
                 while not (
-                    self._ended or self._waiting or self._tasks or self._arrived or self._left or self._active()
+                    self._ended or self._waiting or self._tasks or self._arrived or self._left or self._writer.is_busy
                 ):
                     idle = True
                     self._changed.wait()
@@ -203,14 +202,11 @@ class Scheduler:
                     return
             if idle:
                 time.sleep(GATHER_S)
-            for work in (self._run_task, self._classify, self._decode):
+            for work in (self._run_task, self._classify, self._write):
                 try:
                     work()
-                except Exception:  # our own bug, and no reason to leave everybody else without an answer
+                except BaseException:  # a panic of a Rust library too: everybody else still gets an answer
                     LOGGER.exception("The model's thread goes on after an error.")
-
-    def _active(self) -> bool:
-        return any(len(decoder) for decoder in self._decoders.values())
 
     def _run_task(self) -> None:
         with self._changed:
@@ -220,7 +216,7 @@ class Scheduler:
         try:
             self._deliver(task.future, task.work())
         except BaseException as error:
-            self._deliver(task.future, _as_api_error(error) if task.rows else error)
+            self._deliver(task.future, as_api_error(error) if task.rows else error)
 
     def _batch(self) -> list[tuple[_Rows, int]]:
         """Open questions of the run that waits longest: of each request the same number, where not all fit."""
@@ -233,7 +229,9 @@ class Scheduler:
             mine = deque(one for one in self._waiting if one.served is served and not one.gone and one.open)
         batch: list[tuple[_Rows, int]] = []
         characters = 0
-        most = min(BATCH_ROWS, max(FEWEST, int(self._rate * SHARE_S))) if self._active() else BATCH_ROWS
+        most = BATCH_ROWS
+        if self._writer.is_busy:
+            most = min(most, max(FEWEST_ROWS, int(self._rate * BATCH_TARGET_S)))
         while mine and len(batch) < most and characters < BATCH_CHARACTERS:
             rows = mine.popleft()
             position = rows.open.popleft()
@@ -242,7 +240,10 @@ class Scheduler:
             if rows.open:
                 mine.append(rows)
         with self._changed:
-            self._waiting = deque(one for one in self._waiting if one.open and not one.gone)
+            # In place: `_put` may already hold this very queue, and wait for the lock.
+            still = [one for one in self._waiting if one.open and not one.gone]
+            self._waiting.clear()
+            self._waiting.extend(still)
         return batch
 
     def _classify(self) -> None:
@@ -252,10 +253,10 @@ class Scheduler:
         began = time.monotonic()
         try:
             answers = self._once(batch)
-        except Exception as error:
-            answers = [_as_api_error(error)] * len(batch)
+        except BaseException as error:
+            answers = [as_api_error(error)] * len(batch)
         newest = len(batch) / max(time.monotonic() - began, 1e-6)
-        self._rate = WEIGHT * newest + (1 - WEIGHT) * self._rate if self._rate else newest
+        self._rate = RATE_SMOOTHING * newest + (1 - RATE_SMOOTHING) * self._rate if self._rate else newest
         for answer, (rows, position) in zip(answers, batch, strict=True):
             if isinstance(answer, ApiError):
                 rows.gone = True
@@ -279,51 +280,13 @@ class Scheduler:
         self._metrics.rows.labels(served.name).inc(len(batch))
         return [given[key] for key in keys]
 
-    def _decode(self) -> None:
+    def _write(self) -> None:
         """One token more for every text that is written."""
-        self._take_texts()
-        for decoder in self._decoders.values():
-            if not len(decoder):
-                continue
-            try:
-                pieces = decoder.step()
-            except Exception as error:
-                self._fail_texts(decoder, _as_api_error(error))
-                continue
-            for key, piece in pieces:
-                assert isinstance(key, Pieces)
-                self._metrics.tokens.labels(key.name).inc(piece.new_tokens)
-                key.put(piece)
-
-    def _take_texts(self) -> None:
         with self._changed:
             arrived, left = list(self._arrived), list(self._left)
             self._arrived.clear()
             self._left.clear()
-        if not arrived and not left:
-            return
-        from metier.engine.decoding.decoder import Decoder
-
-        for pieces in arrived:
-            if pieces not in self._texts:
-                continue
-            try:
-                if (at := id(pieces.model)) not in self._decoders:
-                    self._decoders[at] = Decoder(pieces.model, DECODER_TOKENS)
-                self._decoders[at].add(pieces, pieces.prompt, pieces.sampling)
-            except Exception as error:
-                pieces.put(_as_api_error(error))
-        for pieces in left:
-            if (decoder := self._decoders.get(id(pieces.model))) is not None:
-                decoder.cancel(pieces)
-
-    def _fail_texts(self, decoder: "Decoder", error: ApiError) -> None:
-        """A step that failed may have left any state behind: its texts end, and the next ones get a new decoder."""
-        at = next(at for at, one in self._decoders.items() if one is decoder)
-        self._decoders = {key: one for key, one in self._decoders.items() if key != at}
-        for pieces in list(self._texts):
-            if isinstance(pieces, Pieces) and id(pieces.model) == at:
-                pieces.put(error)
+        self._writer.write(arrived, left)
 
     def _deliver(self, future: "asyncio.Future[Any]", result: Any) -> None:
         def done() -> None:
@@ -334,54 +297,15 @@ class Scheduler:
             else:
                 future.set_result(result)
 
-        self.soon(done)
+        self.call_in_loop(done)
 
-    def soon(self, call: Callable[[], None]) -> None:
+    def call_in_loop(self, call: Callable[[], None]) -> None:
         """Call something in the event loop; nothing where that has ended."""
         assert self._loop is not None
         try:
             self._loop.call_soon_threadsafe(call)
         except RuntimeError:
             LOGGER.debug("An answer came after the server had stopped.")
-
-
-class Pieces:
-    """A text in pieces, as they are written. Close it when nobody reads on."""
-
-    def __init__(
-        self, scheduler: Scheduler, name: str, model: Any, prompt: Sequence[int], sampling: "Sampling"
-    ) -> None:
-        self.name, self.model, self.prompt, self.sampling = name, model, prompt, sampling
-        self._scheduler = scheduler
-        self._queue: asyncio.Queue[Any] = asyncio.Queue()
-        self._finished = False
-
-    def put(self, piece: "Piece | ApiError") -> None:
-        """From the thread: what was written, or why nothing more comes."""
-        self._scheduler.soon(lambda: self._queue.put_nowait(piece))
-
-    def __aiter__(self) -> AsyncIterator["Piece"]:
-        return self
-
-    async def __anext__(self) -> "Piece":
-        if self._finished:
-            raise StopAsyncIteration
-        try:
-            piece: Piece | ApiError = await self._queue.get()
-        except BaseException:
-            await self.aclose()
-            raise
-        if isinstance(piece, ApiError):
-            await self.aclose()
-            raise piece
-        if piece.finish is not None:
-            await self.aclose()
-        return piece
-
-    async def aclose(self) -> None:
-        """End the work on it."""
-        self._finished = True
-        self._scheduler.leave(self)
 
 
 def _answered(served: Served, questions: Sequence[Question]) -> list[Prediction | ApiError]:
@@ -391,20 +315,10 @@ def _answered(served: Served, questions: Sequence[Question]) -> list[Prediction 
         return list(served.answer(questions))
     except UserError as error:
         if isinstance(error.__cause__, FloatingPointError):
-            return [_as_api_error(error)] * len(questions)
+            return [as_api_error(error)] * len(questions)
         if len(questions) == 1:
-            return [invalid(str(error), "texts", "unreadable_text")]
+            return [invalid(str(error), code="unreadable_text")]
         middle = len(questions) // 2
         return [*_answered(served, questions[:middle]), *_answered(served, questions[middle:])]
-    except Exception as error:
-        return [_as_api_error(error)] * len(questions)
-
-
-def _as_api_error(error: BaseException) -> ApiError:
-    """What a client is told of an error in the thread; our own bugs are logged with their traceback."""
-    if isinstance(error, ApiError):
-        return error
-    if isinstance(error, UserError) and not isinstance(error.__cause__, FloatingPointError):
-        return invalid(str(error))
-    LOGGER.error("The model failed on a batch.", exc_info=error)
-    return crashed()
+    except BaseException as error:
+        return [as_api_error(error)] * len(questions)

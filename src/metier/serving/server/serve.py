@@ -2,10 +2,12 @@
 
 import asyncio
 import importlib.util
+import json
 import logging
 import os
 import resource
 import secrets
+import shlex
 import signal
 import socket
 from collections.abc import Iterator, Sequence
@@ -13,9 +15,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from metier.errors import UserError
+from metier.errors import UserError, shown
 from metier.runs import terminal
-from metier.serving.served import Checked, ServeWishes, check, load
+from metier.serving.served import Checked, Served, ServeOptions, check, load
 from metier.serving.server.guard import Guard
 from metier.serving.server.metrics import Metrics
 from metier.serving.server.operations import Operation, Service
@@ -25,7 +27,7 @@ from metier.serving.server.traces import Traces, check_redaction
 
 LOGGER = logging.getLogger("metier")
 TOKEN = "METIER_TOKEN"
-SHORTEST = 16
+MIN_TOKEN_CHARACTERS = 16
 """Characters of a token of one's own."""
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 HEAD_BYTES = 32_768
@@ -40,14 +42,14 @@ SPARE_FILES = 64
 NEEDED = ("starlette", "uvicorn", "prometheus_client", "llguidance")
 
 
-def serve(folders: Sequence[Path], wishes: ServeWishes, settings: ServerSettings) -> int:
+def serve(folders: Sequence[Path], options: ServeOptions, settings: ServerSettings) -> int:
     """Answer requests until SIGTERM or SIGINT; returns the exit code.
 
     Raises `UserError` where the extra is missing, a run may not be served, or the port is taken.
     """
     if missing := [name for name in NEEDED if importlib.util.find_spec(name) is None]:
         raise UserError(f"`metier serve` needs {missing[0]}, which is not installed: pip install 'metier[serve]'.")
-    checked = check(folders, wishes)
+    checked = check(folders, options)
     if settings.redact:
         for one in checked:
             check_redaction(one.run)
@@ -59,7 +61,7 @@ def serve(folders: Sequence[Path], wishes: ServeWishes, settings: ServerSettings
             terminal.complain(f"Token, shown only now: {token}")
         service = Service(settings, Scheduler(metrics, settings.queue_rows), metrics, traces)
         try:
-            return asyncio.run(_Server(service, token, listening).run(checked, wishes))
+            return asyncio.run(_Server(service, token, listening).run(checked, options))
         finally:
             if traces:
                 traces.close()
@@ -94,10 +96,10 @@ class _Server:
         self.stopping = asyncio.Event()
         self.at_once = False
 
-    async def run(self, checked: Sequence[Checked], wishes: ServeWishes) -> int:
+    async def run(self, checked: Sequence[Checked], options: ServeOptions) -> int:
         with self._signals():
             serving = asyncio.ensure_future(self.http.serve(sockets=[self.listening]))
-            loading = self.service.scheduler.start(lambda: load(checked, wishes))
+            loading = self.service.scheduler.start(lambda: load(checked, options))
             stopping = asyncio.ensure_future(self.stopping.wait())
             try:
                 await asyncio.wait({serving, loading, stopping}, return_when=asyncio.FIRST_COMPLETED)
@@ -118,6 +120,7 @@ class _Server:
         for one in self.service.served.values():
             LOGGER.info("%s: %s, %s", one.name, one.decision, one.sha256)
         LOGGER.info("Ready on http://%s:%s (/docs says what can be asked)", host, port)
+        LOGGER.info("%s", example(next(iter(self.service.served.values())), f"http://{host}:{port}"))
 
     async def _drained(self) -> int:
         """Refuse what is new, and wait for what was accepted; the exit code."""
@@ -132,7 +135,6 @@ class _Server:
             await asyncio.sleep(0.02)
         cut_off = self.guard.active
         await asyncio.sleep(0 if self.at_once else LAST_S)
-        self.service.scheduler.drain()
         if cut_off:
             LOGGER.warning("%s accepted requests were not answered in time. Raise --drain.", cut_off)
         return CUT_OFF if cut_off else STOPPED
@@ -154,6 +156,17 @@ class _Server:
     def _stop(self) -> None:
         self.at_once = self.stopping.is_set()
         self.stopping.set()
+
+
+def example(served: Served, address: str) -> str:
+    """A command that asks a served model something."""
+    path, asked = "/v1/classify", '"texts": ["TEXT"]'
+    if served.kind == "read":
+        path, asked = "/v1/completions", '"prompt": "TEXT", "max_tokens": 8'
+    elif served.benchmark.chooses_among_own_options:
+        asked = '"rows": [{"text": "TEXT", "options": ["ONE", "OTHER"]}]'
+    body = shlex.quote(f'{{"model": {json.dumps(served.name)}, {asked}}}')
+    return f'curl {address}{path} -H "Authorization: Bearer ${TOKEN}" -H "Content-Type: application/json" -d {body}'
 
 
 def _http(app: Any, settings: ServerSettings) -> Any:
@@ -191,9 +204,10 @@ def _token() -> tuple[str, bool]:
     own = os.environ.get(TOKEN)
     if own is None:
         return secrets.token_urlsafe(32), True
-    if len(own) < SHORTEST or not own.isascii() or not own.isprintable() or " " in own:
+    if len(own) < MIN_TOKEN_CHARACTERS or not own.isascii() or not own.isprintable() or " " in own:
         raise UserError(
-            f"{TOKEN} is no good token. Set it to {SHORTEST} or more letters and digits, or leave it out: one is made."
+            f"{TOKEN} is too short or has spaces. Set it to {MIN_TOKEN_CHARACTERS} or more letters and digits, or "
+            "leave it out: one is made."
         )
     return own, False
 
@@ -203,9 +217,14 @@ def _bound(host: str, port: int) -> Iterator[socket.socket]:
     """A listening socket. Raises `UserError` where the address cannot be used."""
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    except OSError as error:
+        raise UserError(f"The host {shown(host)} is not known: {error.strerror}. Name another one: --host.") from error
+    try:
         listening = socket.create_server(address[:2], family=family, backlog=BACKLOG)
-    except (OSError, OverflowError) as error:
-        why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise UserError(f"Port {port} of {host} cannot be used: {why}. Name another one: --port {port + 1}.") from error
+    except OSError as error:
+        raise UserError(
+            f"Port {port} of {host} cannot be used: {error.strerror}. Name another one, or a free one is taken: "
+            "--port 0."
+        ) from error
     with listening:
         yield listening

@@ -16,6 +16,8 @@ class ServerSettings:
     most_body_bytes: int = 8 * 1024 * 1024
     most_characters: int = 200_000
     """Of one text; the model's context is a bound of its own."""
+    most_tokens: int = 262_144
+    """Of all prompts of one request."""
     most_rows: int = 1_000
     """Of one request."""
     queue_rows: int = 10_000

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from metier.engine.decoding.sampling import Sampling
     from metier.engine.models.model import LanguageModel
 
-MOST_STOPS = 4
-FEWEST, MOST = -(2**63), 2**63 - 1
+MOST_STOPS = 16
+MIN_SEED, MAX_SEED = -(2**63), 2**63 - 1
 DEFAULT_TOKENS = 256
 """Where neither the request nor the benchmark says how long a text may be; fewer where the context ends before."""
 Stop = Annotated[str, Field(min_length=1, max_length=200)]
@@ -67,13 +67,13 @@ class TextRequest(Body):
     max_tokens: Annotated[int, Field(ge=0)] | None = None
     """Longest text, in tokens. Left out: as the benchmark asks, or 256."""
     temperature: Annotated[float, Field(ge=0, le=2)] | None = None
-    """0, which is also what is taken where it is left out: the likeliest token each time, as the model was tested."""
+    """Default 0 (greedy), as in the test."""
     top_p: Annotated[float, Field(ge=0, le=1)] | None = None
     """Draw only from the likeliest tokens that have this probability together."""
-    seed: Annotated[int, Field(ge=FEWEST, le=MOST)] | None = None
+    seed: Annotated[int, Field(ge=MIN_SEED, le=MAX_SEED)] | None = None
     """The same request with the same seed gives the same text."""
-    stop: Stop | list[Stop] | None = None
-    """Where the text ends, up to four. Left out: as the benchmark asks, where `max_tokens` is left out too."""
+    stop: Stop | Annotated[list[Stop], Field(fail_fast=True)] | None = None
+    """Where the text ends, up to 16. Left out: as the benchmark asks, where `max_tokens` is left out too."""
     stream: bool | None = None
     """Send the text in pieces, as it is written."""
     stream_options: StreamOptions | None = None
@@ -88,7 +88,7 @@ class TextRequest(Body):
     """Only 0 is taken."""
     frequency_penalty: float | None = None
     """Only 0 is taken."""
-    logit_bias: dict[str, float] | None = None
+    logit_bias: dict[str, Any] | None = None
     """Is not supported."""
 
 
@@ -145,15 +145,20 @@ def refuse(request: TextRequest, **others: Any) -> None:
 
 
 def sampling_of(
-    request: TextRequest, served: Served, room: int, top_logprobs: int, grammar: "Grammar | None", asked: int | None
+    request: TextRequest,
+    served: Served,
+    room: int,
+    top_logprobs: int,
+    grammar: "Grammar | None",
+    max_tokens: int | None,
 ) -> "Sampling":
-    """What a text is asked for with. `room`: tokens that the context still has; `asked`: the most tokens, None where
-    the request does not say."""
+    """What a text is asked for with. `room`: tokens that the context still has; `max_tokens`: None where the
+    request does not say."""
     from metier.engine.decoding.sampling import Sampling
 
     written = served.benchmark.build_scorer().free_text()
     stop = [request.stop] if isinstance(request.stop, str) else list(request.stop or ())
-    most = asked
+    most = max_tokens
     if most is None:
         most = max(1, min(written.max_new_tokens if written else DEFAULT_TOKENS, room))
         if request.stop is None and written and not grammar:
@@ -219,6 +224,20 @@ async def all_collected(pieces: Sequence[AsyncIterator["Piece"]]) -> list[Text]:
         for task in tasks:
             task.cancel()
         await closed(pieces)
+
+
+async def started(
+    service: Service, served: Served, prompts: Sequence[Sequence[int]], samplings: Sequence["Sampling"]
+) -> "list[AsyncIterator[Piece]]":
+    """The texts, which begin to be written. Where one cannot be taken, none is."""
+    pieces: list[AsyncIterator[Piece]] = []
+    try:
+        for prompt, sampling in zip(prompts, samplings, strict=True):
+            pieces.append(service.scheduler.generate(served.name, prompt, sampling))
+    except BaseException:
+        await closed(pieces)
+        raise
+    return pieces
 
 
 async def closed(pieces: Sequence[AsyncIterator["Piece"]]) -> None:

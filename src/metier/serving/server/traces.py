@@ -2,6 +2,7 @@
 
 import logging
 import os
+import stat
 import threading
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -19,11 +20,12 @@ from metier.serving.served import Served
 from metier.serving.server.metrics import Metrics
 
 LOGGER = logging.getLogger("metier")
-PRIVATE = 0o600
+PRIVATE, OTHERS = 0o600, 0o077
+FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
 REDACT = "redact"
 
 
-class Given(Protocol):
+class SentAnswer(Protocol):
     """An answer as it was sent."""
 
     @property
@@ -48,9 +50,12 @@ class Traces:
         self._warned = self._torn = False
         self._lock = threading.Lock()
         try:
-            self._file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, PRIVATE)
+            self._file = os.open(path, FLAGS, PRIVATE)
         except OSError as error:
             raise UserError(f"{path} cannot be written: {error.strerror}. Name another file for --trace.") from error
+        if stat.S_ISREG((now := os.fstat(self._file)).st_mode) and now.st_mode & OTHERS:
+            os.close(self._file)
+            raise UserError(f"{path} holds what people wrote, and others may read it. Run `chmod 600 {path}` first.")
 
     def add(
         self,
@@ -58,12 +63,12 @@ class Traces:
         endpoint: str,
         request: str,
         rows: Sequence[Mapping[str, Any]],
-        answers: Sequence[Given],
+        answers: Sequence[SentAnswer],
         seconds: float,
     ) -> None:
         """A line for each row of a request. It touches the disk: call it outside the event loop."""
         try:
-            shown = self._shown(served, rows, answers)
+            shown = self._shown(served, request, rows, answers)
         except Exception as error:  # of the redaction: what it could not look through is not kept
             self._lost(error, len(rows))
             return
@@ -87,11 +92,11 @@ class Traces:
             )
 
     def _shown(
-        self, served: Served, rows: Sequence[Mapping[str, Any]], answers: Sequence[Given]
+        self, served: Served, request: str, rows: Sequence[Mapping[str, Any]], answers: Sequence[SentAnswer]
     ) -> list[tuple[dict[str, Any], dict[str, Any]]]:
         """The rows and their answers, redacted where that is asked for."""
         pairs = [(dict(row), _plain(one)) for row, one in zip(rows, answers, strict=True)]
-        return redacted(served.run, pairs, served.kind == "written") if self._redact else pairs
+        return redacted(served.run, pairs, served.kind == "written", request) if self._redact else pairs
 
     def _write(self, line: Mapping[str, Any]) -> None:
         """Append a line with one write, so that lines of several processes do not mix."""
@@ -128,7 +133,7 @@ def check_redaction(run: Run) -> None:
     _step(run)
 
 
-def _plain(one: Given) -> dict[str, Any]:
+def _plain(one: SentAnswer) -> dict[str, Any]:
     return {
         "answer": one.answer,
         "certainty": one.certainty,
@@ -140,13 +145,14 @@ def _plain(one: Given) -> dict[str, Any]:
 
 
 def redacted(
-    run: Run, pairs: Sequence[tuple[dict[str, Any], dict[str, Any]]], written: bool
+    run: Run, pairs: Sequence[tuple[dict[str, Any], dict[str, Any]]], written: bool, request: str
 ) -> list[tuple[dict[str, Any], dict[str, Any]]]:
     """Rows and their answers without identifiers of persons: in every column, in the options, and in answers that are
-    one of those or were `written`. Labels of a label set stay as they are."""
+    one of those or were `written`. Labels of a label set stay as they are. Dates move by days that
+    follow from the `request` and the row's number in it."""
     table = rows_to_table(
         {
-            "id": str(number),
+            "id": f"{request}-{number}",
             "text": str(row.get("text") or ""),
             "chosen": answer["answer"] if written else None,
             "options": row.get("options"),
@@ -183,7 +189,7 @@ def _cleaned(
         answer |= {key: new.get(answer[key], answer[key]) for key in ("answer", "second")}
         shares: dict[str, float] = defaultdict(float)
         for option, share in (answer["probabilities"] or {}).items():
-            shares[new[option]] += share
+            shares[new.get(option, option)] += share
         answer["probabilities"] = dict(shares)
     return row, answer
 
