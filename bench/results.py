@@ -165,8 +165,8 @@ def still_good(known: dict[str, Recipe], done: Iterable[str]) -> list[dict[str, 
 
 
 def settings(recipe: Recipe) -> str:
-    """A hash of what a recipe says, whatever its seed."""
-    return fingerprint(recipe.model_copy(update={"seed": 0}).model_dump())
+    """A hash of what a recipe says of data, training and test, whatever its seed."""
+    return fingerprint(recipe.model_copy(update={"seed": 0}).model_dump(exclude={"export"}))
 
 
 def row(name: str, done: list[Run]) -> dict[str, Any]:

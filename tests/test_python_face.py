@@ -100,5 +100,5 @@ def test_a_finished_run_answers_new_rows(desk):
     assert [one.answer for one in run.predict(["chest pain at night"])] == [
         one.answer for one in run.predictor("triage").predict([{"text": "chest pain at night"}])
     ]
-    (example,) = blocks(ROOT / "docs" / "serving.md", "python")
+    example = blocks(ROOT / "docs" / "serving.md", "python")[0]
     exec(example, {})

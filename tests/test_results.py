@@ -94,6 +94,7 @@ def test_a_row_of_another_machine_stays_until_its_recipe_changes_or_runs_here(re
     assert [row["recipe"] for row in results.still_good(known, [first])] == [third]
 
 
+@pytest.mark.slow
 def test_school_questions_are_asked_once_of_base_and_tuned(results, tmp_path, monkeypatch):
     (tmp_path / "data").mkdir()
     write_mirror(tmp_path / "mirror")
@@ -117,6 +118,7 @@ def test_school_questions_are_asked_once_of_base_and_tuned(results, tmp_path, mo
     assert f"| {found[0]['base']:.3f}, {mean:.3f} |" in results.markdown(results.table({}, [{**entry, "recipe": "c"}]))
 
 
+@pytest.mark.slow
 def test_a_second_seed_joins_the_row_and_the_base_model_is_asked_once(results, tmp_path):
     (tmp_path / "data").mkdir()
     recipe = results.made_up(tmp_path / "data")

@@ -196,7 +196,7 @@ class Field:
         """What an export of the untouched run writes, from the untouched model."""
         with pytest.MonkeyPatch.context() as patch, self.box() as box:
             patch.setenv("METIER_CACHE", str(self.model.parents[1]))
-            assert call("export", self.run, "--to", to, "--out", box / "out", inside=box).code == 0
+            assert call("export", self.run, "--anyway", "--to", to, "--out", box / "out", inside=box).code == 0
             return exported(box / "out")
 
     @functools.cache  # noqa: B019

@@ -54,6 +54,7 @@ def test_seeds_that_disagree_widen_the_interval():
 
 
 @pytest.mark.e2e
+@pytest.mark.slow
 def test_proving_ends_with_a_sentence_an_arm_and_goes_on_after_a_kill(tmp_path, monkeypatch):
     recipe = load(write_triage(tmp_path))
     monkeypatch.setattr(

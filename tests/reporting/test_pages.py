@@ -109,6 +109,7 @@ def test_a_report_fits_asks_nobody_and_logs_nothing(
 
 @pytest.mark.browser
 @pytest.mark.parametrize("width", WIDTHS.values(), ids=WIDTHS)
+@pytest.mark.slow
 def test_the_page_of_several_trainings_fits_as_well(width, browser, reports, small_smoke, monkeypatch, capsys):
     page = reports("retail", monkeypatch, capsys, "--seeds", "2")
     browser.open(page, width)

@@ -365,6 +365,7 @@ def test_line_separators_in_a_text_do_not_tear_an_answer(triage, tmp_path):
     assert go(triage, tmp_path / "run").benchmarks[0].n == 24
 
 
+@pytest.mark.slow
 def test_other_held_out_rows_may_choose_another_adapter_so_it_is_trained_again(triage, tmp_path):
     run = runs.open_run(tmp_path / "run", load(triage, changes=["methods.sft.eval_steps=2"]), Progress())
     curate.curate(run)

@@ -43,12 +43,13 @@ def test_an_edited_step_is_done_again_with_those_behind_it_and_none_before(triag
     assert edited == [(tmp_path / f"fresh/curate/{side}.parquet").read_bytes() for side in ("train", "valid")]
 
 
-def test_the_lock_has_the_recipe_as_it_is_after_its_steps_were_edited(triage, tmp_path):
-    sums = []
+def test_the_lock_keeps_the_first_recipe_and_adds_the_edits_of_its_steps(triage, tmp_path):
+    locks = []
     for share in (0.1, 0.2):
         curated(triage, tmp_path / "run", STEPS % share)
-        sums.append(json.loads((tmp_path / "run/lock.json").read_text())["recipe_sha256"])
-    assert sums[0] != sums[1] == file_sha256(tmp_path / "run/recipe.yaml")
+        locks.append(json.loads((tmp_path / "run/lock.json").read_text()))
+    assert locks[0]["recipe_sha256"] == locks[1]["recipe_sha256"] != file_sha256(tmp_path / "run/recipe.yaml")
+    assert locks[1]["edits"][-1]["recipe_sha256"] == file_sha256(tmp_path / "run/recipe.yaml")
 
 
 def test_steps_cannot_be_edited_once_something_was_trained(triage, tmp_path):

@@ -63,6 +63,7 @@ def test_columns_beside_a_chat_are_kept_whatever_they_are_called(tmp_path, shape
     assert set(lines(tmp_path / "desk/train.jsonl")[0]) == {"input", "question", "answer"}
 
 
+@pytest.mark.slow
 def test_written_answers_are_run_to_a_verdict(monkeypatch, capsys, tmp_path):
     monkeypatch.chdir(tmp_path)
     rows = [{"customer": p, "question": q, "answer": a} for p, q, a in asked_and_answered()]

@@ -58,6 +58,7 @@ def test_no_test_row_and_no_patient_of_the_test_is_in_training(tmp_path, data):
     assert lines(tmp_path / "again" / "test.jsonl") == test
 
 
+@pytest.mark.slow
 def test_a_folder_of_texts_and_a_pdf_stands_beside_the_packs_benchmark(small_smoke, monkeypatch, capsys, tmp_path):
     folder = tmp_path / "letters"
     folder.mkdir()

@@ -116,6 +116,7 @@ def test_sigterm_under_load_loses_no_accepted_request(start):
     assert set(results) <= {200, 503, "ConnectError"}, results
 
 
+@pytest.mark.slow
 def test_slow_clients_are_hung_up_on_and_hold_nobody_up(shared):
     slow = [socket.create_connection(("127.0.0.1", shared.port), timeout=30) for _ in range(50)]
     for number, connection in enumerate(slow):
