@@ -327,7 +327,11 @@ def monitor(
     with read_lock(folder):
         options = MonitorOptions(benchmark, with_, corrected, at_random, to_dataset, license_)
         found = watch(saved_run(model_folder(folder), Progress()), traces, place, options)
-    tell(found.to_json(), "\n".join([*sentences(found), "", str((place / "monitor.html").resolve())]), json_)
+    lines = [*sentences(found), "", str((place / "monitor.html").resolve())]
+    if found.queued:
+        again = f'metier monitor {folder} {traces} --corrected "{place}/*.csv"'
+        lines += [f"Next: fill in `corrected` in {place / 'to_label.csv'}, then {again}"]
+    tell(found.to_json(), "\n".join(lines), json_)
     if found.ringing:
         raise typer.Exit(HOLD)
 
