@@ -8,6 +8,7 @@ from metier.errors import UserError
 
 if TYPE_CHECKING:
     from metier.api import Stage
+    from metier.runs.run import Run
 
 
 def load_recipe(path: Path | None, industry: str | None, changes: list[str] | None, quick: bool) -> Any:
@@ -44,6 +45,21 @@ def recipe_or_run(
             )
         return target, None
     return recipe_target(target, industry, changes, out, quick)
+
+
+def model_folder(folder: Path) -> Path:
+    """The folder of the run whose model is used: of several trainings, that of their average."""
+    from metier.runs import run
+
+    return run.model_folder(folder)
+
+
+def opened(folder: Path) -> "Run":
+    """The finished run in a folder. Raises `UserError` where there is none."""
+    from metier.runs.progress import Progress
+    from metier.runs.run import saved_run
+
+    return saved_run(folder, Progress())
 
 
 def not_spread() -> None:
