@@ -51,6 +51,7 @@ bench: .venv
 	$(BIN)/python bench/power.py --check
 	$(BIN)/python bench/retention.py --check
 	$(BIN)/python bench/review.py --check
+	$(BIN)/python bench/drift.py --check
 	$(BIN)/python bench/eval_vs_lm_eval.py --check
 	$(BIN)/python bench/curation.py --check
 	$(BIN)/python bench/redaction.py --check

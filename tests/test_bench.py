@@ -27,6 +27,7 @@ def test_every_bench_runs_quickly_and_speaks_json(bench):
     assert all(row["tokens_a_second"] > 0 for row in figures.get("sides", {}).values())
 
 
+@pytest.mark.slow
 def test_our_side_of_the_evaluation_bench_gives_the_log_likelihoods_of_the_plain_way(tmp_path):
     import torch
 

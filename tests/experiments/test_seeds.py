@@ -71,6 +71,7 @@ def test_two_seeds_have_a_spread_a_paired_interval_and_one_base_model(two, monke
     assert seeds(recipe, out, 2) == found
 
 
+@pytest.mark.slow
 def test_what_must_not_be_forgotten_is_judged_in_the_mean_over_the_seeds(recipe, tmp_path):
     found = seeds(recipe.model_copy(update={"retention": {"general": 0.02}}), tmp_path / "out", 2)
     (row,) = found.retention
@@ -190,6 +191,7 @@ def test_all_weights_are_averaged_tensor_by_tensor(recipe, tmp_path, monkeypatch
 
 
 @pytest.mark.e2e
+@pytest.mark.slow
 def test_the_averaged_run_has_the_rows_of_all_is_exported_and_is_not_trained(recipe, tmp_path, monkeypatch, capsys):
     written = tmp_path / "recipe.yaml"
     code, said, _ = inside(monkeypatch, capsys, "run", written, "--seeds", "2", "--out", tmp_path / "out")

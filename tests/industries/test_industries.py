@@ -73,6 +73,7 @@ def test_without_mirror_and_hub_check_says_what_to_set_and_ends_with_3(name, mon
     assert ("HF_HUB_OFFLINE" if name in ("finance", "retail") else "no hub id") in err
 
 
+@pytest.mark.slow
 def test_an_industry_in_one_file_checks_and_runs(small_smoke, monkeypatch, capsys, tmp_path):
     monkeypatch.chdir(INSURANCE.parent.parent)
     words = ("--industry", "./examples/insurance.py", "--set", "model=fake")

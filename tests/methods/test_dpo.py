@@ -318,6 +318,7 @@ def test_a_license_that_is_not_named_stops_the_run_until_it_is_allowed():
     assert len(allowed.kept) == 1
 
 
+@pytest.mark.slow
 def test_a_whole_run_is_held_against_the_longer_answer(shop):
     from metier.experiments.dry_run import check
     from metier.recipes.schema import load as recipe

@@ -203,6 +203,7 @@ def test_unscored_answers_have_no_reward_and_are_counted(model, tmp_path):
     assert any("left unscored by 'benchmark' and earned 0" in line for line in task.progress.lines)
 
 
+@pytest.mark.slow
 def test_a_pull_towards_the_model_before_is_resumed_as_well(model, tmp_path):
     """With `beta` TRL keeps a frozen adapter beside ours, which must not end up in the result."""
     settings = {**QUICK, "beta": 0.5, "steps": 4, "save_steps": 2, "max_new_tokens": 1}

@@ -115,6 +115,15 @@ def test_verify_ends_with_3_and_a_line_for_each_file(folder, tmp_path):
     assert {one["file"] for one in found["findings"]} == {"curate/train.parquet", "evaluate/triage/tuned.jsonl"}
 
 
+def test_what_people_fill_in_is_no_part_of_the_verdict(folder):
+    sheet = folder / "monitor" / "to_label.csv"
+    sheet.parent.mkdir()
+    sheet.write_text("corrected\n")
+    report(saved_run(folder, Progress()))
+    sheet.write_text("corrected\nskin\n")
+    assert not verify(folder).findings
+
+
 def test_a_folder_without_a_run_is_said(tmp_path):
     with pytest.raises(UserError, match="no run in"):
         verify(tmp_path)

@@ -16,6 +16,8 @@ from metier.runs.marks import read_hashed, read_mark
 from metier.runs.run import Run, trainings
 
 MARK = ".done.json"
+FOR_PEOPLE = {"checkpoints", "monitor"}
+"""Folders of a run that are no part of its verdict: they pass, or people write in them."""
 PASSING = (".part", ".part.jsonl", BUSY, history.FILE)
 """Endings of files that are no part of a finished run, and of the history, which no entry of its own can cover."""
 
@@ -45,7 +47,9 @@ def record_report(run: Run, **facts: Any) -> None:
     files = {
         name: file_sha256(path)
         for path in sorted(run.folder.rglob("*"))
-        if path.is_file() and not path.name.endswith(PASSING) and "checkpoints" not in path.parts
+        if path.is_file()
+        and not path.name.endswith(PASSING)
+        and FOR_PEOPLE.isdisjoint(path.relative_to(run.folder).parts)
         for name in [path.relative_to(run.folder).as_posix()]
         if name not in covered
     }
