@@ -71,7 +71,7 @@ def cost(run: Run, done: Done) -> str:
     seconds = 1000 * done.seconds / done.distinct
     price = plugins.find("industries", run.recipe.industry)().cost_per_hour * seconds / 3600
     money = f", {price:.2f} of the industry's currency" if price else " (the industry names no `cost_per_hour`)"
-    return f"1,000 different rows: {seconds:.1f} s{money}."
+    return f"1,000 different rows: {seconds:.1f} s{money}, by the {done.distinct:,} of this call."
 
 
 def _tuned(run: Run, benchmark: Benchmark, wishes: Wishes) -> Work:
