@@ -105,7 +105,8 @@ def page(operations: Sequence[Operation]) -> str:
         for name, schema in document["components"]["schemas"].items()
     )
     return (
-        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>metier serve</title>'
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width"><title>metier serve</title>'
         f"<style>{STYLE}</style></head><body><h1>metier serve</h1>"
         "<p>Set <code>METIER_TOKEN</code> to the token that the server printed. "
         '<a href="openapi.json">openapi.json</a> is the same for programs.</p>'
