@@ -19,10 +19,14 @@ from typing import Any
 import numpy as np
 from scipy.stats import norm
 
+from metier.data.records import questions
 from metier.evaluation import certainty
+from metier.evaluation.baseline import BaselineContext
+from metier.evaluation.baselines import tfidf
 from metier.evaluation.predictions import as_predictions
 from metier.evaluation.risk import CONFIDENCE, Of, Unmet, cut_off_for_error, cut_off_for_review
 from metier.evaluation.scoring import Prediction
+from metier.recipes import plugins
 from metier.runs import run as runs
 
 WAYS: tuple[Of, ...] = ("answered", "all")
@@ -33,12 +37,14 @@ OVER = float(norm.sf(norm.ppf(CONFIDENCE) / np.sqrt(2)))
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("files", nargs="*", type=Path, metavar="FILE")
+    parser.add_argument("--tfidf", metavar="BENCHMARK", help="TF-IDF's answers to its test instead (reads METIER_DATA)")
     parser.add_argument("--quick", action="store_true", help="20 splits instead of 200")
     parser.add_argument("--check", action="store_true", help="exit 1 where a bound is missed")
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     lines = [line for file in arguments.files for line in file.read_text(encoding="utf-8").split("\n") if line]
-    answers = [Prediction.from_json(json.loads(line)) for line in lines] or simulated(1000)
+    answers = [Prediction.from_json(json.loads(line)) for line in lines]
+    answers = answers or (by_tfidf(arguments.tfidf) if arguments.tfidf else simulated(1000))
     figures = measure(answers, 20 if arguments.quick else 200)
     made_with = {"versions": {name: version(name) for name in ("numpy", "scipy")}, "machine": runs.processor()}
     print(json.dumps({**figures, **made_with}) if arguments.json else text(figures))
@@ -102,6 +108,16 @@ def simulated(n: int) -> list[Prediction]:
         own = tuple(certainty.calibrated(logits, 0.5).round(6).tolist())
         found.append(Prediction(str(row), "", "", str(said), str(gold), float(gold == said), probabilities=own))
     return found
+
+
+def by_tfidf(name: str) -> list[Prediction]:
+    """What TF-IDF answers to a benchmark's test, learned from the other rows of its dataset."""
+    benchmark = plugins.build("benchmarks", name, {})
+    asked = benchmark.questions()
+    texts = {question.text for question in asked}
+    rows = [row for row in questions(plugins.build("datasets", benchmark.dataset, {}).rows()) if row.text not in texts]
+    metric = next(iter(benchmark.build_metrics().values()))
+    return tfidf.Baseline().fit(BaselineContext(benchmark, rows, benchmark.label_set(), metric, 0)).answer(asked)
 
 
 def text(figures: dict[str, Any]) -> str:
