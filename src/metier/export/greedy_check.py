@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from metier.engine.models.gguf.llamacpp import LlamaCpp
 from metier.evaluation.benchmark import Benchmark
+from metier.evaluation.scoring import ModelLike
 from metier.export.prompting import prompting_of
 
 PROMPTS = 100
@@ -30,7 +30,7 @@ class GreedyCheck:
         )
 
 
-def greedy_check(benchmark: Benchmark, model: Any, file: Path, most: int = PROMPTS) -> GreedyCheck | None:
+def greedy_check(benchmark: Benchmark, model: ModelLike, file: Path, most: int = PROMPTS) -> GreedyCheck | None:
     """Ask llama.cpp and `model`, the file's weights in float32, the first prompts of a benchmark.
 
     Prompts that leave no room for an answer in the model's context are left out; None where that is all of them.
