@@ -14,7 +14,7 @@ from metier.evaluation.answers import TUNED, stage_of
 from metier.evaluation.benchmark import Benchmark
 from metier.evaluation.results import read_verdict
 from metier.evaluation.samples import open_samples
-from metier.evaluation.scoring import ModelLike, Prediction
+from metier.evaluation.scoring import Prediction
 from metier.runs.lock import run_lock
 from metier.runs.progress import Progress
 from metier.runs.run import Run, model_folder, saved_run
@@ -79,13 +79,13 @@ class Served:
         return learned_schema(self.run, self.benchmark)
 
     @property
-    def model(self) -> ModelLike:
+    def model(self) -> "LanguageModel":
         """The language model. Raises `UserError` where the baseline answers."""
         if self.predictor is None:
             raise UserError(
                 f"'{self.name}' is served with its baseline, which chooses among labels and writes no text."
             )
-        return self.predictor.model
+        return cast("LanguageModel", self.predictor.model)
 
 
 @dataclass(frozen=True)
@@ -162,11 +162,11 @@ def _lock(folder: Path) -> Iterator[None]:
 
 def _share_memory(served: Sequence[Served]) -> None:
     """Let the runs of one base model have in memory once what no adapter changed."""
-    models = {id(one.predictor.model): one.predictor.model for one in served if one.predictor}
-    if len(models) > 1:
+    networks = {id(one.model.network): one.model.network for one in served if one.predictor}
+    if len(networks) > 1:
         from metier.engine.models.sharing import share_equal
 
-        share_equal([cast("LanguageModel", model).network for model in models.values()])
+        share_equal(list(networks.values()))
 
 
 def _chooses(benchmark: Benchmark) -> bool:

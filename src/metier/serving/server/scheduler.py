@@ -142,7 +142,7 @@ class Scheduler:
         """How likely each token of the prompts is behind those before it; raises as `classify`."""
         from metier.engine.decoding.prompt_scores import groups, prompt_scores
 
-        model: Any = self.served[name].model
+        model = self.served[name].model
         self._accept(len(prompts))
         scores: dict[tuple[int, ...], PromptScores] = {}
         try:

@@ -118,7 +118,7 @@ def writer_of(service: Service, name: str | None) -> tuple[Served, "LanguageMode
     """Who writes. Raises `ApiError` where there is no such model, or the baseline is served."""
     served = service.find(name)
     try:
-        model: Any = served.model
+        model = served.model
     except UserError as error:
         raise invalid(f"{error} Use /v1/classify.", "model") from error
     return served, model

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from metier.engine.decoding.decoder import Decoder
     from metier.engine.decoding.pieces import Piece
     from metier.engine.decoding.sampling import Sampling
+    from metier.engine.models.model import LanguageModel
 
 DECODER_TOKENS = 65_536
 """Most tokens that the texts which are written at once have, prompts included; fewer where memory is short."""
@@ -22,7 +23,7 @@ class Pieces:
     def __init__(
         self,
         name: str,
-        model: Any,
+        model: "LanguageModel",
         prompt: Sequence[int],
         sampling: "Sampling",
         call_in_loop: Callable[[Callable[[], None]], None],
