@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import pyarrow as pa
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 MOST_REPEATS = 4
 """Repeated data is worth nearly as much as new for about four epochs (Muennighoff et al. 2023, NeurIPS)."""
+
+DOMAIN, GENERAL = "domain text", "general text"
+"""What the two kinds of rows are called in the log."""
 
 
 @dataclass
@@ -84,7 +87,7 @@ class Method(Tuning):
         general, domain = self._parted(context.rows)
         if not len(domain):
             raise UserError("There is no raw text to read. Name a dataset without labels, or leave `label` out of one.")
-        mine = self._blocks(model, domain)
+        mine = [replace(block, kind=DOMAIN) for block in self._blocks(model, domain)]
         if not self.replay:
             return mine
         held_general, _ = self._parted(context.valid)
@@ -94,7 +97,7 @@ class Method(Tuning):
                 f"There is no general text to replay: no row comes from {', '.join(self.replay_datasets)}. Add such a "
                 "dataset to the recipe, or set `replay: 0`."
             )
-        return mine + self._drawn(mine, replayed, context)
+        return mine + [replace(block, kind=GENERAL) for block in self._drawn(mine, replayed, context)]
 
     def _drawn(self, mine: list[Any], general: list[Any], context: TrainingContext) -> list[Any]:
         """General blocks in random order, again from the start where they do not do, but not more than four times."""

@@ -3,7 +3,7 @@
 import random
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import pyarrow as pa
@@ -19,6 +19,9 @@ from metier.recipes.settings import Count, PositiveCount, Share, TrainTokens
 
 if TYPE_CHECKING:
     from metier.engine.models.model import LanguageModel
+
+TASK, RAW_TEXT = "task rows", "raw text"
+"""What the two kinds of rows are called in the log."""
 
 
 @dataclass
@@ -83,7 +86,7 @@ class Method(Tuning):
             )
         if not examples:
             raise UserError(NO_LABELS)
-        examples = [examples[at] for at in self._order(labeled, context)]
+        examples = [replace(examples[at], kind=TASK) for at in self._order(labeled, context)]
         return examples + [block for document in documents(raw) for block in self._read(model, document)]
 
     def _order(self, labeled: Any, context: TrainingContext) -> list[int]:
@@ -116,7 +119,7 @@ class Method(Tuning):
 
         tokens = model.encode(document.text)
         blocks = [tokens[start : start + self.max_length] for start in range(0, len(tokens), self.max_length)]
-        return [Example(block[:1], (block[1:],)) for block in blocks if len(block) > 1]
+        return [Example(block[:1], (block[1:],), RAW_TEXT) for block in blocks if len(block) > 1]
 
 
 def balanced(labels: Sequence[tuple[str, str]], balance: float, seed: int) -> list[int]:

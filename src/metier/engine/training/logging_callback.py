@@ -7,6 +7,7 @@ from typing import Any
 
 from transformers import TrainerCallback
 
+from metier.engine.training.kind_losses import KindLosses
 from metier.errors import UserError
 from metier.runs import distributed
 from metier.runs.files import write_text
@@ -19,11 +20,11 @@ OF_REWARDS = ("reward", "reward_std", "kl", "entropy", "groups_without_signal")
 class LoggingCallback(TrainerCallback):
     """log.jsonl, a line a few steps, and the progress bar. A resumed run cuts the lines behind its checkpoint.
 
-    `unit`: what the loss is counted in, where it is a figure with a unit.
+    `unit`: what the loss is counted in, where it is a figure with a unit; `kinds`: the losses of each kind of row.
     """
 
-    def __init__(self, file: Path, progress: Progress, unit: str = "") -> None:
-        self.file, self.progress, self.unit, self.step = file, progress, unit, 0
+    def __init__(self, file: Path, progress: Progress, unit: str = "", kinds: KindLosses | None = None) -> None:
+        self.file, self.progress, self.unit, self.kinds, self.step = file, progress, unit, kinds, 0
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         if not distributed.first():
@@ -41,11 +42,13 @@ class LoggingCallback(TrainerCallback):
     def on_log(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         logs = kwargs["logs"]
         if "loss" in logs:
+            by_kind = self.kinds.taken() if self.kinds else {}  # every process has to add its own
             row: dict[str, Any] = {
                 "step": state.global_step,
                 **{key: float(logs[key]) for key in ("loss", "learning_rate", "grad_norm")},
                 **{key: float(logs[key]) for key in OF_REWARDS if logs.get(key) is not None},
                 **({"unit": self.unit} if self.unit else {}),
+                **({"kinds": by_kind} if by_kind else {}),
             }
             if not math.isfinite(row["loss"]):
                 raise UserError(

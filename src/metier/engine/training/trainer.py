@@ -21,6 +21,7 @@ from metier.engine.training import checkpoints
 from metier.engine.training.adapters import Tuned, tuned
 from metier.engine.training.answers import Scores, by_trees
 from metier.engine.training.eval_callback import EvalCallback, Evaluator, stopped
+from metier.engine.training.kind_losses import KindLosses
 from metier.engine.training.logging_callback import LoggingCallback
 from metier.engine.trees import batches
 from metier.engine.trees.batches import Batch
@@ -60,11 +61,12 @@ class AnswerTrainer(FittingTrainer):
         network: Tuned,
         objective: Objective | None,
         budget: int,
+        kinds: KindLosses,
         **kwargs: Any,
     ) -> None:
         self.examples, self.plan, self.read = examples, plan, network.read
         self.objective: Objective | None = objective
-        self.budget = budget
+        self.budget, self.kinds = budget, kinds
         self.low_precision: bool = network.low_precision
         super().__init__(model=network.network, train_dataset=cast(Any, range(len(plan))), **kwargs)
 
@@ -86,6 +88,8 @@ class AnswerTrainer(FittingTrainer):
         if self.objective is None:
             learned = sum(len(a) for position in whole for a in self.examples[position].answers)
             loss = -torch.cat(scores).sum() / learned
+            if not silent:
+                self.kinds.add([self.examples[position] for position in mine], scores)
         else:
             loss = self.objective(mine, scores) * len(mine) / len(whole)
         return loss * (0.0 if silent else processes)
@@ -114,16 +118,17 @@ def train(
     network = tuned(model, lora, start, examples, whole=lora is None)
     plan = _plan(examples, settings, shared=network.read is by_trees)
     evaluations = [EvalCallback(evaluator, folder, network.attention)] if evaluator else []
-    unit = "nats a token" if objective is None else ""
+    unit, kinds = "nats a token" if objective is None else "", KindLosses(examples)
     trainer = AnswerTrainer(
         args=config(settings, folder, len(plan)),
         processing_class=model.tokenizer,
-        callbacks=[checkpoints.Seal(), LoggingCallback(folder / "log.jsonl", progress, unit), *evaluations],
+        callbacks=[checkpoints.Seal(), LoggingCallback(folder / "log.jsonl", progress, unit, kinds), *evaluations],
         examples=examples,
         plan=plan,
         network=network,
         objective=objective,
         budget=settings["batch_tokens"],
+        kinds=kinds,
     )
     cost = finish(trainer, folder)
     return cost | _tokens(examples, plan[: cost["steps"]], shared=network.read is by_trees)

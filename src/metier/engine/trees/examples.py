@@ -13,6 +13,8 @@ class Example:
 
     prompt: list[int]
     answers: tuple[list[int], ...]
+    kind: str = ""
+    """What the row is, in words that a reader of the loss curve knows: each kind has a curve of its own."""
 
     def __len__(self) -> int:
         """Tokens that the plain way reads: the prompt again for each answer."""
