@@ -6,7 +6,6 @@ import pytest
 
 from metier.data.dataset import MIRROR
 from metier.recipes import plugins
-from metier.reporting import figures
 from tests.browser import CHROMIUM, Browser
 from tests.cli.test_cli import inside
 from tests.datasets.test_datasets import RAW, write_mirror
@@ -115,31 +114,6 @@ def test_the_page_of_several_trainings_fits_as_well(width, browser, reports, sma
     browser.open(page, width)
     assert browser.complaints(page) == []
     assert browser.ask("document.body.innerText").count("SMOKE") > 0
-
-
-CURVES = {
-    "sft": (
-        [{"loss": 3.0, "unit": "nats a token"}, {"loss": 2.0, "unit": "nats a token"}],
-        "loss (nats a token)",
-        (0, 3),
-    ),
-    "dpo": ([{"loss": 0.7}, {"loss": 0.5}], "loss", (0, 0.7)),
-    "loss below zero": ([{"loss": -1.0}, {"loss": -3.0}], "loss", (-3, -1)),
-    "grpo": ([{"loss": -0.1, "reward": 0.2}, {"loss": 0.0, "reward": 0.8}], "reward", (0, 0.8)),
-    "grpo with costs": ([{"loss": 0.0, "reward": -1.0}, {"loss": 0.0, "reward": -1.0}], "reward", (-1, -1)),
-}
-
-
-@pytest.mark.parametrize("name", CURVES)
-def test_a_curve_says_what_it_shows_and_rises_upwards(name, monkeypatch):
-    rows, label, (low, high) = CURVES[name]
-    drawn, subplots = [], figures.plt.subplots
-    monkeypatch.setattr(figures.plt, "subplots", lambda **how: drawn.append(subplots(**how)) or drawn[0])
-    figures.loss_curve([{"step": number, **row} for number, row in enumerate(rows)], "curve")
-    axes = drawn[0][1]
-    bottom, top = axes.get_ylim()
-    assert axes.get_ylabel() == label and bottom <= low and high < top
-    assert bottom == min(0, low) and list(axes.lines[0].get_ydata()) == [row[label.split()[0]] for row in rows]
 
 
 BAD = {

@@ -23,7 +23,7 @@ from metier.evaluation.scoring import Prediction
 from metier.export import export
 from metier.recipes.checks import label_problems
 from metier.recipes.schema import Recipe, load
-from metier.reporting import verdict_page
+from metier.reporting.examples import draw_examples
 from metier.runs import run as runs
 from metier.runs.files import file_sha256, write_table
 from metier.runs.lock import run_lock
@@ -485,8 +485,13 @@ def test_examples_of_fixed_and_broken_are_those_that_are_counted():
 
     pairs = [(None, 1), (None, 0), (0.5, 0.7), (1, 0), (0, 1), (1, None), (0, 0)]
     base, tuned = ([Prediction(str(n), "", "", "x", str(n), pair[at]) for n, pair in enumerate(pairs)] for at in (0, 1))
-    shown = {fixed: {row["gold"] for row in verdict_page._examples(base, tuned, 0, fixed)} for fixed in (True, False)}
-    assert shown == {True: {"0", "4"}, False: {"3", "5"}}
+    found = draw_examples(base, tuned, [], 0)
+    assert {one.title: {row.gold for row in one.rows} for one in found} == {
+        "Fixed": {"0", "4"},
+        "Broken": {"3", "5"},
+        "Still wrong": {"1", "2", "6"},
+    }
+    assert [one.count for one in found] == [2, 2, 3] and all(row.baseline is None for one in found for row in one.rows)
 
 
 def test_a_label_with_dollars_or_bars_is_shown_as_it_is(tmp_path, triage):

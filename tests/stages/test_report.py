@@ -13,6 +13,7 @@ from metier.evaluation.results import Gain, InsightResult
 from metier.evaluation.scoring import Prediction
 from metier.recipes.schema import load
 from metier.reporting import verdict_page
+from metier.reporting.examples import Example, draw_examples
 from metier.reporting.pages import template
 from metier.reporting.verdict_page import by_benchmark, content
 from metier.runs.progress import Progress
@@ -130,8 +131,9 @@ def test_dates_of_training_rows_are_those_of_the_benchmarks_own_task(finished, m
 def test_an_answer_that_nobody_could_judge_is_no_word_of_the_models():
 
     right, none = Prediction("1", "q", "", "a", "a", 1.0), Prediction("1", "q", "", None, "a", None)
-    (row,) = verdict_page._examples([none], [right], 0, fixed=True)
-    assert row == {"text": "q", "gold": "a", "base": "(unscored)", "tuned": "a"}
+    fixed, broken, still_wrong = draw_examples([none], [right], [none], 0)
+    assert fixed.rows == (Example("q", "a", "(unscored)", "a", "(unscored)"),)
+    assert (broken.count, still_wrong.count) == (0, 0)
 
 
 def test_the_page_names_the_command_that_puts_the_better_one_to_work(finished):

@@ -103,6 +103,15 @@ def certainties(options: Sequence[Floats], temperature: float = 1.0) -> Floats:
     return np.array([calibrated(own, temperature).max() if len(own) else np.nan for own in options])
 
 
+def equal_mass(confidence: Floats, most: int) -> NDArray[np.int64]:
+    """(n,) the bin of each answer, 0 the least sure; at most `most` bins of about as many answers each.
+
+    Equal confidences share a bin. The bins are fixed here, by the sample, so that a bootstrap draw only weighs them.
+    """
+    edges = np.unique(np.quantile(confidence, np.arange(1, most) / most, method="inverted_cdf"))
+    return np.searchsorted(edges, confidence, side="left")
+
+
 def _padded(options: Sequence[Floats]) -> Floats:
     """(n, most options), with the log-probability of the impossible behind a row's own."""
     table = np.full((len(options), max(map(len, options))), -np.inf)

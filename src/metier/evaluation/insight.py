@@ -59,8 +59,8 @@ class InsightContext:
     """The waits of `n` questions that the tuned model was asked one at a time, `p50_s` and `p95_s`; given to files of
     rows that say `NEEDS_LATENCY = True`."""
     held_out: Predictions | None = None
-    """The tuned model's answers to held-out training rows, on which a threshold may be chosen; given to files of rows
-    that say `NEEDS_HELD_OUT = True`."""
+    """The tuned model's answers to held-out training rows, on which a threshold may be chosen; None: no rows were held
+    out, or the answers are written."""
     seeds: Sequence[float] = ()
     """The deciding metric of each training run, where the recipe was run with several seeds."""
     times: Callable[[], Mapping[str, str]] = dict
@@ -100,10 +100,9 @@ def find(name: str) -> Callable[[InsightContext], list[Insight]]:
     return rows
 
 
-def needs(name: str, need: str) -> bool:
-    """Whether these key figures say that they need what evaluate does for few: `NEEDS_HELD_OUT = True`, answers to
-    held-out training rows, or `NEEDS_LATENCY = True`, questions asked one at a time. Raises as `find`."""
-    return bool(_defined(name, need, False))
+def needs_latency(name: str) -> bool:
+    """Whether these key figures say `NEEDS_LATENCY = True`: they need questions asked one at a time. Raises as `find`."""
+    return bool(_defined(name, "NEEDS_LATENCY", False))
 
 
 def _defined(name: str, what: str, otherwise: Any) -> Any:
@@ -139,4 +138,4 @@ def within(interval: Interval, unit: str = "", times: float = 1.0) -> str:
     return f"95 % CI {number(times * interval.low, unit)} to {number(times * interval.high, unit)}"
 
 
-__all__ = ["FEWEST", "NO_LABELS", "InsightContext", "Insight", "find", "measured", "needs", "number", "within"]
+__all__ = ["FEWEST", "NO_LABELS", "InsightContext", "Insight", "find", "measured", "needs_latency", "number", "within"]

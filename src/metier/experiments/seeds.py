@@ -118,12 +118,12 @@ def _report(run: Run) -> Verdict:
 def _page(out: Path, recipe: Recipe, verdict: SeedsVerdict, verdicts: Sequence[Verdict]) -> str:
     from markupsafe import Markup
 
-    from metier.reporting import figures
+    from metier.reporting.figures.intervals import intervals
 
     pictured = []
     for at, entry in enumerate(verdict.benchmarks):
         title = f"{entry.metric} on {entry.name}, with 95 % CI"
-        pictured.append((entry, Markup(figures.intervals(_rows(verdict, verdicts, at), title, entry.unit == "share"))))
+        pictured.append((entry, Markup(intervals(_rows(verdict, verdicts, at), title, entry.unit == "share"))))
     page: str = template("seeds.html").render(
         name=out.resolve().name,
         folder=out,

@@ -54,7 +54,7 @@ def _picture(found: Monitoring) -> object:
         return None
     from markupsafe import Markup
 
-    from metier.reporting.figures import over_days
+    from metier.reporting.figures.days import over_days
 
     # Our own picture; the names of days in it were parsed as dates.
     return Markup(over_days([day.day for day in days], drawn, "Certainty, review and accuracy by day"))

@@ -37,6 +37,16 @@ def percent(share: float) -> str:
     return f"{100 * share:.0f}"
 
 
+def percent_1(share: float) -> str:
+    """0.2543 as 25.4 %"""
+    return f"{100 * share:.1f} %"
+
+
+def share(value: float | None) -> str:
+    """0.254 as 25 %; a dash where there is none."""
+    return "–" if value is None else f"{100 * value:.0f} %"
+
+
 def capital_power(entry: Comparison) -> str:
     """What the comparison could find that SHIP hinges on, as the begin of a sentence."""
     sentence = power(entry)
@@ -49,6 +59,8 @@ FILTERS: dict[str, Callable[[Any], str]] = {
     "count": count,
     "milliseconds": milliseconds,
     "percent": percent,
+    "percent_1": percent_1,
+    "share": share,
     "words": words,
     "p_value": say_p,
     "power": capital_power,

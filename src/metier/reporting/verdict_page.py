@@ -1,7 +1,6 @@
 """What report.html and model_card.md show: the verdict in words, figures, and examples."""
 
 import json
-import random
 import shlex
 from collections.abc import Sequence
 from typing import Any
@@ -9,20 +8,16 @@ from typing import Any
 from metier.data.representativeness.assessment import read_sections
 from metier.engine.models import weights
 from metier.evaluation import retention
-from metier.evaluation.answers import BASE, TUNED, Answers
-from metier.evaluation.comparison import confusion
+from metier.evaluation.answers import Answers
 from metier.evaluation.insight import Insight
-from metier.evaluation.openings import openings
 from metier.evaluation.reasons import rule, say_p
-from metier.evaluation.results import BenchmarkResult, Comparison, Figure, InsightResult, SeedsVerdict, Verdict
-from metier.evaluation.scoring import Prediction
+from metier.evaluation.results import Comparison, InsightResult, SeedsVerdict, Verdict
 from metier.recipes import plugins
+from metier.reporting.benchmark_section import benchmark_sections
 from metier.reporting.pages import section_page
+from metier.reporting.training_section import training_curves
 from metier.runs.run import Run
 
-EXAMPLES = 3
-MOST_LABELS = 40
-"""Labels up to which a confusion matrix can be read."""
 MEANINGS = {
     "SMOKE": "All stages work. A smoke run gives no verdict: run without --quick for one.",
     "HOLD": "Do not use this model: this test does not show that it is better than the base model and the baseline.",
@@ -47,8 +42,8 @@ def content(run: Run, answers: Answers, verdict: Verdict, name: str) -> dict[str
         "curated": run.result("curate"),
         "representations": [(one["benchmark"], one["state"], section_page(one)) for one in read_sections(run)],
         "five": _five(verdict),
-        "benchmarks": [_benchmark(answers, entry, run.recipe.seed) for entry in verdict.benchmarks],
-        "curves": _curves(run),
+        "benchmarks": benchmark_sections(answers, verdict, run.recipe),
+        "curves": training_curves(run),
     }
 
 
@@ -159,74 +154,3 @@ def _five(verdict: Verdict) -> list[dict[str, str]]:
         },
         {"label": "retention", "figure": state, "note": note},
     ]
-
-
-def _curves(run: Run) -> list[Any]:
-    """The loss of each method, as SVG."""
-    from markupsafe import Markup
-
-    from metier.reporting import figures
-
-    curves = []
-    for folder in sorted(log.parent.name for log in (run.folder / "train").glob("*/log.jsonl")):
-        if rows := training_log(run, f"train/{folder}"):
-            curves.append(Markup(figures.loss_curve(rows, f"Training, {folder}")))
-    return curves
-
-
-def training_log(run: Run, stage: str) -> list[dict[str, Any]]:
-    """The lines of one method's log.jsonl. Raises `UserError` where it was changed since."""
-    text = run.output(stage, f"{stage}/log.jsonl").read_text(encoding="utf-8")
-    return [json.loads(line) for line in text.splitlines()]
-
-
-def _benchmark(answers: Answers, entry: BenchmarkResult, seed: int) -> dict[str, Any]:
-    """A benchmark's picture, confusion matrix and examples."""
-    from markupsafe import Markup
-
-    from metier.reporting import figures
-
-    name, labels = entry.name, answers.labels(entry.name)
-    base, tuned = (answers.of(who, name) for who in (BASE, TUNED))
-    majority = None
-    if entry.majority is not None:
-        majority = Figure(value=entry.majority, low=entry.majority, high=entry.majority)
-    rows = [
-        ("majority", majority),
-        (entry.baseline_name or "baseline", entry.baseline),
-        ("base", entry.base),
-        ("tuned", entry.tuned),
-    ]
-    picture = figures.intervals(rows, f"{entry.metric} on {name}, with 95 % CI", entry.unit == "share")
-    few = 2 <= len(labels) <= MOST_LABELS
-    table = (
-        figures.confusion(confusion(answers.table(TUNED, name)), labels, f"Answers of the tuned model on {name}")
-        if few
-        else ""
-    )
-    return {
-        "entry": entry,
-        "opened": opened.sentence if (opened := openings(answers.benchmark(name))) else "",
-        "picture": Markup(picture),
-        "confusion": Markup(table),
-        "fixed": _examples(base, tuned, seed, fixed=True),
-        "broken": _examples(base, tuned, seed, fixed=False),
-    }
-
-
-def _examples(base: Sequence[Prediction], tuned: Sequence[Prediction], seed: int, fixed: bool) -> list[dict[str, str]]:
-    """A random sample with a fixed seed, so that no one chooses good ones."""
-    changed = [
-        {"text": after.prompt, "gold": after.gold, "base": _answer(before), "tuned": _answer(after)}
-        for before, after in zip(base, tuned, strict=True)
-        if (_right(before), _right(after)) == (not fixed, fixed)
-    ]
-    return random.Random(f"examples:{seed}").sample(changed, min(EXAMPLES, len(changed)))
-
-
-def _right(answer: Prediction) -> bool:
-    return answer.value is not None and answer.value >= 1
-
-
-def _answer(answer: Prediction) -> str:
-    return "(unscored)" if answer.answer is None else answer.answer

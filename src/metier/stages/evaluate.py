@@ -40,7 +40,8 @@ def evaluate(run: Run, same_base: Run | None = None) -> dict[str, Any]:
     done = _ask_all(run, BASE, judging, base_model(run, base_sha256))
     tuned = tuned_model(run, base_sha256)
     done += _ask_all(run, TUNED, judging, tuned)
-    done += _for_insights(run, judging, tuned)
+    done += _ask_held_out(run, judging, tuned)
+    done += _measure_latency(run, judging, tuned)
     rows = run.table("curate", "train.parquet")
     seconds = sum(answer_baseline(run, benchmark, rows) for benchmark in judging.everything)
     say_openings(run, judging.benchmarks)
@@ -118,25 +119,23 @@ def _take_over(run: Run, other: Run, judging: Judging) -> None:
             run.take_over(other, stage)
 
 
-def _for_insights(run: Run, judging: Judging, tuned: Model) -> list[dict[str, Any]]:
-    """What a key figure of the recipe's industry needs besides: answers to held-out rows, and waits of single ones."""
-    done = []
-    if _insights_need(run, "NEEDS_HELD_OUT"):
-        for benchmark in judging.benchmarks:
-            if held_out := held_out_questions(run, benchmark):
-                # What the test refuses must not stop a threshold from being chosen: these rows were cut in training.
-                done.append(ask(run, HELD_OUT, replace(benchmark, too_long="truncate"), held_out, tuned))
-    if _insights_need(run, "NEEDS_LATENCY"):
-        for benchmark in judging.benchmarks:
-            seconds = measure_latency(run, benchmark, benchmark.questions(), tuned)
-            done.append({"seconds": seconds, "peak_memory_mb": 0})
-    return done
+def _ask_held_out(run: Run, judging: Judging, tuned: Model) -> list[dict[str, Any]]:
+    """Held-out rows, at most 500 a benchmark: what a cut-off, a threshold and a temperature are chosen on."""
+    return [
+        # What the test refuses must not stop a threshold from being chosen: these rows were cut in training.
+        ask(run, HELD_OUT, replace(benchmark, too_long="truncate"), held_out, tuned)
+        for benchmark in judging.benchmarks
+        if (held_out := held_out_questions(run, benchmark))
+    ]
 
 
-def _insights_need(run: Run, need: str) -> bool:
-    """Whether any key figure of the recipe's industry has this need."""
+def _measure_latency(run: Run, judging: Judging, tuned: Model) -> list[dict[str, Any]]:
+    """The waits of questions asked one at a time, where a key figure of the recipe's industry needs them."""
     insights = plugins.find("industries", run.recipe.industry)().insights
-    return any(insight.needs(name, need) for name in insights)
+    if not any(insight.needs_latency(name) for name in insights):
+        return []
+    waits = [measure_latency(run, benchmark, benchmark.questions(), tuned) for benchmark in judging.benchmarks]
+    return [{"seconds": seconds, "peak_memory_mb": 0} for seconds in waits]
 
 
 def _written(run: Run) -> list[str]:

@@ -36,7 +36,7 @@ def test_each_kinds_loss_is_the_mean_over_its_own_tokens(tmp_path):
         nats = sum(line["loss"] * line["tokens"] for line in lines)
         assert nats == pytest.approx(-2 * sum(float(alone[position].sum()) for position in at), rel=1e-4)
     for line in log:  # a line of one step: its loss is the mean over all of its tokens
-        nats, tokens = (sum(one[key] for one in line["kinds"].values()) for key in ("loss", "tokens"))
+        tokens = sum(one["tokens"] for one in line["kinds"].values())
         nats = sum(one["loss"] * one["tokens"] for one in line["kinds"].values())
         assert line["loss"] == pytest.approx(nats / tokens, rel=1e-4)
     assert any(set(line["kinds"]) != {"task rows", "raw text"} for line in log), "some steps have one kind only"

@@ -29,7 +29,7 @@ from metier.reporting.verdict_page import by_benchmark
 from metier.runs.files import write_json
 from metier.runs.marks import hashed
 from metier.runs.progress import Progress
-from metier.runs.run import Run
+from metier.runs.run import Run, saved_run
 from metier.stages import evaluate as evaluating
 from metier.stages import report as reporting
 from tests.datasets.test_datasets import write_mirror
@@ -432,15 +432,14 @@ def test_the_verdict_and_the_first_page_have_the_key_figures(retail):
     assert "<b>dermatology" not in page and "&lt;b&gt;dermatology" in section
 
 
-def test_held_out_rows_are_answered_where_the_industry_needs_a_threshold(retail, tmp_path):
-    assert not (retail / "evaluate" / "triage" / "held-out.jsonl").exists()
+def test_held_out_rows_are_answered_and_given_to_figures_that_choose_a_threshold(retail, tmp_path):
     recipe = write_triage(tmp_path)
     recipe.write_text(recipe.read_text().replace("industry: healthcare", "industry: legal"))
     go(recipe, tmp_path / "run")
-    run = Run(tmp_path / "run", load(recipe), Progress())
-    held = run.table("curate", "valid.parquet")
-    answers = read_answers(run, "held-out", "triage")
-    assert {a.id for a in answers} == set(held["id"].to_pylist()) and all(a.probabilities for a in answers)
+    for folder in (retail, tmp_path / "run"):
+        run = saved_run(folder, Progress())
+        held, answers = run.table("curate", "valid.parquet"), read_answers(run, "held-out", "triage")
+        assert {a.id for a in answers} == set(held["id"].to_pylist()) and all(a.probabilities for a in answers)
     insights = json.loads((tmp_path / "run" / "verdict.json").read_text())["insights"]
     assert "held-out rows" in insights[0]["note"]
 

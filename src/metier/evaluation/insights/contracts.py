@@ -6,7 +6,6 @@ from metier.evaluation import stats
 from metier.evaluation.insight import NO_LABELS, Insight, InsightContext, within
 from metier.evaluation.insights.missed import PRECISION, contract, marked, positives
 
-NEEDS_HELD_OUT = True
 WHAT = "Contracts with a miss"
 
 

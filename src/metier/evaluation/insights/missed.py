@@ -12,7 +12,6 @@ from metier.evaluation.insight import NO_LABELS, Insight, InsightContext
 from metier.evaluation.predictions import Predictions
 from metier.evaluation.scoring import Prediction
 
-NEEDS_HELD_OUT = True
 PRECISION = 0.9
 FEWEST_MARKS = 20
 """Held-out rows that a threshold must mark, or its precision is luck."""

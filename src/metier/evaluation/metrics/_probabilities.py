@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from metier.errors import UserError
 from metier.evaluation.predictions import Floats, Predictions
@@ -38,12 +37,3 @@ def stated(predictions: Predictions) -> Stated | None:
         right = probabilities[offered.index(answer.gold)]
         figures[:, position] = right, probabilities @ probabilities, probabilities.max()
     return None if np.isnan(figures).all() else Stated(*figures)
-
-
-def equal_mass(confidence: Floats, most: int) -> NDArray[np.int64]:
-    """(n,) the bin of each answer, 0 the least sure; at most `most` bins of about as many answers each.
-
-    Equal confidences share a bin. The bins are fixed here, by the sample, so that a bootstrap draw only weighs them.
-    """
-    edges = np.unique(np.quantile(confidence, np.arange(1, most) / most, method="inverted_cdf"))
-    return np.searchsorted(edges, confidence, side="left")

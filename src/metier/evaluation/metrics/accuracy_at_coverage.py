@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from metier.evaluation.metrics._probabilities import equal_mass, stated
+from metier.evaluation.certainty import equal_mass
+from metier.evaluation.metrics._probabilities import stated
 from metier.evaluation.metrics._ratio import ratio
 from metier.evaluation.predictions import Floats, MetricLike, Predictions
 from metier.recipes.settings import PositiveShare

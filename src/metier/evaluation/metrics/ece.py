@@ -6,7 +6,8 @@ from typing import Annotated
 import numpy as np
 from annotated_types import Interval
 
-from metier.evaluation.metrics._probabilities import equal_mass, stated
+from metier.evaluation.certainty import equal_mass
+from metier.evaluation.metrics._probabilities import stated
 from metier.evaluation.metrics._ratio import ratio
 from metier.evaluation.predictions import Floats, MetricLike, Predictions
 

@@ -150,7 +150,7 @@ def find(kind: str, name: str) -> Any:
 
 
 def defined(kind: str, name: str, what: str, otherwise: Any) -> Any:
-    """What the file of a plug-in defines under a name of its own, such as `NEEDS_HELD_OUT`; else `otherwise`."""
+    """What the file of a plug-in defines under a name of its own, such as `NEEDS_LATENCY`; else `otherwise`."""
     return getattr(_module(kind, name), what, otherwise)
 
 

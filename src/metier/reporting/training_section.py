@@ -1,0 +1,89 @@
+"""The report's section on training: what each method logged, as a curve."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from metier.runs.run import Run
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
+
+    from metier.reporting.figures.loss import Line
+
+
+@dataclass(frozen=True)
+class LogLine:
+    """A line of log.jsonl."""
+
+    step: int
+    loss: float
+    unit: str = ""
+    """What the loss is counted in, where it is a figure with a unit."""
+    reward: float | None = None
+    """The mean reward, where training has rewards: its loss says nothing then."""
+    kinds: dict[str, tuple[float, float]] = field(default_factory=dict)
+    """Kind of row -> its own mean loss and the tokens that it is of; empty where all rows are of one kind, and in logs
+    of versions that did not tell them apart."""
+
+
+@dataclass(frozen=True)
+class TrainingCurve:
+    """One method's curve."""
+
+    name: str
+    picture: "Markup"
+    unit: str
+    kinds: tuple[str, ...]
+
+
+def training_curves(run: Run) -> tuple[TrainingCurve, ...]:
+    """The curve of each method that logged something, in their order."""
+    from markupsafe import Markup
+
+    from metier.reporting.figures.loss import loss_curve
+
+    curves = []
+    for folder in sorted(log.parent.name for log in (run.folder / "train").glob("*/log.jsonl")):
+        if log := training_log(run, f"train/{folder}"):
+            lines = curve_lines(log)
+            what, unit = ("reward", "") if log[-1].reward is not None else ("loss", log[-1].unit)
+            picture = loss_curve(lines, f"{what} ({unit})" if unit else what, f"Training, {folder}")
+            kinds = tuple(line.name for line in lines) if len(lines) > 1 else ()
+            curves.append(TrainingCurve(folder, Markup(picture), unit, kinds))
+    return tuple(curves)
+
+
+def training_log(run: Run, stage: str) -> tuple[LogLine, ...]:
+    """The lines of one method's log.jsonl. Raises `UserError` where it was changed since."""
+    text = run.output(stage, f"{stage}/log.jsonl").read_text(encoding="utf-8")
+    return tuple(_line(json.loads(line)) for line in text.splitlines())
+
+
+def _line(row: dict[str, object]) -> LogLine:
+    known = {key: row[key] for key in ("step", "loss", "unit", "reward") if key in row}
+    kinds = row.get("kinds") or {}
+    assert isinstance(kinds, dict), "as LoggingCallback writes it"
+    return LogLine(**known, kinds={name: (one["loss"], one["tokens"]) for name, one in kinds.items()})  # type: ignore[arg-type]
+
+
+def curve_lines(log: Sequence[LogLine]) -> "list[Line]":
+    """What is drawn: the reward where there is one, else the loss of each kind of row, else the loss."""
+    names = list(dict.fromkeys(name for line in log for name in line.kinds))
+    if log[-1].reward is not None:
+        return [_as_line("reward", [(line.step, line.reward or 0.0, 1.0) for line in log])]
+    if not names:
+        return [_as_line("loss", [(line.step, line.loss, 1.0) for line in log])]
+    return [
+        _as_line(name, [(line.step, *line.kinds[name]) for line in log if name in line.kinds]) for name in sorted(names)
+    ]
+
+
+def _as_line(name: str, points: Sequence[tuple[int, float, float]]) -> "Line":
+    import numpy as np
+
+    from metier.reporting.figures.loss import Line
+
+    steps, values, weights = np.array(points, dtype=float).T
+    return Line(name, steps, values, weights)
