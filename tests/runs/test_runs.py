@@ -194,7 +194,8 @@ def test_an_answer_given_under_other_conditions_is_asked_again(change, finished,
     change(folder, monkeypatch)
     evaluate.evaluate(runs.open_run(folder, load(recipe), Progress()))
     kept = {} if finished else {who: 24 for who in {"base", "tuned"} - ASKED_AGAIN[change]}
-    assert reused == kept | {who: 0 for who in ASKED_AGAIN[change]}
+    again = {"held-out": 0} if "tuned" in ASKED_AGAIN[change] and change is not another_way_with_long_questions else {}
+    assert reused == kept | {who: 0 for who in ASKED_AGAIN[change]} | again
 
 
 def test_changed_data_is_not_answered_from_the_earlier_run(finished_run, whole):
@@ -345,7 +346,7 @@ def test_a_killed_evaluation_asks_only_what_is_still_open(trained_run, whole, mo
     asked, real = [], choice.ChoiceSession.answer
     monkeypatch.setattr(choice.ChoiceSession, "answer", lambda self, batch: asked.extend(batch) or real(self, batch))
     go(recipe, folder)
-    assert 24 < len(asked) < 48  # all of the tuned model's questions, and the base model's open ones
+    assert 30 < len(asked) < 54  # all that the tuned model is asked, and the base model's open questions
     assert figures(folder) == whole
 
 
