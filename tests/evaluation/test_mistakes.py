@@ -12,11 +12,9 @@ LABELS = ("a", "b", "c", "never")
 
 
 def table(gold, given):
-    rows = zip(gold, given, strict=True)
-    return as_predictions(
-        [Prediction(str(n), "", "", said, right, None if said is None else float(said == right)) for n, (right, said) in enumerate(rows)],
-        LABELS,
-    )  # fmt: skip
+    values = [None if said is None else float(said == right) for right, said in zip(gold, given, strict=True)]
+    rows = zip(range(len(values)), given, gold, values, strict=True)
+    return as_predictions([Prediction(str(n), "", "", said, right, value) for n, said, right, value in rows], LABELS)
 
 
 def test_each_label_has_scikit_learns_figures_the_lowest_recall_first():

@@ -14,7 +14,7 @@ from metier.reporting.figures import _drawing, intervals, loss
 from metier.reporting.figures import automation as pictures
 from metier.reporting.figures.confusion import confusion
 from metier.reporting.links import answers_link
-from metier.reporting.training_section import LogLine, _line, curve_lines
+from metier.reporting.training_section import LogLine, curve_lines
 
 NATS = "nats a token"
 
@@ -49,7 +49,8 @@ def all_figures():
         ("tuned model", Figure(value=0.85, low=0.83, high=0.87)),
     ]
     deciding = intervals.Difference(rows[1][0], Interval(-0.05, -0.08, -0.02), 0.02)
-    lines = curve_lines([LogLine(n, 1.0, kinds={"raw text": (3.0, 9), "task rows": (0.5, 4)}) for n in range(20)])
+    kinds = {"raw text": {"loss": 3.0, "tokens": 9}, "task rows": {"loss": 0.5, "tokens": 4}}
+    lines = curve_lines([LogLine(step=n, loss=1.0, kinds=kinds) for n in range(20)])
     return {
         "intervals": intervals.intervals(rows, "t", True, deciding),
         "automation": pictures.automation_curve(automated(), 60, "t"),
@@ -67,7 +68,7 @@ def test_models_are_named_and_the_comparison_that_decides_is_said():
     text = re.sub(r"<[^>]+>", " ", all_figures()["intervals"])
     for said in ("TF-IDF with logistic regression", "tuned model", "90.0 %", "85.0 %"):
         assert said in text
-    assert "The comparison that decides: tuned model minus" in text and "worse | better" in text
+    assert "The comparison that decides: gain over" in text and "worse | better" in text
     assert "-5.0 points (95 % CI -8.0 to -2.0)" in text
 
 
@@ -102,7 +103,7 @@ CURVES = {
 @pytest.mark.parametrize("name", CURVES)
 def test_a_curve_says_what_it_shows_and_rises_upwards(name, drawn):
     rows, what, values = CURVES[name]
-    (line,) = curve_lines([_line({"step": number, **row}) for number, row in enumerate(rows)])
+    (line,) = curve_lines([LogLine.model_validate({"step": number, **row}) for number, row in enumerate(rows)])
     assert (line.name, list(line.values)) == (what, values)
     loss.loss_curve([line], what, "curve")
     bottom, top = drawn[0].get_ylim()
@@ -111,10 +112,10 @@ def test_a_curve_says_what_it_shows_and_rises_upwards(name, drawn):
 
 
 def test_each_kind_of_row_has_a_line_of_its_own():
+    seen = [(2, "task rows", 0.5, 10), (4, "raw text", 3.0, 90), (6, "task rows", 0.4, 30)]
     log = [
-        _line({"step": 2, "loss": 1.0, "unit": NATS, "kinds": {"task rows": {"loss": 0.5, "tokens": 10}}}),
-        _line({"step": 4, "loss": 2.0, "unit": NATS, "kinds": {"raw text": {"loss": 3.0, "tokens": 90}}}),
-        _line({"step": 6, "loss": 0.9, "unit": NATS, "kinds": {"task rows": {"loss": 0.4, "tokens": 30}}}),
+        LogLine.model_validate({"step": step, "loss": 1.0, "kinds": {kind: {"loss": loss, "tokens": tokens}}})
+        for step, kind, loss, tokens in seen
     ]
     raw, task = curve_lines(log)
     assert (raw.name, task.name) == ("raw text", "task rows")
@@ -154,4 +155,4 @@ def test_a_cell_of_the_matrix_leads_to_its_questions():
         "answers.html#benchmark=desk&amp;right=a%20b&amp;given=%3Cc%3E%26",
         "answers.html#benchmark=desk&amp;right=%3Cc%3E%26&amp;given=%3Cc%3E%26",
     }
-    assert "xlink:href=\"answers" not in svg
+    assert 'xlink:href="answers' not in svg

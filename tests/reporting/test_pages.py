@@ -106,6 +106,39 @@ def test_a_report_fits_asks_nobody_and_logs_nothing(
     assert browser.ask("document.body.innerText").count("SMOKE") > 0
 
 
+# Words that stand on more than one line though they are no longer than a label's longest.
+SPLIT = """
+[...document.querySelectorAll('.cards td, .classes td, .pairs span, dd')].flatMap(cell => {
+  const texts = document.createTreeWalker(cell, NodeFilter.SHOW_TEXT), split = []
+  while (texts.nextNode()) for (const word of texts.currentNode.data.matchAll(/\\S+/g)) {
+    const range = document.createRange()
+    range.setStart(texts.currentNode, word.index)
+    range.setEnd(texts.currentNode, word.index + word[0].length)
+    const lines = new Set([...range.getClientRects()].map(box => Math.round(box.top)))
+    if (word[0].length <= 24 && lines.size > 1) split.push(word[0])
+  }
+  return split
+})
+"""
+
+
+@pytest.mark.browser
+def test_on_a_phone_figures_can_be_read_words_are_whole_and_the_matrix_is_a_list(
+    browser, reports, small_smoke, monkeypatch, capsys
+):
+    page = reports("healthcare", monkeypatch, capsys)
+    for width, matrices in ((1280, True), (390, False)):
+        browser.open(page, width)
+        browser.ask("document.querySelectorAll('details').forEach(one => one.open = true)")
+        assert browser.complaints(page) == []
+        assert browser.ask("document.querySelectorAll('.pairs li').length") > 0
+        assert browser.ask("[...document.querySelectorAll('.matrix')].some(one => one.offsetHeight)") is matrices
+    assert browser.ask(SPLIT) == []
+    sizes = """[...document.querySelectorAll('.single > svg, .figure-row svg')].map(
+        svg => 12 * svg.getBoundingClientRect().width / svg.viewBox.baseVal.width)"""
+    assert len(browser.ask(sizes)) >= 4 and min(browser.ask(sizes)) >= 11.5
+
+
 @pytest.mark.browser
 @pytest.mark.parametrize("width", WIDTHS.values(), ids=WIDTHS)
 @pytest.mark.slow

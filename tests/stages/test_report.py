@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections import Counter
 from html import unescape
 from types import SimpleNamespace
 
@@ -53,6 +54,10 @@ def cells(page, heading):
     ]
 
 
+def lines_of(run, who):
+    return (run / f"evaluate/triage/{who}.jsonl").read_text().splitlines()
+
+
 def shown(interval):
     return [f"{interval['value']:.3f}", f"{interval['low']:.3f}", "to", f"{interval['high']:.3f}"]
 
@@ -78,6 +83,44 @@ def test_every_figure_stands_under_its_own_heading(finished):
     kept = cells(page, "Retention")[1]
     (general,) = verdict["retention"]
     assert kept[1:3] == [[f"{general['base']:.3f}"], [f"{general['tuned']:.3f}"]] and kept[-1] == [general["state"]]
+
+
+def test_labels_stand_by_recall_and_mistakes_by_number_with_their_links(finished):
+    page = (finished / "report.html").read_text()
+    answers = [Prediction.from_json(json.loads(line)) for line in lines_of(finished, "tuned")]
+    recall = {
+        label: sum(one.value for one in answers if one.gold == label) / sum(one.gold == label for one in answers)
+        for label in ("cardiology", "dermatology")
+    }
+    rows = cells(page, "Labels, lowest recall first")[1:]
+    assert [" ".join(row[0]) for row in rows] == sorted(recall, key=lambda label: (recall[label], label))
+    assert [row[3] for row in rows] == [f"{100 * recall[row[0][0]]:.0f} %".split() for row in rows]
+    wrong = Counter((one.gold, one.answer) for one in answers if one.gold != one.answer)
+    listed = re.findall(r'<li><span><a href="([^"]*)">(\S+) → (\S+)</a></span>\s*<b>(\d+)</b>', page)
+    assert wrong and [int(count) for *_, count in listed] == sorted(wrong.values(), reverse=True)
+    for link, right, given, count in listed:
+        assert wrong[right, given] == int(count)
+        assert unescape(link) == f"answers.html#benchmark=triage&right={right}&given={given}"
+
+
+def test_errors_that_are_left_are_shown_beside_fixed_and_broken(finished):
+    page = (finished / "report.html").read_text()
+    base, tuned = ([json.loads(line)["value"] >= 1 for line in lines_of(finished, who)] for who in ("base", "tuned"))
+    counts = Counter(zip(base, tuned, strict=True))
+    shown = dict(re.findall(r"<h5>(.*?) <small>\(.*?\): (.*?)</small>", page))
+    for title, kind in (("Fixed", (False, True)), ("Broken", (True, False)), ("Still wrong", (False, False))):
+        n = counts[kind]
+        said = "none" if not n else f"3 of {n}, drawn at random" if n > 3 else "all " * (n > 1) + str(n)
+        assert shown[title] == said
+    assert counts[False, False], "some errors are left"
+
+
+def test_the_words_of_the_statistics_are_explained_where_they_stand(finished):
+    page = (finished / "report.html").read_text()
+    (details,) = re.findall(r'<details class="statistics">(.*?)</details>', page, flags=re.S)
+    for word in ("95 % CI (confidence interval)", "p", "Holm", "minimum detectable effect", "group (cluster)"):
+        assert f"<dt>{word}</dt>" in details
+    assert "Nats a token" in page[page.index("<h2>Retention") : page.index("<h2>Training")]
 
 
 def test_a_key_figure_has_its_value_and_its_note(finished):

@@ -83,9 +83,7 @@ def automation(tuned: Predictions, held_out: Predictions | None) -> Automation |
     cut, why = (None, NOT_ASKED) if held_out is None else _cut_off(held_out, temperature.value, tuned, sure)
     bins = reliability(sure, tuned.right, tuned.groups)
     error = calibration_error(sure, tuned.right)
-    return Automation(
-        coverage, accuracy, cut, why, temperature, bins, error, calibration_error(as_said, tuned.right)
-    )
+    return Automation(coverage, accuracy, cut, why, temperature, bins, error, calibration_error(as_said, tuned.right))
 
 
 def curve(certainty: Floats, right: NDArray[np.bool_]) -> tuple[Floats, Floats]:
@@ -99,7 +97,9 @@ def curve(certainty: Floats, right: NDArray[np.bool_]) -> tuple[Floats, Floats]:
     return ends / len(certainty), hits / ends
 
 
-def reliability(certainty: Floats, right: NDArray[np.bool_], groups: Sequence[str], most: int = BINS) -> tuple[Bin, ...]:
+def reliability(
+    certainty: Floats, right: NDArray[np.bool_], groups: Sequence[str], most: int = BINS
+) -> tuple[Bin, ...]:
     """Answers in groups of similar certainty, the least sure first."""
     sure, bins = _bins(certainty, most)
     found = []

@@ -101,7 +101,8 @@ def find(name: str) -> Callable[[InsightContext], list[Insight]]:
 
 
 def needs_latency(name: str) -> bool:
-    """Whether these key figures say `NEEDS_LATENCY = True`: they need questions asked one at a time. Raises as `find`."""
+    """Whether these key figures say that they need questions asked one at a time (`NEEDS_LATENCY = True`). Raises as
+    `find`."""
     return bool(_defined(name, "NEEDS_LATENCY", False))
 
 

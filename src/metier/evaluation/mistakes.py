@@ -35,7 +35,7 @@ class Confusion:
 
 
 def by_class(tuned: Predictions, baseline: Predictions | None) -> tuple[ClassResult, ...]:
-    """Every label that is right or given somewhere, the lowest recall first; of equal ones the one with more questions."""
+    """Every label that is right or given somewhere, the lowest recall first; of equal ones, that of more questions."""
     if not tuned.labels:
         return ()
     size = len(tuned.labels)
@@ -58,9 +58,7 @@ def by_class(tuned: Predictions, baseline: Predictions | None) -> tuple[ClassRes
 def confusions(table: Predictions) -> tuple[Confusion, ...]:
     """Every kind of mistake, the most frequent first; an unscored answer is one too."""
     wrong = table.predicted != table.gold
-    pairs, counts = np.unique(
-        np.column_stack([table.gold[wrong], table.predicted[wrong]]), axis=0, return_counts=True
-    )
+    pairs, counts = np.unique(np.column_stack([table.gold[wrong], table.predicted[wrong]]), axis=0, return_counts=True)
     n = np.bincount(table.gold[table.gold >= 0], minlength=len(table.labels))
     found = [
         Confusion(table.labels[right], table.labels[given] if given >= 0 else None, int(count), float(count / n[right]))

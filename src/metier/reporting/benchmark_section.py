@@ -80,7 +80,6 @@ def _section(answers: Answers, verdict: Verdict, entry: BenchmarkResult, recipe:
     tuned, baseline = answers.table(TUNED, name), _baseline_table(answers, name)
     mistakes = confusions(tuned)
     judged = "losses" not in answers.benchmark(name).build_scorer().gives
-    given = [answers.of(BASE, name), answers.of(TUNED, name), answers.baseline(name)]
     return BenchmarkSection(
         entry=entry,
         tuned_seconds=verdict.seconds_a_question[name].get(TUNED),
@@ -91,8 +90,12 @@ def _section(answers: Answers, verdict: Verdict, entry: BenchmarkResult, recipe:
         confusions=tuple(_listed(name, one) for one in mistakes[:MOST]),
         unlisted=max(0, len(mistakes) - MOST),
         matrix=_matrix(answers, name),
-        examples=draw_examples(*given, recipe.seed) if judged else (),
+        examples=_examples(answers, name, recipe.seed) if judged else (),
     )
+
+
+def _examples(answers: Answers, name: str, seed: int) -> tuple[Examples, ...]:
+    return draw_examples(answers.of(BASE, name), answers.of(TUNED, name), answers.baseline(name), seed)
 
 
 def _baseline_table(answers: Answers, name: str) -> "Predictions | None":
@@ -141,7 +144,7 @@ def _automation(answers: Answers, name: str) -> AutomationSection | None:
     if found is None:
         return None
     curve = automation_curve(found, len(tuned.answers), f"Coverage and accuracy of the tuned model on {name}")
-    diagram = reliability_diagram(found.bins, f"Certainty and share right of the tuned model on {name}")
+    diagram = reliability_diagram(found.bins, f"Certainty and accuracy of the tuned model on {name}")
     return AutomationSection(found, Markup(curve), Markup(diagram))
 
 

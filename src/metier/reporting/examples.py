@@ -52,9 +52,7 @@ def draw_examples(
         kind = (_right(before), _right(after))
         if kind in found:
             theirs = _answer(baseline[at]) if baseline else None
-            found[kind].append(
-                Example(_clipped(after.prompt), after.gold, _answer(before), _answer(after), theirs)
-            )
+            found[kind].append(Example(_clipped(after.prompt), after.gold, _answer(before), _answer(after), theirs))
     return tuple(
         Examples(title, what, len(found[kind]), _drawn(found[kind], seed)) for kind, (title, what) in KINDS.items()
     )

@@ -1,9 +1,10 @@
 """The report's section on training: what each method logged, as a curve."""
 
-import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from pydantic import BaseModel, ConfigDict
 
 from metier.runs.run import Run
 
@@ -13,9 +14,19 @@ if TYPE_CHECKING:
     from metier.reporting.figures.loss import Line
 
 
-@dataclass(frozen=True)
-class LogLine:
-    """A line of log.jsonl."""
+class KindLoss(BaseModel):
+    """The mean loss of one kind of row, and the tokens that it is of."""
+
+    model_config = ConfigDict(frozen=True)
+
+    loss: float
+    tokens: int
+
+
+class LogLine(BaseModel):
+    """A line of log.jsonl, as far as a curve needs it."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
 
     step: int
     loss: float
@@ -23,9 +34,8 @@ class LogLine:
     """What the loss is counted in, where it is a figure with a unit."""
     reward: float | None = None
     """The mean reward, where training has rewards: its loss says nothing then."""
-    kinds: dict[str, tuple[float, float]] = field(default_factory=dict)
-    """Kind of row -> its own mean loss and the tokens that it is of; empty where all rows are of one kind, and in logs
-    of versions that did not tell them apart."""
+    kinds: dict[str, KindLoss] = {}
+    """Kind of row -> its own loss; empty where all rows are of one kind, and in logs that do not tell them apart."""
 
 
 @dataclass(frozen=True)
@@ -58,25 +68,19 @@ def training_curves(run: Run) -> tuple[TrainingCurve, ...]:
 def training_log(run: Run, stage: str) -> tuple[LogLine, ...]:
     """The lines of one method's log.jsonl. Raises `UserError` where it was changed since."""
     text = run.output(stage, f"{stage}/log.jsonl").read_text(encoding="utf-8")
-    return tuple(_line(json.loads(line)) for line in text.splitlines())
-
-
-def _line(row: dict[str, object]) -> LogLine:
-    known = {key: row[key] for key in ("step", "loss", "unit", "reward") if key in row}
-    kinds = row.get("kinds") or {}
-    assert isinstance(kinds, dict), "as LoggingCallback writes it"
-    return LogLine(**known, kinds={name: (one["loss"], one["tokens"]) for name, one in kinds.items()})  # type: ignore[arg-type]
+    return tuple(LogLine.model_validate_json(line) for line in text.splitlines())
 
 
 def curve_lines(log: Sequence[LogLine]) -> "list[Line]":
     """What is drawn: the reward where there is one, else the loss of each kind of row, else the loss."""
-    names = list(dict.fromkeys(name for line in log for name in line.kinds))
+    names = sorted({name for line in log for name in line.kinds})
     if log[-1].reward is not None:
         return [_as_line("reward", [(line.step, line.reward or 0.0, 1.0) for line in log])]
     if not names:
         return [_as_line("loss", [(line.step, line.loss, 1.0) for line in log])]
     return [
-        _as_line(name, [(line.step, *line.kinds[name]) for line in log if name in line.kinds]) for name in sorted(names)
+        _as_line(name, [(line.step, own.loss, own.tokens) for line in log if (own := line.kinds.get(name))])
+        for name in names
     ]
 
 

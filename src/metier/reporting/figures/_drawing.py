@@ -48,7 +48,7 @@ def panel(figure: Any, height: int, top: int, bottom: int, left: int, right: int
 
 def percent_axis(axis: Any) -> None:
     """Shares as `80 %`."""
-    axis.set_major_formatter(lambda value, _: f"{100 * value:.0f} %")
+    axis.set_major_formatter(lambda value, _: f"{100 * value:.3g} %")
 
 
 def shortened(label: str) -> str:

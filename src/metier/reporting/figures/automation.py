@@ -27,7 +27,7 @@ def automation_curve(found: Automation, n: int, title: str) -> str:
         if found.cut and found.cut.accuracy:
             _cut(axes, found.cut.coverage, found.cut.accuracy.value, found.cut.accuracy.low, found.cut.accuracy.high)
         axes.set_xlabel("share of rows answered without a person")
-        axes.set_ylabel("share of those right")
+        axes.set_ylabel("accuracy of those answers")
         _frame(axes)
         return svg(figure, title)
 
@@ -62,7 +62,7 @@ def reliability_diagram(bins: Sequence[Bin], title: str) -> str:
         axes.set_xlim(low, 1.02)
         axes.set_ylim(low, 1.02)
         axes.set_xlabel("certainty")
-        axes.set_ylabel("share right")
+        axes.set_ylabel("accuracy")
         _frame(axes)
         return svg(figure, title)
 

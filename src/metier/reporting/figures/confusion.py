@@ -22,8 +22,8 @@ def confusion(
             cell = plt.Rectangle((column, row), 1, 1, facecolor=shade(shares[row, column]), edgecolor="white", url=url)
             axes.add_patch(cell)
             color = "white" if shares[row, column] > 0.55 else INK
-            place = {"ha": "center", "va": "center", "size": 7.5, "color": color, "url": url}
-            axes.text(column + 0.5, row + 0.5, str(counts[row, column]), **place)
+            said = str(counts[row, column])
+            axes.text(column + 0.5, row + 0.5, said, ha="center", va="center", size=7.5, color=color, url=url)
         short = [shortened(label) for label in labels]
         axes.set_xticks(np.arange(len(labels)) + 0.5, short, rotation=90)
         axes.set_yticks(np.arange(len(labels)) + 0.5, short)
@@ -33,4 +33,4 @@ def confusion(
         axes.set_ylim(len(labels), 0)
         axes.tick_params(length=0)
         # Inside a page `href` is enough; `xlink:href` is of old.
-        return svg(figure, title, tight=True).replace("xlink:href=\"answers.html#", "href=\"answers.html#")
+        return svg(figure, title, tight=True).replace('xlink:href="answers.html#', 'href="answers.html#')

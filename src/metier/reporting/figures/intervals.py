@@ -8,7 +8,8 @@ import numpy as np
 
 from metier.evaluation.results import Figure, Gain
 from metier.evaluation.stats import Interval
-from metier.reporting.figures._drawing import AFTER, BEFORE, GRID, OTHER, QUIET, STYLE, WIDTH, panel, plt, shortened, svg
+from metier.reporting.figures import _drawing
+from metier.reporting.figures._drawing import AFTER, BEFORE, OTHER, QUIET, WIDTH, panel, plt, shortened
 
 ROW, DIFFERENCE = 40, 124
 """Height of a model's line, and of the comparison below, in CSS pixels of a phone."""
@@ -21,6 +22,7 @@ class Difference:
     against: str
     """What the tuned model is compared with, by the name of its line above."""
     gain: Interval | Gain
+    """Above zero is better, whatever the metric."""
     min_gain: float
     """The gain that a SHIP takes."""
 
@@ -33,7 +35,7 @@ def intervals(
     shown = [(name, one) for name, one in rows if one and one.low is not None and one.high is not None]
     above = 26 + ROW * len(shown)
     height = above + (DIFFERENCE if deciding else 0)
-    with plt.rc_context(STYLE):
+    with plt.rc_context(_drawing.STYLE):
         figure = plt.figure(figsize=(WIDTH / 72, height / 72))
         axes = panel(figure, height, top=0, bottom=height - above + 22, left=14, right=26)
         for place, (name, one) in enumerate(reversed(shown)):
@@ -44,11 +46,11 @@ def intervals(
         if share and min(one.low for _, one in shown if one.low is not None) >= 0:  # a correlation may lie below zero
             axes.set_xlim(0, 1)
         axes.xaxis.set_major_locator(plt.MaxNLocator(5))
-        axes.xaxis.set_major_formatter(lambda value, _: _shown(value, share, digits=0))
-        axes.grid(axis="x", color=GRID)
+        axes.xaxis.set_major_formatter(lambda value, _: f"{100 * value:.3g} %" if share else f"{value:.3g}")
+        axes.grid(axis="x", color=_drawing.GRID)
         if deciding:
             _difference(panel(figure, height, top=above + 60, bottom=38, left=14, right=26), deciding, share)
-        return svg(figure, title)
+        return _drawing.svg(figure, title)
 
 
 def _line(axes: Any, place: int, name: str, one: Figure, share: bool, deciding: bool) -> None:
@@ -63,7 +65,7 @@ def _line(axes: Any, place: int, name: str, one: Figure, share: bool, deciding: 
 
 
 def _difference(axes: Any, it: Difference, share: bool) -> None:
-    gain = it.gain
+    gain, times = it.gain, 100 if share else 1
     color = AFTER if gain.low > 0 else OTHER
     ends = np.array([gain.low, gain.high, 0.0, it.min_gain])
     room = 0.12 * float(np.ptp(ends)) or 0.01
@@ -77,15 +79,15 @@ def _difference(axes: Any, it: Difference, share: bool) -> None:
     axes.set_yticks([])
     axes.spines["left"].set_visible(False)
     axes.xaxis.set_major_locator(plt.MaxNLocator(5))
-    axes.xaxis.set_major_formatter(lambda value, _: _shown(value, share, digits=0, sign="+" if value else ""))
+    axes.xaxis.set_major_formatter(lambda value, _: f"{times * value:{'+' if value else ''}.3g}")
     value, low, high = (_shown(one, share, sign="+").removesuffix(" %") for one in (gain.value, gain.low, gain.high))
     unit = " points" if share else ""
-    said = [(3.7, "The comparison that decides: tuned model minus", "bold"), (2.5, shortened(it.against), "bold")]
+    said = [(3.7, "The comparison that decides: gain over", "bold"), (2.5, shortened(it.against), "bold")]
     for height, text, weight in [*said, (1.3, f"{value}{unit} (95 % CI {low} to {high})", "normal")]:
         axes.text(0, height, text, transform=axes.get_yaxis_transform(), weight=weight)
     dashed = "; dashed: what the rule asks" if it.min_gain > 0 else ""
     axes.set_xlabel(f"◄ worse | better ►{dashed}", color=QUIET)
 
 
-def _shown(value: float, share: bool, digits: int = 1, sign: str = "") -> str:
-    return f"{100 * value:{sign}.{digits}f} %" if share else f"{value:{sign}.3g}"
+def _shown(value: float, share: bool, sign: str = "") -> str:
+    return f"{100 * value:{sign}.1f} %" if share else f"{value:{sign}.3g}"
