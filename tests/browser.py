@@ -79,8 +79,8 @@ class Browser:
             self.events.append(self._read())
 
     def ask(self, expression: str) -> Any:
-        """The value of a JavaScript expression on the page."""
-        return self.call("Runtime.evaluate", expression=expression, returnByValue=True)["result"].get("value")
+        """The value of a JavaScript expression on the page, waited for where it is a promise."""
+        return self.call("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)["result"].get("value")
 
     def complaints(self, page: Path) -> list[str]:
         """What is wrong with the page that is open: errors, requests other than the page itself, things too wide."""

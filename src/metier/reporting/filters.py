@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import quote
 
 from metier.evaluation.reasons import power, say_p
 from metier.evaluation.results import Comparison
@@ -43,7 +44,15 @@ def capital_power(entry: Comparison) -> str:
     return sentence[0].upper() + sentence[1:]
 
 
-FILTERS: dict[str, Callable[[Any], str]] = {
+def answers_link(benchmark: str, right: str = "", given: str = "", filter: str = "") -> str:
+    """The address of some of a benchmark's rows in answers.html, from a page beside it. `right` and `given` are labels
+    by name, `given` that of the tuned model; `filter` is one of the page's (wrong, only-baseline, only-model,
+    confident-wrong, suspect, fixed, broken)."""
+    wanted = {"benchmark": benchmark, "right": right, "given": given, "filter": filter}
+    return "answers.html#" + "&".join(f"{key}={quote(value, safe='', errors='replace')}" for key, value in wanted.items() if value)
+
+
+FILTERS: dict[str, Callable[..., str]] = {
     "figure": figure,
     "signed": signed,
     "count": count,
@@ -52,4 +61,5 @@ FILTERS: dict[str, Callable[[Any], str]] = {
     "words": words,
     "p_value": say_p,
     "power": capital_power,
+    "answers_link": answers_link,
 }
