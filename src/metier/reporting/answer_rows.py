@@ -119,9 +119,7 @@ def answered_benchmark(
             slices=question.slices,
             suspect=doubts.get(number),
         )
-        for number, (question, before, after) in enumerate(
-            zip(benchmark.questions(), base, tuned.answers, strict=True)
-        )
+        for number, (question, before, after) in enumerate(zip(benchmark.questions(), base, tuned.answers, strict=True))
     ]
     return AnsweredBenchmark(benchmark.name, benchmark.prompt, tuned.labels, baseline_name, losses, tuple(rows))
 

@@ -119,9 +119,7 @@ def _benchmark(one: AnsweredBenchmark, strings: _Strings) -> dict[str, Any]:
     }
 
 
-def _given(
-    rows: Sequence[AnswerRow], strings: _Strings, of: Callable[[AnswerRow], Given | None]
-) -> dict[str, Any]:
+def _given(rows: Sequence[AnswerRow], strings: _Strings, of: Callable[[AnswerRow], Given | None]) -> dict[str, Any]:
     given = [of(row) or Given(None, None) for row in rows]
     return {
         "answer": strings.column(one.answer for one in given),

@@ -1,7 +1,6 @@
 """How numbers and names are written on pages: the filters that templates call by name."""
 
 from collections.abc import Callable
-from typing import Any
 from urllib.parse import quote
 
 from metier.evaluation.reasons import power, say_p
@@ -49,7 +48,9 @@ def answers_link(benchmark: str, right: str = "", given: str = "", filter: str =
     by name, `given` that of the tuned model; `filter` is one of the page's (wrong, only-baseline, only-model,
     confident-wrong, suspect, fixed, broken)."""
     wanted = {"benchmark": benchmark, "right": right, "given": given, "filter": filter}
-    return "answers.html#" + "&".join(f"{key}={quote(value, safe='', errors='replace')}" for key, value in wanted.items() if value)
+    return "answers.html#" + "&".join(
+        f"{key}={quote(value, safe='', errors='replace')}" for key, value in wanted.items() if value
+    )
 
 
 FILTERS: dict[str, Callable[..., str]] = {

@@ -68,8 +68,13 @@ function answer(given, label) {
     cell.append(element("span", given.right ? "✓" : "✗", { className: word, role: "img", ariaLabel: word }), " ")
   }
   cell.append(element("bdi", short(said)))
-  if (given.score !== null && given.score !== 0 && given.score !== 1) cell.append(element("small", `score ${given.score}`))
+  if (hasGrade(given)) cell.append(element("small", `${benchmark.losses ? "loss" : "score"} ${given.score}`))
   return cell
+}
+
+// Whether right or wrong is not all there is to say.
+function hasGrade(given) {
+  return given.score !== null && (benchmark.losses || (given.score !== 0 && given.score !== 1))
 }
 
 function short(text) {
@@ -108,9 +113,11 @@ function detail(row, columns) {
   }
   const said = (title, given) => {
     if (!given) return
-    add(title, given.answer === null && !benchmark.losses ? UNSCORED : given.answer)
+    const judged = given.right === null ? "" : given.right ? " (right)" : " (wrong)"
+    add(title + judged, given.answer === null && !benchmark.losses ? UNSCORED : given.answer)
     add(`${title}, in its own words`, given.completion)
-    add(`${title}, ${benchmark.losses ? "loss (nats a token)" : "score"}`, given.score)
+    if (hasGrade(given))
+      add(`${title}, ${benchmark.losses ? "loss (nats a token)" : "score"}`, given.score)
   }
   add("question", row.text)
   row.fields.forEach(([name, value]) => add(name, value))
@@ -119,7 +126,7 @@ function detail(row, columns) {
   add("suggested label", row.suspect)
   said("tuned", row.tuned)
   said("base", row.base)
-  said(`baseline (${benchmark.baseline})`, row.baseline)
+  said(benchmark.baseline, row.baseline)
   add("certainty", row.certainty)
   add("group", row.group)
   row.slices.forEach(([name, value]) => add(name, value))
