@@ -42,7 +42,7 @@ fix: .venv
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# All but those of intervals, power, retention and review read METIER_DATA; train_vs_trl without it has the case `terms` alone (--cases terms).
+# All but those of intervals, power, retention, review and answers_page read METIER_DATA; train_vs_trl without it has the case `terms` alone (--cases terms).
 bench: .venv
 	$(BIN)/python bench/train_vs_trl.py --check
 	$(BIN)/python bench/shared_tokens.py --check
@@ -56,6 +56,7 @@ bench: .venv
 	$(BIN)/python bench/curation.py --check
 	$(BIN)/python bench/redaction.py --check
 	$(BIN)/python bench/represent.py --check
+	$(BIN)/python bench/answers_page.py --check
 
 results: .venv
 	$(BIN)/python bench/results.py

@@ -69,18 +69,21 @@ class Browser:
         found: dict = json.loads(message)
         return found
 
-    def open(self, page: Path, width: int, height: int = 900) -> None:
-        """Load a page into a window of this size, in CSS pixels, and wait until it has loaded."""
+    def open(self, page: Path, width: int, height: int = 900, at: str = "") -> None:
+        """Load a page into a window of this size, in CSS pixels, and wait until it has loaded. `at`: what stands behind
+        its address (#rows), which must not be all that is new."""
         phone = width < 600
         self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=phone)
         self.events.clear()
-        self.call("Page.navigate", url=page.resolve().as_uri())
+        self.call("Page.navigate", url=page.resolve().as_uri() + at)
         while not any(event.get("method") == "Page.loadEventFired" for event in self.events):
             self.events.append(self._read())
 
     def ask(self, expression: str) -> Any:
-        """The value of a JavaScript expression on the page."""
-        return self.call("Runtime.evaluate", expression=expression, returnByValue=True)["result"].get("value")
+        """The value of a JavaScript expression on the page, waited for where it is a promise."""
+        return self.call("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)[
+            "result"
+        ].get("value")
 
     def complaints(self, page: Path) -> list[str]:
         """What is wrong with the page that is open: errors, requests other than the page itself, things too wide."""

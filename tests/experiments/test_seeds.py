@@ -91,6 +91,7 @@ def test_the_page_of_all_seeds_has_the_decision_and_escapes_names(two, tmp_path)
     found = seeds(recipe, out, 2)
     page = (out / "report.html").read_text()
     assert f"<strong>{found.decision}</strong>" in page and "&lt;b&gt;out" in page and "<b>out" not in page
+    assert 'href="seed-0/answers.html"' in page and (out / "seed-0/answers.html").is_file()
     assert 'href="seed-0/report.html"' in page and "tuned, seed 1" in page and "over 2 seeds" in found.reasons[0]
     assert (out / "seed-1" / "report.html").is_file()
     insights = found.averaged.insights

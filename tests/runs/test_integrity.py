@@ -23,6 +23,7 @@ FILES = [
     "history.jsonl",
     "verdict.json",
     "report.html",
+    "answers.html",
     "model_card.md",
     "curate/train.parquet",
     "curate/valid.parquet",

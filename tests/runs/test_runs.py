@@ -259,6 +259,7 @@ def test_the_run_folder_holds_what_the_design_says(finished_run):
         "history.jsonl",
         "verdict.json",
         "report.html",
+        "answers.html",
         "model_card.md",
         "curate/train.parquet",
         "curate/valid.parquet",

@@ -125,7 +125,7 @@ def evaluate(folder: Folder, json_: Json = False) -> None:
 
 @app.command()
 def report(folder: Folder, json_: Json = False) -> None:
-    """Judge the answers and write report.html."""
+    """Judge the answers and write report.html and answers.html."""
     finish(run_stages((folder, None), ["report"]), json_)
 
 
@@ -217,6 +217,7 @@ def compare(first: Folder, second: Folder, json_: Json = False) -> None:
     tell(compared.to_json(), "\n".join(row.sentence for row in compared.benchmarks), json_)
 
 
+app.command()(use.answers)
 app.command()(use.predict)
 app.command()(use.serve)
 app.command()(use.monitor)

@@ -49,6 +49,20 @@ def predict(
     tell(asdict(done), "\n".join(lines), json_)
 
 
+def answers(
+    folder: Folder,
+    csv: Annotated[Path, typer.Option("--csv", help="The sheet: a .csv file, which is never written over.")],
+    json_: Json = False,
+) -> None:
+    """Write every test question with all models' answers as a sheet: what answers.html beside the report shows."""
+    from metier.serving.sheet import write_sheet
+
+    folder = model_folder(folder)
+    with read_lock(folder):
+        rows = write_sheet(opened(folder), csv, {})
+    tell({"out": str(csv), "rows": rows}, f"{rows:,} questions with all answers   {csv.resolve()}", json_)
+
+
 def serve(
     folders: Annotated[list[Path], typer.Argument(help="The folders of one or more runs.")],
     host: Annotated[str, typer.Option("--host", help="The address to listen on.")] = "127.0.0.1",

@@ -1,10 +1,10 @@
 """How numbers and names are written on pages: the filters that templates call by name."""
 
 from collections.abc import Callable
-from typing import Any
 
 from metier.evaluation.reasons import power, say_p
 from metier.evaluation.results import Comparison
+from metier.reporting.links import answers_link
 
 
 def figure(value: float) -> str:
@@ -53,7 +53,7 @@ def capital_power(entry: Comparison) -> str:
     return sentence[0].upper() + sentence[1:]
 
 
-FILTERS: dict[str, Callable[[Any], str]] = {
+FILTERS: dict[str, Callable[..., str]] = {
     "figure": figure,
     "signed": signed,
     "count": count,
@@ -64,4 +64,5 @@ FILTERS: dict[str, Callable[[Any], str]] = {
     "words": words,
     "p_value": say_p,
     "power": capital_power,
+    "answers_link": answers_link,
 }

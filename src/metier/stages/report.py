@@ -1,4 +1,4 @@
-"""The verdict and the pages that people read: verdict.json, report.html, model_card.md."""
+"""The verdict and the pages that people read: verdict.json, report.html, answers.html, model_card.md."""
 
 import pyarrow.compute as pc
 
@@ -12,6 +12,8 @@ from metier.evaluation.plan import held_to_plan
 from metier.evaluation.results import BenchmarkResult, InsightResult, RetentionResult, Verdict
 from metier.evaluation.verdict import decide, judge_benchmark, judge_retention
 from metier.recipes import plugins
+from metier.reporting.answer_rows import answered_benchmarks
+from metier.reporting.answers_page import answers_page
 from metier.reporting.pages import template
 from metier.reporting.verdict_page import content
 from metier.runs.files import write_json, write_text
@@ -25,11 +27,13 @@ def report(run: Run) -> Verdict:
     """Judge the saved answers and write the verdict and the pages."""
     answers = Answers(run)
     verdict = judge(run, answers)
-    known = content(run, answers, verdict, page_name(run))
+    name = page_name(run)
+    known, rows = content(run, answers, verdict, name), answers_page(name, answered_benchmarks(answers, {}))
     page, card = (template(name).render(known) for name in ("report.html", "model_card.md"))
     # Only now: a page that cannot be made must not leave an old one beside a new verdict.
     write_json(run.path("verdict.json"), verdict.to_json())
     write_text(run.path("report.html"), page)
+    write_text(run.path("answers.html"), rows)
     write_text(run.path("model_card.md"), card)
     record_report(run, decision=verdict.decision, exploratory=verdict.exploratory)
     say_openings(run, answers.judging.benchmarks)
