@@ -16,7 +16,7 @@ from metier.evaluation.openings import openings
 from metier.evaluation.reasons import rule, say_p
 from metier.evaluation.results import BenchmarkResult, Comparison, Figure, InsightResult, SeedsVerdict, Verdict
 from metier.evaluation.scoring import Prediction
-from metier.recipes import plugins
+from metier.recipes.texts import texts_of
 from metier.reporting.pages import section_page
 from metier.runs.run import Run
 
@@ -39,7 +39,7 @@ def content(run: Run, answers: Answers, verdict: Verdict, name: str) -> dict[str
         "rule": rule(run.recipe.ship.min_gain, run.recipe.ship.alpha),
         "next_step": _next_step(run, answers, verdict),
         "recipe": run.recipe,
-        "pack": plugins.find("industries", run.recipe.industry)(),
+        "texts": texts_of(run.recipe),
         "insights": by_benchmark(verdict.insights),
         "lock": run.locked(),
         "whole": weights.is_whole(run.folder / run.result("train")["adapter"]),
