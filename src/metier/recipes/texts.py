@@ -17,6 +17,8 @@ NOT_STATED = "not stated"
 class Texts:
     """What a run's pages say of its model; None: nobody said it."""
 
+    pack: str
+    """The pack's name: its key figures are shown of every model."""
     tuned_for: str
     """The pack's name, or the benchmarks of another model."""
     intended_use: str | None
@@ -45,6 +47,7 @@ def texts_of(recipe: Recipe) -> Texts:
     said = stated(recipe.intended_use)
     of_pack = stated(pack.intended_use) if own else None
     return Texts(
+        pack=pack.name,
         tuned_for=pack.name if own else ", ".join(_name(use) for use in recipe.benchmarks),
         intended_use=said or of_pack,
         limits=stated(pack.limits) if own else None,

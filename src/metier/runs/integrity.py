@@ -16,7 +16,7 @@ from metier.runs.marks import read_hashed, read_mark
 from metier.runs.run import Run, trainings
 
 MARK = ".done.json"
-FOR_PEOPLE = {"checkpoints", "monitor"}
+FOR_PEOPLE = {"checkpoints", "monitor", "dossier"}
 """Folders of a run that are no part of its verdict: they pass, or people write in them."""
 PASSING = (".part", ".part.jsonl", BUSY, history.FILE)
 """Endings of files that are no part of a finished run, and of the history, which no entry of its own can cover."""

@@ -5,7 +5,7 @@ import os
 import platform
 import resource
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -112,6 +112,11 @@ class Run:
     def result(self, stage: str) -> dict[str, Any]:
         """The result of a finished stage, whatever it was made from. Raises `UserError` where it did not finish."""
         return self._finished(stage).result
+
+    def recorded_files(self, stage: str) -> Mapping[str, str]:
+        """Every file that a finished stage wrote for others -> its hash then. Raises `UserError` where the stage did
+        not finish."""
+        return self._finished(stage).files
 
     def recorded_sha256(self, stage: str, file: str) -> str:
         """The hash of a file that a finished stage wrote, as recorded then; the file is not read. Raises `UserError`
