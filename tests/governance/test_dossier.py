@@ -18,7 +18,8 @@ from metier.runs.files import file_sha256
 from metier.runs.history import read_history
 from tests.browser import CHROMIUM, Browser
 from tests.cli.test_cli import inside
-from tests.tiny import lines
+from tests.recorded import go
+from tests.tiny import lines, write_lines, write_triage
 
 HOSTILE = '<script>alert(1)</script> {{ 7*7 }} & "q" \'] %}'
 ROOT = Path(__file__).parents[2]
@@ -45,6 +46,66 @@ def shown(page):
     """What a reader of the page sees, as one line."""
     body = re.sub(r"<style>.*?</style>", "", page.split("<body>", 1)[1], flags=re.S)
     return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", body)).split())
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """The dossier of a run that has all there is: licenses, redaction, slices, held-out answers, retention, monitoring."""
+    home = tmp_path_factory.mktemp("whole")
+    recipe = write_triage(home, train=240, test=60)
+    for name in ("train", "test"):
+        rows = lines(home / f"{name}.jsonl")
+        wards = [
+            {**row, "ward": "AB"[at % 2], "note": row["note"] + f" Call 030-1234{at:03}."}
+            for at, row in enumerate(rows)
+        ]
+        write_lines(home / f"{name}.jsonl", wards)
+    keys = yaml.safe_load(recipe.read_text())
+    keys["steps"] = [
+        {"license": {"use": "commercial"}},
+        "normalize",
+        "decontaminate",
+        {"redact": {"labels": "keep"}},
+        "dedup",
+    ]
+    keys["steps"].append({"split": {"by": "group", "valid": 0.4}})
+    keys["datasets"].append("general")
+    keys |= {"industry": "legal", "retention": {"general": 0.02}, "owner": "Desk A", "quick": False}
+    keys["benchmarks"][0]["slices"] = ["ward"]
+    recipe.write_text(yaml.safe_dump(keys))
+    go(recipe, home / "run")
+    return dossier(home / "run")[0]
+
+
+def table(found, key, title):
+    return next(table for table in section(found, key).tables if table.title.startswith(title))
+
+
+def test_licenses_redaction_and_what_is_owed_are_counted(whole):
+    data = facts(whole, "data")
+    assert (
+        data["Use that the licenses were judged for"] == "commercial"
+        and "PHONE" in data["Identifiers replaced, by kind"]
+    )
+    assert "no statement of compliance" in data["What redaction promises"] and "Owed under Apache-2.0" in data
+    assert {row[0] for row in table(whole, "data", "Licenses").rows} == {"proprietary", "Apache-2.0"}
+    assert [row[:2] for row in table(whole, "data", "Datasets").rows] == [
+        ("train", "proprietary"),
+        ("general", "Apache-2.0"),
+    ]
+    assert not any("redact" in item or "license" in item for item in section(whole, "data").to_add)
+
+
+def test_slices_forgetting_and_cut_offs_are_shown(whole):
+    assert [row[0] for row in table(whole, "subgroups", "Slices: triage").rows] == ["ward: A", "ward: B"]
+    assert "`slices`" not in section(whole, "subgroups").to_add[0]
+    assert table(whole, "robustness", "What must not be forgotten").rows[0][0].startswith("general, loss")
+    cut_offs = table(whole, "oversight", "Cut-offs from")
+    assert [row[0] for row in cut_offs.rows] == ["at most 2 %", "at most 5 %", "at most 10 %"]
+    reviewed = table(whole, "oversight", "Review on the test questions: triage").rows
+    assert [row[1] for row in reviewed] == ["60", "54", "48", "42", "30"]
+    accuracy = table(whole, "decision", "Results").rows[0]
+    assert accuracy[1] == "accuracy" and accuracy[5].startswith(reviewed[0][2])
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from metier.governance.material import Material
 from metier.governance.references import DEVELOPMENT, OUTCOMES
 from metier.governance.values import Fact, Filled, Heading, Table
 from metier.reporting.filters import figure
+from metier.serving.review import learn_temperature
 
 HEADING = Heading(key="oversight", title="Human oversight", annex_iv=("2(e)", "3"), sr_11_7=(DEVELOPMENT, OUTCOMES))
 SHARES = (0.0, 0.1, 0.2, 0.3, 0.5)
@@ -36,7 +37,7 @@ def fill(material: Material) -> Filled:
         notes=(
             "`metier predict RUN FILE --max-error 0.05` sends unsure answers to a person, so that with 90 % confidence "
             "at most 5 % of the others are wrong; `--review 0.2` sends the least sure fifth. The cut-off is chosen on "
-            "held-out rows, never on the test.",
+            "up to 2,000 held-out rows, never on the test.",
         ),
         to_add=(
             "which share of answers a person looks at, or which error is promised, and who these persons are",
@@ -63,11 +64,10 @@ def _on_the_test(material: Material, name: str) -> Iterator[Table]:
 
 
 def _cut_offs(material: Material, name: str, who: str) -> Table | None:
-    """What held-out rows can promise; None where their answers have no certainty."""
-    table = material.answers.table(who, name)
-    options, gold = certainty.options(table)
-    temperature = certainty.fit_temperature(options, gold)
-    sure = certainty.certainties(options, temperature.value)
+    """What held-out rows can promise, as `metier predict` would; None where their answers have no certainty."""
+    answers, table = material.answers, material.answers.table(who, name)
+    temperature = learn_temperature(answers.of(HELD_OUT, name) or answers.of(who, name), answers.labels(name))
+    sure = certainty.certainties(certainty.options(table)[0], temperature.value)
     if np.isnan(sure).all():
         return None
     rows = tuple(_promise(sure, table.right, error, table.groups) for error in PROMISED)
