@@ -160,7 +160,7 @@ def test_a_pack_of_ones_own_is_called_by_its_name_and_not_by_its_path(finished, 
     recipe = load(finished / "recipe.yaml", str(own))
     run = Run(finished, recipe, Progress())
     page = template("report.html").render(content(run, Answers(run), judge(run, Answers(run)), "run"))
-    assert "tuned for dentists" in page and str(own) not in page
+    assert "Key figures for dentists" in page and str(own) not in page
 
 
 def test_dates_of_training_rows_are_those_of_the_benchmarks_own_task(finished, monkeypatch):

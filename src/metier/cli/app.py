@@ -13,7 +13,7 @@ import typer
 from metier import __version__
 from metier.cli import failures, use
 from metier.cli.options import Changes, Folder, IndustryName, Json, Out, Quick, RecipeFile, Target
-from metier.cli.output import check_text, finish, say, tell, verified_text
+from metier.cli.output import FIX, check_text, finish, say, tell, verified_text
 from metier.cli.progress_bar import listen
 from metier.cli.resolve import checked, load_recipe, not_spread, recipe_or_run, recipe_target, run_stages
 from metier.cli.stopping import Stops
@@ -28,8 +28,6 @@ app = typer.Typer(
     rich_markup_mode=None,
     help="Fine-tune an open language model for an industry, and test whether it got better.",
 )
-
-FIX = 3  # 0: done, or SHIP; 1: our bug, with its traceback; 2: HOLD
 
 
 def _version(asked: bool) -> None:
@@ -221,6 +219,7 @@ app.command()(use.answers)
 app.command()(use.predict)
 app.command()(use.serve)
 app.command()(use.monitor)
+app.command()(use.dossier)
 app.command()(use.export)
 app.command("verify-export")(use.verify_export)
 app.command()(use.push)

@@ -14,6 +14,9 @@ if TYPE_CHECKING:  # numpy and pydantic would be loaded before `--help` answers
 
 HOLD = 2
 """The exit code of a verdict that is not SHIP."""
+FIX = 3
+"""The exit code of what the user can fix, and of files that are not as they were written. Others: 0 done, or SHIP; 1
+our bug, with its traceback."""
 BUSY = 0.25
 """Share of the cores from which on `check` says that its estimate was taken on a busy machine."""
 

@@ -18,7 +18,7 @@ from metier.cli.options import (
     TextColumn,
     WhoseTask,
 )
-from metier.cli.output import HOLD, say, tell
+from metier.cli.output import FIX, HOLD, say, tell
 from metier.cli.resolve import model_folder, opened
 from metier.errors import UserError
 from metier.runs.lock import read_lock, run_lock
@@ -133,6 +133,27 @@ def monitor(
     tell(found.to_json(), "\n".join(lines), json_)
     if found.ringing:
         raise typer.Exit(HOLD)
+
+
+def dossier(
+    folder: Folder,
+    out: Annotated[Path | None, typer.Option("--out", help="A new folder. Default: RUN/dossier.")] = None,
+    json_: Json = False,
+) -> None:
+    """Write what an auditor or a reviewer takes along: a page that prints, its values, and evidence with hashes.
+
+    Verifies the run's files first; exit code 3 where one is not as it was written.
+    """
+    from metier.governance.dossier import PAGE
+    from metier.governance.dossier import dossier as write
+
+    made, place = write(folder, out)
+    lines = [f"{one.file}: {one.what}" for one in made.findings]
+    lines += [f"Exploratory: {sentence}" for sentence in made.exploratory]
+    lines += [f"{made.decision}, {made.to_add} items left to a person   {(place / PAGE).resolve()}"]
+    tell(made.to_json(), "\n".join(lines), json_)
+    if made.findings:
+        raise typer.Exit(FIX)
 
 
 def export(

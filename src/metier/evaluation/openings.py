@@ -11,6 +11,7 @@ from metier.errors import UserError
 from metier.evaluation.benchmark import Benchmark
 from metier.evaluation.plan import questions_sha256
 from metier.recipes import strict_json
+from metier.recipes.description import DESCRIBING
 from metier.recipes.schema import Recipe
 from metier.runs import history
 from metier.runs.cache import cache_folder
@@ -78,7 +79,7 @@ def _file(benchmark: Benchmark) -> Path:
 
 
 def _recipe_sha256(recipe: Recipe) -> str:
-    return fingerprint(recipe.model_copy(update={"seed": 0}).model_dump())
+    return fingerprint(recipe.model_copy(update={"seed": 0}).model_dump(exclude=set(DESCRIBING)))
 
 
 def _read(path: Path) -> Iterator[dict[str, Any]]:

@@ -17,8 +17,8 @@ from metier.evaluation.results import Figure, Gain, RetentionResult, SeedsResult
 from metier.evaluation.retention import not_too_sure, retention_entry
 from metier.evaluation.verdict import decide
 from metier.experiments.average import NoMean, average
-from metier.recipes import plugins
 from metier.recipes.schema import Recipe
+from metier.recipes.texts import texts_of
 from metier.reporting.pages import template
 from metier.reporting.verdict_page import by_benchmark, meaning
 from metier.runs import lock
@@ -128,7 +128,7 @@ def _page(out: Path, recipe: Recipe, verdict: SeedsVerdict, verdicts: Sequence[V
         name=out.resolve().name,
         folder=out,
         recipe=recipe,
-        pack=plugins.find("industries", recipe.industry)(),
+        texts=texts_of(recipe),
         meaning=meaning(verdict),
         rule=rule(recipe.ship.min_gain, recipe.ship.alpha),
         shown=verdict.shown,

@@ -7,7 +7,7 @@ from metier.engine.models.model_files import RECORD
 from metier.evaluation.results import Verdict
 from metier.export.forms import filled
 from metier.export.record import CARD, Record
-from metier.recipes import plugins
+from metier.recipes.texts import texts_of
 from metier.reporting.pages import template
 from metier.reporting.verdict_page import meaning
 from metier.runs.files import write_json, write_text
@@ -34,7 +34,7 @@ def artefact_card(run: Run, verdict: Verdict, record: Record) -> str:
         "verdict": verdict,
         "meaning": meaning(verdict),
         "recipe": run.recipe,
-        "pack": plugins.find("industries", run.recipe.industry)(),
+        "texts": texts_of(run.recipe),
         "lock": run.locked(),
         "curated": run.result("curate"),
     }

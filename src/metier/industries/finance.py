@@ -60,7 +60,7 @@ class Industry(BaseIndustry):
         "Reserve alone, 1996 to 2022, and training and test come from the same years: later years, other central "
         "banks and companies were not tested. Figures in reports (benchmark tatqa) are not part of this pack's "
         "training. fomc_stance and fed_rate_moves are CC-BY-NC-4.0: research only. For a commercial model take both "
-        "out of `datasets` and set {license: {intended_use: commercial}}. The text that checks for forgetting is by "
+        "out of `datasets` and set {license: {use: commercial}}. The text that checks for forgetting is by "
         "the same author as the replay text and therefore underestimates it (docs/evaluation.md)."
     )
     glossary: list[str] = field(

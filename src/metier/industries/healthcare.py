@@ -62,7 +62,7 @@ class Industry(BaseIndustry):
         "research and short: recordings, several speakers and whole visits were not tested. Research questions "
         "(pubmedqa) and exam questions (medqa_usmle) are benchmarks of their own: a model of this size learns no "
         "knowledge from their few rows. ddi2013 is CC-BY-NC-4.0: research only. For a commercial model take it out "
-        "of `datasets` and set {license: {intended_use: commercial}}. The text that checks for forgetting is by the "
+        "of `datasets` and set {license: {use: commercial}}. The text that checks for forgetting is by the "
         "same author as the replay text and therefore underestimates it (docs/evaluation.md)."
     )
     glossary: list[str] = field(

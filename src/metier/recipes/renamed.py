@@ -40,7 +40,7 @@ RENAMED: dict[str, dict[str, str]] = {
         "scale": "scale_rewards",
         "max_tokens": "max_new_tokens",
     },
-    "step": {"licence": "license", "normalise": "normalize"},
+    "step": {"licence": "license", "normalise": "normalize", "intended_use": "use"},
     "format": {"catalogue": "catalog"},
     "kind": {"sources": "datasets", "shapes": "converters", "highlights": "insights"},
     "verb": {"prove": "ablate", "check-lm-eval": "verify-lm-eval"},

@@ -13,12 +13,12 @@ from metier.data.reading import FileSource
 from metier.errors import Problems, UserError, shown
 from metier.evaluation.benchmark import Benchmark
 from metier.recipes import plugins, strict_yaml
+from metier.recipes.description import Description
 from metier.recipes.names import file_name
 from metier.recipes.renamed import RENAMED, hint
 from metier.recipes.settings import unusable, why
 
 DEFAULT_INDUSTRY = "clinical_coding"
-"""Keys of a recipe that had another name once."""
 QUICK_ROWS, QUICK_QUESTIONS = 512, 150
 LARGEST_MARGIN = 1_000
 """More would always be kept, in whatever unit."""
@@ -52,7 +52,7 @@ PARTS: dict[str, type[BaseModel]] = {"ship": Ship, "export": ExportTest}
 """Keys of a recipe that have keys of their own."""
 
 
-class Recipe(BaseModel):
+class Recipe(Description):
     """A recipe with every blank filled in."""
 
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)

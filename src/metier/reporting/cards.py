@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow as pa
 
 from metier.data.dataset import DatasetLike
-from metier.recipes import plugins
+from metier.recipes.texts import NOT_STATED, texts_of
 from metier.reporting.dataset_card import Facts, croissant, dataset_card, label_counts
 from metier.runs.files import file_sha256, write_json, write_text
 from metier.runs.run import Run
@@ -25,7 +25,7 @@ def write_cards(
     """card.md for people and croissant.json for machines."""
     lock = run.locked()
     files = {name: run.folder / "curate" / name for name in ("train.parquet", "valid.parquet")}
-    pack = plugins.find("industries", run.recipe.industry)()
+    texts = texts_of(run.recipe)
     read = Counter(rows["source"].to_pylist())
     facts: Facts = {
         "name": f"{run.folder.name}: rows to train on",
@@ -50,8 +50,8 @@ def write_cards(
         "files": {name: {"sha256": file_sha256(file), "bytes": file.stat().st_size} for name, file in files.items()},
         "command": "metier curate recipe.yaml",
         "versions": lock["versions"],
-        "intended_use": pack.intended_use,
-        "limits": pack.limits,
+        "intended_use": texts.intended_use or NOT_STATED,
+        "limits": texts.limits or NOT_STATED,
         "date": date.today().isoformat(),
     }
     write_text(run.path("curate", "card.md"), dataset_card(facts))

@@ -3,7 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any, NotRequired, TypedDict
+from typing import Any, Literal, NotRequired, TypedDict
 
 import pyarrow as pa
 
@@ -11,6 +11,7 @@ from metier.errors import printable
 
 MOST_LABELS = 50
 """Labels a task that the card lists; the rest is one line."""
+USE: dict[str, Literal["intended_use", "limits"]] = {"Intended use": "intended_use", "Limits": "limits"}
 CONFORMS_TO = "http://mlcommons.org/croissant/1.0"
 
 
@@ -81,7 +82,7 @@ def dataset_card(facts: Facts) -> str:
         "## Labels",
         *[_labels(task, labels) for task, labels in facts["labels"].items()],
         "## Use and limits",
-        *[escaped(text) for text in (facts.get("intended_use"), facts.get("limits")) if text],
+        *[escaped(f"{what}: {facts[key]}") for what, key in USE.items() if facts.get(key)],
         "Nobody has read all rows. What a step does not look for is still there; what it looks for it may miss. "
         "Labels are as the datasets give them.",
         "## Made with",

@@ -6,6 +6,9 @@ from metier.evaluation.reasons import power, say_p
 from metier.evaluation.results import Comparison
 from metier.reporting.links import answers_link
 
+LONG_WORD = 24
+"""Characters from which a word is broken inside in a table."""
+
 
 def figure(value: float) -> str:
     """0.123"""
@@ -53,7 +56,13 @@ def capital_power(entry: Comparison) -> str:
     return sentence[0].upper() + sentence[1:]
 
 
-FILTERS: dict[str, Callable[..., str]] = {
+def has_long_word(text: str) -> bool:
+    """Whether a text holds a hash or a path, which a narrow column has to break inside."""
+    return any(len(word) > LONG_WORD for word in text.split())
+
+
+FILTERS: dict[str, Callable[..., str | bool]] = {
+    "has_long_word": has_long_word,
     "figure": figure,
     "signed": signed,
     "count": count,

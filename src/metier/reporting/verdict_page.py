@@ -12,7 +12,7 @@ from metier.evaluation.answers import Answers
 from metier.evaluation.insight import Insight
 from metier.evaluation.reasons import rule, say_p
 from metier.evaluation.results import Comparison, InsightResult, SeedsVerdict, Verdict
-from metier.recipes import plugins
+from metier.recipes.texts import texts_of
 from metier.reporting.benchmark_section import benchmark_sections
 from metier.reporting.pages import section_page
 from metier.reporting.training_section import training_curves
@@ -34,7 +34,7 @@ def content(run: Run, answers: Answers, verdict: Verdict, name: str) -> dict[str
         "rule": rule(run.recipe.ship.min_gain, run.recipe.ship.alpha),
         "next_step": _next_step(run, answers, verdict),
         "recipe": run.recipe,
-        "pack": plugins.find("industries", run.recipe.industry)(),
+        "texts": texts_of(run.recipe),
         "insights": by_benchmark(verdict.insights),
         "lock": run.locked(),
         "whole": weights.is_whole(run.folder / run.result("train")["adapter"]),

@@ -31,6 +31,9 @@ class History:
     broken: tuple[str, ...] = ()
     """What is wrong with it, in sentences; empty where every line is as it was written."""
 
+    head: str = ""
+    """The hash of its newest line, which pins all lines before it; empty where there is none."""
+
     def last(self, event: str) -> dict[str, Any] | None:
         """The newest entry of an event."""
         return next((entry for entry in reversed(self.entries) if entry.get("event") == event), None)
@@ -56,7 +59,7 @@ def read_history(folder: Path) -> History:
         if entry is not None:
             entries.append(entry)
         before = _hash_of(line)
-    return History(tuple(entries), tuple(broken))
+    return History(tuple(entries), tuple(broken), before)
 
 
 def append(folder: Path, event: str, **facts: Any) -> None:

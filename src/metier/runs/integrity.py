@@ -1,6 +1,6 @@
 """Is a run's folder as Metier wrote it? Every file has its hash in a mark, in the history, or in itself."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from metier.runs.marks import read_hashed, read_mark
 from metier.runs.run import Run, trainings
 
 MARK = ".done.json"
-FOR_PEOPLE = {"checkpoints", "monitor"}
+FOR_PEOPLE = {"checkpoints", "monitor", "dossier"}
 """Folders of a run that are no part of its verdict: they pass, or people write in them."""
 PASSING = (".part", ".part.jsonl", BUSY, history.FILE)
 """Endings of files that are no part of a finished run, and of the history, which no entry of its own can cover."""
@@ -74,9 +74,8 @@ def _verified(folder: Path) -> Verified:
     if not any((folder / name).exists() for name in ("recipe.yaml", "lock.json", history.FILE)):
         raise UserError(f"There is no run in {folder}. Name the folder of a run, or of several trainings.")
     known = read_history(folder)
-    reported = known.last(history.REPORT)
     recorded: dict[str, list[str]] = {}
-    for file, sha256 in _recorded(folder, reported):
+    for file, sha256 in _recorded(folder, known):
         recorded.setdefault(file, []).append(sha256)
     found: dict[str, str] = {}
     for file, hashes in recorded.items():
@@ -87,10 +86,15 @@ def _verified(folder: Path) -> Verified:
     return Verified(len(recorded) + 1, tuple(Finding(file, what) for file, what in sorted(found.items())))
 
 
-def _recorded(folder: Path, reported: Mapping[str, Any] | None) -> Iterator[tuple[str, str]]:
-    """(file, hash) as every mark and the newest report say."""
-    if reported:
-        yield from reported["files"].items()
+def _recorded(folder: Path, known: history.History) -> Iterator[tuple[str, str]]:
+    """(file, hash) as every mark and the newest report say, and what the recipe was edited to since."""
+    files: dict[str, str] = {}
+    for entry in known.entries:
+        if entry.get("event") == history.REPORT:
+            files = dict(entry["files"])
+        elif entry.get("event") == history.EDIT and files:
+            files |= entry.get("files", {})
+    yield from files.items()
     for mark in _marks(folder):
         try:
             yield from _mark(folder, mark).files.items()

@@ -5,7 +5,7 @@ import os
 import platform
 import resource
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from metier.errors import UserError
+from metier.recipes.description import DESCRIBING
 from metier.recipes.schema import Recipe
 from metier.runs import distributed, history
 from metier.runs.begun import NO_LOCK, deciding, difference, is_open, locked_recipe, newest, recipe_in, told
@@ -112,6 +113,11 @@ class Run:
         """The result of a finished stage, whatever it was made from. Raises `UserError` where it did not finish."""
         return self._finished(stage).result
 
+    def recorded_files(self, stage: str) -> Mapping[str, str]:
+        """Every file that a finished stage wrote for others -> its hash then. Raises `UserError` where the stage did
+        not finish."""
+        return self._finished(stage).files
+
     def recorded_sha256(self, stage: str, file: str) -> str:
         """The hash of a file that a finished stage wrote, as recorded then; the file is not read. Raises `UserError`
         where the stage did not finish or wrote no such file."""
@@ -152,7 +158,8 @@ def open_run(folder: Path, recipe: Recipe, progress: Progress) -> Run:
     """A new run, or one that goes on.
 
     Raises `UserError` where the folder holds a run of another recipe, or the run's own recipe was edited since it was
-    begun: `steps` may be edited before training, and what decides (`ship`, the margins of `retention`) at any time.
+    begun: `steps` may be edited before training, and at any time what decides (`ship`, the margins of `retention`) and
+    what only describes the model (`intended_use`, `owner`, `reviewer`, `monitoring`).
     """
     run = Run(folder, recipe, progress)
     if run.locked():
@@ -191,6 +198,7 @@ def _hold_to_lock(run: Run) -> None:
 
     Until training its steps may be edited, and until the plan is sealed what decides: such an edit is kept beside the
     recipe in lock.json. What decides may be edited in the run's own recipe.yaml later too, and the verdict says so.
+    What describes the model may be edited at any time; `record_description` keeps such an edit.
     """
     folder, file = run.folder, run.folder / "recipe.yaml"
     text, begun = locked_recipe(run.folder)
@@ -200,31 +208,51 @@ def _hold_to_lock(run: Run) -> None:
     # Rows may be curated again and again; what was trained stands on the recipe that it was trained by.
     open_keys = set() if (folder / "train").exists() else {"steps"}
     edited, changed = difference(in_folder, begun), difference(run.recipe, begun)
-    if edited and (set(edited) - open_keys - deciding(in_folder, begun) or difference(run.recipe, in_folder)):
+    given = difference(run.recipe, in_folder)
+    if edited and (set(edited) - open_keys - DESCRIBING - deciding(in_folder, begun) or given):
         raise UserError(
             f"{file} was edited after the run was begun ({told(edited)}). Remove it, and it is written again as it "
             f"was; for the edited recipe start a new run: `metier run {file} --out NEW_FOLDER`."
         )
     if is_open(folder):
         open_keys |= deciding(run.recipe, begun)
-    if set(changed) - open_keys - set(edited):
+    if set(changed) - open_keys - DESCRIBING - set(edited):
         raise UserError(
             f"The folder {folder} holds a run of another recipe (different: {told(changed)}). "
             "Name another folder with `--out`, or remove this one if you do not need it."
         )
-    if set(changed) & open_keys:
+    # Of the run's own recipe.yaml an edit that describes is kept when it is reported: others may only read here.
+    if set(changed) & (open_keys | (DESCRIBING if given else set())):
         _take_over_edit(run, changed)
 
 
 def _take_over_edit(run: Run, changed: dict[str, tuple[Any, Any]]) -> None:
     if "steps" in changed:
         run.progress.say("The steps were edited: those from the first edited one on are done again.")
-    mine, file = run.recipe.as_yaml(), run.folder / "recipe.yaml"
+    file = run.folder / "recipe.yaml"
     if difference(run.recipe, recipe_in(file)):  # with its comments it would be written over
-        write_text(file, mine)
+        write_text(file, run.recipe.as_yaml())
+    _keep_edit(run, run.recipe, changed)
+
+
+def record_description(run: Run) -> None:
+    """Keep an edit of what describes the model, which decides nothing, in the lock and in the history."""
+    begun = locked_recipe(run.folder)[1]
+    changed = {key: pair for key, pair in difference(run.recipe, begun).items() if key in DESCRIBING}
+    if changed:
+        _keep_edit(run, begun.model_copy(update={key: now for key, (now, _) in changed.items()}), changed)
+
+
+def _keep_edit(run: Run, recipe: Recipe, changed: dict[str, tuple[Any, Any]]) -> None:
+    """Put an edited recipe into the lock, beside the first one, and the edit into the history."""
+    mine = recipe.as_yaml()
     edit = {"date": history.today(), "recipe": mine, "recipe_sha256": _sha256(mine)}
     run.lock(edits=[*run.locked().get("edits", []), edit])
-    history.append(run.folder, history.EDIT, changed=sorted(changed), recipe_sha256=_sha256(mine))
+    described = {key: now for key, (now, _) in changed.items() if key in DESCRIBING}
+    # Both files stand in the history by their hashes once a verdict is written, and are others from here on.
+    files = {name: file_sha256(run.folder / name) for name in ("lock.json", "recipe.yaml")}
+    facts = {"changed": sorted(changed), "recipe_sha256": _sha256(mine), "described": described, "files": files}
+    history.append(run.folder, history.EDIT, **facts)
 
 
 def _sha256(text: str) -> str:

@@ -12,6 +12,7 @@ from metier.evaluation.plan import held_to_plan
 from metier.evaluation.results import BenchmarkResult, InsightResult, RetentionResult, Verdict
 from metier.evaluation.verdict import decide, judge_benchmark, judge_retention
 from metier.recipes import plugins
+from metier.recipes.texts import costs_of
 from metier.reporting.answer_rows import answered_benchmarks
 from metier.reporting.answers_page import answers_page
 from metier.reporting.pages import template
@@ -19,12 +20,13 @@ from metier.reporting.verdict_page import content
 from metier.runs.files import write_json, write_text
 from metier.runs.integrity import record_report
 from metier.runs.marks import read_hashed
-from metier.runs.run import Run
+from metier.runs.run import Run, record_description
 from metier.stages.evaluate import check_rows
 
 
 def report(run: Run) -> Verdict:
     """Judge the saved answers and write the verdict and the pages."""
+    record_description(run)
     answers = Answers(run)
     verdict = judge(run, answers)
     name = page_name(run)
@@ -113,7 +115,7 @@ def _insights(run: Run, answers: Answers, benchmark: Benchmark) -> list[InsightR
         answers.table(BASE, name),
         answers.table(TUNED, name),
         held_out=answers.table(HELD_OUT, name) if answers.of(HELD_OUT, name) else None,
-        costs=pack.costs,
+        costs=costs_of(run.recipe, name),
         cost_per_hour=pack.cost_per_hour,
         seed=run.recipe.seed,
         timing=run.result(stage_of(name, TUNED)).get("timing"),

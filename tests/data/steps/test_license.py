@@ -16,8 +16,8 @@ def sifted(*licenses, **settings):
     return license.Step(**settings).apply(rows, CONTEXT)
 
 
-def refused(name, intended_use="research"):
-    return license.judge(name, intended_use).refused
+def refused(name, use=None):
+    return license.judge(name, use).refused
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_the_run_stops_with_a_line_a_source_and_its_rows():
 
 
 def test_a_license_allowed_by_name_passes_and_stands_in_the_notes():
-    found = sifted("CC-BY-NC-4.0", "mine", allow=["mine", "CC-BY-NC-4.0"], intended_use="commercial")
+    found = sifted("CC-BY-NC-4.0", "mine", allow=["mine", "CC-BY-NC-4.0"], use="commercial")
     assert len(found.kept) == 2 and found.notes["allowed_by_name"] == ["CC-BY-NC-4.0", "mine"]
     with pytest.raises(Problems):
         sifted("mine 2", allow=["mine"])
@@ -96,7 +96,9 @@ def test_notes_count_the_rows_and_say_what_is_owed():
 
 
 def test_settings_that_mean_nothing_are_said():
-    with pytest.raises(Problems, match="intended_use"):
-        plugins.build("steps", "license", {"intended_use": "fun"})
+    with pytest.raises(Problems, match="cannot take use"):
+        plugins.build("steps", "license", {"use": "fun"})
+    with pytest.raises(Problems, match="It is called 'use' now"):
+        plugins.build("steps", "license", {"intended_use": "commercial"})
     with pytest.raises(Problems, match="names no license"):
         plugins.build("steps", "license", {"allow": [" "]})

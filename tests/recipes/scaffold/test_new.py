@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import re
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -46,6 +47,17 @@ def test_the_columns_are_found_and_the_questions_stand_in_the_recipe(tmp_path, d
         "slices: [ward]",
     ):
         assert question in asked
+
+
+def test_people_are_asked_what_the_model_is_for_and_who_answers_for_it(tmp_path, data):
+    found = new("triage", data, into=tmp_path)
+    assert any("`intended_use`, `owner`" in one for one in found["questions"])
+    path = tmp_path / "triage" / "recipe.yaml"
+    assert load(path).owner is None and {"license": {"use": "commercial"}} in load(path).steps
+    path.write_text(re.sub(r"^# ((intended_use|owner|reviewer|monitoring): )", r"\1", path.read_text(), flags=re.M))
+    recipe = load(path)
+    assert recipe.intended_use and recipe.owner and recipe.reviewer
+    assert "metier monitor runs/triage" in recipe.monitoring
 
 
 def test_no_test_row_and_no_patient_of_the_test_is_in_training(tmp_path, data):

@@ -17,7 +17,7 @@ from metier.data.representativeness.passages import LONGEST, MOST, side
 from metier.data.representativeness.reference import general_text
 from metier.errors import UserError
 from metier.evaluation.benchmark import Benchmark
-from metier.recipes import plugins
+from metier.recipes.texts import texts_of
 from metier.runs.files import write_json
 from metier.runs.run import Run
 
@@ -79,14 +79,12 @@ def read_sections(run: Run) -> list[dict[str, Any]]:
 
 
 def _glossary(run: Run, texts: list[str], reference: list[str]) -> dict[str, Any] | None:
-    """How many terms of the industry's glossary the rows have, and as much general text; None where there is none.
-
-    It decides nothing: a recipe may name the industry nearest to its work, or none, and its terms would be missing.
-    """
+    """How many terms of the industry's glossary the rows have, and as much general text; None where there is none, or
+    the rows are not the pack's own: a recipe may name the industry nearest to its work. It decides nothing."""
     from metier.data.representativeness import language
 
-    industry = run.recipe.industry
-    terms, distinct = plugins.find("industries", industry)().glossary, list(dict.fromkeys(texts))
+    of_run = texts_of(run.recipe)
+    terms, distinct = list(of_run.glossary), list(dict.fromkeys(texts))
     if not terms or len(distinct) < FEWEST:
         return None
     generators = [np.random.default_rng([run.recipe.seed, number]) for number in range(4)]
@@ -96,7 +94,7 @@ def _glossary(run: Run, texts: list[str], reference: list[str]) -> dict[str, Any
     # Target, reference and draws are for terms that have to be found first.
     measure = language.domain_terms(rows, rows, general, general, Draws.of(rows.document, 0), terms)
     return {
-        "industry": industry,
+        "industry": of_run.tuned_for,
         "terms": len(measure.further["terms"]),
         "found": measure.candidate,
         "general": measure.baseline,

@@ -63,8 +63,9 @@ class Step(StepLike):
 
     allow: list[str] = field(default_factory=list)
     """Licenses that you answer for yourself, each as the rows write it."""
-    intended_use: Literal["research", "commercial"] = "research"
-    """`research`, or `commercial`: then rows for non-commercial use stop the run too."""
+    use: Literal["research", "commercial"] | None = None
+    """What the model is used for. `commercial`: rows for non-commercial use stop the run too. Left out, nothing is
+    assumed: such rows pass, and what they forbid is said on the card."""
 
     version = 1
 
@@ -78,7 +79,7 @@ class Step(StepLike):
                 refused[dataset].append(f"{count:,} {'row' if count == 1 else 'rows'} under '{license}' ({why})")
         if refused:
             raise Problems([_refusal(dataset, reasons) for dataset, reasons in refused.items()])
-        notes: dict[str, Any] = {"licenses": dict(licenses.most_common()), "intended_use": self.intended_use}
+        notes: dict[str, Any] = {"licenses": dict(licenses.most_common()), "use": self.use or "not stated"}
         notes["obligations"] = _obligations(judged)
         notes["allowed_by_name"] = sorted(set(self.allow) & set(licenses))
         return filter_rows(rows, [None] * len(rows), **notes)
@@ -86,13 +87,13 @@ class Step(StepLike):
     def _judge(self, license: str) -> Judged:
         if license in self.allow:
             return Judged(("allowed by name in the recipe: its terms are yours to keep",))
-        return judge(license, self.intended_use)
+        return judge(license, self.use)
 
     def problems(self) -> list[str]:
         return [f"allow: {name!r} names no license." for name in self.allow if not name.strip()]
 
 
-def judge(license: str, intended_use: str = "research") -> Judged:
+def judge(license: str, use: str | None = None) -> Judged:
     """What a license, or several joined by AND, OR or `mixed: a, b`, means for training. Unknown means refused."""
     text = license.strip()
     # Nested brackets are not taken apart: they stay in the text, which is then no known license.
@@ -105,14 +106,14 @@ def judge(license: str, intended_use: str = "research") -> Judged:
         # A list in a list is no license known here; thousands of them would end Python's stack.
         if any(re.match(r"\W*mixed:", part, flags=re.I) for part in parts):
             return UNKNOWN
-        return _all([judge(part, intended_use) for part in parts])
+        return _all([judge(part, use) for part in parts])
     # AND binds closer than OR, as in SPDX expressions.
     choices = re.split(r"\s+OR\s+", text)
     if len(choices) > 1:
-        judged = [judge(choice, intended_use) for choice in choices]
+        judged = [judge(choice, use) for choice in choices]
         return next((one for one in judged if one.refused is None), judged[0])
     parts = re.split(r"\s+AND\s+", text)
-    return _all([_one(_squeezed(part), intended_use) for part in parts])
+    return _all([_one(_squeezed(part), use) for part in parts])
 
 
 def _all(judged: list[Judged]) -> Judged:
@@ -130,7 +131,7 @@ def _squeezed(text: str) -> str:
     return re.sub(r"-(international|unported|generic)$", "", squeezed)
 
 
-def _one(squeezed: str, intended_use: str) -> Judged:
+def _one(squeezed: str, use: str | None) -> Judged:
     for pattern, obligation in PERMISSIVE.values():
         if re.fullmatch(pattern, squeezed):
             return Judged((obligation,) if obligation else ())
@@ -140,8 +141,8 @@ def _one(squeezed: str, intended_use: str) -> Judged:
     terms = set(match[1].split("-"))
     if "nd" in terms:
         return Judged(refused="it forbids derived works, and training rows are one")
-    if "nc" in terms and intended_use == "commercial":
-        return Judged(refused="not for commercial use, and the recipe's intended use is commercial")
+    if "nc" in terms and use == "commercial":
+        return Judged(refused="not for commercial use, and the recipe says `use: commercial`")
     obligations = [ATTRIBUTION, *([RESEARCH_ONLY] if "nc" in terms else []), *([SHARE_ALIKE] if "sa" in terms else [])]
     return Judged(tuple(obligations))
 

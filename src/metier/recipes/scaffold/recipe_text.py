@@ -9,15 +9,17 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from metier.data.redaction import PROFILES
-from metier.recipes import plugins, strict_yaml
+from metier.recipes import plugins, strict_json, strict_yaml
 from metier.recipes.scaffold.columns import Columns
 from metier.recipes.schema import DEFAULT_INDUSTRY
 
 if TYPE_CHECKING:
     from metier.industries import BaseIndustry
 
-FIRST, LAST = ["license", "normalize", "decontaminate"], [{"split": {"by": "group"}}, {"select": {"rows": 17000}}]
-"""Steps before and behind redaction and duplicates, which depend on what the answers are."""
+FIRST: list[Any] = [{"license": {"use": "commercial"}}, "normalize", "decontaminate"]
+LAST: list[Any] = [{"split": {"by": "group"}}, {"select": {"rows": 17000}}]
+"""Steps before and behind redaction and duplicates, which depend on what the answers are. A team's own rows are for its
+work, so rows for research only stop the run."""
 
 LONGEST_WRITTEN = 512
 """Tokens that a written answer is given at most."""
@@ -55,7 +57,25 @@ def recipe_text(
             parts += _written(name, columns, counts, _redacts(industry, pack))
         else:
             parts += _benchmark(name, columns, counts)
-    return "\n".join(parts)
+    return "\n".join([*parts, _description(name)])
+
+
+def _description(name: str) -> str:
+    """The keys that only people can fill in, as comments, each with what belongs there."""
+    keys = {
+        "intended_use": "what the model is for, who uses its answers, and what it must not be used for",
+        "owner": "who answers for the model, a person or a team",
+        "reviewer": "who checks the verdict independently of the owner",
+        "monitoring": f"the owner runs `metier monitor runs/{name} traces.jsonl` every week; exit code 2 is an alarm",
+    }
+    notes = [
+        "Who answers for this model? Take away the `# ` before these keys and write your own texts. They stand on the "
+        f"report and on every card, and `metier dossier runs/{name}` has them signed. They decide nothing, so they may "
+        "be written or changed later too."
+    ]
+    # Quoted, since people write colons; each on its own line, however long.
+    lines = [f"# {key}: {strict_json.dumps(text)}" for key, text in keys.items()]
+    return "\n".join([_comment(notes), *lines]) + "\n"
 
 
 def _steps(industry: str | None, pack: "BaseIndustry", columns: Columns) -> list[Any]:
@@ -78,6 +98,7 @@ def _datasets(pack: "BaseIndustry", columns: Columns, counts: dict[str, int]) ->
         own.append({"path": "documents.jsonl", "license": "proprietary"})
     notes = ["May you train on these texts? `proprietary` is your word that they are yours to use."]
     if columns.label:
+        notes.append("`use: commercial` below stops the run at other rows whose license is for research only.")
         return [_comment(notes), _yaml("datasets", [*own, "general"])]
     notes += [
         "There are no labeled rows among the files, so nothing below tests your own work: the pack's data and its "
@@ -139,7 +160,10 @@ def _without_repeat(methods: list[Any]) -> list[Any]:
 
 def general_doubts(industry: str | None, pack: "BaseIndustry") -> list[str]:
     """What is asked whatever the folder holds."""
-    doubts = []
+    doubts = [
+        "What is the model for, who owns it, and who reviews it? The keys `intended_use`, `owner`, `reviewer` and "
+        "`monitoring` at the end say it."
+    ]
     if not industry:
         doubts.append(
             f"Which industry is this? Its pack fills in what is not said here: `{DEFAULT_INDUSTRY}`, which stands in, "
