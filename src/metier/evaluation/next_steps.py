@@ -211,5 +211,5 @@ def _smoke(entry: Comparison, facts: RunFacts) -> Iterator[NextStep]:
 
 def _round(count: int) -> int:
     """To two digits, upwards: such figures are estimates."""
-    unit = 10 ** max(0, len(str(count)) - 2)
+    unit: int = 10 ** max(0, len(str(count)) - 2)
     return -(-count // unit) * unit

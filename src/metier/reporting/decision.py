@@ -129,15 +129,15 @@ def _decision(
         word="NO VERDICT TO RELY ON" if verdict.exploratory else word,
         shown=verdict.shown,
         tone="bad" if verdict.exploratory else tone,
-        headline=_together(verdict.headline),
-        reason=_together(verdict.reason),
+        headline=verdict.headline,
+        reason=verdict.reason,
         exploratory=verdict.exploratory,
         facts=tuple(_facts(verdict, run)),
         chart=_chart(verdict.face, decider, ship.min_gain),
         tiles=tiles,
         next_steps=verdict.next_steps,
         others=tuple(_others(verdict, decider)),
-        rule=_together(plain.rule(ship.min_gain, decider.unit if isinstance(decider, Comparison) else "share")),
+        rule=plain.rule(ship.min_gain, decider.unit if isinstance(decider, Comparison) else "share"),
         statistics=verdict.reasons,
         statistical_rule=rule(ship.min_gain, ship.alpha),
     )
@@ -174,8 +174,8 @@ def _chart(face: Face, decider: Comparison | RetentionResult, min_gain: float) -
         asked = f"the rule asks for {plain.signed(threshold, unit)}"
         title = plain.sentence(plain.compared(decider, with_base=face == "worse"))
     shown = plain.signed(value, unit) + (" points" if unit == "share" else "")
-    places = (times * one for one in (value, low, high, threshold))
-    return worse_or_better(Interval(*places, asked=asked, shown=shown), title)
+    value, low, high, threshold = (times * one for one in (value, low, high, threshold))
+    return worse_or_better(Interval(value, low, high, threshold, asked, shown), title)
 
 
 def _answers_tiles(answers: Answers, entry: BenchmarkResult) -> Iterator[Tile]:
@@ -228,7 +228,7 @@ def _automation(tuned: Predictions, held_out: Predictions | None) -> Iterator[Ti
     if not any(map(len, given)):
         return
     temperature = certainty.fit_temperature(*certainty.options(held_out)).value if held_out else 1.0
-    sure, cut, chosen = certainty.certainties(given, temperature), SURE, "a fixed cut-off"
+    sure, cut, chosen = certainty.certainties(given, temperature), SURE, "set in advance"
     if held_out and len(held_out.answers) >= certainty.FEWEST:
         known = certainty.certainties(certainty.options(held_out)[0], temperature)
         found = risk.cut_off_for_error(known, held_out.right, MAX_ERROR, held_out.groups)
@@ -276,12 +276,7 @@ def _others(verdict: Verdict | SeedsVerdict, decider: Comparison | RetentionResu
     states = {"gain": "shown to be better", "none": "no gain shown", "worse": "worse than the base model", None: ""}
     for entry in verdict.benchmarks:
         if entry is not decider:
-            yield _together(f"{entry.name}: {states[entry.state]}; {plain.compared(entry)}.")
+            yield (f"{entry.name}: {states[entry.state]}; {plain.compared(entry)}.")
     for check in verdict.retention:
         if check is not decider:
-            yield _together(f"{check.name} ({check.state}): {plain.change(check)}.")
-
-
-def _together(text: str) -> str:
-    """The text with its percent signs on the line of their numbers."""
-    return text.replace(" %", "\u00a0%")
+            yield (f"{check.name} ({check.state}): {plain.change(check)}.")

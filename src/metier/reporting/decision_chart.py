@@ -9,6 +9,10 @@ ROOM = 0.06
 """Share of the width that stays free on both sides."""
 
 
+HALF, NAME, EDGE = 50, 30, 20
+"""Percent of the width: the middle, what a name takes on a phone, and what half of a value takes."""
+
+
 @dataclass(frozen=True)
 class Scale:
     """From figures to percent of the picture's width."""
@@ -48,27 +52,42 @@ def worse_or_better(it: Interval, title: str) -> Markup:
     paper; its meaning stands in words and shapes, not in color alone.
     """
     scale = Scale.around(it.low, it.high, 0.0, it.threshold)
-    zero, asked, low, high = (f"{scale.at(one)}%" for one in (0.0, it.threshold, it.low, it.high))
-    value, right = f"{scale.at(it.value)}%", f"{100 - scale.at(it.threshold):.2f}%"
+    low, high, value = (scale.at(one) for one in (it.low, it.high, it.value))
+    zero, asked = _Mark(scale.at(0.0), "no difference", "zero"), _Mark(scale.at(it.threshold), it.asked, "asked")
+    left, right = sorted((zero, asked), key=lambda mark: mark.at)
+    # What extends away from the other line stands higher, so that no line crosses words.
+    higher, lower = (right, left) if right.at <= HALF else (left, right)
+    edge = HALF if right.at <= HALF else NAME
     parts = [
         f'<svg class="interval" width="100%" height="{HEIGHT}" role="img" aria-label="{escape(title)}">',
-        f'<rect x="{asked}" y="24" width="{right}" height="52" class="enough"/>',
-        '<text x="0" y="14">◄ worse</text>',
-        '<text x="100%" y="14" text-anchor="end">better ►</text>',
-        f'<line x1="{zero}" x2="{zero}" y1="24" y2="98" class="zero"/>',
-        f'<line x1="{asked}" x2="{asked}" y1="24" y2="80" class="asked"/>',
-        f'<line x1="{low}" x2="{high}" y1="58" y2="58" class="range"/>',
-        *(f'<line x1="{end}" x2="{end}" y1="50" y2="66" class="range"/>' for end in (low, high)),
-        f'<circle cx="{value}" cy="58" r="7" class="value"/>',
-        _text(scale.at(it.value), 42, it.shown, "strong"),
-        _text(scale.at(it.threshold), 93, it.asked, "halo"),
-        _text(scale.at(0.0), 112, "no difference", "halo"),
+        f'<rect x="{asked.at}%" y="24" width="{100 - asked.at:.2f}%" height="52" class="enough"/>',
+        '<text x="0" y="14">◄ worse</text><text x="100%" y="14" text-anchor="end">better ►</text>',
+        higher.drawn(80),
+        lower.drawn(98),
+        f'<line x1="{low}%" x2="{high}%" y1="58" y2="58" class="range"/>',
+        *(f'<line x1="{end}%" x2="{end}%" y1="50" y2="66" class="range"/>' for end in (low, high)),
+        f'<circle cx="{value}%" cy="58" r="7" class="value"/>',
+        _text(value, 42, it.shown, "strong", "start" if value < EDGE else "end" if value > 100 - EDGE else "middle"),
+        *(mark.named(y, edge) for mark, y in ((higher, 93), (lower, 112))),
         "</svg>",
     ]
     return Markup("".join(parts))
 
 
-def _text(at: float, y: int, words: str, style: str) -> str:
-    """Words centered on a place; near an edge they begin or end there."""
-    anchor = "start" if at < 25 else "end" if at > 75 else "middle"
+@dataclass(frozen=True)
+class _Mark:
+    """A line across with its name below."""
+
+    at: float
+    words: str
+    style: str
+
+    def drawn(self, to: int) -> str:
+        return f'<line x1="{self.at}%" x2="{self.at}%" y1="24" y2="{to}" class="{self.style}"/>'
+
+    def named(self, y: int, edge: int) -> str:
+        return _text(self.at, y, self.words, "halo", "start" if self.at <= edge else "end")
+
+
+def _text(at: float, y: int, words: str, style: str, anchor: str) -> str:
     return f'<text x="{at}%" y="{y}" class="{style}" text-anchor="{anchor}">{escape(words)}</text>'
