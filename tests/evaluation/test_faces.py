@@ -119,7 +119,9 @@ def test_a_gain_that_is_not_shown_says_how_many_more_questions_would_decide():
     found, [decider] = told(unsure), judged(unsure).benchmarks
     needed = decider.deciding.n_required
     assert needed > 200 and found.next_steps[0].text.startswith("About ")
-    [more, total] = [int(word.strip(".").replace(",", "")) for word in found.next_steps[0].text.split() if word[0].isdigit()][:2]
+    [more, total] = [
+        int(word.strip(".").replace(",", "")) for word in found.next_steps[0].text.split() if word[0].isdigit()
+    ][:2]
     assert total == 200 + more >= needed and more < 1.1 * (needed - 200) + 1
     assert "chance alone can explain it" in found.reason and "--seeds 3" in commands(found)[0]
 

@@ -33,7 +33,7 @@ def conclude(judged: Judged, exploratory: tuple[str, ...], facts: RunFacts) -> D
     headline, reason = _headline(face, judged), _reason(face, decider, judged)
     if exploratory:
         headline = f"{NOT_RELIABLE} {exploratory[0]}"
-        reason = f"By the figures and thresholds as they are now it would be {judged.decision}: {reason}"
+        reason = f"By the figures and thresholds as they are now it would be {judged.decision}. {reason}"
     return Decided(
         decision=judged.decision,
         exploratory=exploratory,

@@ -254,8 +254,10 @@ def _general(retention: Sequence[RetentionResult]) -> Tile:
     }[worst.state]
     if worst.unit == "share":
         return Tile(f"Kept: {worst.name}", (("", found),), f"{worst.n:,} questions, {plain.words(worst.metric)}")
-    weak = "weak check: it shows how well texts are predicted, not what the model can still do"
-    return Tile("General text", (("", found),), f"{weak} ({worst.n:,} texts)")
+    note = f"it predicts {worst.n:,} texts worse than the base model does"
+    if worst.state not in ("lost", "forgotten"):
+        note = f"weak check: how well {worst.n:,} texts are predicted, not what the model can still do"
+    return Tile("General text", (("", found),), note)
 
 
 def _base_tile(answers: Answers, entry: BenchmarkResult) -> Iterator[Tile]:
