@@ -107,6 +107,11 @@ def test_the_headline_and_the_reason_of_a_better_baseline():
     assert commands(found)[1].endswith("--set methods.sft.epochs=4 --out 'runs/my desk-more-epochs'")
 
 
+def test_a_better_baseline_is_told_even_where_the_base_model_is_the_nearer_opponent():
+    found = told(entry(100, 100, 160))
+    assert found.face == "baseline_better" and "TF-IDF 80.0 %: -30.0 points" in found.reason
+
+
 def test_suspect_labels_are_reviewed_where_there_are_some():
     assert not any("relabel" in command for command in commands(told(BEATEN)))
     found = commands(told(BEATEN, facts=replace(FACTS, has_suspects=True)))

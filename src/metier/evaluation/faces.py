@@ -87,20 +87,25 @@ def deciding_entry(
     return (gained or list(benchmarks))[0]
 
 
+def held_against(face: Face, entry: Comparison) -> plain.Against:
+    """With whom a face compares the model."""
+    return "base" if face == "worse" else "baseline" if face == "baseline_better" else plain.hinge(entry)
+
+
 def _headline(face: Face, judged: Judged) -> str:
     decider = deciding_entry(face, judged.benchmarks, judged.retention)
     if isinstance(decider, RetentionResult):
         return _of_retention(face, judged)
     if face in ("clean", "provisional"):
         return _use(face, judged, decider)
-    who = plain.opponent(decider)
+    who = plain.opponent(decider, held_against(face, decider))
     if face == "worse":
         worse = [entry.name for entry in judged.benchmarks if entry.state == "worse"]
         than = "less accurate" if plain.ahead(decider) == "more accurate" else "worse"
         return f"Do not use this model: on {plain.listed(worse)} it is {than} than the base model."
     if face == "baseline_better":
         same = f"the same {decider.n:,} questions" + (f" of {decider.name}" if len(judged.benchmarks) > 1 else "")
-        return f"Do not use this model: {plain.short_name(decider.baseline_name)} is {plain.ahead(decider)} on {same}."
+        return f"Do not use this model: {who} is {plain.ahead(decider)} on {same}."
     if face == "not_shown":
         return f"Do not use this model yet: it is not shown to be {plain.ahead(decider)} than {who}."
     return "No verdict: this was a smoke run, which only shows that all stages work."
@@ -144,7 +149,7 @@ def _reason(face: Face, decider: Comparison | RetentionResult, judged: Judged) -
     if face == "smoke":
         return reasons.SMOKE
     where = f"on {decider.name} " if len(judged.benchmarks) > 1 else ""
-    figures = f"{where}{plain.compared(decider, with_base=face == 'worse')}"
+    figures = f"{where}{plain.compared(decider, held_against(face, decider))}"
     if face == "provisional":
         return plain.sentence(f"{figures}. That is close to the limit of what one training can show")
     if face == "not_shown":
@@ -154,7 +159,7 @@ def _reason(face: Face, decider: Comparison | RetentionResult, judged: Judged) -
 
 def _missing(entry: Comparison, judged: Judged) -> str:
     """What a gain lacks, as a sentence without its full stop."""
-    gain = plain.deciding_gain(entry)
+    gain = plain.gain_over(entry, plain.hinge(entry))
     if entry.clusters < stats.FEWEST_CLUSTERS:
         return f"There are {_too_few(entry)}"
     if gain.low <= 0:

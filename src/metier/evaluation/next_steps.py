@@ -128,12 +128,12 @@ def _baseline_better(entry: Comparison, facts: RunFacts) -> Iterator[NextStep]:
 
 def _not_shown(entry: Comparison, facts: RunFacts) -> Iterator[NextStep]:
     yield from _more_questions(entry)
-    if facts.trainings == 1 and plain.deciding_gain(entry).value > 0:
+    if facts.trainings == 1 and plain.gain_over(entry, plain.hinge(entry)).value > 0:
         yield NextStep(
             text="Train it with three seeds: their mean varies less than one training.",
             command=facts.run_again("seeds", seeds=3),
         )
-    if plain.against_baseline(entry):
+    if plain.hinge(entry) == "baseline":
         yield NextStep(
             text=f"Meanwhile use {plain.short_name(entry.baseline_name)}, which is quicker and not shown to be worse.",
             command=facts.predict(entry.name, facts.baselines[entry.name]),

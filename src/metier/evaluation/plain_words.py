@@ -1,9 +1,10 @@
 """Figures as people say them who do not read statistics: percent, points, and what is better than what."""
 
-from typing import Protocol
+from typing import Literal, Protocol
 
 from metier.evaluation.results import Comparison, RetentionResult
 
+Against = Literal["base", "baseline"]
 RIGHT_ANSWERS = ("accuracy", "exact_match")
 """Metrics that are the share of questions answered right."""
 
@@ -65,28 +66,27 @@ def ahead(entry: Comparison) -> str:
     return "more accurate" if entry.metric in RIGHT_ANSWERS else "better"
 
 
-def opponent(entry: Comparison) -> str:
-    """Against whom a benchmark is decided: the base model, or the baseline by its short name."""
-    return short_name(entry.baseline_name) if against_baseline(entry) else "the base model"
+def hinge(entry: Comparison) -> Against:
+    """Against whom a benchmark is decided: where the gain is less sure."""
+    return entry.deciding.against if entry.deciding else "base"
 
 
-def against_baseline(entry: Comparison) -> bool:
-    return bool(entry.deciding and entry.deciding.against == "baseline" and entry.gain_over_baseline)
+def opponent(entry: Comparison, against: Against) -> str:
+    """Its short name."""
+    return short_name(entry.baseline_name) if against == "baseline" else "the base model"
 
 
-def deciding_gain(entry: Comparison) -> Difference:
-    """The gain over the opponent, which is the baseline where that comparison is less sure."""
+def gain_over(entry: Comparison, against: Against) -> Difference:
+    """The tuned model's gain; above zero is better."""
     over = entry.gain_over_baseline
-    return over if over and against_baseline(entry) else entry.gain
+    return over if over and against == "baseline" else entry.gain
 
 
-def compared(entry: Comparison, with_base: bool = False) -> str:
-    """Both models' figures and their difference, in a sentence without its full stop. `with_base`: against the base
-    model, whoever decides."""
-    against = not with_base and against_baseline(entry)
-    who, gain = (opponent(entry), deciding_gain(entry)) if against else ("the base model", entry.gain)
-    other = entry.baseline.value if against and entry.baseline else entry.base.value
-    mine, theirs = amount(entry.tuned.value, entry.unit), amount(other, entry.unit)
+def compared(entry: Comparison, against: Against) -> str:
+    """Both models' figures and their difference, in a sentence without its full stop."""
+    who, gain = opponent(entry, against), gain_over(entry, against)
+    other = entry.baseline if entry.baseline and against == "baseline" else entry.base
+    mine, theirs = amount(entry.tuned.value, entry.unit), amount(other.value, entry.unit)
     if entry.metric in RIGHT_ANSWERS:
         return f"it answers {mine} of {entry.n:,} questions right, {who} {theirs}: {difference(gain, entry.unit)}"
     what = f"on {entry.n:,} questions its {words(entry.metric)} is {mine}, that of {who} {theirs}"

@@ -12,7 +12,7 @@ from metier.evaluation import certainty, risk
 from metier.evaluation import plain_words as plain
 from metier.evaluation.answers import BASE, HELD_OUT, TUNED, Answers
 from metier.evaluation.comparison import fixed_and_broken
-from metier.evaluation.faces import deciding_entry
+from metier.evaluation.faces import deciding_entry, held_against
 from metier.evaluation.plan import read_plan
 from metier.evaluation.predictions import Predictions
 from metier.evaluation.reasons import rule
@@ -169,10 +169,11 @@ def _chart(face: Face, decider: Comparison | RetentionResult, min_gain: float) -
         asked = f"allowed: {plain.signed(threshold, unit)}"
         title = plain.sentence(plain.change(decider))
     else:
-        gain = decider.gain if face == "worse" else plain.deciding_gain(decider)
+        against = held_against(face, decider)
+        gain = plain.gain_over(decider, against)
         value, low, high, threshold = gain.value, gain.low, gain.high, min_gain
         asked = f"the rule asks for {plain.signed(threshold, unit)}"
-        title = plain.sentence(plain.compared(decider, with_base=face == "worse"))
+        title = plain.sentence(plain.compared(decider, against))
     shown = plain.signed(value, unit) + (" points" if unit == "share" else "")
     value, low, high, threshold = (times * one for one in (value, low, high, threshold))
     return worse_or_better(Interval(value, low, high, threshold, asked, shown), title)
@@ -278,7 +279,7 @@ def _others(verdict: Verdict | SeedsVerdict, decider: Comparison | RetentionResu
     states = {"gain": "shown to be better", "none": "no gain shown", "worse": "worse than the base model", None: ""}
     for entry in verdict.benchmarks:
         if entry is not decider:
-            yield (f"{entry.name}: {states[entry.state]}; {plain.compared(entry)}.")
+            yield (f"{entry.name}: {states[entry.state]}; {plain.compared(entry, plain.hinge(entry))}.")
     for check in verdict.retention:
         if check is not decider:
             yield (f"{check.name} ({check.state}): {plain.change(check)}.")
