@@ -28,6 +28,7 @@ WORDS = {
     stats.Variation: "variation",
 }
 ENTRIES = {
+    "an entry of next_steps": results.NextStep,
     "an entry of benchmarks in verdict.json": results.BenchmarkResult,
     "an entry of benchmarks in seeds.json": results.SeedsResult,
     "an entry of metrics": results.MetricResult,

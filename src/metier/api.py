@@ -6,6 +6,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from pydantic import ValidationError
+
 from metier.data.pipeline import Mapper, in_batches
 from metier.errors import Problems, UserError
 from metier.evaluation.results import SeedsVerdict, Verdict, read_verdict
@@ -41,7 +43,11 @@ class Run:
         none yet, or it cannot be read."""
         if self.parts:
             fix = "Call `metier run --seeds` again: nothing is trained again."
-            return SeedsVerdict.model_validate(read_hashed(self.folder / "seeds.json", fix))
+            path = self.folder / "seeds.json"
+            try:
+                return SeedsVerdict.model_validate(read_hashed(path, fix))
+            except ValidationError as error:
+                raise UserError(f"{path} is no verdict of this version. {fix}") from error
         if (verdict := read_verdict(self.folder)) is None:
             raise UserError(f"{self.folder} has no verdict yet. Run `metier report {self.folder}` first.")
         return verdict

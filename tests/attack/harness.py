@@ -210,9 +210,9 @@ class Field:
 
 
 def figures(run: Path) -> dict[str, Any]:
-    """A run's verdict without the figures that a clock gives."""
+    """A run's verdict without the figures that a clock gives, and without commands, which name its folder."""
     verdict = json.loads((run / "verdict.json").read_text(encoding="utf-8"))
-    return {key: value for key, value in verdict.items() if key not in CLOCKS}
+    return {key: value for key, value in verdict.items() if key not in {*CLOCKS, "next_steps"}}
 
 
 def exported(folder: Path) -> dict[str, bytes]:

@@ -54,7 +54,9 @@ def test_a_shown_value_is_short_on_one_line_and_printable():
 
 def test_results_bars_and_lines_hold_no_escape_sequence(capfd, monkeypatch):
     output.say({HOSTILE: HOSTILE}, False)
-    verdict = SimpleNamespace(exploratory=[], reasons=[HOSTILE], decision="SHIP", shown="SHIP")
+    step = SimpleNamespace(text=HOSTILE, command=HOSTILE)
+    said = {"headline": HOSTILE, "reason": HOSTILE, "next_steps": [step]}
+    verdict = SimpleNamespace(exploratory=[], decision="SHIP", shown="SHIP", **said)
     output.finish((output.Path(HOSTILE), verdict), False)
     progress = Progress()
     progress.say(HOSTILE + " :heart: [red]x[/red]")

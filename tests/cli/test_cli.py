@@ -10,6 +10,7 @@ import time
 import pytest
 
 from metier.cli import app
+from metier.evaluation.results import read_verdict
 from metier.runs import files
 from metier.runs.files import write
 
@@ -127,9 +128,16 @@ def test_a_full_disk_is_said_whoever_notices_it(monkeypatch, capsys, tmp_path, t
 @pytest.mark.e2e
 def test_run_ends_with_the_verdict_and_the_report(monkeypatch, capsys, tmp_path, triage):
     code, out, _ = inside(monkeypatch, capsys, "run", triage, "--out", tmp_path / "run")
-    decision, report = out.strip().splitlines()[-1].split()
-    assert (decision, code) in (("SHIP", 0), ("HOLD", 2))
-    assert report == str(tmp_path / "run" / "report.html")
+    lines = out.strip().splitlines()
+    verdict = read_verdict(tmp_path / "run")
+    assert (verdict.decision, code) in (("SHIP", 0), ("HOLD", 2))
+    assert lines[:2] == [f"{verdict.shown}: {verdict.headline}", verdict.reason]
+    said = [line.split(". ", 1)[1] for line in lines if line.startswith("Next: ")]
+    assert said == [step.text for step in verdict.next_steps]
+    assert [line.strip() for line in lines if line.startswith("   ")] == [
+        step.command for step in verdict.next_steps if step.command
+    ]
+    assert lines[-1] == f"Report: {tmp_path / 'run' / 'report.html'}"
 
 
 def test_stages_run_alone_and_speak_json(monkeypatch, capsys, tmp_path, triage):

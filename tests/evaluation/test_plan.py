@@ -98,7 +98,8 @@ def test_several_trainings_are_exploratory_where_one_is(two_seed_run):
     assert found.exploratory == (f"seed-1: {NO_PLAN}",) and not found.ships
     assert found.averaged is not None and found.averaged.exploratory == ()
     page = (out / "report.html").read_text()
-    assert page.index("<strong>Exploratory") < page.index(f"<strong>{found.decision}")
+    assert f"(exploratory {found.decision})" in page and "<strong>NO VERDICT TO RELY ON</strong>" in page
+    assert page.index("Exploratory:") < page.index("What to do next")
 
 
 def test_openings_of_a_test_set_are_counted_by_model_and_recipe(trained_run, tmp_path, monkeypatch):

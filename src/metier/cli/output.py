@@ -22,21 +22,28 @@ BUSY = 0.25
 
 
 def finish(done: tuple[Path, "Verdict | SeedsVerdict"], as_json: bool) -> None:
-    """The last lines: reasons, verdict, and where the report is. HOLD is exit code 2, and so is what
+    """The last lines: the verdict, why, what to do next, and where the report is. HOLD is exit code 2, and so is what
     is exploratory."""
     folder, verdict = done
     if as_json:
         out_json(verdict.to_json())
     else:
-        if verdict.exploratory:
-            out("".join(f"\nExploratory: {sentence}" for sentence in verdict.exploratory))
-        out("\n" + "\n".join(f"- {reason}" for reason in verdict.reasons))
+        out("\n" + "\n".join([f"{verdict.shown}: {verdict.headline}", verdict.reason, *_next_lines(verdict)]))
         if one := getattr(verdict, "averaged", None):  # of several trainings only
             page = (folder / "averaged" / "report.html").resolve()
             out(f"\nThe {len(verdict.seeds)} trainings averaged into one model: {one.shown}   {page}")
-        out(f"\n{verdict.shown}   {(folder / 'report.html').resolve()}")
+        out(f"\nReport: {(folder / 'report.html').resolve()}")
     if verdict.decision == "HOLD" or verdict.exploratory:
         raise typer.Exit(HOLD)
+
+
+def _next_lines(verdict: "Verdict | SeedsVerdict") -> list[str]:
+    """Further reasons why it is exploratory, then what to do, numbered, each command on a line of its own."""
+    lines = [f"Exploratory: {sentence}" for sentence in verdict.exploratory[1:]]
+    for number, step in enumerate(verdict.next_steps, start=1):
+        lines.append(f"Next: {number}. {step.text}")
+        lines += [f"         {step.command}"] if step.command else []
+    return lines
 
 
 def say(result: Any, as_json: bool) -> None:

@@ -10,7 +10,7 @@ from metier.evaluation.stats import Interval, Variation
 from metier.runs.files import file_sha256
 from metier.runs.history import REPORT, read_history
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 """Raised when a key of verdict.json or seeds.json changes its name or meaning."""
 
 RULE = 2
@@ -19,6 +19,7 @@ RULE = 2
 State = Literal["gain", "none", "worse"]
 RetentionState = Literal["kept", "lost", "inconclusive", "monitored", "forgotten"]
 Decision = Literal["SHIP", "HOLD", "SMOKE"]
+Face = Literal["clean", "provisional", "worse", "forgotten", "baseline_better", "not_shown", "smoke"]
 
 
 class Result(BaseModel):
@@ -200,6 +201,14 @@ class InsightResult(Result):
     """`share` for figures between 0 and 1, else a word, or nothing."""
 
 
+class NextStep(Result):
+    """Something to do after a verdict."""
+
+    text: str
+    command: str | None = None
+    """Exactly as a shell takes it, but for FILE: a file of new rows. Null where no command does it."""
+
+
 class Decided(Result):
     """What a verdict on one training and one on several have in common."""
 
@@ -209,8 +218,17 @@ class Decided(Result):
     exploratory: tuple[str, ...] = ()
     """Why it is no verdict to rely on, in sentences: something was changed after the answers were known, or there is no
     sealed plan. Empty where all is as plan.json says."""
+    face: Face
+    """SHIP is clean or provisional (one training, and a close test). HOLD: worse than the base model; forgotten, more
+    than was allowed; baseline_better; not_shown. SMOKE: smoke."""
+    headline: str
+    """A sentence to decide by."""
+    reason: str
+    """A sentence with the figures that decide."""
+    next_steps: tuple[NextStep, ...]
+    """What to do now, the most important first."""
     reasons: tuple[str, ...]
-    """Sentences."""
+    """The statistics of every benchmark and check, in sentences."""
 
     @property
     def ships(self) -> bool:
@@ -220,7 +238,9 @@ class Decided(Result):
     @property
     def shown(self) -> str:
         """The decision as people see it."""
-        return f"exploratory {self.decision}" if self.exploratory else self.decision
+        if self.exploratory:
+            return f"exploratory {self.decision}"
+        return "SHIP, provisional" if self.face == "provisional" else self.decision
 
 
 class Verdict(Decided):

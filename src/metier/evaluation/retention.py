@@ -108,19 +108,6 @@ def independent_changes(before: Predictions, after: Predictions) -> float:
     return max(len(change) / max(gathered, least), clusters)
 
 
-def box(retention: Sequence[RetentionResult]) -> tuple[str, str]:
-    """(the worst state, a note on each entry) for page one."""
-    if not retention:
-        return "not checked", "add `retention:` to the recipe"
-    worst = min(retention, key=lambda entry: WORST_FIRST.index(entry.state))
-    return worst.state, "; ".join(_shortly(entry) for entry in retention)
-
-
-def _shortly(entry: RetentionResult) -> str:
-    margin = "no margin" if entry.margin is None else f"margin {entry.margin:g}"
-    return f"{entry.name}: {worse_by(entry.change.value)}, {margin}"
-
-
 def worse_by(change: float) -> str:
     """A change in words; above zero is worse."""
     return f"worse by {change:.3f}" if change > 0 else f"better by {-change:.3f}" if change < 0 else "no change"

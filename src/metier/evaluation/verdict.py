@@ -184,7 +184,7 @@ def decide(
     judged = [_with_power(entry, judged, min_gain, alpha) for entry in judged]
     sentences = [reasons.of_benchmark(entry, min_gain, alpha) for entry in judged]
     sentences += [reasons.of_retention(entry) for entry in retention]
-    if close := [entry.name for entry in judged if _close(entry, alpha)]:
+    if close := [entry.name for entry in judged if is_close(entry, alpha)]:
         sentences.append(reasons.of_close_tests(close, trainings))
     if quick:
         return "SMOKE", [reasons.SMOKE, *sentences], judged
@@ -236,7 +236,7 @@ def _with_power(entry: Compared, judged: Sequence[Compared], min_gain: float, al
     return entry.model_copy(update={"deciding": deciding})
 
 
-def _close(entry: Comparison, alpha: float) -> bool:
+def is_close(entry: Comparison, alpha: float) -> bool:
     """Whether the model is ahead and the p that decides is so near to alpha that luck in training may have decided.
 
     Four trainings of the default, of other rows or another order of batches, had .037, .066, .075 and .135 over the

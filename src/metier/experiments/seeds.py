@@ -1,6 +1,7 @@
 """The same recipe with several seeds: how much the result varies, and whether the gain holds for their mean."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,17 +11,19 @@ from metier.errors import UserError
 from metier.evaluation.answers import BASE, TUNED, Answers, stage_of
 from metier.evaluation.benchmark import Benchmark
 from metier.evaluation.comparison import mean_gain
+from metier.evaluation.faces import Judged, conclude
+from metier.evaluation.next_steps import RunFacts
 from metier.evaluation.plan import held_to_plan, read_plan, same_plans
 from metier.evaluation.predictions import MetricLike, Predictions
-from metier.evaluation.reasons import rule
 from metier.evaluation.results import Figure, Gain, RetentionResult, SeedsResult, SeedsVerdict, Verdict
 from metier.evaluation.retention import not_too_sure, retention_entry
 from metier.evaluation.verdict import decide
 from metier.experiments.average import NoMean, average
 from metier.recipes.schema import Recipe
 from metier.recipes.texts import texts_of
+from metier.reporting.decision import decision_of_seeds
 from metier.reporting.pages import template
-from metier.reporting.verdict_page import by_benchmark, meaning
+from metier.reporting.verdict_page import by_benchmark
 from metier.runs import lock
 from metier.runs import run as runs
 from metier.runs.files import write_json, write_text
@@ -64,7 +67,7 @@ def together(done: list[Run], recipe: Recipe, out: Path) -> SeedsVerdict:
     verdicts = [_report(run) for run in done]  # once more, now that each can tell how far the others are
     verdict = verdict.model_copy(update={"averaged": averaged(done, out / "averaged")})
     write_json(out / "seeds.json", hashed(verdict.to_json()))
-    write_text(out / "report.html", _page(out, recipe, verdict, verdicts))
+    write_text(out / "report.html", _page(done[0], recipe, verdict, verdicts))
     return verdict
 
 
@@ -77,10 +80,10 @@ def decided(done: list[Run], recipe: Recipe) -> SeedsVerdict:
     decision, reasons, benchmarks = decide(
         measured, retention, ship.min_gain, ship.alpha, recipe.quick, trainings=len(done)
     )
+    found = Judged(decision, reasons, benchmarks, retention, ship.min_gain, ship.alpha, len(done))
+    facts = replace(RunFacts.of(done[0], answers[0]), folder=done[0].folder.parent, trainings=len(done))
     return SeedsVerdict(
-        decision=decision,
-        exploratory=_exploratory(done, answers),
-        reasons=tuple(reasons),
+        **dict(conclude(found, _exploratory(done, answers), facts)),
         seeds=tuple(run.recipe.seed for run in done),
         benchmarks=tuple(benchmarks),
         retention=tuple(retention),
@@ -115,12 +118,12 @@ def _report(run: Run) -> Verdict:
         return report(run)
 
 
-def _page(out: Path, recipe: Recipe, verdict: SeedsVerdict, verdicts: Sequence[Verdict]) -> str:
+def _page(first: Run, recipe: Recipe, verdict: SeedsVerdict, verdicts: Sequence[Verdict]) -> str:
     from markupsafe import Markup
 
     from metier.reporting.figures.intervals import intervals
 
-    pictured = []
+    out, pictured = first.folder.parent, []
     for at, entry in enumerate(verdict.benchmarks):
         title = f"{entry.metric} on {entry.name}, with 95 % CI"
         pictured.append((entry, Markup(intervals(_rows(verdict, verdicts, at), title, entry.unit == "share"))))
@@ -129,12 +132,10 @@ def _page(out: Path, recipe: Recipe, verdict: SeedsVerdict, verdicts: Sequence[V
         folder=out,
         recipe=recipe,
         texts=texts_of(recipe),
-        meaning=meaning(verdict),
-        rule=rule(recipe.ship.min_gain, recipe.ship.alpha),
         shown=verdict.shown,
         insights=by_benchmark((verdict.averaged or verdicts[0]).insights),
         pictured=pictured,
-        **dict(verdict),
+        **{**dict(verdict), "decision": decision_of_seeds(first, verdict)},
     )
     return page
 

@@ -9,7 +9,6 @@ from metier.export.forms import filled
 from metier.export.record import CARD, Record
 from metier.recipes.texts import texts_of
 from metier.reporting.pages import template
-from metier.reporting.verdict_page import meaning
 from metier.runs.files import write_json, write_text
 from metier.runs.run import Run
 
@@ -32,7 +31,6 @@ def artefact_card(run: Run, verdict: Verdict, record: Record) -> str:
         "command": filled(record.written.command, {"folder": ".", "base": base, "run": "RUN"}),
         "changed": record.changed_when_verified,
         "verdict": verdict,
-        "meaning": meaning(verdict),
         "recipe": run.recipe,
         "texts": texts_of(run.recipe),
         "lock": run.locked(),

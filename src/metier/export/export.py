@@ -17,7 +17,7 @@ from metier.export.forms import ExportLike, ExportRequest, filled, run_name
 from metier.export.prompting import prompting_of
 from metier.export.record import Record
 from metier.recipes import plugins
-from metier.runs.files import file_sha256
+from metier.runs.files import file_sha256, write_json
 from metier.runs.run import Run
 from metier.stages.evaluate import check_model, check_rows
 from metier.stages.train import trained_model
@@ -106,7 +106,8 @@ def _write(request: ExportRequest, form: ExportLike, name: str, verdict: Verdict
     run = request.run
     written = form.write(request)
     if verdict:
-        shutil.copyfile(run.folder / "verdict.json", request.folder / "verdict.json")
+        # Without next steps: their commands name the run's folder on this machine.
+        write_json(request.folder / "verdict.json", verdict.model_copy(update={"next_steps": ()}).to_json())
     record = Record(
         form=name,
         quantization=request.quantization or None,

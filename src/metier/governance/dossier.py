@@ -15,7 +15,6 @@ from metier.governance.references import ANNEX_IV, SR_11_7
 from metier.governance.sections import PARTS
 from metier.governance.values import TO_ADD, Dossier, Evidence, Filled, Finding, Heading, Section
 from metier.reporting.pages import template
-from metier.reporting.verdict_page import meaning
 from metier.runs import history
 from metier.runs.files import write_json, write_text
 from metier.runs.integrity import verify
@@ -104,7 +103,7 @@ def made_of(material: Material, evidence: tuple[Evidence, ...]) -> Dossier:
         made=history.now(),
         version=version("metier"),
         decision=verdict.shown if verdict else "NO VERDICT",
-        headline=meaning(verdict) if verdict else why,
+        headline=verdict.headline if verdict else why,
         reasons=verdict.reasons if verdict else (),
         exploratory=verdict.exploratory if verdict else (),
         files_verified=verified.files,

@@ -1,6 +1,8 @@
 """How numbers and names are written on pages: the filters that templates call by name."""
 
+import re
 from collections.abc import Callable
+from typing import Any
 
 from metier.evaluation.reasons import power, say_p
 from metier.evaluation.results import Comparison
@@ -61,8 +63,23 @@ def has_long_word(text: str) -> bool:
     return any(len(word) > LONG_WORD for word in text.split())
 
 
+def plain(text: str) -> Any:
+    """A sentence as HTML: what stands between backticks as code; numbers and their units, and short words with a
+    hyphen, each on one line."""
+    from markupsafe import Markup, escape
+
+    found = str(escape(text)).replace(" %", "\u00a0%").replace("95\u00a0% CI", "95\u00a0%\u00a0CI")
+    found = re.sub(r"`([^`]+)`", r"<code>\1</code>", found)
+    return Markup(
+        re.sub(
+            r"(?<![\w-])[A-Za-z]{1,12}(?:-[A-Za-z]{1,12}){1,2}(?![\w-])", r'<span class="nowrap">\g<0></span>', found
+        )
+    )
+
+
 FILTERS: dict[str, Callable[..., str | bool]] = {
     "has_long_word": has_long_word,
+    "plain": plain,
     "figure": figure,
     "signed": signed,
     "count": count,

@@ -6,7 +6,9 @@ from metier.errors import UserError
 from metier.evaluation import insight
 from metier.evaluation.answers import BASE, HELD_OUT, LATENCY, TUNED, Answers, stage_of
 from metier.evaluation.benchmark import Benchmark
+from metier.evaluation.faces import Judged, conclude
 from metier.evaluation.insight import InsightContext
+from metier.evaluation.next_steps import RunFacts
 from metier.evaluation.openings import say_openings
 from metier.evaluation.plan import held_to_plan
 from metier.evaluation.results import BenchmarkResult, InsightResult, RetentionResult, Verdict
@@ -49,11 +51,11 @@ def judge(run: Run, answers: Answers) -> Verdict:
     measured = [_measured(run, answers, benchmark) for benchmark in answers.judging.benchmarks]
     kept = [_kept(run, answers, benchmark, margin) for benchmark, margin in answers.judging.retention]
     decision, reasons, benchmarks = decide(measured, kept, ship.min_gain, ship.alpha, run.recipe.quick, len(seeds))
+    judged = Judged(decision, reasons, benchmarks, kept, ship.min_gain, ship.alpha, len(seeds))
+    one_of_several = _of_several(run) and len(seeds) == 1
     stages = {stage: run.result(stage) for stage in ("curate", "train", "evaluate")}
     return Verdict(
-        decision=decision,
-        exploratory=held_to_plan(run, answers.judging),
-        reasons=tuple(reasons),
+        **dict(conclude(judged, held_to_plan(run, answers.judging), RunFacts.of(run, answers, one_of_several))),
         benchmarks=tuple(benchmarks),
         retention=tuple(kept),
         insights=tuple(row for benchmark in answers.judging.benchmarks for row in _insights(run, answers, benchmark)),
