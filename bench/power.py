@@ -114,8 +114,9 @@ def before_training(setting: Setting, samples: int) -> dict[str, Any]:
     alpha = ALPHA / (setting.others + 1)
     generator, design = np.random.default_rng(GENERATOR_SEEDS[0]), Design.of(groups_of(at.scenario), alpha)
     other = replace(at.scenario, n=HELD_OUT, clusters=at.scenario.clusters * HELD_OUT // at.scenario.n)
-    effects = [Spread.of(metric, other.sample(generator)[0], seed=0).effect(design, SHARED) for _ in range(few)]
-    printed = float(np.median([effect for effect in effects if effect is not None]))
+    looks = [Spread.of(metric, other.sample(generator)[0], seed=0).effect(design, SHARED) for _ in range(few)]
+    effects = [effect for effect in looks if effect is not None]
+    printed = float(np.median(effects))
     for _ in range(4):
         true = at.scenario.truth(metric, 1) - at.scenario.truth(metric, 0)
         at = replace(at, scenario=replace(at.scenario, gain=at.scenario.gain * printed / true))

@@ -10,6 +10,7 @@ from metier.errors import UserError
 from metier.evaluation import stats
 from metier.experiments.compare_files import compare_files
 from tests.cli.test_cli import inside
+from tests.test_docs import ROOT, blocks
 from tests.tiny import write_lines
 
 
@@ -95,6 +96,14 @@ def test_columns_of_other_names_are_named_for_both_or_for_each(tmp_path):
         compare_files(first, second, {**named, "id": ["id", "keys"]})
     with pytest.raises(UserError, match=r"Neither first.csv nor second.csv has the column 'ward' \(--group\)"):
         compare_files(first, second, {**named, "group": ["ward"]})
+
+
+def test_the_example_of_the_page_prints_what_the_page_says(monkeypatch, capsys, tmp_path):
+    page = ROOT / "docs/how-to/compare-answers.md"
+    monkeypatch.chdir(tmp_path)
+    exec(blocks(page, "python")[0], {})
+    [shown] = blocks(page, "text")
+    assert inside(monkeypatch, capsys, "compare", "tfidf.csv", "model.jsonl")[1] == shown
 
 
 def test_the_verb_takes_files_and_a_run_beside_a_file(monkeypatch, capsys, tmp_path, finished_run):

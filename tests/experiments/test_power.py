@@ -86,7 +86,13 @@ def desk(tmp_path, n=300, scorer="label"):
     for k in range(n):
         label = sorted(WORDS)[k % 2]
         word = generator.choice(WORDS[label if k % 3 else sorted(WORDS)[1 - k % 2]])
-        row = {"id": f"r{k}", "text": f"note {generator.integers(10**6)}: {word}", "label": label, "task": "desk", "source": "train"}
+        row = {
+            "id": f"r{k}",
+            "text": f"note {generator.integers(10**6)}: {word}",
+            "label": label,
+            "task": "desk",
+            "source": "train",
+        }
         rows.append(row | {"license": "proprietary", "origin": f"train:{k}"})
     (tmp_path / "test.csv").write_text("text,label\nrash,skin\npulse,heart\n")
     return Benchmark("desk", path=str(tmp_path / "test.csv"), scorer=scorer), rows_to_table(rows)

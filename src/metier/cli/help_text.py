@@ -37,7 +37,7 @@ def columns(rows: Sequence[tuple[str, str]]) -> str:
             begin = " " * indent
         lines += textwrap.wrap(
             text, width, initial_indent=begin, subsequent_indent=" " * indent, break_on_hyphens=False
-        ) or [name]
+        ) or ([name] if indent == widest else [])
     return "\n".join(lines)
 
 

@@ -61,14 +61,13 @@ class TerminalHandler(logging.Handler):
             return
         from rich.progress import BarColumn, TextColumn
         from rich.progress import Progress as Bar
+        from rich.table import Column
 
-        self.bar = Bar(
-            TextColumn("  {task.description}", markup=False),  # a name may hold brackets
-            *([BarColumn()] if self.console.width >= NARROW else []),  # the words are worth more than the bar
-            TextColumn("{task.fields[line]}", markup=False),
-            console=self.console,
-            transient=True,
-        )
+        words = "  {task.description}", "{task.fields[line]}"
+        parts = [TextColumn(words[0], markup=False), BarColumn(), TextColumn(words[1], markup=False)]
+        if self.console.width < NARROW:  # the words are worth more than the bar
+            parts = [TextColumn("  ".join(words), markup=False, table_column=Column(no_wrap=True, overflow="ellipsis"))]
+        self.bar = Bar(*parts, console=self.console, transient=True)  # no markup: a name may hold brackets
         self.bar.start()
         atexit.register(self.bar.stop)  # or Ctrl-C and errors leave the terminal without a cursor
         self.bar.add_task(printable(event.what), total=event.total, completed=event.done, line="")

@@ -41,9 +41,8 @@ def predict(
     """Answer the rows of a file with a finished run. Goes on where a killed call stopped."""
     from metier.serving import job
 
-    folder = model_folder(folder)
-    with run_lock(folder):
-        run = opened(folder)
+    with run_lock(model_folder(folder)):
+        run = opened(model_folder(folder))
         done = job.predict(run, file, out_file, job.Wishes(benchmark, text, with_, max_error, review, prefix))
     lines = [f"{done.answered:,} of {done.rows:,} rows answered, {done.to_review:,} for review   {out_file.resolve()}"]
     lines += [job.cost(run, done)] if cost else []

@@ -54,8 +54,8 @@ class Outlook:
 
     def left(self, of_current: float = 0.0) -> str:
         """The time left for the whole run in words, with `of_current` seconds of the current piece; empty where nothing
-        is measured yet."""
-        if not self.speeds:
+        is measured yet, or nothing is to come."""
+        if not self.speeds or not (self.pieces or of_current):
             return ""
         seconds = [self._seconds(piece) for piece in self.pieces]
         known = of_current + sum(one for one in seconds if one is not None)
