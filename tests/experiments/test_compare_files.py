@@ -50,6 +50,8 @@ def test_it_is_said_which_columns_were_taken_and_what_follows(tmp_path):
     points = 100 * stats.minimum_detectable_share(100, 0.34)
     assert f"With these 100 questions a true difference of {points:.1f} points would be found with 80 % power." in text
     assert "questions would decide whether a difference of this size is real." in text
+    back = "\n".join(compare_files(second, first).sentences)
+    assert "first.csv against second.csv -2.0 points" in back and "questions would decide whether" in back
     worse = "\n".join(compare_files(first, write(tmp_path / "third.csv", answers(range(60)))).sentences)
     assert "third.csv is worse than first.csv: -40.0 points" in worse and "would decide" not in worse
 
