@@ -51,6 +51,8 @@ class Scenario:
     """0: every question stands alone."""
     spread: float = 0.6
     """Of the clusters' difficulty, on the scale of the probit model; and half of it, how it differs by model."""
+    noise: float = NOISE
+    """Spread of each model's own luck: the less, the more errors both share."""
 
     @property
     def name(self) -> str:
@@ -83,11 +85,11 @@ class Scenario:
         mix = generator.dirichlet(6 * shares, size=size) if self.clusters else np.tile(shares, (size, 1))
         gold = (generator.random((self.n, 1)) > np.cumsum(mix, 1)[cluster][:, :-1]).sum(1)
         hard = spread * generator.normal(size=size)[cluster] + QUESTION * generator.normal(size=self.n)
-        total = np.sqrt(spread**2 + (spread / 2) ** 2 + QUESTION**2 + NOISE**2)
+        total = np.sqrt(spread**2 + (spread / 2) ** 2 + QUESTION**2 + self.noise**2)
         found = []
         for model in (0, 1):
             ability = norm.ppf(self.accuracy(model))[gold] * total
-            own = spread / 2 * generator.normal(size=size)[cluster] + NOISE * generator.normal(size=self.n)
+            own = spread / 2 * generator.normal(size=size)[cluster] + self.noise * generator.normal(size=self.n)
             other = self._others(gold, generator.random(self.n))
             found.append(self._outcomes(gold, np.where(ability + hard + own > 0, gold, other), cluster))
         return found[0], found[1]

@@ -12,6 +12,7 @@ from metier.data.pipeline import Mapper, in_batches
 from metier.errors import Problems, UserError
 from metier.evaluation.results import SeedsVerdict, Verdict, read_verdict
 from metier.evaluation.scoring import Prediction
+from metier.experiments.expected_work import expected_work
 from metier.recipes import checks
 from metier.recipes.schema import Recipe, from_keys, load
 from metier.runs import run as runs
@@ -181,7 +182,11 @@ def run_stages(folder: Path, recipe: Recipe | None, names: Sequence[Stage], **se
                 f"{folder} holds the mean of trainings ({', '.join(of)}), which has no training of its own. Work on "
                 f"those, and call `metier run --seeds {len(of)}` again."
             )
-        for name in names:
+        for number, name in enumerate(names, start=1):
+            if len(names) > 1:
+                open_run.progress.stage(number, len(names), name)
             stage: Callable[..., Any] = getattr(import_module(f"metier.stages.{name}"), name)  # torch only where needed
             result = stage(open_run, **settings)
+            if name == "curate" and "evaluate" in names:
+                open_run.progress.outlook.expect(expected_work(open_run))
     return result

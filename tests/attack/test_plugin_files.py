@@ -7,7 +7,7 @@ from importlib.metadata import EntryPoint
 import pytest
 
 from metier.cli import app, failures
-from metier.cli.output import check_text
+from metier.cli.check_text import check_text
 from metier.errors import UserError
 from metier.recipes import plugins
 from metier.recipes.plugins import registry

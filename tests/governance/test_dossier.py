@@ -50,7 +50,7 @@ def shown(page):
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
-    """The dossier of a run that has all there is: licenses, redaction, slices, held-out answers, retention, monitoring."""
+    """The dossier of a run that has all there is, from licenses and slices to retention and monitoring."""
     home = tmp_path_factory.mktemp("whole")
     recipe = write_triage(home, train=240, test=60)
     for name in ("train", "test"):

@@ -11,9 +11,12 @@ from typing import Annotated, Any
 import typer
 
 from metier import __version__
-from metier.cli import failures, use
+from metier.cli import failures, look_up, use
+from metier.cli.check_text import check_text
+from metier.cli.help_text import WholeSentences
+from metier.cli.next_steps import next_line, of_recipe
 from metier.cli.options import Changes, Folder, IndustryName, Json, Out, Quick, RecipeFile, Target
-from metier.cli.output import FIX, check_text, finish, say, tell, verified_text
+from metier.cli.output import FIX, finish, say, tell, verified_text
 from metier.cli.progress_bar import listen
 from metier.cli.resolve import checked, load_recipe, not_spread, recipe_or_run, recipe_target, run_stages
 from metier.cli.stopping import Stops
@@ -22,6 +25,7 @@ from metier.runs import terminal
 from metier.runs.lock import read_lock
 
 app = typer.Typer(
+    cls=WholeSentences,
     add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -87,7 +91,8 @@ def curate(
     mappers = {"local": lambda: pipeline.in_batches, "ray": _ray}
     if executor not in mappers:
         raise UserError(f"Rows cannot be curated on {shown(executor)}. Use local or ray.")
-    say(run_stages(recipe_or_run(target, industry, set_, out, quick), ["curate"], mapper=mappers[executor]())[1], json_)
+    done = run_stages(recipe_or_run(target, industry, set_, out, quick), ["curate"], mapper=mappers[executor]())
+    say(done[1], json_, next_line("train", done[0]))
 
 
 @app.command()
@@ -112,13 +117,13 @@ def ablate(
 @app.command()
 def train(folder: Folder, json_: Json = False) -> None:
     """Train an adapter on a run's rows."""
-    say(run_stages((folder, None), ["train"])[1], json_)
+    say(run_stages((folder, None), ["train"])[1], json_, next_line("evaluate", folder))
 
 
 @app.command()
 def evaluate(folder: Folder, json_: Json = False) -> None:
     """Ask the base model and the tuned model the same questions."""
-    say(run_stages((folder, None), ["evaluate"])[1], json_)
+    say(run_stages((folder, None), ["evaluate"])[1], json_, next_line("report", folder))
 
 
 @app.command()
@@ -151,7 +156,7 @@ def check(
     from metier.experiments.dry_run import check as look
 
     result = look(load_recipe(recipe, industry, set_, quick))
-    tell(result, check_text(result), json_)
+    tell(result, f"{check_text(result)}\n\n{next_line('run', *of_recipe(recipe, industry, set_, quick))}", json_)
 
 
 @app.command()
@@ -167,55 +172,13 @@ def new(
     result = start(name, from_, industry)
     if not json_:
         result["questions"] = "".join(f"\n- {question}" for question in result["questions"])
-    say(result, json_)
-
-
-@app.command("list")
-def list_(
-    kind: Annotated[
-        str | None,
-        typer.Argument(
-            help="industries, datasets, formats, converters, steps, methods, benchmarks, scorers, metrics, exports"
-        ),
-    ] = None,
-    json_: Json = False,
-) -> None:
-    """List the plug-ins of a kind; without a kind, list the kinds."""
-    from metier.recipes import plugins
-
-    if kind is None:
-        rows = [{"name": known, "what": ", ".join(plugins.names(known))} for known in plugins.KINDS]
-    else:
-        names = plugins.names(_kind(kind))
-        rows = [{"name": name, "what": _first_line(plugins.about(_kind(kind), name))} for name in names]
-    tell(rows, "\n".join(f"{row['name']:<18} {row['what']}" for row in rows), json_)
-
-
-@app.command()
-def show(kind: Annotated[str, typer.Argument()], name: Annotated[str, typer.Argument()], json_: Json = False) -> None:
-    """Show what a plug-in does, its settings and their defaults."""
-    from metier.recipes import plugins
-
-    plug_in, what = plugins.find(_kind(kind), name), plugins.about(_kind(kind), name)
-    settings = [
-        dict(zip(("name", "type", "default", "what"), row, strict=True)) for row in plugins.settings_help(plug_in)
-    ]
-    lines = [f"{name}: {what}\n"]
-    lines += [f"  {row['name']}: {row['type']} = {row['default']!r}\n      {row['what']}" for row in settings]
-    tell({"name": name, "what": what, "settings": settings}, "\n".join(lines), json_)
-
-
-@app.command()
-def compare(first: Folder, second: Folder, json_: Json = False) -> None:
-    """Compare two runs on the same questions, by the paired test."""
-    from metier.experiments.compare import compare as pair
-
-    with read_lock(first, second):
-        compared = pair(first, second)
-    tell(compared.to_json(), "\n".join(row.sentence for row in compared.benchmarks), json_)
+    say(result, json_, next_line("check", result["recipe"], why="(answer the questions in the recipe first)"))
 
 
 app.command()(use.answers)
+app.command("list")(look_up.list_)
+app.command()(look_up.show)
+app.command()(look_up.compare)
 app.command()(use.predict)
 app.command()(use.serve)
 app.command()(use.monitor)
@@ -267,17 +230,3 @@ def _ray() -> Any:
     from metier.data import ray
 
     return ray.mapper
-
-
-def _kind(kind: str) -> str:
-    from metier.recipes import plugins
-    from metier.recipes.renamed import hint
-
-    for known in plugins.KINDS:
-        if kind in (known, plugins.singular(known)):
-            return known
-    raise UserError(f"There is no kind {shown(kind)}.{hint('kind', kind, plugins.KINDS)}")
-
-
-def _first_line(text: str) -> str:
-    return text.splitlines()[0] if text else ""

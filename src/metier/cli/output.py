@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from metier.errors import shortened
 from metier.runs.terminal import out, out_json
 
 if TYPE_CHECKING:  # numpy and pydantic would be loaded before `--help` answers
@@ -17,8 +16,6 @@ HOLD = 2
 FIX = 3
 """The exit code of what the user can fix, and of files that are not as they were written. Others: 0 done, or SHIP; 1
 our bug, with its traceback."""
-BUSY = 0.25
-"""Share of the cores from which on `check` says that its estimate was taken on a busy machine."""
 
 
 def finish(done: tuple[Path, "Verdict | SeedsVerdict"], as_json: bool) -> None:
@@ -46,9 +43,10 @@ def _next_lines(verdict: "Verdict | SeedsVerdict") -> list[str]:
     return lines
 
 
-def say(result: Any, as_json: bool) -> None:
-    """A result, key by key."""
-    tell(result, "\n".join(f"{key}: {value}" for key, value in result.items()), as_json)
+def say(result: Any, as_json: bool, next_step: str = "") -> None:
+    """A result, key by key, and what to call next."""
+    lines = [f"{key}: {value}" for key, value in result.items()]
+    tell(result, "\n".join([*lines, *(["", next_step] if next_step else [])]), as_json)
 
 
 def tell(result: Any, text: str, as_json: bool) -> None:
@@ -65,42 +63,3 @@ def verified_text(folder: Path, verified: "Verified") -> str:
         return f"{folder}: {verified.files:,} files are as they were written."
     lines = [f"{one.file}: {one.what}" for one in verified.findings]
     return "\n".join([*lines, f"{folder}: {len(lines):,} of {verified.files:,} files are not as they were written."])
-
-
-def _visible(groups: int, gain: float | None, alike: float | None) -> str:
-    if gain is None or alike is None:
-        return f"no gain can be detected: its {groups} groups of questions are too few (docs/verdict.md). Add some."
-    seen = f"minimum detectable effect {100 * gain:.1f} points (80 % power)"
-    clustered = f", or {100 * alike:.1f} if all answers in each of its {groups:,} groups are equal"
-    return seen + (clustered if alike > gain else "")
-
-
-def check_text(estimate: dict[str, Any]) -> str:
-    """What `metier check` found, for people."""
-    lines = [f"The recipe is good. {estimate['train']:,} rows to train on, {estimate['questions']:,} questions to ask."]
-    lines += [f"  {name} reads {count:,} rows in all." for name, count in estimate["rows_read"].items()]
-    lines += [f"  {name}: {_visible(**visible)}" for name, visible in estimate["minimum_detectable_effect"].items()]
-    lines += [
-        f"  {name}: {count:,} questions are longer than the model's context and will be truncated on the left"
-        for name, count in estimate["truncated"].items()
-    ]
-    share = min(estimate["busy"], 1)
-    busy = f" Its cores were {share:.0%} busy in the last minute; it is faster when idle." if share >= BUSY else ""
-    lines += [f"Estimated on this machine: {estimate['minutes']:.0f} minutes, {estimate['memory_mb']:,} MB.{busy}", ""]
-    if files := estimate["python_files_run"]:
-        lines[-1:] = [
-            "The recipe names Python files, which were run (see SECURITY.md):",
-            *map("  {}".format, files),
-            "",
-        ]
-    for example in estimate["examples"]:
-        lines += [
-            f"A row of '{example['task']}' as the model reads it; it learns only the text between [[ and ]]:",
-            f"{_ends(example['prompt'])}[[{_ends(example['target'])}]]",
-            "",
-        ]
-    return "\n".join(lines).rstrip()
-
-
-def _ends(text: str) -> str:
-    return shortened(text, 800, "characters; --json shows all")

@@ -14,6 +14,10 @@ if TYPE_CHECKING:  # at the first line: `--help` answers without rich
     from rich.progress import Progress as Bar
 
 
+NARROW = 100
+"""Columns below which there is no room for a bar beside the words."""
+
+
 def listen() -> None:
     """Show what the library logs. Called once, when the command line starts."""
     if not any(isinstance(handler, TerminalHandler) for handler in LOGGER.handlers):
@@ -42,10 +46,11 @@ class TerminalHandler(logging.Handler):
             self._begin(event)
         elif event and event.kind == "advance" and self.bar:
             self.bar.update(self.bar.task_ids[0], completed=event.done, line=event.line)
-        elif record.levelno >= logging.INFO:
+        else:
             if event and event.kind == "end":
                 self._stop()
-            self._print(record.getMessage())
+            if record.levelno >= logging.INFO:
+                self._print(record.getMessage())
 
     def _print(self, line: str) -> None:
         (self.bar.console if self.bar else self.console).print(printable(line), markup=False, soft_wrap=True)
@@ -56,14 +61,13 @@ class TerminalHandler(logging.Handler):
             return
         from rich.progress import BarColumn, TextColumn
         from rich.progress import Progress as Bar
+        from rich.table import Column
 
-        self.bar = Bar(
-            TextColumn("  {task.description}", markup=False),  # a name may hold brackets
-            BarColumn(),
-            TextColumn("{task.fields[line]}", markup=False),
-            console=self.console,
-            transient=True,
-        )
+        words = "  {task.description}", "{task.fields[line]}"
+        parts = [TextColumn(words[0], markup=False), BarColumn(), TextColumn(words[1], markup=False)]
+        if self.console.width < NARROW:  # the words are worth more than the bar
+            parts = [TextColumn("  ".join(words), markup=False, table_column=Column(no_wrap=True, overflow="ellipsis"))]
+        self.bar = Bar(*parts, console=self.console, transient=True)  # no markup: a name may hold brackets
         self.bar.start()
         atexit.register(self.bar.stop)  # or Ctrl-C and errors leave the terminal without a cursor
         self.bar.add_task(printable(event.what), total=event.total, completed=event.done, line="")

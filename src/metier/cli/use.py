@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from metier.cli.next_steps import next_line
 from metier.cli.options import (
     AnswersFile,
     Anyway,
@@ -40,12 +41,12 @@ def predict(
     """Answer the rows of a file with a finished run. Goes on where a killed call stopped."""
     from metier.serving import job
 
-    folder = model_folder(folder)
-    with run_lock(folder):
-        run = opened(folder)
+    with run_lock(model_folder(folder)):
+        run = opened(model_folder(folder))
         done = job.predict(run, file, out_file, job.Wishes(benchmark, text, with_, max_error, review, prefix))
     lines = [f"{done.answered:,} of {done.rows:,} rows answered, {done.to_review:,} for review   {out_file.resolve()}"]
     lines += [job.cost(run, done)] if cost else []
+    lines += ["", next_line("monitor", folder, out_file, why="(does the work still look like the test?)")]
     tell(asdict(done), "\n".join(lines), json_)
 
 

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from metier.data.records import SCHEMA
-from metier.data.step import StepContext, StepLike, StepResult
+from metier.data.step import StepContext, StepLike, StepResult, summary
 from metier.recipes.plugins import own_code
 from metier.runs.files import fingerprint, write
 from metier.runs.run import Run
@@ -66,6 +66,7 @@ def run_steps(
 ) -> tuple[pa.Table, pa.Table, list[dict[str, Any]]]:
     """(kept rows, dropped rows with `reason` and `step`, one journal entry a step)."""
     journal, drops = [], []
+    widest = max((len(name) for name, _ in steps), default=0)
     for number, (name, step) in enumerate(steps, start=1):
         benchmarks_print = context.benchmarks_print if step.uses_benchmarks else ""
         made_from = fingerprint(VERSION, made_from, step_print(name, step), context.seed, benchmarks_print)
@@ -79,7 +80,8 @@ def run_steps(
         rows, dropped = (stored(run.folder / file) for file in files)
         drops.append(dropped.append_column("step", pa.array([name] * len(dropped), pa.string())))
         journal.append({key: value for key, value in entry.items() if key != "peak_memory_mb"})
-        run.progress.say(f"  {name}: {entry['kept']:,} kept, {entry['dropped']:,} dropped{before}")
+        why = summary(step, dropped["reason"], entry)
+        run.progress.say(f"  {name:<{widest}}  {entry['rows']:,} -> {entry['kept']:,} ({why}){before}")
         for alarm in entry.get("alarms", []):
             run.progress.say(f"  {name}: {alarm}")
     empty = DROPPED.append(pa.field("step", pa.string())).empty_table()
@@ -105,14 +107,14 @@ def _take(
 
     def keep() -> Iterator[pa.Table]:
         nonlocal read, notes
-        run.progress.begin(f"  {name}", len(rows), "rows")
+        run.progress.begin(name, len(rows), "rows")
         for part in parts:
             notes = joined(notes, part.notes)
             gone.append(part.dropped)
             read += len(part.kept) + len(part.dropped)
             run.progress.advance(len(part.kept) + len(part.dropped))
             yield part.kept
-        run.progress.end()
+        run.progress.end(quiet=True)  # one line a step, with its reason
 
     left = store(run.path(kept), keep(), SCHEMA)
     if read != len(rows):

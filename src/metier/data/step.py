@@ -1,10 +1,11 @@
 """Steps that clean rows: one file each, rows in, kept and dropped rows out, every drop with its reason."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from metier.data import arrow_store
 from metier.evaluation.benchmark import Benchmark
@@ -38,6 +39,10 @@ class StepLike(Protocol):
     """Raised when the same rows would come out differently."""
     rowwise: ClassVar[bool] = False
     """Whether each row is judged by itself, so that rows may come in batches of any size."""
+    because: ClassVar[Mapping[str, str]] = {"": "dropped"}
+    """Part of a dropped row's reason -> what is said behind the number of such rows; the first that fits counts."""
+    noted: ClassVar[Mapping[str, str]] = {}
+    """Number in the notes -> what is said behind it."""
 
     def apply(self, rows: pa.Table, context: StepContext) -> StepResult:
         """Sort rows into kept and dropped."""
@@ -51,6 +56,18 @@ class StepLike(Protocol):
     def fingerprint(self) -> str:
         """Of what else the outcome depends on, such as a file that a setting names."""
         return ""
+
+
+def summary(step: StepLike, reasons: pa.ChunkedArray, notes: Mapping[str, Any]) -> str:
+    """What a step did, in a few words: how many rows went why, and what it noted."""
+    parts = []
+    for part, words in step.because.items():
+        fits = pc.match_substring(reasons, part)
+        if count := pc.sum(fits).as_py():
+            parts.append(f"{count:,} {words}")
+        reasons = reasons.filter(pc.invert(fits))
+    parts += [f"{notes[note]:,} {words}" for note, words in step.noted.items() if notes.get(note)]
+    return ", ".join(parts) or "nothing to drop"
 
 
 def filter_rows(rows: pa.Table, reasons: list[str | None], **notes: Any) -> StepResult:

@@ -4,21 +4,24 @@ import os
 import random
 import resource
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from metier.data.dataset import DatasetLike
+from metier.data.reading import FileSource
 from metier.data.records import Question
 from metier.data.records import questions as read_questions
 from metier.data.steps.select import Step as Select
+from metier.data.whose import whose
 from metier.engine.training.context import TrainingContext
 from metier.errors import Problems, UserError
 from metier.evaluation.benchmark import Benchmark, share_datasets
 from metier.evaluation.context_check import check_context
-from metier.evaluation.stats import FEWEST_CLUSTERS, effective_clusters, minimum_detectable_share
+from metier.experiments.power import expected_power
 from metier.methods import of_datasets
 from metier.methods._tuning import Tuning
 from metier.recipes.checks import check as problems_of
@@ -37,53 +40,96 @@ RUN = 20
 """So many of them stand side by side."""
 SORTED = 50_000
 """Rows up to which neighbors are found by what the model reads; in larger datasets by their place in the file."""
-LIKELY_CHANGED = 0.3
-"""Share of answers that a tune changes from right to wrong or back, assumed for the smallest visible gain."""
 
 
 def check(recipe: Recipe) -> dict[str, Any]:
-    """Sizes, the rows that each method reads (epochs and repeats counted), rendered examples with their loss mask, and
-    estimated minutes and memory on this machine, with the share of its cores that was `busy` in the minute before.
+    """Sizes, whose rows and questions they are, the rows that each method reads (epochs and repeats counted), what the
+    tests will find, rendered examples with their loss mask, and estimated minutes and memory on this machine, with the
+    share of its cores that was `busy` in the minute before. Says what it does as it goes.
 
     Raises `Problems` with everything that is wrong. The estimate comes from timing a few passes of the model.
     """
     if problems := problems_of(recipe) or order_problems(recipe):
         raise Problems(problems)
-    from metier.engine.models.memory import kernels_mb
-    from metier.engine.models.model import load, tokens_only
-    from metier.engine.training.estimate import asking_seconds
+    busy, progress = os.getloadavg()[0] / (os.cpu_count() or 1), Progress()  # before our own work counts
+    with progress.working("check: reading rows and questions"):
+        asked = _Asked.of(recipe)
+    with progress.working(f"check: loading the model {recipe.model}"):
+        from metier.engine.models.model import load, tokens_only
 
-    busy = os.getloadavg()[0] / (os.cpu_count() or 1)  # before our own work counts
-    datasets, benchmarks = recipe.build_datasets(), recipe.build_benchmarks()
-    retention = [benchmark for benchmark, _ in recipe.build_retention()]
-    share_datasets([*benchmarks, *retention], list(zip(recipe.datasets, datasets, strict=True)))
-    known = pa.concat_tables(for_learning(datasets, benchmarks))
-    rows = _to_learn_from(known)
-    train = _rows_to_train(recipe, len(rows))
-    tests = _tests(recipe, benchmarks, retention, known)
-    model = load(recipe.model)
-    truncated = check_context(
-        tokens_only(recipe.model),
-        recipe.build_methods(),
-        [(one, questions, one.label_set(rows)) for one, questions in tests],
-    )
-    started = time.monotonic()
-    asking = sum(asking_seconds(model, benchmark, questions) for benchmark, questions in tests)
-    by_name = {benchmark.name: benchmark for benchmark in benchmarks}
-    training, rows_read = _training(recipe, model, rows, by_name, train)
-    examples = _examples(model, rows, by_name, recipe.seed)
+        model = load(recipe.model, warn=progress.warn)
+        truncated = check_context(
+            tokens_only(recipe.model, progress.warn),
+            recipe.build_methods(),
+            [(one, questions, one.label_set(asked.rows)) for one, questions in asked.tests],
+        )
+    with progress.working("check: asking the baseline about a part of the training rows"):
+        power = _power(recipe, asked)
     return {
-        "train": train,
-        "rows_read": rows_read,
-        "questions": sum(len(questions) for _, questions in tests),
-        "minimum_detectable_effect": _effects(tests, by_name, recipe.ship.alpha),
-        "examples": examples,
+        "train": asked.train,
+        "rows": whose(asked.rows["source"].to_pylist(), asked.own),
+        "questions": sum(len(questions) for _, questions in asked.tests),
+        "questions_of": asked.whose_questions(),
+        "power": power,
         "truncated": truncated,
         "busy": round(busy, 2),
+        **_estimated(recipe, model, asked, progress),
+        "examples": _examples(model, asked.rows, asked.by_name, recipe.seed),
+        "python_files_run": files_run(),
+    }
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What would be learned and asked."""
+
+    rows: pa.Table
+    """All rows that may be learned from."""
+    train: int
+    """How many of them are."""
+    tests: list[tuple[Benchmark, list[Question]]]
+    by_name: dict[str, Benchmark]
+    """The benchmarks, without those of retention."""
+    own: list[str]
+    """Names of the datasets that are files of the user's."""
+
+    @classmethod
+    def of(cls, recipe: Recipe) -> "_Asked":
+        datasets, benchmarks = recipe.build_datasets(), recipe.build_benchmarks()
+        retention = [benchmark for benchmark, _ in recipe.build_retention()]
+        share_datasets([*benchmarks, *retention], list(zip(recipe.datasets, datasets, strict=True)))
+        known = pa.concat_tables(for_learning(datasets, benchmarks))
+        rows = _to_learn_from(known)
+        tests = _tests(recipe, benchmarks, retention, known)
+        by_name = {benchmark.name: benchmark for benchmark in benchmarks}
+        return cls(rows, _rows_to_train(recipe, len(rows)), tests, by_name, _own(datasets))
+
+    def whose_questions(self) -> dict[str, int]:
+        """As `whose` counts rows."""
+        datasets = [(one.name if one.path else one.dataset_name, asked) for one, asked in self.tests]
+        own = [one.name for one, _ in self.tests if one.path]
+        return whose([name for name, questions in datasets for _ in questions], own)
+
+
+def _own(datasets: list[DatasetLike]) -> list[str]:
+    return [dataset.name for dataset in datasets if isinstance(dataset, FileSource)]
+
+
+def _estimated(recipe: Recipe, model: "LanguageModel", asked: _Asked, progress: Progress) -> dict[str, Any]:
+    """Minutes and memory, from timing a few batches of questions and steps of training."""
+    from metier.engine.models.memory import kernels_mb
+    from metier.engine.training.estimate import asking_seconds
+
+    started = time.monotonic()
+    with progress.working("check: timing a few questions"):
+        asking = sum(asking_seconds(model, benchmark, questions) for benchmark, questions in asked.tests)
+    with progress.working("check: timing a few training steps"):
+        training, rows_read = _training(recipe, model, asked.rows, asked.by_name, asked.train)
+    return {
+        "rows_read": rows_read,
         "minutes": round((training + 2 * asking) / 60, 1),
         "memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024 + kernels_mb()),
         "seconds_to_estimate": round(time.monotonic() - started, 1),
-        "python_files_run": files_run(),
     }
 
 
@@ -118,15 +164,12 @@ def _training(
     return seconds, rows_read
 
 
-def _effects(
-    tests: list[tuple[Benchmark, list[Question]]], benchmarks: dict[str, Benchmark], alpha: float
-) -> dict[str, Any]:
-    """What the test of each benchmark can show, where its deciding metric is a share."""
-    return {
-        benchmark.name: _visible(questions, alpha)
-        for benchmark, questions in tests
-        if benchmark.name in benchmarks and next(iter(benchmark.build_metrics().values())).unit == "share"
-    }
+def _power(recipe: Recipe, asked: _Asked) -> dict[str, dict[str, Any]]:
+    """What the test of each benchmark will find, as far as that can be known."""
+    alpha = recipe.ship.alpha / len(asked.by_name)
+    judged = [(one, questions) for one, questions in asked.tests if one.name in asked.by_name]
+    found = [expected_power(one, questions, asked.rows, recipe.seed, alpha) for one, questions in judged]
+    return {one.benchmark: {**one.to_json(), "sentence": one.sentence} for one in found if one}
 
 
 def _tests(
@@ -142,18 +185,6 @@ def _tests(
     if problems := label_problems(rows, benchmarks) + problems:
         raise Problems(problems)
     return tests
-
-
-def _visible(questions: list[Question], alpha: float) -> dict[str, Any]:
-    """`gain`, the smallest gain in a share that these questions can show, None where they stand in too few `groups` to
-    test; and `alike`, the gain where all answers of a group are alike (the truth lies between the two)."""
-    cluster = np.unique([question.group or question.id for question in questions], return_inverse=True)[1]
-    groups = int(cluster.max()) + 1
-    gain, alike = (
-        round(minimum_detectable_share(n, LIKELY_CHANGED, alpha), 3) if groups >= FEWEST_CLUSTERS else None
-        for n in (len(questions), round(effective_clusters(cluster)))
-    )
-    return {"groups": groups, "gain": gain, "alike": alike}
 
 
 def _few(rows: pa.Table, benchmarks: dict[str, Benchmark], seed: int) -> pa.Table:

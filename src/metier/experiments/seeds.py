@@ -19,6 +19,7 @@ from metier.evaluation.results import Figure, Gain, RetentionResult, SeedsResult
 from metier.evaluation.retention import not_too_sure, retention_entry
 from metier.evaluation.verdict import decide
 from metier.experiments.average import NoMean, average
+from metier.experiments.expected_work import expected_work
 from metier.recipes.schema import Recipe
 from metier.recipes.texts import texts_of
 from metier.reporting.decision import decision_of_seeds
@@ -51,10 +52,10 @@ def seeds(recipe: Recipe, out: Path, count: int) -> SeedsVerdict:
         with lock.run_lock(out / "averaged"):
             opened(out / "averaged", recipe, progress)
     done: list[Run] = []
-    for seed in range(recipe.seed, recipe.seed + count):
-        progress.say(f"seed {seed}")
-        first = done[0] if done else None
-        done.append(evaluated(out / f"seed-{seed}", recipe.model_copy(update={"seed": seed}), progress, first))
+    for number, seed in enumerate(range(recipe.seed, recipe.seed + count), start=1):
+        progress.say(f"training {number} of {count}: seed {seed}")
+        first, mine = done[0] if done else None, recipe.model_copy(update={"seed": seed})
+        done.append(evaluated(out / f"seed-{seed}", mine, progress, first, count - number))
         _report(done[-1])
     return together(done, recipe, out)
 
@@ -156,12 +157,19 @@ def opened(folder: Path, recipe: Recipe, progress: Progress) -> Run:
     return runs.open_run(folder, recipe, progress)
 
 
-def evaluated(folder: Path, recipe: Recipe, progress: Progress, same_base: Run | None) -> Run:
-    """A run up to its answers; `same_base`: a run of the same base model, which answers the same everywhere."""
+def evaluated(
+    folder: Path, recipe: Recipe, progress: Progress, same_base: Run | None, further_trainings: int = 0
+) -> Run:
+    """A run up to its answers; `same_base`: a run of the same base model, which answers the same everywhere.
+    `further_trainings`: how many follow, for the time left."""
     with lock.run_lock(folder):
         run = opened(folder, recipe, progress)
+        progress.stage(1, 3, "curate")
         curate(run)
+        progress.outlook.expect(expected_work(run, further_trainings))
+        progress.stage(2, 3, "train")
         train(run)
+        progress.stage(3, 3, "evaluate")
         evaluate(run, same_base)
     return run
 

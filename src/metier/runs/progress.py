@@ -5,13 +5,19 @@ handler to the logger `metier`, filters, or hears nothing.
 """
 
 import logging
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
+
+from metier.runs.outlook import Outlook
 
 LOGGER = logging.getLogger("metier")
 LOGGER.addHandler(logging.NullHandler())  # nothing is printed unless somebody listens
 LINE_EVERY_S = 15.0
+HEARTBEAT_S = 10.0
 
 
 @dataclass(frozen=True)
@@ -33,6 +39,7 @@ class Progress:
         self.what, self.unit, self.total, self.done = "", "", 0, 0
         self.began = self.spoke = 0.0
         self.warm: tuple[float, int] | None = None
+        self.outlook = Outlook()
 
     def say(self, line: str) -> None:
         """A line for people."""
@@ -42,10 +49,35 @@ class Progress:
         """A line that somebody should read: a fallback, or something that was cut or left out."""
         LOGGER.warning("%s", line)
 
+    def stage(self, number: int, of: int, name: str) -> None:
+        """A stage of several begins."""
+        self.outlook.reach(name)
+        left = self.outlook.left()
+        self.say(f"stage {number} of {of}: {name}{', ' if left else ''}{left}")
+
+    @contextmanager
+    def working(self, what: str) -> Iterator[None]:
+        """Say what is being done, and every ten seconds that it still is: for work whose length nobody knows."""
+        self.say(what)
+        began, done = time.monotonic(), threading.Event()
+
+        def beat() -> None:
+            while not done.wait(HEARTBEAT_S):
+                self.say(f"  {what}: {_clock(time.monotonic() - began)} so far")
+
+        thread = threading.Thread(target=beat, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            done.set()
+            thread.join()
+
     def begin(self, what: str, total: int, unit: str, done: int = 0) -> None:
         """A piece of work of `total` units begins, of which some were done before."""
         self.what, self.unit, self.total, self.done, self.warm = what, unit, total, done, None
         self.began = self.spoke = time.monotonic()
+        self.outlook.begin(what)
         self._tell("begin", "", logging.DEBUG)
 
     def advance(self, by: int = 1) -> None:
@@ -59,9 +91,10 @@ class Progress:
             self.spoke = now
         self._tell("advance", self._line(now), level)
 
-    def end(self) -> None:
-        """The work is done."""
-        self._tell("end", f"{self.done:,} {self.unit} in {_clock(time.monotonic() - self.began)}", logging.INFO)
+    def end(self, quiet: bool = False) -> None:
+        """The work is done. `quiet`: somebody else says so."""
+        level = logging.DEBUG if quiet else logging.INFO
+        self._tell("end", f"{self.done:,} {self.unit} in {_clock(time.monotonic() - self.began)}", level)
 
     def _tell(self, kind: Literal["begin", "advance", "end"], line: str, level: int) -> None:
         event = Event(kind, self.what, self.done, self.total, line)
@@ -73,7 +106,10 @@ class Progress:
         if self.done == counted or now == since:
             return line
         rate = (self.done - counted) / (now - since)
-        return f"{line}, {rate:.3g}/s, {_clock((self.total - self.done) / rate)} left"
+        seconds = (self.total - self.done) / rate
+        self.outlook.measure((self.done - counted) / self.total, now - since)
+        whole = self.outlook.left(seconds)
+        return f"{line}, {rate:.3g}/s, {_clock(seconds)} left{'; ' if whole else ''}{whole}"
 
 
 def _clock(seconds: float) -> str:

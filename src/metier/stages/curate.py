@@ -12,11 +12,13 @@ import pyarrow.compute as pc
 
 from metier.data.dataset import DatasetLike
 from metier.data.pipeline import Mapper, in_batches, run_steps, step_print, store, stored
+from metier.data.reading import FileSource
 from metier.data.records import SCHEMA
 from metier.data.representativeness.assessment import represent
 from metier.data.step import StepContext
 from metier.data.steps.decontaminate import overlap
 from metier.data.steps.select import Step as Select
+from metier.data.whose import in_words, whose
 from metier.errors import Problems, UserError, nearest
 from metier.evaluation.benchmark import Benchmark, share_datasets
 from metier.evaluation.costs import fits, names
@@ -68,7 +70,13 @@ def curate(run: Run, mapper: Mapper = in_batches) -> dict[str, Any]:
     result = finish(run, inputs, curated, work.judging, {**counts, "seconds": round(time.monotonic() - started, 1)})
     if not (run.folder / "verdict.json").is_file():
         write_text(run.path("report.html"), curation_page(run))
-    run.progress.say(f"curate: {len(rows):,} rows read, {result['train']:,} to train on, {result['valid']:,} held out")
+    mine = whose(
+        curated.train["source"].to_pylist(), [one.name for one in work.datasets if isinstance(one, FileSource)]
+    )
+    run.progress.say(
+        f"curate: {len(rows):,} rows read, {result['train']:,} to train on ({in_words(mine)}), {result['valid']:,} "
+        "held out"
+    )
     run.progress.say("\n".join([f"curate: {represents['state']}", *(f"  {why}" for why in represents["reasons"])]))
     return result
 

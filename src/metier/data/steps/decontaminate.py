@@ -50,6 +50,7 @@ class Step(StepLike):
     rowwise = True
     uses_benchmarks = True
     version = 4
+    because = {"": "repeat test questions"}
 
     def apply(self, rows: pa.Table, context: StepContext) -> StepResult:
         if "items" not in context.kept:

@@ -43,6 +43,11 @@ class Step(StepLike):
     """Share of a dataset's rows from which dropping them gives a warning: data of one template look like duplicates."""
 
     version = 2
+    because = {
+        "same text with": "with a label that another row contradicts",
+        "same text as": "repeat another row",
+        "": "nearly repeat another row",
+    }
 
     def apply(self, rows: pa.Table, context: StepContext) -> StepResult:
         texts = foldable(compared(rows, context.benchmarks))

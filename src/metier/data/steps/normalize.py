@@ -21,6 +21,8 @@ class Step(StepLike):
     """Keep line breaks; off folds each text into one line."""
 
     rowwise = True
+    because = {"": "have no text left"}
+    noted = {"changed": "texts repaired"}
     version = 3
 
     def apply(self, rows: pa.Table, context: StepContext) -> StepResult:

@@ -46,6 +46,15 @@ class Step(StepLike):
     Judged by cleanlab where that is installed (Apache-2.0 from 2.8 on, AGPL-3.0 before), else by the same rule here."""
 
     version = 1
+    because = {
+        "words, fewer": "too short",
+        "words, more": "too long",
+        "are no text": "not text",
+        "are symbols": "mostly symbols",
+        "looks wrong": "with a label that looks wrong",
+        "its answer stands": "with the answer in the text",
+        "": "repeat themselves",
+    }
 
     def apply(self, rows: pa.Table, context: StepContext) -> StepResult:
         reasons = self._measured(rows["text"])

@@ -40,6 +40,7 @@ class Step(StepLike):
 
     rowwise: ClassVar[bool] = True
     version: ClassVar[int] = 2
+    noted = {"changed": "texts redacted"}
 
     def apply(self, rows: pa.Table, context: StepContext) -> StepResult:
         redactor = self._redactor(context.seed)

@@ -42,6 +42,7 @@ class Step(StepLike):
     """Choose within quarters of the length in words, so that the chosen are as long as the candidates."""
 
     version = 1
+    because = {"": "over the budget"}
 
     @property
     def uses_benchmarks(self) -> bool:

@@ -35,6 +35,7 @@ class Step(StepLike):
     out the latest rows by the column `time`, whatever their labels, and with them the whole of their groups."""
 
     version = 3
+    noted = {"valid": "held out"}
 
     def apply(self, rows: pa.Table, context: StepContext) -> StepResult:
         """Raises `UserError` by time, where a time cannot be read or no row is earlier than the rest."""

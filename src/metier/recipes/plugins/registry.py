@@ -57,7 +57,7 @@ PARTS = {
     "datasets": ("name", "license", "labeled", "pairs", "task", "rows", "batches", "fingerprint", "problems"),
     "formats": ("suffixes", "read"),
     "converters": ("columns",),
-    "steps": ("apply", "version", "rowwise", "uses_benchmarks", "fingerprint"),
+    "steps": ("apply", "version", "rowwise", "because", "noted", "uses_benchmarks", "fingerprint"),
     "methods": ("reads", "seconds", "train"),
     "benchmarks": ("name", "questions", "render", "label_set", "build_scorer", "build_metrics"),
     "scorers": ("version", "chooses", "gives", "baseline", "ask", "judge", "misfit", "free_text"),
