@@ -284,8 +284,12 @@ def test_an_earlier_dossier_is_replaced_and_nothing_else_is(finished_run, tmp_pa
         dossier(folder, tmp_path / "mine" / "a.txt")
 
 
-def test_a_dossier_leaves_the_run_verified(made, monkeypatch, capsys):
-    assert inside(monkeypatch, capsys, "verify", made[2])[0] == 0
+def test_a_dossier_is_no_part_of_what_is_verified(made, monkeypatch, capsys):
+    _, place, folder = made
+    inside(monkeypatch, capsys, "report", folder)
+    describe(folder, owner="Desk A")
+    dossier(folder)
+    assert (place / PAGE).is_file() and inside(monkeypatch, capsys, "verify", folder)[0] == 0
 
 
 def test_a_run_without_a_verdict_has_none(trained_run):
