@@ -220,6 +220,7 @@ def compare(first: Folder, second: Folder, json_: Json = False) -> None:
 app.command()(use.predict)
 app.command()(use.serve)
 app.command()(use.monitor)
+app.command()(use.relabel)
 app.command()(use.export)
 app.command("verify-export")(use.verify_export)
 app.command()(use.push)

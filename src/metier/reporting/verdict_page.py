@@ -18,6 +18,7 @@ from metier.evaluation.results import BenchmarkResult, Comparison, Figure, Insig
 from metier.evaluation.scoring import Prediction
 from metier.recipes import plugins
 from metier.reporting.pages import section_page
+from metier.reporting.suspect_sheets import listed as listed_sheets
 from metier.runs.run import Run
 
 EXAMPLES = 3
@@ -49,6 +50,7 @@ def content(run: Run, answers: Answers, verdict: Verdict, name: str) -> dict[str
         "five": _five(verdict),
         "benchmarks": [_benchmark(answers, entry, run.recipe.seed) for entry in verdict.benchmarks],
         "curves": _curves(run),
+        "suspect_sheets": listed_sheets(run),
     }
 
 

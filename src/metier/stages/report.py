@@ -13,6 +13,7 @@ from metier.evaluation.results import BenchmarkResult, InsightResult, RetentionR
 from metier.evaluation.verdict import decide, judge_benchmark, judge_retention
 from metier.recipes import plugins
 from metier.reporting.pages import template
+from metier.reporting.suspect_sheets import write_test_sheet
 from metier.reporting.verdict_page import content
 from metier.runs.files import write_json, write_text
 from metier.runs.integrity import record_report
@@ -25,6 +26,7 @@ def report(run: Run) -> Verdict:
     """Judge the saved answers and write the verdict and the pages."""
     answers = Answers(run)
     verdict = judge(run, answers)
+    write_test_sheet(run, answers)
     known = content(run, answers, verdict, page_name(run))
     page, card = (template(name).render(known) for name in ("report.html", "model_card.md"))
     # Only now: a page that cannot be made must not leave an old one beside a new verdict.
