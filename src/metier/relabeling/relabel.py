@@ -112,7 +112,7 @@ class _Target:
 def _write(run: Run, by_origin: Mapping[Origin, list[Decision]], who: str, out: Path | None) -> Relabeled:
     roots = {origin: root_of(origin.source) for origin in by_origin}
     home = out or next(iter(roots.values())).parent
-    log, recipe = home / "relabeled.log.jsonl", home / "recipe.yaml"
+    log, recipe = home / "log.jsonl", home / "recipe.yaml"
     number = next_number([*roots.values(), log, recipe], out)
     log, recipe = versioned(log, number, out), versioned(recipe, number, out)
     targets = _targets(by_origin, roots, number, out)

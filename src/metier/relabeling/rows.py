@@ -15,7 +15,7 @@ from metier.runs.run import Run
 Part = Literal["train", "test"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Origin:
     """Where the recipe names the user's own files."""
 
@@ -65,7 +65,7 @@ def check_unchanged(run: Run, origin: Origin) -> None:
         recorded = result["asked"][build_one("benchmarks", run.recipe.benchmarks[origin.number]).name]
     if origin.source.fingerprint() != recorded:
         raise UserError(
-            f"{origin.source.path} was changed since {run.folder} read it, so its rows are no longer found for certain. "
+            f"{origin.source.path} was changed since {run.folder} read it, so its rows cannot be found for certain. "
             "Put the file back as it was, or run the recipe again and review the new sheet."
         )
 

@@ -1,8 +1,7 @@
 """Find labels that look wrong: a cross-validated classifier does not believe them."""
 
-# As confident learning (Northcutt et al. 2021, JAIR) counts them, and ranked by their own probability. cleanlab was left
-# out: its count is the one here (tests/data/steps/test_label_noise.py compares them), and its license was AGPL-3.0
-# before 2.8.
+# Counted as in confident learning (Northcutt et al. 2021, JAIR), and ranked by the probability of their own label.
+# cleanlab was left out: its count is the one here (tests/data/steps/test_label_noise.py compares them).
 
 from collections import Counter
 from dataclasses import asdict, dataclass
