@@ -9,6 +9,7 @@ import pytest
 
 from metier.cli import app
 from metier.data.reading import FileSource
+from metier.data.spreadsheets import safe
 from metier.errors import Problems, UserError
 from metier.evaluation.answers import read_answers
 from metier.evaluation.benchmark import Benchmark
@@ -17,7 +18,6 @@ from metier.runs import run as runs
 from metier.runs.progress import Progress
 from metier.serving import job, predict
 from metier.serving.job import Wishes
-from metier.serving.table import safe
 from tests.tiny import write_lines
 
 

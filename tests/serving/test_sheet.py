@@ -7,6 +7,8 @@ import re
 import pytest
 
 from metier.errors import UserError
+from metier.evaluation.suspects import Suspect
+from metier.reporting import answer_rows
 from metier.runs.progress import Progress
 from metier.runs.run import saved_run
 from metier.serving import sheet
@@ -54,30 +56,31 @@ def test_the_sheet_has_the_rows_of_the_page(finished_run, tmp_path):
 
 def test_a_sheet_that_somebody_wrote_in_stays(finished_run, tmp_path):
     run, out = saved_run(finished_run[1], Progress()), tmp_path / "answers.csv"
-    assert write_sheet(run, out, {}) == write_sheet(run, out, {}) == 24
+    assert write_sheet(run, out) == write_sheet(run, out) == 24
     out.write_text(out.read_text(encoding="utf-8") + "a note\n", encoding="utf-8")
     before = out.read_bytes()
     with pytest.raises(UserError, match="holds something else"):
-        write_sheet(run, out, {})
+        write_sheet(run, out)
     assert out.read_bytes() == before and not list(tmp_path.glob(".*part*"))
     with pytest.raises(UserError, match="ends with .csv"):
-        write_sheet(run, tmp_path / "answers.xlsx", {})
+        write_sheet(run, tmp_path / "answers.xlsx")
 
 
-def test_a_suspect_label_stands_in_its_row(finished_run, tmp_path):
-    write_sheet(saved_run(finished_run[1], Progress()), tmp_path / "a.csv", {"triage": {5: "dermatology"}})
+def test_a_suspect_label_stands_in_its_row(finished_run, tmp_path, monkeypatch):
+    monkeypatch.setattr(answer_rows, "suspects", lambda *_: [Suspect(5, "cardiology", "dermatology", 1.0)])
+    write_sheet(saved_run(finished_run[1], Progress()), tmp_path / "a.csv")
     assert [row["suspect"] for row in read(tmp_path / "a.csv")] == [""] * 5 + ["dermatology"] + [""] * 18
 
 
 def test_a_run_without_answers_is_refused(trained_run, tmp_path):
     with pytest.raises(UserError, match="metier evaluate"):
-        write_sheet(saved_run(trained_run[1], Progress()), tmp_path / "answers.csv", {})
+        write_sheet(saved_run(trained_run[1], Progress()), tmp_path / "answers.csv")
 
 
 def test_no_cell_is_a_formula_and_further_columns_stand_behind_the_others(finished_run, tmp_path, monkeypatch):
     texts = [one for one in hostile().rows if "\ud800" not in one.text]  # no file in UTF-8 holds half a character
     monkeypatch.setattr(sheet, "answered_benchmarks", lambda *_: [Fake("hostile", texts), Fake("sums", written().rows)])
-    write_sheet(saved_run(finished_run[1], Progress()), tmp_path / "answers.csv", {})
+    write_sheet(saved_run(finished_run[1], Progress()), tmp_path / "answers.csv")
     rows = read(tmp_path / "answers.csv")
     assert len(rows) == len(texts) + 3
     assert not [cell for row in rows for cell in row.values() if cell.startswith(("=", "+", "@"))]

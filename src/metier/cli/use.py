@@ -60,7 +60,7 @@ def answers(
 
     folder = model_folder(folder)
     with read_lock(folder):
-        rows = write_sheet(opened(folder), csv, {})
+        rows = write_sheet(opened(folder), csv)
     tell({"out": str(csv), "rows": rows}, f"{rows:,} questions with all answers   {csv.resolve()}", json_)
 
 
@@ -222,3 +222,23 @@ def verify_lm_eval(folder: Folder, out: Folder, json_: Json = False) -> None:
     with read_lock(folder):
         result = join(opened(folder), out)
     tell(result, "\n".join(row["sentence"] for row in result["checks"]), json_)
+
+
+def relabel(
+    folder: Folder,
+    sheets: Annotated[
+        list[Path] | None, typer.Argument(help="Sheets that were filled in. Default: the run's suspects*.csv.")
+    ] = None,
+    by: Annotated[str | None, typer.Option("--by", help="Who corrected the labels. Default: your user name.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="A folder for the new versions. Default: beside the old ones.")
+    ] = None,
+    json_: Json = False,
+) -> None:
+    """Write a new version of your data file with the labels that people corrected in suspects.csv."""
+    from metier.relabeling.relabel import relabel as write
+
+    folder = model_folder(folder)
+    with run_lock(folder):
+        done = write(opened(folder), sheets or [], by, out)
+    tell(asdict(done), done.text, json_)

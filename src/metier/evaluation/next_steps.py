@@ -12,8 +12,8 @@ from metier.evaluation.results import Comparison, Face, NextStep, RetentionResul
 from metier.recipes import plugins
 from metier.runs.run import Run
 
-SUSPECTS = "suspects.csv"
-"""A run's file of labels that may be wrong."""
+SUSPECTS = ("suspects.csv", "suspects-test.csv")
+"""A run's sheets of labels that may be wrong: of training rows, and of test questions."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,8 @@ class RunFacts:
     """Whether all weights were trained."""
     replays: bool
     """Whether it learns general text too, against forgetting."""
-    has_suspects: bool
+    suspects: tuple[str, ...]
+    """Its sheets of labels that may be wrong."""
     overview: Path | None = None
     """The page of all trainings, where this is one of them."""
 
@@ -53,7 +54,7 @@ class RunFacts:
             learning={f"methods.{name}.{key}": settings[key] for key in keys if settings.get(key)},
             full=settings.get("tune") == "full",
             replays=any(use == "general" or "general" in use for use in run.recipe.datasets if use),
-            has_suspects=(run.folder / SUSPECTS).is_file(),
+            suspects=tuple(sheet for sheet in SUSPECTS if (run.folder / sheet).is_file()),
             overview=run.folder.parent / "report.html" if one_of_several else None,
         )
 
@@ -179,8 +180,8 @@ def _not_known_to_be_kept(entry: RetentionResult, facts: RunFacts) -> Iterator[N
 
 
 def _labels(facts: RunFacts) -> Iterator[NextStep]:
-    if facts.has_suspects:
-        path = facts.folder / SUSPECTS
+    for sheet in facts.suspects:
+        path = facts.folder / sheet
         yield NextStep(
             text=f"Review the suspect labels: fill in `corrected` in {path}, then write the corrected file.",
             command=shlex.join(["metier", "relabel", str(facts.folder), str(path)]),

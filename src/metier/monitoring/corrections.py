@@ -6,9 +6,10 @@ from typing import Any
 
 from metier.data.files import pieces
 from metier.data.format import RejectedRow
+from metier.data.spreadsheets import without_quote
 from metier.errors import UserError, shown
 from metier.evaluation.scoring import plain
-from metier.monitoring.traces import Trace, without_quote, words_of
+from metier.monitoring.traces import Trace, words_of
 
 RANDOM = "random"
 """What `why` says of a row that was asked for by the random part of the queue."""

@@ -8,8 +8,8 @@ from typing import Any
 
 from metier.data.files import pieces
 from metier.data.format import RejectedRow
+from metier.data.spreadsheets import without_quote
 from metier.errors import shown
-from metier.serving.table import FORMULA
 
 OWN = ("id", "time", "answer", "certainty", "second", "second_certainty", "review", "reason", "corrected", "why")
 """Columns of a file of answers that are not the row's."""
@@ -80,11 +80,6 @@ def _trace(origin: str, piece: Mapping[str, Any]) -> Trace:
         words_of(cells, "benchmark") if served else None,
         served,
     )
-
-
-def without_quote(value: Any) -> Any:
-    """A cell as it was before it was made safe for spreadsheets."""
-    return value[1:] if isinstance(value, str) and value[:1] == "'" and value[1:].startswith(FORMULA) else value
 
 
 def words_of(cells: Mapping[str, Any], name: str) -> str | None:

@@ -10,9 +10,8 @@ from metier.evaluation.answers import BASE, TUNED, Answers, stage_of
 from metier.evaluation.benchmark import Benchmark
 from metier.evaluation.predictions import Predictions
 from metier.evaluation.scoring import Prediction
+from metier.evaluation.suspects import suspects
 
-Suspects = Mapping[str, Mapping[int, str]]
-"""Benchmark -> number of a question in samples.parquet, from 0 -> the label that is suggested for it."""
 CONFIDENT = 0.9
 """The certainty from which on a wrong answer is a confident mistake."""
 DIGITS = 6
@@ -77,15 +76,16 @@ class AnsweredBenchmark:
         return sorted({column for row in self.rows for column in getattr(row, of)})
 
 
-def answered_benchmarks(answers: Answers, suspects: Suspects) -> list[AnsweredBenchmark]:
+def answered_benchmarks(answers: Answers) -> list[AnsweredBenchmark]:
     """The benchmarks of a run with the saved answers. Raises `UserError` where some are missing or were changed."""
     found = []
     for benchmark in answers.judging.benchmarks:
         name = benchmark.name
         given = {BASE: answers.of(BASE, name), "baseline": answers.baseline(name)}
         title = answers.run.result(stage_of(name, str(benchmark.baseline)))["name"] if given["baseline"] else None
-        table, doubts = answers.table(TUNED, name), suspects.get(name, {})
-        found.append(answered_benchmark(benchmark, table, given[BASE], given["baseline"], title, doubts))
+        table, doubts = answers.table(TUNED, name), suspects(answers, name)
+        suggested = {one.question: one.suggestion for one in doubts}
+        found.append(answered_benchmark(benchmark, table, given[BASE], given["baseline"], title, suggested))
     return found
 
 
@@ -95,12 +95,12 @@ def answered_benchmark(
     base: Sequence[Prediction],
     baseline: Sequence[Prediction] = (),
     baseline_name: str | None = None,
-    suspects: Mapping[int, str] | None = None,
+    suggested: Mapping[int, str] | None = None,
 ) -> AnsweredBenchmark:
     """The questions of one benchmark with what was answered to them, in their order. No `baseline`: there is none."""
     losses = "losses" in benchmark.build_scorer().gives
     sure = certainty.certainties(certainty.options(tuned)[0])
-    columns, doubts = sorted(benchmark.prompt_columns() - {"text"}), suspects or {}
+    columns, doubts = sorted(benchmark.prompt_columns() - {"text"}), suggested or {}
     rows = [
         AnswerRow(
             number=number,

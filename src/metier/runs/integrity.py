@@ -20,6 +20,9 @@ FOR_PEOPLE = {"checkpoints", "monitor", "dossier"}
 """Folders of a run that are no part of its verdict: they pass, or people write in them."""
 PASSING = (".part", ".part.jsonl", BUSY, history.FILE)
 """Endings of files that are no part of a finished run, and of the history, which no entry of its own can cover."""
+SHEETS = "suspects"
+"""How the sheets of suspect labels begin, which people fill in: what they write is held against the rows by
+`metier relabel`, and no hash covers it."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,7 @@ def record_report(run: Run, **facts: Any) -> None:
         if path.is_file()
         and not path.name.endswith(PASSING)
         and FOR_PEOPLE.isdisjoint(path.relative_to(run.folder).parts)
+        and not (path.parent == run.folder and path.name.startswith(SHEETS))
         for name in [path.relative_to(run.folder).as_posix()]
         if name not in covered
     }

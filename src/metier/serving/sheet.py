@@ -6,7 +6,7 @@ from typing import Any
 
 from metier.errors import UserError
 from metier.evaluation.answers import Answers
-from metier.reporting.answer_rows import AnswerRow, Given, Suspects, answered_benchmarks
+from metier.reporting.answer_rows import AnswerRow, Given, answered_benchmarks
 from metier.runs.files import file_sha256
 from metier.runs.run import Run
 from metier.serving.table import writer
@@ -19,7 +19,7 @@ COLUMNS = (
 """Of every sheet; behind them stand slices, fields of the prompt and free answers where a run has them."""
 
 
-def write_sheet(run: Run, out: Path, suspects: Suspects) -> int:
+def write_sheet(run: Run, out: Path) -> int:
     """Write every test question with all answers as a CSV file, and say how many there are.
 
     The file is there completely or not at all. One that is there and differs stays: people may have written in it.
@@ -28,7 +28,7 @@ def write_sheet(run: Run, out: Path, suspects: Suspects) -> int:
     if out.suffix != ".csv":
         raise UserError(f"The sheet is to be written to {out}, but it is a CSV file. Name one that ends with .csv.")
     run.verify("evaluate")
-    benchmarks = answered_benchmarks(Answers(run), suspects)
+    benchmarks = answered_benchmarks(Answers(run))
     scratch = out.with_name(f".{out.stem}.part.csv")
     rows = [sheet_row(one.name, row) for one in benchmarks for row in one.rows]
     further = sorted({column for row in rows for column in row} - set(COLUMNS))

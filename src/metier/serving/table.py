@@ -13,10 +13,9 @@ import pyarrow.parquet as pq
 
 from metier.data.format import RejectedRow
 from metier.data.reading import FileSource
+from metier.data.spreadsheets import safe
 from metier.errors import UserError, shown
 
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""A cell that begins like this is a formula to a spreadsheet (OWASP, CSV injection)."""
 ARROW = {bool: pa.bool_(), int: pa.int64(), float: pa.float64()}
 SUFFIXES = (".csv", ".jsonl", ".parquet")
 
@@ -114,19 +113,6 @@ def text(value: Any) -> str:
     if value is None:
         return ""
     return json.dumps(value, ensure_ascii=False) if isinstance(value, list | dict) else str(value)
-
-
-def safe(cell: str) -> str:
-    """A cell that no spreadsheet takes for a formula; a number stays one."""
-    return f"'{cell}" if cell.startswith(FORMULA) and not _is_number(cell) else cell
-
-
-def _is_number(cell: str) -> bool:
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return True
 
 
 def _as(of: type, value: Any) -> Any:

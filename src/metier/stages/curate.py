@@ -28,6 +28,7 @@ from metier.recipes.checks import label_problems, order_problems, question_probl
 from metier.recipes.schema import QUICK_QUESTIONS, QUICK_ROWS, task_of
 from metier.reporting.cards import write_cards
 from metier.reporting.curation_page import curation_page
+from metier.reporting.suspect_sheets import TRAINING, write_training_sheet
 from metier.runs.files import fingerprint, write_json, write_table, write_text
 from metier.runs.run import Run
 
@@ -68,6 +69,8 @@ def curate(run: Run, mapper: Mapper = in_batches) -> dict[str, Any]:
     represents = represent(run, work.benchmarks, *curated)
     counts = {"read": len(rows), "rejected": rejected, "represents": represents, "asked": work.asked}
     result = finish(run, inputs, curated, work.judging, {**counts, "seconds": round(time.monotonic() - started, 1)})
+    if suspect := write_training_sheet(run):
+        run.progress.say(f"curate: {suspect:,} suspect labels, see {run.folder / TRAINING}")
     if not (run.folder / "verdict.json").is_file():
         write_text(run.path("report.html"), curation_page(run))
     mine = whose(

@@ -18,6 +18,7 @@ from metier.recipes.texts import costs_of
 from metier.reporting.answer_rows import answered_benchmarks
 from metier.reporting.answers_page import answers_page
 from metier.reporting.pages import template
+from metier.reporting.suspect_sheets import write_test_sheet
 from metier.reporting.verdict_page import content
 from metier.runs.files import write_json, write_text
 from metier.runs.integrity import record_report
@@ -30,9 +31,9 @@ def report(run: Run) -> Verdict:
     """Judge the saved answers and write the verdict and the pages."""
     record_description(run)
     answers = Answers(run)
-    verdict = judge(run, answers)
-    name = page_name(run)
-    known, rows = content(run, answers, verdict, name), answers_page(name, answered_benchmarks(answers, {}))
+    write_test_sheet(run, answers)  # before the verdict, which names it among the next steps
+    verdict, name = judge(run, answers), page_name(run)
+    known, rows = content(run, answers, verdict, name), answers_page(name, answered_benchmarks(answers))
     page, card = (template(name).render(known) for name in ("report.html", "model_card.md"))
     # Only now: a page that cannot be made must not leave an old one beside a new verdict.
     write_json(run.path("verdict.json"), verdict.to_json())

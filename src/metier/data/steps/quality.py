@@ -1,4 +1,4 @@
-"""Drop rows that are too short, too long, repetitive or not text, and find labels that look wrong."""
+"""Drop rows that are too short, too long, repetitive or not text."""
 
 import re
 from collections import Counter
@@ -11,7 +11,6 @@ import pyarrow.compute as pc
 
 from metier.data.records import canonical
 from metier.data.step import StepContext, StepLike, StepResult, filter_rows
-from metier.data.steps._label_noise import Suspect, suspects
 from metier.recipes.settings import Count, PositiveCount, Share
 
 MEASURED_FROM_WORDS, MEASURED_FROM_LETTERS = 50, 50
@@ -41,17 +40,13 @@ class Step(StepLike):
     answer_in_prompt: Literal["report", "drop"] = "report"
     """What happens where an answer of 4 words or more is part of its own text: `report` it in the notes, or `drop` it.
     Only in tasks whose answers are written freely: where labels recur, a label's word in the text is no leak."""
-    label_noise: Literal["none", "report", "drop"] = "report"
-    """Labels that look wrong (confident learning): `none` is looked for, `report` the worst, `drop` them from training.
-    Judged by cleanlab where that is installed (Apache-2.0 from 2.8 on, AGPL-3.0 before), else by the same rule here."""
 
-    version = 1
+    version = 2
     because = {
         "words, fewer": "too short",
         "words, more": "too long",
         "are no text": "not text",
         "are symbols": "mostly symbols",
-        "looks wrong": "with a label that looks wrong",
         "its answer stands": "with the answer in the text",
         "": "repeat themselves",
     }
@@ -63,16 +58,6 @@ class Step(StepLike):
             for i in leaks:
                 reasons[i] = reasons[i] or "its answer stands in its text"
         notes: dict[str, Any] = {"answers_in_prompt": len(leaks), "answers_in_prompt_ids": _ids(rows, leaks[:LISTED])}
-        if self.label_noise != "none":
-            good = np.array([i for i, reason in enumerate(reasons) if reason is None], np.int64)
-            suspected, noise = suspects(rows.take(pa.array(good)), context.seed)
-            if self.label_noise == "drop":
-                splits = rows["split"].to_pylist()
-                for suspect in suspected:
-                    at = int(good[suspect.row])
-                    # A held-out row that is hard to guess stays: settings chosen on easy rows would look too good.
-                    reasons[at] = None if splits[at] == "valid" else _why(suspect)
-            notes["label_noise"] = noise | {"worst": [vars(suspect) for suspect in suspected[:LISTED]]}
         return filter_rows(rows, reasons, **notes)
 
     def _measured(self, texts: pa.ChunkedArray) -> list[str | None]:
@@ -158,10 +143,3 @@ def _counted(texts: pa.ChunkedArray, pattern: str) -> np.ndarray:
 def _ids(rows: pa.Table, positions: list[int]) -> list[str]:
     ids: list[str] = rows["id"].take(pa.array(positions, pa.int64())).to_pylist()
     return ids
-
-
-def _why(suspect: Suspect) -> str:
-    return (
-        f"label '{suspect.label}' looks wrong: probability {suspect.probability:.2f}, "
-        f"'{suspect.likelier}' {suspect.likelier_probability:.2f}"
-    )

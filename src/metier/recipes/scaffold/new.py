@@ -1,21 +1,19 @@
 """A recipe from a folder: what its tables and documents seem to be, what to ask about them, and a test set apart."""
 
-import csv
 import math
 import os
 import re
 import shutil
 import tempfile
-import zlib
 from collections import Counter, defaultdict
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from metier.data.decoding import half_pair, opened
+from metier.data.decoding import half_pair
 from metier.data.files import Found, found, pieces
 from metier.data.format import RejectedRow
 from metier.data.records import rows_to_table
+from metier.data.spreadsheets import separated
 from metier.data.step import StepContext
 from metier.data.steps.split import Step as Split
 from metier.errors import UserError
@@ -32,8 +30,6 @@ TABLES = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", ".csv.gz", ".tsv.gz",
 DOCUMENTS = (".txt", ".md", ".html", ".htm", ".pdf", ".docx")
 ABOUT = ("readme", "license", "license", "changelog", "notice")
 TEST_SHARE, SEED = 0.2, 0
-SEPARATORS, LOOKED_AT = ",;\t|", 50
-"""What parts the cells of a .csv, and the records it is told by."""
 MOST_ROWS = 1_000_000
 """Rows of tables are held in memory to part them; whoever has more parts them by other means."""
 
@@ -111,8 +107,8 @@ def _gather(folder: Path) -> Gathered:
             gathered.left_out.append({"origin": origin, "reason": why})
             continue
         read = sum(map(len, gathered.tables.values()))
-        separated = _separated(file) if lower.endswith((".csv", ".csv.gz")) else None
-        for place, piece in pieces(str(file), separated):
+        how = separated(file) if lower.endswith((".csv", ".csv.gz")) else None
+        for place, piece in pieces(str(file), how):
             at = f"{origin}{place.removeprefix(file.name)}"
             if isinstance(piece, RejectedRow) or half_pair(piece):
                 why = (
@@ -138,31 +134,6 @@ def _files(folder: Path) -> list[Found]:
     files = found(str(folder))
     own = {file.parent for _, file, _ in files if file.name == "recipe.yaml"} - {folder}
     return [it for it in files if not own & set(it.file.parents)]
-
-
-def _separated(file: Path) -> Any:
-    """How a .csv is read: sheets saved in much of Europe part their cells by a semicolon, exports by tabs or bars."""
-    try:
-        with opened(file) as stream:
-            head = stream.read(1 << 16).decode("utf-8", "replace").removeprefix("\ufeff")
-    except (OSError, EOFError, zlib.error):
-        return None  # who reads it says what is wrong
-    if head.lower().startswith("sep="):
-        return None  # the format believes it
-    best = max(SEPARATORS, key=lambda separator: _parts(head, separator))
-    return {"csv": {"separator": best}} if _parts(head, best) > (0, 0) else None
-
-
-def _parts(head: str, separator: str) -> tuple[float, int]:
-    """How well a separator parts the first records: the share of those with as many cells as the first, and its cells;
-    zeros where it parts nothing."""
-    try:
-        first, *others = islice(csv.reader(head.splitlines(keepends=True), delimiter=separator), LOOKED_AT)
-    except (csv.Error, ValueError):
-        return 0, 0
-    others = [cells for cells in others if cells]
-    alike = sum(len(cells) == len(first) for cells in others) / max(len(others), 1)
-    return (alike, len(first)) if len(first) > 1 else (0, 0)
 
 
 def _sides(rows: list[Row], columns: Columns, gathered: Gathered) -> list[str]:

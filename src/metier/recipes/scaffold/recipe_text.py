@@ -85,7 +85,9 @@ def _steps(industry: str | None, pack: "BaseIndustry", columns: Columns) -> list
     redact = [{"redact": {"profile": pack.name, **keep}}] if _redacts(industry, pack) else []
     # Two wordings of an answer to one question are no contradiction.
     dedup: Any = {"dedup": {"contradictions": "keep"}} if columns.written else "dedup"
-    return [*FIRST, *redact, dedup, *LAST]
+    # Copies of a row would vouch for its label, so behind them.
+    doubted = [] if columns.written else [{"label_noise": {"mode": "report"}}]
+    return [*FIRST, *redact, dedup, *doubted, *LAST]
 
 
 def _datasets(pack: "BaseIndustry", columns: Columns, counts: dict[str, int]) -> list[str]:
