@@ -1,5 +1,6 @@
 """Right against given answers, label by label."""
 
+import re
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -32,5 +33,12 @@ def confusion(
         axes.set_xlim(0, len(labels))
         axes.set_ylim(len(labels), 0)
         axes.tick_params(length=0)
-        # Inside a page `href` is enough; `xlink:href` is of old.
-        return svg(figure, title, tight=True).replace('xlink:href="answers.html#', 'href="answers.html#')
+        drawn = svg(figure, title, tight=True)
+    return _linked(drawn) if link else drawn
+
+
+def _linked(drawn: str) -> str:
+    """The matrix with links that a keyboard and a screen reader get along with: of a cell only its number is one."""
+    # An image has no parts for a screen reader, a group has. Inside a page `href` is enough; `xlink:href` is of old.
+    drawn = drawn.replace('role="img"', 'role="group"', 1).replace('xlink:href="answers.html#', 'href="answers.html#')
+    return re.sub(r"<a (href=[^>]*)>(\s*<path)", r'<a tabindex="-1" aria-hidden="true" \1>\2', drawn)
