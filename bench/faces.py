@@ -118,7 +118,9 @@ def write_recipes(work: Path) -> dict[str, Path | None]:
 def write_messages(folder: Path) -> None:
     """3,600 messages with 30 intents, as a bank might export them."""
     by_intent: dict[str, list[dict[str, str]]] = defaultdict(list)
-    with gzip.open(Path(os.environ["METIER_DATA"]) / "finance/banking77/train.jsonl.gz", "rt", encoding="utf-8") as lines:
+    with gzip.open(
+        Path(os.environ["METIER_DATA"]) / "finance/banking77/train.jsonl.gz", "rt", encoding="utf-8"
+    ) as lines:
         for line in lines:
             row = json.loads(line)
             by_intent[row["label"]].append(row)

@@ -24,6 +24,7 @@ from metier.experiments.average import made_from
 from metier.experiments.seeds import decided, evaluated, judged, together
 from metier.recipes import plugins
 from metier.recipes import schema as recipes
+from metier.recipes.description import DESCRIBING
 from metier.recipes.schema import Recipe
 from metier.runs import lock
 from metier.runs.files import fingerprint, write_json, write_text
@@ -166,7 +167,7 @@ def still_good(known: dict[str, Recipe], done: Iterable[str]) -> list[dict[str, 
 
 def settings(recipe: Recipe) -> str:
     """A hash of what a recipe says of data, training and test, whatever its seed."""
-    return fingerprint(recipe.model_copy(update={"seed": 0}).model_dump(exclude={"export"}))
+    return fingerprint(recipe.model_copy(update={"seed": 0}).model_dump(exclude={"export", *DESCRIBING}))
 
 
 def row(name: str, done: list[Run]) -> dict[str, Any]:

@@ -19,7 +19,16 @@ def source(cache: Path) -> str:
     if not script.is_file():
         if shutil.which("npm") is None:
             pytest.skip("no npm on PATH: axe-core cannot be fetched")
-        command = ["npm", "install", "--ignore-scripts", "--no-audit", "--no-fund", "--no-save", "--prefix", str(folder)]
+        command = [
+            "npm",
+            "install",
+            "--ignore-scripts",
+            "--no-audit",
+            "--no-fund",
+            "--no-save",
+            "--prefix",
+            str(folder),
+        ]
         done = subprocess.run([*command, f"axe-core@{VERSION}"], capture_output=True, text=True)
         if done.returncode:
             pytest.skip(f"npm could not fetch axe-core: {done.stderr.strip()[-200:]}")

@@ -38,7 +38,8 @@ def test_single_questions_get_the_scores_that_they_get_together(model):
     for _ in range(2):
         for prompt, wanted in zip(PROMPTS, together, strict=True):
             assert np.abs(scores(kept, [prompt])[0] - wanted).max() < 1e-4
-    assert [list(one) for one in scores(ResidentModel(model, INSTRUCTION), PROMPTS)] == [list(o) for o in together]
+    for one, wanted in zip(scores(ResidentModel(model, INSTRUCTION), PROMPTS), together, strict=True):
+        assert np.abs(one - wanted).max() < 1e-5  # one processor of two rounds the last bit otherwise
 
 
 def test_the_gate_looks_once_and_again_at_much_longer_prompts(model, gates):

@@ -12,6 +12,7 @@ from sklearn.metrics import f1_score, matthews_corrcoef
 
 from metier.data.dataset import MIRROR
 from metier.data.records import Question
+from metier.data.representativeness import assessment
 from metier.data.representativeness.assessment import _glossary
 from metier.errors import UserError
 from metier.evaluation import asking as asking_module
@@ -25,6 +26,7 @@ from metier.evaluation.results import InsightResult
 from metier.evaluation.scoring import Prediction
 from metier.recipes import plugins
 from metier.recipes.schema import load
+from metier.recipes.texts import texts_of
 from metier.reporting.verdict_page import by_benchmark
 from metier.runs.files import write_json
 from metier.runs.marks import hashed
@@ -524,12 +526,15 @@ def test_dates_of_questions_are_those_of_the_test_rows(tmp_path, monkeypatch):
     assert tests and benchmark.times() == {row["id"]: row["time"] for row in tests}
 
 
-def test_the_glossary_stands_beside_the_state_and_does_not_make_it(retail):
+def test_the_glossary_stands_beside_the_state_and_does_not_make_it(retail, monkeypatch):
     run = Run(retail, load(retail / "recipe.yaml", None, ["industry=healthcare"]), Progress())
+    assert _glossary(run, [f"A fracture, {n}" for n in range(60)], ["plain words"] * 60) is None, "its own rows"
+    glossary = plugins.find("industries", "healthcare")().glossary
+    monkeypatch.setattr(assessment, "texts_of", lambda recipe: replace(texts_of(recipe), glossary=glossary))
     texts = [f"Case {n} of the day" for n in range(60)]
     said = ["a fracture", "the fracture again", "Fracture", "sepsis", "sepsis twice"]
     found = _glossary(run, texts + said, ["plain words of nobody " * 50] * 60)
-    terms = len(plugins.find("industries", "healthcare")().glossary)
+    terms = len(glossary)
     assert found["terms"] == terms and found["found"] == pytest.approx(1 / terms)
     assert found["general"] == 0 and "sepsis" in found["missing"]
     assert _glossary(run, texts[:20], texts) is None
