@@ -1,8 +1,8 @@
 """Six runs, one for each face of a verdict, and their pages as pictures: at 1280 and 390 pixels, checked by axe-core.
 
 METIER_DATA names the mirror with the data. WORK keeps the runs, which go on where they stopped: about an hour in all on
-two cores. A bank's desk is 30 intents of banking77's training rows, brought in by `metier new`. --check exits with 1
-where a run has another face, a page breaks a rule of axe-core, scrolls sideways or has a summary of more than two sheets.
+two cores. A bank's desk is 30 intents of banking77's training rows, brought in by `metier new`. --check: exit 1 where a
+run has another face, or a page breaks a rule of axe-core, scrolls sideways or has a summary of more than two sheets.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""axe-core (Deque, MPL-2.0): rules of WCAG that a page breaks. Fetched from npm when a test asks for it, never committed."""
+"""axe-core (Deque, MPL-2.0): rules of WCAG that a page breaks. Fetched from npm when a test asks for it."""
 
 import json
 import shutil
