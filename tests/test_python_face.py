@@ -8,7 +8,10 @@ from pathlib import Path
 import pytest
 
 import metier
+from metier.errors import UserError
 from metier.evaluation.results import Verdict
+from metier.runs.files import write_json
+from metier.runs.marks import hashed, read_hashed
 from metier.runs.progress import LOGGER, Event
 from tests.test_docs import ROOT, blocks
 from tests.tiny import write_triage
@@ -102,3 +105,12 @@ def test_a_finished_run_answers_new_rows(desk):
     ]
     example = blocks(ROOT / "docs" / "serving.md", "python")[0]
     exec(example, {})
+
+
+def test_a_verdict_on_several_trainings_of_another_version_is_said_to_be_so(two_seed_run):
+    path = two_seed_run[1] / "seeds.json"
+    known = read_hashed(path, "")
+    known.pop("face")
+    write_json(path, hashed(known))
+    with pytest.raises(UserError, match="seeds.json is no verdict of this version.*metier run --seeds"):
+        _ = metier.load_run(two_seed_run[1]).verdict

@@ -23,7 +23,7 @@ FACTS = RunFacts(
     learning={"methods.sft.lr": 1e-3, "methods.sft.epochs": 2},
     full=False,
     replays=True,
-    suspects=(),
+    has_suspects=False,
 )
 LOST = but(KEPT, state="lost", tuned=3.21, change=Interval(0.21, 0.19, 0.23))
 UNCLEAR = but(KEPT, state="inconclusive", tuned=3.05, change=Interval(0.05, -0.03, 0.13))
@@ -114,8 +114,8 @@ def test_a_better_baseline_is_told_even_where_the_base_model_is_the_nearer_oppon
 
 def test_suspect_labels_are_reviewed_where_there_are_some():
     assert not any("relabel" in command for command in commands(told(BEATEN)))
-    found = commands(told(BEATEN, facts=replace(FACTS, suspects=("suspects.csv",))))
-    assert "metier relabel 'runs/my desk' 'runs/my desk/suspects.csv'" in found
+    found = commands(told(BEATEN, facts=replace(FACTS, has_suspects=True)))
+    assert "metier relabel 'runs/my desk'" in found
 
 
 def test_a_gain_that_is_not_shown_says_how_many_more_questions_would_decide():

@@ -12,8 +12,8 @@ from metier.evaluation.results import Comparison, Face, NextStep, RetentionResul
 from metier.recipes import plugins
 from metier.runs.run import Run
 
-SUSPECTS = ("suspects.csv", "suspects-test.csv")
-"""A run's sheets of labels that may be wrong: of training rows, and of test questions."""
+SUSPECTS = "suspects*.csv"
+"""A run's sheets of labels that may be wrong."""
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,7 @@ class RunFacts:
     """Whether all weights were trained."""
     replays: bool
     """Whether it learns general text too, against forgetting."""
-    suspects: tuple[str, ...]
-    """Its sheets of labels that may be wrong."""
+    has_suspects: bool
     overview: Path | None = None
     """The page of all trainings, where this is one of them."""
 
@@ -54,7 +53,7 @@ class RunFacts:
             learning={f"methods.{name}.{key}": settings[key] for key in keys if settings.get(key)},
             full=settings.get("tune") == "full",
             replays=any(use == "general" or "general" in use for use in run.recipe.datasets if use),
-            suspects=tuple(sheet for sheet in SUSPECTS if (run.folder / sheet).is_file()),
+            has_suspects=any(run.folder.glob(SUSPECTS)),
             overview=run.folder.parent / "report.html" if one_of_several else None,
         )
 
@@ -180,11 +179,11 @@ def _not_known_to_be_kept(entry: RetentionResult, facts: RunFacts) -> Iterator[N
 
 
 def _labels(facts: RunFacts) -> Iterator[NextStep]:
-    for sheet in facts.suspects:
-        path = facts.folder / sheet
+    if facts.has_suspects:
+        sheets = facts.folder / SUSPECTS
         yield NextStep(
-            text=f"Review the suspect labels: fill in `corrected` in {path}, then write the corrected file.",
-            command=shlex.join(["metier", "relabel", str(facts.folder), str(path)]),
+            text=f"Review the suspect labels: fill in `corrected` in {sheets}, then write a new version of your data.",
+            command=shlex.join(["metier", "relabel", str(facts.folder)]),
         )
 
 
