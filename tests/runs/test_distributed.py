@@ -56,6 +56,15 @@ def losses(run: Path, method):
     return {row["step"]: row["loss"] for row in map(json.loads, lines)}
 
 
+def losses_by_kind(run: Path, method):
+    lines = (run / "train" / f"01-{method}" / "log.jsonl").read_text().splitlines()
+    return {
+        (row["step"], kind): [own["tokens"], own["loss"]]
+        for row in map(json.loads, lines)
+        for kind, own in row.get("kinds", {}).items()
+    }
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("method", METHODS)
 def test_two_processes_give_the_loss_curve_of_one_and_go_on_after_a_kill(method, tmp_path):
@@ -68,6 +77,9 @@ def test_two_processes_give_the_loss_curve_of_one_and_go_on_after_a_kill(method,
     assert alone.keys() == together.keys() and len(alone) > 8
     for step, loss in alone.items():
         assert together[step] == pytest.approx(loss, rel=2e-3), step  # adapters and sums differ in their last bits
+    by_kind = losses_by_kind(tmp_path / "one", method)
+    expected = {key: pytest.approx(own, rel=2e-3) for key, own in by_kind.items()}
+    assert losses_by_kind(tmp_path / "two", method) == expected and bool(by_kind) == (method == "sft")
 
     kill_in_the_middle(tmp_path, method)
     call(tmp_path, "train", "killed", processes=2)

@@ -60,7 +60,7 @@ class Automation:
     coverage: Floats
     """(k,) share of questions answered without a person, from the fewest on; equal certainties go together."""
     accuracy: Floats
-    """(k,) share right of those."""
+    """(k,) accuracy of those answers."""
     cut: CutOffOnTest | None
     why: str
     """Why there is no cut-off; empty where there is one."""
@@ -87,7 +87,7 @@ def automation(tuned: Predictions, held_out: Predictions | None) -> Automation |
 
 
 def curve(certainty: Floats, right: NDArray[np.bool_]) -> tuple[Floats, Floats]:
-    """(share answered, share right of those) at each cut-off there is, the strictest first. Answers without a certainty
+    """(share answered, accuracy of those) at each cut-off there is, the strictest first. Answers without a certainty
     always go to a person."""
     known = np.flatnonzero(~np.isnan(certainty))
     order = known[np.argsort(-certainty[known], kind="stable")]
@@ -113,7 +113,7 @@ def reliability(
 
 
 def calibration_error(certainty: Floats, right: NDArray[np.bool_], most: int = BINS) -> float:
-    """How far certainty and share right are apart, on average over the answers (Naeini et al. 2015, AAAI)."""
+    """How far certainty and accuracy are apart, on average over the answers (Naeini et al. 2015, AAAI)."""
     sure, bins = _bins(certainty, most)
     gaps = np.bincount(bins, weights=sure - right)
     return float(np.abs(gaps).sum() / len(sure))

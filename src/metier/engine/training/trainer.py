@@ -61,7 +61,7 @@ class AnswerTrainer(FittingTrainer):
         network: Tuned,
         objective: Objective | None,
         budget: int,
-        kinds: KindLosses,
+        kinds: KindLosses | None = None,
         **kwargs: Any,
     ) -> None:
         self.examples, self.plan, self.read = examples, plan, network.read
@@ -88,7 +88,7 @@ class AnswerTrainer(FittingTrainer):
         if self.objective is None:
             learned = sum(len(a) for position in whole for a in self.examples[position].answers)
             loss = -torch.cat(scores).sum() / learned
-            if not silent:
+            if self.kinds and not silent:
                 self.kinds.add([self.examples[position] for position in mine], scores)
         else:
             loss = self.objective(mine, scores) * len(mine) / len(whole)

@@ -1,4 +1,4 @@
-"""Coverage against accuracy, and certainty against share right."""
+"""Coverage against accuracy, and certainty against accuracy."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,7 +10,7 @@ from metier.reporting.figures._drawing import AFTER, BEFORE, GRID, OTHER, STYLE,
 
 MOST_POINTS = 200
 FEWEST = 10
-"""Answers from which on the curve is drawn: the share right of two or three is chance."""
+"""Answers from which on the curve is drawn: the accuracy of two or three is chance."""
 
 
 def automation_curve(found: Automation, n: int, title: str) -> str:
