@@ -1,5 +1,6 @@
 """`metier relabel`: corrected labels go into a new version of the user's file, and into nothing else."""
 
+import csv
 import hashlib
 import json
 import shutil
@@ -10,8 +11,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from metier.errors import Problems, UserError
+from metier.recipes.scaffold.new import new
 from metier.recipes.schema import load
 from metier.relabeling.relabel import relabel
+from metier.relabeling.rows import rows_of
 from metier.runs import run as runs
 from metier.runs.history import read_history
 from metier.runs.integrity import verify
@@ -19,7 +22,7 @@ from metier.runs.progress import Progress
 from metier.stages.curate import curate
 from tests.cli.test_cli import inside
 from tests.relabeling.desk import HOSTILE, curated, curated_run, read, sheet, table, write
-from tests.tiny import lines
+from tests.tiny import lines, write_csv
 
 FORMATS = [".csv", ".csv.gz", ".jsonl", ".jsonl.gz", ".parquet"]
 
@@ -282,3 +285,39 @@ def test_the_verb(monkeypatch, capsys, desk, tmp_path):
     assert f"metier run {tmp_path / 'new' / 'recipe.relabeled-1.yaml'}" in out
     code, out, _ = inside(monkeypatch, capsys, "relabel", desk.folder, "--out", tmp_path / "new", "--json")
     assert json.loads(out)["changed"] == 1 and (tmp_path / "new" / "train.relabeled-2.jsonl").is_file()
+
+
+def made_new(tmp_path, monkeypatch, separator=";"):
+    """A run of what `metier new` makes of a folder with a CSV."""
+    rows = [{"note": row["note"], "department": row["kind"].strip("="), "by": "x;y"} for row in table("train", 90)]
+    write_csv(tmp_path / "exports" / "mail.csv", rows, separator)
+    new("desk", tmp_path / "exports", into=tmp_path)
+    recipe = load(tmp_path / "desk" / "recipe.yaml", changes=["model=fake", "datasets.train.license=proprietary"])
+    run = runs.open_run(tmp_path / "run", recipe, Progress())
+    curate(run)
+    return run, rows
+
+
+def test_the_table_that_new_copied_from_gets_a_new_version_too(tmp_path, monkeypatch):
+    run, rows = made_new(tmp_path, monkeypatch)
+    texts = {rows_[0].text: rows_[0].part for rows_ in rows_of(run).values()}
+    wanted = {(texts[HOSTILE[n] + " (train)"], HOSTILE[n]): "refund" for n in (0, 2, 3)}
+    done = relabel(run, [sheet(run, wanted)], "Ada")
+    (new_table,) = done.tables
+    assert new_table == str(tmp_path / "desk" / "mail.relabeled-1.csv") and not done.notes
+    with open(new_table, newline="", encoding="utf-8") as stream:
+        found = list(csv.DictReader(stream, delimiter=";"))
+    assert found == [{**row, "department": "refund"} if n in (5, 7, 8) else row for n, row in enumerate(rows)]
+    changed = [row for row in lines(Path(done.log)) if row["decision"] == "changed"]
+    mail = tmp_path / "exports" / "mail.csv"
+    assert {row["copied_from"] for row in changed} <= {f"{mail}:{line}" for line in (7, 9, 11)}
+    assert sorted(path.name for path in mail.parent.iterdir()) == ["mail.csv"]
+
+
+def test_a_table_that_changed_since_new_keeps_its_labels_and_that_is_said(tmp_path, monkeypatch):
+    run, rows = made_new(tmp_path, monkeypatch)
+    mail = tmp_path / "exports" / "mail.csv"
+    mail.write_text(mail.read_text() + "one more;fee;x\n")
+    row = next(found[0] for found in rows_of(run).values() if found[0].text.startswith(HOSTILE[0]))
+    done = relabel(run, [sheet(run, {(row.part, HOSTILE[0]): "refund"})], "Ada")
+    assert not done.tables and "was changed since `metier new` read it" in done.notes[0] and done.files

@@ -17,6 +17,7 @@ from metier.data.files import found
 from metier.errors import UserError
 from metier.recipes.schema import Recipe
 from metier.relabeling.decisions import Decision, decisions
+from metier.relabeling.originals import places_of, write_originals
 from metier.relabeling.rewriting import Change, rewrite
 from metier.relabeling.rows import Origin, check_unchanged, rows_of
 from metier.relabeling.versions import next_number, root_of, versioned
@@ -41,6 +42,10 @@ class Relabeled:
     changed_in_test: int
     files: tuple[str, ...]
     """The new versions; empty where no label changed."""
+    tables: tuple[str, ...]
+    """New versions of the tables that `metier new` copied the rows from."""
+    notes: tuple[str, ...]
+    """Why such a table has none."""
     log: str
     recipe: str | None
     command: str | None
@@ -55,7 +60,8 @@ class Relabeled:
             f"{self.confirmed:,} confirmed, {self.unclear:,} unclear and left as they are."
         ]
         lines += [f"  new version: {file}" for file in self.files]
-        lines += [f"  log: {self.log}"]
+        lines += [f"  your table: {file}" for file in self.tables]
+        lines += [f"  log: {self.log}", *(f"  {note}" for note in self.notes)]
         if self.command is None:
             return "\n".join([*lines, "No label changed, so the verdict stands."])
         why = "The verdict is about the old labels. Nothing of the run was changed. Run it again:"
@@ -124,6 +130,8 @@ def _write(run: Run, by_origin: Mapping[Origin, list[Decision]], who: str, out: 
         write_text(log, "".join(json.dumps(entry, ensure_ascii=False) + "\n" for entry in entries))
         if new:
             write_text(recipe, _head(run, who) + _pointed(run.recipe, new).as_yaml())
+        copies = {target.root: _changes(target).get(target.root.name, {}) for target in new if target.root.is_file()}
+        originals = write_originals(copies, number, log.parent)
     except OSError as error:
         raise UserError(
             f"{error.filename or home} cannot be written: {error.strerror}. Name a folder by --out."
@@ -138,6 +146,8 @@ def _write(run: Run, by_origin: Mapping[Origin, list[Decision]], who: str, out: 
         unclear=kinds["unclear"],
         changed_in_test=sum(one.kind == "changed" and one.row.part == "test" for one in given),
         files=tuple(str(target.path) for target in new),
+        tables=tuple(map(str, originals.files)),
+        notes=originals.notes,
         log=str(log),
         recipe=str(recipe) if new else None,
         command=f"metier run {shlex.quote(str(recipe))} --out {shlex.quote(folder)}" if new else None,
@@ -197,7 +207,7 @@ def _remove(path: Path) -> None:
 
 def _entries(run: Run, who: str, target: _Target) -> Iterator[dict[str, Any]]:
     """Lines of the log."""
-    sha256 = cache(file_sha256)
+    sha256, copied_from = cache(file_sha256), cache(places_of)
     for one in target.given:
         name, _, place = one.row.place.rpartition(":")
         file = target.files[name]
@@ -210,6 +220,7 @@ def _entries(run: Run, who: str, target: _Target) -> Iterator[dict[str, Any]]:
             "id": one.row.id,
             "file": str(file),
             "place": place,
+            "copied_from": copied_from(file)[int(place) - 1] if copied_from(file) else None,
             "old": one.row.label,
             "new": one.label,
             "decision": one.kind,

@@ -74,6 +74,8 @@ def _csv(file: Path, settings: Mapping[str, Any], column: str, left: dict[str, C
             if header is None and cells:
                 header = cells
             elif (change := left.pop(str(at + 1), None)) and header:
+                if column not in header:
+                    raise _no_column(file, column)
                 place = header.index(column)
                 cells[place] = _replaced(cells[place], change, f"{file}:{at + 1}", {})
                 record = _written(cells, separator, record[len(record.rstrip("\r\n")) :])
@@ -114,7 +116,9 @@ def _jsonl(file: Path, settings: Mapping[str, Any], column: str, left: dict[str,
     with _created(out) as stream:
         for number, line in enumerate(lines, start=1):
             if change := left.pop(str(number), None):
-                begin, end, value = cast(tuple[int, int, Any], _span(line, column))
+                if (span := _span(line, column)) is None:
+                    raise _no_column(file, column)
+                begin, end, value = span
                 new = _replaced(value, change, f"{file}:{number}", known)
                 line = line[:begin] + json.dumps(new, ensure_ascii=line.isascii()) + line[end:]
             stream.write(line)
@@ -150,7 +154,8 @@ def _parquet(file: Path, settings: Mapping[str, Any], column: str, left: dict[st
     with pq.ParquetFile(file) as parquet:
         table = parquet.read()
         groups = [parquet.metadata.row_group(number) for number in range(parquet.num_row_groups)]
-    place = table.schema.get_field_index(column)
+    if (place := table.schema.get_field_index(column)) < 0:
+        raise _no_column(file, column)
     field = table.schema.field(place)
     values = table[column].to_pylist()
     known = {str(value): value for value in reversed(values)}
@@ -167,7 +172,7 @@ def _parquet(file: Path, settings: Mapping[str, Any], column: str, left: dict[st
 
 def _replaced(value: Any, change: Change, where: str, known: Mapping[str, Any]) -> Any:
     """The new label as the file would have it: a number where its labels are numbers."""
-    if str(value) != change.old:
+    if str(value).strip() != change.old.strip():
         raise UserError(
             f"{where} has the label {shown(value)}, and the run recorded {shown(change.old)}: a step of the recipe "
             "changed labels, or the file was changed. Correct this row by hand."
@@ -183,6 +188,10 @@ def _replaced(value: Any, change: Change, where: str, known: Mapping[str, Any]) 
     if new is None or str(new) != change.new:
         raise UserError(f"{where} has a {type(value).__name__} as its label, and {shown(change.new)} is none.")
     return new
+
+
+def _no_column(file: Path, column: str) -> UserError:
+    return UserError(f"{file} has no column {shown(column)}, so the label cannot be written there.")
 
 
 def _lines(file: Path) -> list[str]:

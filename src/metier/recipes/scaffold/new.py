@@ -22,6 +22,7 @@ from metier.recipes import plugins, strict_json
 from metier.recipes.names import file_name
 from metier.recipes.scaffold.columns import SIDES, Columns, absent
 from metier.recipes.scaffold.instructions import as_tables
+from metier.recipes.scaffold.origins import write_origins
 from metier.recipes.scaffold.recipe_text import general_doubts, recipe_text
 from metier.recipes.scaffold.tables import FEWEST_ROWS, Gathered, Row, labeled
 from metier.recipes.schema import DEFAULT_INDUSTRY
@@ -53,9 +54,12 @@ def new(name: str, folder: Path, industry: str | None = None, into: Path = Path(
     scratch = Path(tempfile.mkdtemp(prefix=f".{name}.", dir=into))
     try:
         parts: dict[str, list[Any]] = {"train": [], "test": []}
-        for (_, _, row), side in zip(rows, sides, strict=True):
+        places: dict[str, list[str]] = {"train": [], "test": []}
+        for (at, _, row), side in zip(rows, sides, strict=True):
             if side != "out":
-                parts["test" if side == "test" else "train"].append(row)
+                part = "test" if side == "test" else "train"
+                parts[part].append(row)
+                places[part].append(at)
         parts |= {"documents": gathered.documents, "left_out": gathered.left_out}
         for part, content in parts.items():
             if content:
@@ -64,6 +68,8 @@ def new(name: str, folder: Path, industry: str | None = None, into: Path = Path(
                 )
                 (scratch / f"{part}.jsonl").write_text("".join(lines), encoding="utf-8")
         counts = {part: len(content) for part, content in parts.items()}
+        if columns.label:
+            write_origins(scratch, folder, columns.label, places)
         text = recipe_text(name, folder, industry, pack, columns, counts, gathered.doubts)
         (scratch / "recipe.yaml").write_text(text, encoding="utf-8")
         scratch.chmod(0o755)
