@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from metier.evaluation import certainty, risk
+from metier.evaluation import certainty
 from metier.evaluation import plain_words as plain
 from metier.evaluation.answers import BASE, HELD_OUT, TUNED, Answers
+from metier.evaluation.automation import MAX_ERROR, automation
 from metier.evaluation.comparison import fixed_and_broken
 from metier.evaluation.faces import deciding_entry, held_against
 from metier.evaluation.plan import read_plan
@@ -46,8 +47,6 @@ DOMINANT = 0.5
 """Share of equal answers from which on an untuned model is said to give one answer."""
 SURE = 0.9
 """The certainty that is looked at where no held-out rows can choose one."""
-MAX_ERROR = 0.05
-"""Share of wrong answers that a cut-off chosen on held-out rows allows among those that nobody reviews."""
 LONGEST = 40
 """Characters of an answer on page one."""
 GLOSSARY = (
@@ -225,19 +224,21 @@ def _figures(entry: Comparison) -> Tile:
 
 def _automation(tuned: Predictions, held_out: Predictions | None) -> Iterator[Tile]:
     """What could be answered without a person, and how well, at a cut-off that the test did not choose."""
-    given, _ = certainty.options(tuned)
-    if not any(map(len, given)):
+    found = automation(tuned, held_out)
+    if found is None:
         return
-    temperature = certainty.fit_temperature(*certainty.options(held_out)).value if held_out else 1.0
-    sure, cut, chosen = certainty.certainties(given, temperature), SURE, "set in advance"
-    if held_out and len(held_out.answers) >= certainty.FEWEST:
-        known = certainty.certainties(certainty.options(held_out)[0], temperature)
-        found = risk.cut_off_for_error(known, held_out.right, MAX_ERROR, held_out.groups)
-        if isinstance(found, risk.CutOff):
-            cut, chosen = found.threshold, f"chosen on {found.rows:,} held-out rows for {MAX_ERROR:.0%} errors at most"
-    alone = np.nan_to_num(sure) >= cut
-    right = f"{100 * tuned.right[alone].mean():.1f} %" if alone.any() else "none"
-    rows = (("without a person", f"{100 * alone.mean():.0f} %"), ("right of those", right))
+    if found.cut:
+        known = found.cut.cut_off
+        cut, coverage, right = known.threshold, found.cut.coverage, found.cut.accuracy and found.cut.accuracy.value
+        promise = "" if found.cut.note else f" for {MAX_ERROR:.0%} errors at most"
+        chosen = f"chosen on {known.rows:,} held-out rows{promise}"
+    else:
+        sure = certainty.certainties(certainty.options(tuned)[0], found.temperature.value)
+        alone = np.nan_to_num(sure) >= SURE
+        cut, coverage, chosen = SURE, float(alone.mean()), "set in advance"
+        right = float(tuned.right[alone].mean()) if alone.any() else None
+    correct = "none" if right is None else f"{100 * right:.1f} %"
+    rows = (("without a person", f"{100 * coverage:.0f} %"), ("right of those", correct))
     yield Tile("Automation", rows, f"answers with a certainty of at least {cut:.2f} ({chosen})")
 
 
