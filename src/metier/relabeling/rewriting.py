@@ -6,7 +6,6 @@ import io
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from json.decoder import scanstring
 from pathlib import Path
 from typing import IO, Any, cast
 
@@ -67,7 +66,8 @@ def _csv(file: Path, settings: Mapping[str, Any], column: str, left: dict[str, C
     with _created(out) as stream:
         stream.write("".join(lines[:at]))
         while at < len(lines):
-            until, cells = at + 1, []
+            until = at + 1
+            cells: list[str] = []
             if header is None or str(at + 1) in left:
                 cells, until = _record(lines, at, separator)
             record = "".join(lines[at:until])
@@ -133,7 +133,7 @@ def _span(line: str, column: str) -> tuple[int, int, Any] | None:
             return None
         at = _skip(line, at + 1)
         while line[at] == '"':
-            key, at = scanstring(line, at + 1, True)
+            key, at = decoder.raw_decode(line, at)
             begin = _skip(line, _skip(line, at) + 1)  # behind the colon
             value, end = decoder.raw_decode(line, begin)
             if key == column:

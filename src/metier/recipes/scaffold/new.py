@@ -113,8 +113,8 @@ def _gather(folder: Path) -> Gathered:
             gathered.left_out.append({"origin": origin, "reason": why})
             continue
         read = sum(map(len, gathered.tables.values()))
-        how = separated(file) if lower.endswith((".csv", ".csv.gz")) else None
-        for place, piece in pieces(str(file), how):
+        use = separated(file) if lower.endswith((".csv", ".csv.gz")) else None
+        for place, piece in pieces(str(file), use):
             at = f"{origin}{place.removeprefix(file.name)}"
             if isinstance(piece, RejectedRow) or half_pair(piece):
                 why = (
