@@ -245,14 +245,12 @@ def log_probabilities(
 
 def config(settings: dict, folder: Path, steps: int) -> TrainingArguments:
     """The recipe's settings in the trainer's words."""
-    stable = settings["lr_scheduler"] == "warmup_stable_decay"
-    decay = {"num_decay_steps": max(1, round(settings["decay_ratio"] * steps)), "decay_type": "linear"}
     return TrainingArguments(
         output_dir=str(folder / "checkpoints"),
         num_train_epochs=1,
         learning_rate=settings["lr"],
         lr_scheduler_type=settings["lr_scheduler"],
-        lr_scheduler_kwargs=decay if stable else {},
+        lr_scheduler_kwargs=scheduler_settings(settings, steps),
         warmup_steps=settings["warmup_ratio"],
         weight_decay=settings["weight_decay"],
         max_grad_norm=settings["max_grad_norm"],
@@ -269,6 +267,13 @@ def config(settings: dict, folder: Path, steps: int) -> TrainingArguments:
         ddp_find_unused_parameters=False,  # every trained weight is in every batch's loss
         remove_unused_columns=False,
     )
+
+
+def scheduler_settings(settings: dict, steps: int) -> dict[str, Any]:
+    """What transformers' schedule takes beside the warm-up."""
+    if settings["lr_scheduler"] != "warmup_stable_decay":
+        return {}
+    return {"num_decay_steps": max(1, round(settings["decay_ratio"] * steps)), "decay_type": "linear"}
 
 
 def _log_every(steps: int, save_steps: int) -> int:
