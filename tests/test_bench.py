@@ -12,7 +12,8 @@ BENCH = Path(__file__).parent.parent / "bench"
 EVALUATION = BENCH / "eval_vs_lm_eval.py"  # needs lm-eval and a mirror of the data: our side is run below
 PREDICTOR = BENCH / "predict.py"  # needs a finished run; tests/serving has the same on the fake model
 HARNESS = BENCH / "serving_lm_eval.py"  # needs a finished run and lm-eval
-BENCHES = sorted(set(BENCH.glob("*.py")) - {EVALUATION, PREDICTOR, HARNESS})
+FACES = BENCH / "faces.py"  # needs a mirror of the data and Chromium: six trainings
+BENCHES = sorted(set(BENCH.glob("*.py")) - {EVALUATION, PREDICTOR, HARNESS, FACES})
 
 
 @pytest.mark.bench
