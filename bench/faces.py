@@ -93,6 +93,7 @@ def write_recipes(work: Path) -> dict[str, Path | None]:
     changed = {
         "forgotten": {"datasets": own["datasets"][:1], "steps": few, "methods": [{"sft": full}]},
         "worse": {
+            "datasets": [{**own["datasets"][0], "task": own["benchmarks"][0]["name"]}, *own["datasets"][1:]],
             "steps": few,
             "methods": [{"sft": {"lr": 4e-3, "batch_tokens": 512}}],
             "benchmarks": [*own["benchmarks"], {"arc_easy": {"limit": 400}}],
