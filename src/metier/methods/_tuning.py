@@ -14,7 +14,7 @@ from metier.data.records import Question
 from metier.engine.training.context import TrainingContext
 from metier.errors import UserError
 from metier.evaluation.benchmark import Benchmark
-from metier.recipes.settings import PositiveCount, ShareBelowOne
+from metier.recipes.settings import PositiveCount, Share, ShareBelowOne
 from metier.runs import distributed
 
 if TYPE_CHECKING:
@@ -58,8 +58,13 @@ class Tuning:
     """Tokens per step. Rows of similar length share a step; a common prefix counts once."""
     warmup_ratio: ShareBelowOne = 0.1
     """Share of the steps in which the learning rate rises, below 1."""
-    lr_scheduler: Literal["linear", "cosine", "constant_with_warmup"] = "linear"
-    """How the learning rate falls: linear, cosine or constant_with_warmup."""
+    lr_scheduler: Literal["linear", "cosine", "constant_with_warmup", "warmup_stable_decay"] = "linear"
+    """How the learning rate falls: linear, cosine, constant_with_warmup, or warmup_stable_decay (constant, and linear
+    over the last `decay_ratio`)."""
+    decay_ratio: Share = 0.3
+    """Share of the steps in which the learning rate falls, with `lr_scheduler: warmup_stable_decay`."""
+    average_ratio: ShareBelowOne = 0.0
+    """Share of the steps over which the weights are averaged (an exponential moving average; 0: the last weights)."""
     weight_decay: Annotated[float, Interval(ge=0, le=10)] = 0.0
     """Weight decay of the trained weights (AdamW)."""
     max_grad_norm: Annotated[float, Interval(gt=0, le=1_000_000)] = 1.0

@@ -196,6 +196,8 @@ class Method(Tuning):
         problems = super().problems()
         if self.tune == "full":
             problems.append("tune: grpo trains an adapter, not all weights. Use lora or qlora.")
+        if self.average_ratio:
+            problems.append("average_ratio: grpo keeps its last weights. Leave it out.")
         problems += cost_problems(self.costs)
         if self.weights and len(self.weights) != len(self.rewards):
             problems.append(f"weights: there are {len(self.weights)} for {len(self.rewards)} rewards.")

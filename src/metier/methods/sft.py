@@ -15,10 +15,12 @@ from metier.engine.training.context import TrainingContext
 from metier.engine.training.evaluator import HeldOutEvaluator
 from metier.errors import UserError, nearest
 from metier.methods._tuning import NO_LABELS, Tuning
-from metier.recipes.settings import Count, PositiveCount, Share, TrainTokens
+from metier.recipes.settings import Count, PositiveCount, PositiveShare, Share, TrainTokens, Weight
 
 if TYPE_CHECKING:
     from metier.engine.models.model import LanguageModel
+    from metier.engine.training.distillation import Distillation
+    from metier.engine.training.trainer import Leg
 
 TASK, RAW_TEXT = "task rows", "raw text"
 """What the two kinds of rows are called in the log."""
@@ -37,6 +39,11 @@ class Method(Tuning):
     """Repeat rows of rare labels: 0 leaves each label its share, 1 makes all as frequent as their task's commonest."""
     upsample: dict[str, Annotated[int, Interval(ge=1, le=1_000)]] = field(default_factory=dict)
     """Dataset -> how often an epoch sees its rows: a small task beside a large one needs several times."""
+    distill: Weight = 0.0
+    """Weight of staying with the base model on raw text: its next-token distribution is the target there, in place of
+    the text itself (0: raw text is learned as it stands)."""
+    distill_share: PositiveShare = 0.25
+    """Tokens of raw text in a step with `distill`, as a share of `batch_tokens`."""
     eval_steps: Count = 0
     """Steps between evaluations on held-out rows; the best adapter is kept (0: none, the last is kept)."""
     eval_questions: PositiveCount = 200
@@ -45,26 +52,69 @@ class Method(Tuning):
     """Evaluations in a row without an improvement after which training ends (0: no early stopping)."""
 
     def train(self, context: TrainingContext) -> dict[str, Any]:
-        from metier.engine.training import trainer
-
         model = self.load(context)
-        examples = self.examples(model, context)
-        settings = {**vars(self), "seed": context.seed}
         evaluator = (
             HeldOutEvaluator.of(model, context, self.eval_steps, self.patience, self.eval_questions)
             if self.eval_steps
             else None
         )
+        return self.fit(context, model, evaluator)
+
+    def fit(
+        self,
+        context: TrainingContext,
+        model: "LanguageModel",
+        evaluator: HeldOutEvaluator | None,
+        leg: "Leg | None" = None,
+    ) -> dict[str, Any]:
+        """Train into `context.folder`: all of it, or the part `leg`, after which a later call goes on."""
+        from metier.engine.training import trainer
+
         return trainer.train(
             model,
-            examples,
+            self.examples(model, context),
             self.lora(),
-            settings,
+            {**vars(self), "seed": context.seed},
             context.folder,
             context.progress,
             context.adapter,
             evaluator=evaluator,
+            leg=leg,
+            distillation=self._distillation(model, context),
         )
+
+    def _distillation(self, model: "LanguageModel", context: TrainingContext) -> "Distillation | None":
+        """The raw text of the rows, in blocks that fit a step; None where nothing is asked for.
+
+        Raises `UserError` where there is no raw text.
+        """
+        from metier.engine.training.distillation import Distillation
+
+        if not self.distill:
+            return None
+        tokens = max(2, round(self.distill_share * self.batch_tokens))
+        texts = [block for one in documents(_raw(context.rows)) for block in self._read(model, one, tokens)]
+        if not texts:
+            raise UserError(
+                "`distill` keeps what the base model says on raw text, and no dataset of the recipe has any. Add the "
+                "dataset `general`, or your own text."
+            )
+        return Distillation(texts, self.distill, tokens)
+
+    def tokens(self, model: "LanguageModel", context: TrainingContext) -> int:
+        """Tokens of one pass over the rows, prompts included."""
+        return sum(map(len, self.examples(model, context)))
+
+    def steps(self, model: "LanguageModel", context: TrainingContext) -> int:
+        """Steps of the whole training."""
+        from metier.engine.training import trainer
+
+        return trainer.steps(model, self.examples(model, context), {**vars(self), "seed": context.seed})
+
+    def changed(self) -> dict[str, Any]:
+        """The settings that are not the default: how a recipe names this training."""
+        default = vars(type(self)())
+        return {name: value for name, value in vars(self).items() if value != default[name]}
 
     def examples(self, model: "LanguageModel", context: TrainingContext) -> list[Any]:
         """The rows as token lists, in the rows' order: questions with their answer, then raw text, learned whole.
@@ -72,7 +122,7 @@ class Method(Tuning):
         Raises `UserError` where an answer alone is too long.
         """
         labeled = context.rows.filter(context.rows["label"].is_valid())
-        raw = context.rows.filter(pc.and_(context.rows["label"].is_null(), context.rows["chosen"].is_null()))
+        raw = _raw(context.rows)
         if pairs := len(context.rows) - len(labeled) - len(raw):
             context.progress.say(f"  {pairs:,} preference pairs have no label and are not read here: they are for dpo")
         examples, cut = [], 0
@@ -87,7 +137,9 @@ class Method(Tuning):
         if not examples:
             raise UserError(NO_LABELS)
         examples = [replace(examples[at], kind=TASK) for at in self._order(labeled, context)]
-        return examples + [block for document in documents(raw) for block in self._read(model, document)]
+        if self.distill:
+            return examples
+        return examples + [block for one in documents(raw) for block in self._read(model, one, self.max_length)]
 
     def _order(self, labeled: Any, context: TrainingContext) -> list[int]:
         """Positions of the labeled rows, some of them again."""
@@ -113,13 +165,18 @@ class Method(Tuning):
         )
         return (round(made) + len(rows) - len(labeled)) * self.epochs
 
-    def _read(self, model: "LanguageModel", document: Document) -> list[Any]:
-        """Raw text in blocks of `max_length`; the first token of a block is only read."""
+    def _read(self, model: "LanguageModel", document: Document, length: int) -> list[Any]:
+        """Raw text in blocks of `length` tokens; the first token of a block is only read."""
         from metier.engine.trees.examples import Example
 
         tokens = model.encode(document.text)
-        blocks = [tokens[start : start + self.max_length] for start in range(0, len(tokens), self.max_length)]
+        blocks = [tokens[start : start + length] for start in range(0, len(tokens), length)]
         return [Example(block[:1], (block[1:],), RAW_TEXT) for block in blocks if len(block) > 1]
+
+
+def _raw(rows: pa.Table) -> pa.Table:
+    """Rows that are text alone: neither labeled nor pairs."""
+    return rows.filter(pc.and_(rows["label"].is_null(), rows["chosen"].is_null()))
 
 
 def balanced(labels: Sequence[tuple[str, str]], balance: float, seed: int) -> list[int]:

@@ -23,7 +23,7 @@ from metier.engine.rl.sampling import Sampler
 from metier.engine.training import answers, checkpoints
 from metier.engine.training.adapters import Tuned, set_attention, tuned, with_adapter
 from metier.engine.training.logging_callback import LoggingCallback
-from metier.engine.training.trainer import FittingTrainer, finish
+from metier.engine.training.trainer import FittingTrainer, finish, scheduler_settings
 from metier.engine.trees.examples import Example
 from metier.engine.trees.packing import pack
 from metier.runs.progress import Progress
@@ -157,7 +157,14 @@ def train(
         trainer = GroupTrainer(
             model=network.network,
             reward_funcs=[rewarding(name, score) for name, _, score in rewards],
-            args=config(settings, [weight for _, weight, _ in rewards], longest, trees, folder, network.low_precision),
+            args=config(
+                {**settings, "scheduler": scheduler_settings(settings, len(plan) // settings["prompts_per_step"])},
+                [weight for _, weight, _ in rewards],
+                longest,
+                trees,
+                folder,
+                network.low_precision,
+            ),
             train_dataset=datasets.Dataset.from_dict({"prompt": [str(position) for position in plan]}),
             processing_class=model.tokenizer,
             callbacks=[checkpoints.Seal(), LoggingCallback(folder / "log.jsonl", progress), SignalCallback(progress)],
@@ -237,6 +244,7 @@ def config(
         shuffle_dataset=False,  # the plan is shuffled, all epochs in one list, so that going on is skipping
         learning_rate=settings["lr"],
         lr_scheduler_type=settings["lr_scheduler"],
+        lr_scheduler_kwargs=settings.get("scheduler", {}),
         warmup_steps=settings["warmup_ratio"],
         weight_decay=settings["weight_decay"],
         max_grad_norm=settings["max_grad_norm"],

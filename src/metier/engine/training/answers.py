@@ -9,7 +9,7 @@ from metier.engine.scoring.likelihood import TOLERANCE, in_float32
 from metier.engine.scoring.vocabulary import log_probabilities
 from metier.engine.trees import attention
 from metier.engine.trees.examples import Example
-from metier.engine.trees.packing import pack
+from metier.engine.trees.packing import PackedBatch, pack
 
 Scores = list[torch.Tensor]
 """For each example (answers,) summed log-probabilities, in nats."""
@@ -25,20 +25,29 @@ def by_trees(network: Any, examples: Sequence[Example], places: Places | None = 
     """What all examples share is read once, and what those of one tree share. The network's attention must be
     `tree_attention.NAME`."""
     forest = pack(examples, places).to(_device(network))
-    logits = network(
-        input_ids=forest.ids,
-        position_ids=forest.positions,
-        logits_to_keep=forest.keep,
-        forest=forest,
-        use_cache=False,
-    ).logits.flatten(0, -2)
-    steps = log_probabilities(logits, forest.predictor, forest.learned)
+    steps = log_probabilities(_tree_logits(network, forest), forest.predictor, forest.learned)
     total = torch.zeros(sum(forest.answers), device=steps.device).index_add(0, forest.answer, steps)
     return list(total.split(forest.answers))
 
 
 def by_rows(network: Any, examples: Sequence[Example], places: Places | None = None) -> Scores:
     """Each answer in a padded row of its own behind its prompt: right for every causal model."""
+    rows = [(example.prompt, answer) for example in examples for answer in example.answers]
+    device = _device(network)
+    learned = torch.tensor([token for _, answer in rows for token in answer], device=device)
+    steps = log_probabilities(row_logits(network, examples), torch.arange(len(learned), device=device), learned)
+    totals = torch.stack([part.sum() for part in steps.split([len(answer) for _, answer in rows])])
+    return list(totals.split([len(example.answers) for example in examples]))
+
+
+def tree_logits(network: Any, examples: Sequence[Example]) -> torch.Tensor:
+    """(learned tokens, vocabulary): what predicts each token of the answers. As `by_trees` reads them."""
+    forest = pack(examples, None).to(_device(network))
+    return _tree_logits(network, forest)[forest.predictor]
+
+
+def row_logits(network: Any, examples: Sequence[Example]) -> torch.Tensor:
+    """(learned tokens, vocabulary): what predicts each token of the answers. As `by_rows` reads them."""
     rows = [(example.prompt, answer) for example in examples for answer in example.answers]
     width = max(len(prompt) + len(answer) for prompt, answer in rows)
     ids, mask = torch.zeros(2, len(rows), width, dtype=torch.long)
@@ -48,13 +57,21 @@ def by_rows(network: Any, examples: Sequence[Example], places: Places | None = N
         ids[number, :length], mask[number, :length] = torch.tensor(prompt + answer), 1
         keep[number, len(prompt) - 1 : length - 1] = True
     device = _device(network)
-    logits = network(
+    logits: torch.Tensor = network(
         input_ids=ids.to(device), attention_mask=mask.to(device), logits_to_keep=keep.to(device), use_cache=False
     ).logits.flatten(0, -2)
-    learned = torch.tensor([token for _, answer in rows for token in answer], device=device)
-    steps = log_probabilities(logits, torch.arange(len(learned), device=device), learned)
-    totals = torch.stack([part.sum() for part in steps.split([len(answer) for _, answer in rows])])
-    return list(totals.split([len(example.answers) for example in examples]))
+    return logits
+
+
+def _tree_logits(network: Any, forest: PackedBatch) -> torch.Tensor:
+    logits: torch.Tensor = network(
+        input_ids=forest.ids,
+        position_ids=forest.positions,
+        logits_to_keep=forest.keep,
+        forest=forest,
+        use_cache=False,
+    ).logits.flatten(0, -2)
+    return logits
 
 
 def _device(network: Any) -> torch.device:

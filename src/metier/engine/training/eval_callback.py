@@ -3,6 +3,8 @@
 import copy
 import json
 import shutil
+from collections.abc import Collection
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -14,6 +16,7 @@ from transformers import TrainerCallback
 from metier.engine.models.memory import for_answering, for_training
 from metier.engine.models.model import default_dtype
 from metier.engine.scoring.likelihood import cast_weights
+from metier.engine.training.weight_average import WeightAverage
 from metier.runs.files import write_text
 
 FILE, BEST = "evaluations.jsonl", "checkpoints/best"
@@ -43,26 +46,41 @@ class Evaluator(Protocol):
 class EvalCallback(TrainerCallback):
     """Evaluates, writes a line each to evaluations.jsonl, and keeps the best adapter in `folder`/best.
 
-    A resumed run drops the looks behind its checkpoint; a best adapter from behind it is made again.
+    A resumed run drops the looks behind its checkpoint; a best adapter from behind it is made again. `steps`: the steps
+    to evaluate at, instead of the evaluator's own. `average`: what is evaluated and kept in place of the last weights.
     """
 
-    def __init__(self, evaluator: Evaluator, folder: Path, attention: str) -> None:
+    def __init__(
+        self,
+        evaluator: Evaluator,
+        folder: Path,
+        attention: str,
+        steps: Collection[int] | None = None,
+        average: WeightAverage | None = None,
+    ) -> None:
         self.evaluator, self.folder, self.attention = evaluator, folder, attention
+        self.steps, self.average = steps, average
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         if state.is_world_process_zero:
             done = state.global_step  # at 0 the first evaluation is done again
             kept = [row for row in read(self.folder) if done and row["step"] <= done]
             write_text(self.folder / FILE, "".join(json.dumps(row) + "\n" for row in kept))
-        if state.global_step == 0:
+        if state.global_step == 0 and self.steps is None:
             self._look(state, control, kwargs["model"])
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        if state.global_step % self.evaluator.every == 0 or state.global_step == state.max_steps:
+        step = state.global_step
+        due = step % self.evaluator.every == 0 if self.steps is None else step in self.steps
+        if due or step == state.max_steps:
             self._look(state, control, kwargs["model"])
 
     def _look(self, state: Any, control: Any, network: Any) -> None:
         network = getattr(network, "module", network)  # without the wrapper of distributed training
+        with self.average.applied(network) if self.average else nullcontext():
+            self._evaluate(state, control, network)
+
+    def _evaluate(self, state: Any, control: Any, network: Any) -> None:
         before = [row for row in read(self.folder) if row["step"] < state.global_step]
         training = network.config._attn_implementation
         network.set_attn_implementation(self.attention)

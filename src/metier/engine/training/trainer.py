@@ -5,6 +5,7 @@ The loss is any function of the answers' log-probabilities, so tuning, preferenc
 
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
@@ -13,16 +14,18 @@ import torch
 from numpy.typing import NDArray
 from peft import LoraConfig
 from torch.utils.data import DataLoader
-from transformers import PrinterCallback, Trainer, TrainingArguments
+from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 
 from metier.engine.models.memory import for_training
 from metier.engine.models.model import LanguageModel
-from metier.engine.training import checkpoints
+from metier.engine.training import answers, checkpoints
 from metier.engine.training.adapters import Tuned, tuned
 from metier.engine.training.answers import Scores, by_trees
+from metier.engine.training.distillation import Distillation, Teacher
 from metier.engine.training.eval_callback import EvalCallback, Evaluator, stopped
 from metier.engine.training.kind_losses import KindLosses
 from metier.engine.training.logging_callback import LoggingCallback
+from metier.engine.training.weight_average import WeightAverage
 from metier.engine.trees import batches
 from metier.engine.trees.batches import Batch
 from metier.engine.trees.examples import Example
@@ -32,6 +35,27 @@ from metier.runs.progress import Progress
 
 Objective = Callable[[list[int], Scores], torch.Tensor]
 """(positions of a batch's examples, for each (answers,) summed log-probabilities) -> their mean loss, a scalar."""
+
+
+@dataclass(frozen=True)
+class Leg:
+    """A part of a training, after which somebody decides whether it goes on."""
+
+    pause_at: int
+    """The step after which it stops, with a checkpoint to go on from."""
+    evaluate_at: frozenset[int]
+    """The steps after which the evaluator looks, beside the last one."""
+
+
+class Pause(TrainerCallback):
+    """Ends a leg: the next call goes on as if there had been no stop."""
+
+    def __init__(self, step: int) -> None:
+        self.step = step
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        if state.global_step >= self.step:
+            control.should_save = control.should_training_stop = True
 
 
 class FittingTrainer(Trainer):
@@ -62,9 +86,10 @@ class AnswerTrainer(FittingTrainer):
         objective: Objective | None,
         budget: int,
         kinds: KindLosses | None = None,
+        teacher: Teacher | None = None,
         **kwargs: Any,
     ) -> None:
-        self.examples, self.plan, self.read = examples, plan, network.read
+        self.examples, self.plan, self.read, self.teacher = examples, plan, network.read, teacher
         self.objective: Objective | None = objective
         self.budget, self.kinds = budget, kinds
         self.low_precision: bool = network.low_precision
@@ -92,6 +117,9 @@ class AnswerTrainer(FittingTrainer):
                 self.kinds.add([self.examples[position] for position in mine], scores)
         else:
             loss = self.objective(mine, scores) * len(mine) / len(whole)
+        if self.teacher:
+            with torch.autocast(self.args.device.type, torch.bfloat16) if self.low_precision else nullcontext():
+                loss = loss + self.teacher.loss(model, int(inputs["number"])) / processes
         return loss * (0.0 if silent else processes)
 
 
@@ -105,33 +133,49 @@ def train(
     start: Path | None = None,
     objective: Objective | None = None,
     evaluator: Evaluator | None = None,
+    leg: Leg | None = None,
+    distillation: Distillation | None = None,
 ) -> dict[str, Any]:
     """Train an adapter into `folder`/adapter, from scratch or from the adapter `start`; returns what it cost. Without
     `lora` all weights are trained, and saved there.
 
     `settings`: epochs, max_train_tokens, lr, batch_tokens, warmup_ratio, lr_scheduler, weight_decay, max_grad_norm,
-    save_steps, seed. `objective`: left out, the mean negative log-likelihood of a learned token. `evaluator`: measures
-    now and then how good the adapter is; the best one is kept. Goes on from the newest whole checkpoint in
+    save_steps, seed, decay_ratio, average_ratio. `objective`: left out, the mean negative log-likelihood of a learned token. `evaluator`: measures
+    now and then how good the adapter is; the best one is kept. `leg`: the part of the training to do now. `distillation`: what the base model is to be kept by. Goes on from the newest whole checkpoint in
     `folder`/checkpoints. Raises `UserError` on a loss that is not a number, and where memory does not suffice.
     """
     torch.manual_seed(settings["seed"])  # before the adapter exists: its weights start at random
     network = tuned(model, lora, start, examples, whole=lora is None)
     plan = _plan(examples, settings, shared=network.read is by_trees)
-    evaluations = [EvalCallback(evaluator, folder, network.attention)] if evaluator else []
+    average = WeightAverage(round(settings["average_ratio"] * len(plan))) if settings.get("average_ratio") else None
+    steps = leg.evaluate_at if leg else None
+    # In this order: the average of a step is there before it is evaluated or saved, and the seal comes last.
+    callbacks = [*([average] if average else []), checkpoints.Seal()]
     unit, kinds = "nats a token" if objective is None else "", KindLosses(examples)
+    callbacks += [LoggingCallback(folder / "log.jsonl", progress, unit, kinds)]
+    callbacks += [EvalCallback(evaluator, folder, network.attention, steps, average)] if evaluator else []
+    callbacks += [Pause(leg.pause_at)] if leg else []
     trainer = AnswerTrainer(
         args=config(settings, folder, len(plan)),
         processing_class=model.tokenizer,
-        callbacks=[checkpoints.Seal(), LoggingCallback(folder / "log.jsonl", progress, unit, kinds), *evaluations],
+        callbacks=callbacks,
         examples=examples,
         plan=plan,
         network=network,
         objective=objective,
         budget=settings["batch_tokens"],
         kinds=kinds,
+        teacher=Teacher(distillation, network.network, network.read is by_trees, settings["seed"])
+        if distillation
+        else None,
     )
-    cost = finish(trainer, folder)
+    cost = finish(trainer, folder, average)
     return cost | _tokens(examples, plan[: cost["steps"]], shared=network.read is by_trees)
+
+
+def steps(model: LanguageModel, examples: Sequence[Example], settings: dict) -> int:
+    """How many steps `train` would take with these settings."""
+    return len(_plan(examples, settings, shared=answers.fitting(model.network, examples, model.warn) is by_trees))
 
 
 def _plan(examples: Sequence[Example], settings: dict, shared: bool) -> list[Batch]:
@@ -148,9 +192,9 @@ def _tokens(examples: Sequence[Example], done: list[Batch], shared: bool) -> dic
     return {"tokens": tokens, "tokens_read": read}
 
 
-def finish(trainer: Any, folder: Path) -> dict[str, Any]:
+def finish(trainer: Any, folder: Path, average: WeightAverage | None = None) -> dict[str, Any]:
     """Train to the end, from the newest whole checkpoint in `folder`/checkpoints, and save `folder`/adapter: the best
-    one where an evaluator measured it, else the last."""
+    one where an evaluator measured it, else the last, or the average of the last ones."""
     trainer.remove_callback(PrinterCallback)  # LoggingCallback says it, once
     # The first removes broken ones before the others look.
     resume = checkpoints.newest(folder / "checkpoints") if distributed.first() else None
@@ -163,9 +207,9 @@ def finish(trainer: Any, folder: Path) -> dict[str, Any]:
     for_training()
     trainer.train(resume_from_checkpoint=str(resume) if resume else None)
     if trainer.is_world_process_zero():
-        trainer.accelerator.unwrap_model(trainer.model).save_pretrained(
-            str(folder / "adapter"), safe_serialization=True
-        )
+        network = trainer.accelerator.unwrap_model(trainer.model)
+        with average.applied(network) if average else nullcontext():
+            network.save_pretrained(str(folder / "adapter"), safe_serialization=True)
         EvalCallback.keep_best(folder)
     return {
         "steps": trainer.state.global_step,
@@ -211,6 +255,7 @@ def config(settings: dict, folder: Path, steps: int) -> TrainingArguments:
         num_train_epochs=1,
         learning_rate=settings["lr"],
         lr_scheduler_type=settings["lr_scheduler"],
+        lr_scheduler_kwargs=scheduler_settings(settings, steps),
         warmup_steps=settings["warmup_ratio"],
         weight_decay=settings["weight_decay"],
         max_grad_norm=settings["max_grad_norm"],
@@ -227,6 +272,13 @@ def config(settings: dict, folder: Path, steps: int) -> TrainingArguments:
         ddp_find_unused_parameters=False,  # every trained weight is in every batch's loss
         remove_unused_columns=False,
     )
+
+
+def scheduler_settings(settings: dict, steps: int) -> dict[str, Any]:
+    """What transformers' schedule takes beside the warm-up."""
+    if settings["lr_scheduler"] != "warmup_stable_decay":
+        return {}
+    return {"num_decay_steps": max(1, round(settings["decay_ratio"] * steps)), "decay_type": "linear"}
 
 
 def _log_every(steps: int, save_steps: int) -> int:

@@ -1,0 +1,148 @@
+"""Settings chosen on held-out rows, within a budget of time or tokens."""
+
+import shutil
+from collections import Counter
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Annotated, Any
+
+import pyarrow as pa
+from annotated_types import Interval
+
+from metier.engine.training.context import TrainingContext
+from metier.errors import UserError
+from metier.methods._search import Candidate, search, whole_cost
+from metier.methods._tuning import NO_LABELS
+from metier.methods.sft import Method as Sft
+from metier.recipes.settings import PositiveCount, TrainTokens
+
+if TYPE_CHECKING:
+    from metier.engine.models.model import LanguageModel
+
+RARE = 4.0
+"""From how many times as many rows of the commonest label as of the middle one on, rare labels are repeated in some of
+the candidates."""
+EVALUATED = 0.1
+"""Share of the budget that evaluations on held-out rows take."""
+
+
+@dataclass
+class Method:
+    """Try a few settings of `sft` on the same rows, go on with the better ones, and end within a budget.
+
+    Successive halving on held-out rows (Jamieson and Talwalkar 2016). recipe.chosen.yaml has the settings that won.
+    """
+
+    datasets: list[str] = field(default_factory=list)
+    """Names of the datasets whose rows are learned from. Default: all."""
+    minutes: Annotated[float, Interval(gt=0, le=10_000)] = 25.0
+    """Minutes that the search and the training may take on this machine, as its speed is measured at the start."""
+    max_train_tokens: TrainTokens = 0
+    """Tokens of the training that is carried to its end, in place of `minutes` (0: `minutes` decides). The same tokens
+    give the same model; minutes do only with the budget.json of the first call."""
+    max_epochs: Annotated[int, Interval(ge=1, le=100)] = 8
+    """Most passes over the rows, however long the budget."""
+    max_length: PositiveCount = 1024
+    """Most tokens of one row, prompt and answer. Longer prompts are truncated on the left, with a warning."""
+    eval_questions: PositiveCount = 400
+    """Most held-out questions of each benchmark that candidates are compared by."""
+
+    @property
+    def reads(self) -> list[str]:
+        """Names of all datasets whose rows the method wants; none: all."""
+        return self.datasets
+
+    def longest_row(self) -> int:
+        """Most tokens of one row that is learned."""
+        return self.max_length
+
+    def problems(self) -> list[str]:
+        return []
+
+    def seconds(self, model: "LanguageModel", context: TrainingContext, rows: int) -> float:
+        """The budget, or less where few rows end it before."""
+        return self.minutes * 60
+
+    def train(self, context: TrainingContext) -> dict[str, Any]:
+        if context.rows["label"].null_count == len(context.rows):
+            raise UserError(NO_LABELS)
+        candidates = self._candidates(context)
+        best, tried = search(context, candidates, self.eval_questions)
+        winner = context.folder / "search" / best.name
+        shutil.rmtree(context.folder / "adapter", ignore_errors=True)
+        shutil.copytree(winner / "adapter", context.folder / "adapter")
+        for file in ("log.jsonl", "evaluations.jsonl"):
+            if (winner / file).is_file():
+                shutil.copyfile(winner / file, context.folder / file)
+        shutil.rmtree(context.folder / "search", ignore_errors=True)
+        return {"chosen": {"sft": best.method.changed()}, "tried": [asdict(one) for one in tried]}
+
+    def _candidates(self, context: TrainingContext) -> list[Candidate]:
+        """The settings to try, each with the steps that the budget gives it. Raises `UserError` where a budget of an
+        earlier call was changed."""
+        methods = named(context.rows, self.max_length, self.datasets)
+        budget = self._budget(context, methods)
+        candidates = []
+        for name, method in methods.items():
+            method.max_train_tokens = budget[name]
+            model = method.load(context)
+            candidates.append(Candidate(name, method, method.steps(model, context)))
+        return candidates
+
+    def _budget(self, context: TrainingContext, methods: dict[str, Sft]) -> dict[str, int]:
+        """Candidate -> tokens of its whole training. Measured once: what a run goes on with must not depend on how busy
+        the machine is when it goes on."""
+        from metier.runs.files import write_json
+        from metier.runs.marks import hashed, read_hashed
+
+        path = context.folder / "budget.json"
+        if path.is_file():
+            known: dict[str, int] = read_hashed(path, "Remove the run's folder `train`, and it is trained again.")[
+                "tokens"
+            ]
+            return known
+        tokens, whole = {}, self.minutes * 60 * (1 - EVALUATED) / whole_cost(len(methods))
+        for name, method in methods.items():
+            model = method.load(context)
+            epoch = method.tokens(model, context)
+            affordable = self.max_train_tokens
+            if not affordable:
+                a_pass = method.seconds(model, context, len(context.rows))
+                affordable = round(epoch * whole / a_pass)
+            tokens[name] = max(1, min(affordable, self.max_epochs * epoch))
+            context.progress.say(f"  {name}: {tokens[name]:,} tokens, {tokens[name] / epoch:.1f} passes over the rows")
+        write_json(path, hashed({"tokens": tokens}))
+        return tokens
+
+
+def named(rows: pa.Table, max_length: int, datasets: list[str]) -> dict[str, Sft]:
+    """Candidate -> its settings: few, and what won on one dataset or another (docs/log.md)."""
+    common: dict[str, Any] = {
+        "datasets": datasets,
+        "max_length": max_length,
+        "batch_tokens": 512,
+        "lr_scheduler": "warmup_stable_decay",
+        "warmup_ratio": 0.05,
+        "average_ratio": 0.05,
+    }
+    four = "q_proj,v_proj,o_proj,down_proj"
+    found = {
+        "all-weights": Sft(tune="full", lr=2e-4, **common),
+        "all-weights-slow": Sft(tune="full", lr=7e-5, **common),
+        "adapter": Sft(lr=1.5e-3, target_modules=four, **common),
+    }
+    if _uneven(rows) >= RARE:
+        found["all-weights-balanced"] = Sft(tune="full", lr=2e-4, class_balance=0.4, **common)
+    return found
+
+
+def _uneven(rows: pa.Table) -> float:
+    """How many times as many rows the commonest label of a task has as its middle one; the largest of all tasks."""
+    tasks: dict[str, Counter[str]] = {}
+    for task, label in zip(rows["task"].to_pylist(), rows["label"].to_pylist(), strict=True):
+        if label is not None:
+            tasks.setdefault(task, Counter())[label] += 1
+    shares = []
+    for counts in tasks.values():
+        ordered = sorted(counts.values())
+        shares.append(ordered[-1] / ordered[len(ordered) // 2 if len(ordered) > 2 else 0])
+    return max(shares, default=1.0)
