@@ -7,14 +7,11 @@ own whole training, so stopping one early has not changed what the others learne
 import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 from metier.engine.training.context import TrainingContext
 from metier.engine.training.evaluator import HeldOutEvaluator
 from metier.methods.sft import Method as Sft
-
-if TYPE_CHECKING:
-    pass
 
 RUNGS = (0.12, 0.3)
 """Shares of a whole training after which the candidates are compared, and half of them go on."""
@@ -33,6 +30,18 @@ class Candidate:
 
     def step_at(self, share: float) -> int:
         return max(1, round(share * self.steps))
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a search came to."""
+
+    best: Candidate
+    folder: Path
+    """Where its adapter and its logs are."""
+    cost: dict[str, Any]
+    """Of its own training."""
+    tried: "list[Tried]"
 
 
 @dataclass(frozen=True)
@@ -58,38 +67,42 @@ def whole_cost(candidates: int) -> float:
     return cost + 1 - done
 
 
-def search(context: TrainingContext, candidates: list[Candidate], eval_questions: int) -> tuple[Candidate, list[Tried]]:
-    """The candidate that is best on held-out rows, trained to its end into `context.folder`/adapter, and how far each
-    came. A killed search goes on where it was."""
+def search(context: TrainingContext, candidates: list[Candidate], eval_questions: int) -> Found:
+    """The candidate that is best on held-out rows, trained to its end, and how far each came. A killed search goes on
+    where it was."""
     left = candidates
     for rung in RUNGS:
         if len(left) == 1:
             break
-        scores = {one.name: _to(context, one, rung, eval_questions) for one in left}
+        scores = {one.name: _score_at(context, one, rung, eval_questions) for one in left}
         left = sorted(left, key=lambda one: -scores[one.name])[: (len(left) + 1) // 2]
         for one in candidates:
             if one not in left:  # 1.6 GB of a small model's weights and optimizer
                 shutil.rmtree(_folder(context, one) / "checkpoints", ignore_errors=True)
     best = left[0]
-    _to(context, best, 1.0, eval_questions)
-    return best, [_tried(context, one) for one in candidates]
+    cost = _train_to(context, best, best.steps, eval_questions)
+    return Found(best, _folder(context, best), cost, [_tried(context, one) for one in candidates])
 
 
-def _to(context: TrainingContext, one: Candidate, share: float, eval_questions: int) -> float:
-    """Train a candidate up to this share of its whole training; its figure there, or the best of the end."""
-    from metier.engine.training import trainer
-
+def _score_at(context: TrainingContext, one: Candidate, share: float, eval_questions: int) -> float:
+    """A candidate's figure after this share of its whole training, which it is trained up to."""
     folder, stop = _folder(context, one), one.step_at(share)
-    context.progress.say(f"  {one.name}: to step {stop:,} of {one.steps:,}")
-    if share < 1 and (score := _scored(folder, stop)) is not None:
+    if (score := _scored(folder, stop)) is not None:
         return score
-    own = replace(context, folder=folder)
+    _train_to(context, one, stop, eval_questions)
+    return dict(_scores(folder)).get(stop, 0.0)  # no rows are held out: the first candidate goes on
+
+
+def _train_to(context: TrainingContext, one: Candidate, stop: int, eval_questions: int) -> dict[str, Any]:
+    """Train a candidate up to a step; what all of its training cost so far."""
+    from metier.engine.training.trainer import Leg
+
+    context.progress.say(f"  {one.name}: to step {stop:,} of {one.steps:,}")
+    own = replace(context, folder=_folder(context, one))
     model = one.method.load(own)
     evaluator = HeldOutEvaluator.of(model, own, one.steps, 0, eval_questions)
     looks = frozenset(one.step_at(part) for part in (*RUNGS, *LAST, 1.0))
-    one.method.fit(own, model, evaluator, trainer.Leg(stop, looks))
-    scores = dict(_scores(folder))
-    return max(scores.values(), default=0.0) if share == 1 else scores.get(stop, 0.0)
+    return one.method.fit(own, model, evaluator, Leg(stop, looks))
 
 
 def _folder(context: TrainingContext, one: Candidate) -> Path:

@@ -66,15 +66,15 @@ class Method:
         if context.rows["label"].null_count == len(context.rows):
             raise UserError(NO_LABELS)
         candidates = self._candidates(context)
-        best, tried = search(context, candidates, self.eval_questions)
-        winner = context.folder / "search" / best.name
+        found = search(context, candidates, self.eval_questions)
         shutil.rmtree(context.folder / "adapter", ignore_errors=True)
-        shutil.copytree(winner / "adapter", context.folder / "adapter")
+        shutil.copytree(found.folder / "adapter", context.folder / "adapter")
         for file in ("log.jsonl", "evaluations.jsonl"):
-            if (winner / file).is_file():
-                shutil.copyfile(winner / file, context.folder / file)
+            if (found.folder / file).is_file():
+                shutil.copyfile(found.folder / file, context.folder / file)
         shutil.rmtree(context.folder / "search", ignore_errors=True)
-        return {"chosen": {"sft": best.method.changed()}, "tried": [asdict(one) for one in tried]}
+        tried = [asdict(one) for one in found.tried]
+        return {**found.cost, "chosen": {"sft": found.best.method.changed()}, "tried": tried}
 
     def _candidates(self, context: TrainingContext) -> list[Candidate]:
         """The settings to try, each with the steps that the budget gives it. Raises `UserError` where a budget of an

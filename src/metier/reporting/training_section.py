@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict
 
@@ -63,6 +63,13 @@ def training_curves(run: Run) -> tuple[TrainingCurve, ...]:
             kinds = tuple(line.name for line in lines) if len(lines) > 1 else ()
             curves.append(TrainingCurve(folder, Markup(picture), unit, kinds))
     return tuple(curves)
+
+
+def settings_tried(run: Run) -> tuple[dict[str, Any], ...]:
+    """What a search over settings came to, the best first; nothing where no method searched."""
+    marks = (run.result(f"train/{log.parent.name}") for log in sorted((run.folder / "train").glob("*/log.jsonl")))
+    tried = [one for mark in marks for one in mark.get("tried", ())]
+    return tuple(sorted(tried, key=lambda one: (-one["trained"] / one["steps"], -max(s for _, s in one["scores"]))))
 
 
 def training_log(run: Run, stage: str) -> tuple[LogLine, ...]:

@@ -17,7 +17,7 @@ from metier.evaluation.context_check import check_context
 from metier.evaluation.samples import Judging, open_samples
 from metier.methods import MethodLike, of_datasets
 from metier.runs import distributed
-from metier.runs.files import file_sha256, fingerprint
+from metier.runs.files import file_sha256, fingerprint, write_text
 from metier.runs.run import Run
 
 VERSION = 3
@@ -44,6 +44,8 @@ def train(run: Run) -> dict[str, Any]:
         seconds = round(result["seconds"] + done["seconds"], 1)
         adapter, result = run.folder / stage / "adapter", {**done, "seconds": seconds}
     assert adapter is not None, "a recipe without methods is refused before"
+    if chosen := result.pop("chosen", None):
+        _write_chosen(run, chosen)
     return finish(run, str(result["adapter_sha256"]), adapter, {**result, "rows_sha256": work.rows_sha256})
 
 
@@ -80,6 +82,13 @@ class _Work:
         sides = [self.rows_sha256, self.valid_sha256]
         parts = [vars(method), self.run.recipe.seed, *sides, prompts, self.model_sha256, earlier_sha256]
         return fingerprint(VERSION, parts)
+
+
+def _write_chosen(run: Run, chosen: dict[str, Any]) -> None:
+    """recipe.chosen.yaml: the run's recipe with the settings that its last method found, to train again without a
+    search."""
+    methods = [*run.recipe.methods[:-1], chosen]
+    write_text(run.path("recipe.chosen.yaml"), run.recipe.model_copy(update={"methods": methods}).as_yaml())
 
 
 def _base_model(run: Run) -> str:

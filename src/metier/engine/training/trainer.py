@@ -139,10 +139,12 @@ def train(
     """Train an adapter into `folder`/adapter, from scratch or from the adapter `start`; returns what it cost. Without
     `lora` all weights are trained, and saved there.
 
-    `settings`: epochs, max_train_tokens, lr, batch_tokens, warmup_ratio, lr_scheduler, weight_decay, max_grad_norm,
-    save_steps, seed, decay_ratio, average_ratio. `objective`: left out, the mean negative log-likelihood of a learned token. `evaluator`: measures
-    now and then how good the adapter is; the best one is kept. `leg`: the part of the training to do now. `distillation`: what the base model is to be kept by. Goes on from the newest whole checkpoint in
-    `folder`/checkpoints. Raises `UserError` on a loss that is not a number, and where memory does not suffice.
+    `settings`: epochs, max_train_tokens, lr, batch_tokens, warmup_ratio, lr_scheduler, decay_ratio, average_ratio,
+    weight_decay, max_grad_norm, save_steps, seed. `objective`: left out, the mean negative log-likelihood of a learned
+    token. `evaluator`: measures now and then how good the adapter is; the best one is kept. `leg`: the part of the
+    training to do now. `distillation`: general text on which the model is to stay with the base model. Goes on from the
+    newest whole checkpoint in `folder`/checkpoints. Raises `UserError` on a loss that is not a number, and where memory
+    does not suffice.
     """
     torch.manual_seed(settings["seed"])  # before the adapter exists: its weights start at random
     network = tuned(model, lora, start, examples, whole=lora is None)
