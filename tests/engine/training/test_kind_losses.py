@@ -74,7 +74,7 @@ def test_a_resumed_training_logs_the_same_kinds(tmp_path):
 def test_methods_say_of_which_kind_their_rows_are(tmp_path):
     found = dapt.Method(replay=0.3, block_size=16).examples(load("fake"), context(tmp_path))
     assert {example.kind for example in found} == {dapt.DOMAIN, dapt.GENERAL}
-    assert {block.kind for block in sft.Method()._read(load("fake"), _document())} == {sft.RAW_TEXT}
+    assert {block.kind for block in sft.Method()._read(load("fake"), _document(), 1024)} == {sft.RAW_TEXT}
 
 
 def _document():
