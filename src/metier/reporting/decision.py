@@ -229,7 +229,8 @@ def _automation(tuned: Predictions, held_out: Predictions | None) -> Iterator[Ti
         return
     if found.cut:
         known = found.cut.cut_off
-        cut, coverage, right = known.threshold, found.cut.coverage, found.cut.accuracy and found.cut.accuracy.value
+        cut, coverage = known.threshold, found.cut.coverage
+        right = found.cut.accuracy.value if found.cut.accuracy else None
         promise = "" if found.cut.note else f" for {MAX_ERROR:.0%} errors at most"
         chosen = f"chosen on {known.rows:,} held-out rows{promise}"
     else:
