@@ -45,6 +45,8 @@ class Step(StepLike):
     """`report` only lists them and keeps every row; `drop` takes them out of training."""
 
     version: ClassVar[int] = 1
+    because = {"": "with a label that looks wrong"}
+    noted = {"suspects": "suspect labels"}
 
     def apply(self, rows: pa.Table, context: StepContext) -> StepResult:
         texts = compared(rows, context.benchmarks, answers=False).to_pylist()
