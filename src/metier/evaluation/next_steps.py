@@ -54,7 +54,7 @@ class RunFacts:
             benchmarks=len(answers.judging.benchmarks),
             learning={f"methods.{name}.{key}": settings[key] for key in keys if settings.get(key)},
             full=settings.get("tune") == "full",
-            replays=any(plugins.named(use)[0] == "general" for use in run.recipe.datasets),
+            replays=any(one.name == "general" for one in run.recipe.build_datasets()),
             suspects=run.folder if any(run.folder.glob(SUSPECTS)) else None,
             overview=run.folder.parent / "report.html" if one_of_several else None,
         )
