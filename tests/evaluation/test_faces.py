@@ -23,7 +23,7 @@ FACTS = RunFacts(
     learning={"methods.sft.lr": 1e-3, "methods.sft.epochs": 2},
     full=False,
     replays=True,
-    has_suspects=False,
+    suspects=None,
 )
 LOST = but(KEPT, state="lost", tuned=3.21, change=Interval(0.21, 0.19, 0.23))
 UNCLEAR = but(KEPT, state="inconclusive", tuned=3.05, change=Interval(0.05, -0.03, 0.13))
@@ -114,7 +114,7 @@ def test_a_better_baseline_is_told_even_where_the_base_model_is_the_nearer_oppon
 
 def test_suspect_labels_are_reviewed_where_there_are_some():
     assert not any("relabel" in command for command in commands(told(BEATEN)))
-    found = commands(told(BEATEN, facts=replace(FACTS, has_suspects=True)))
+    found = commands(told(BEATEN, facts=replace(FACTS, suspects=Path("runs/my desk"))))
     assert "metier relabel 'runs/my desk'" in found
 
 
@@ -135,6 +135,33 @@ def test_a_gain_below_what_the_recipe_asks_for_needs_no_more_questions():
     small = over_baseline(CLEAN, value=0.015, low=0.01, high=0.02, p=0.001)
     found = told(small)
     assert found.face == "not_shown" and "less than the 2 points that the recipe asks for" in found.reason
+    assert found.headline.endswith("it is more accurate than TF-IDF, but by less than the recipe asks for.")
+    assert not any("not shown to be worse" in step.text for step in found.next_steps)
+
+
+def test_the_gain_that_is_too_small_is_told_even_where_the_other_one_is_less_sure():
+    small = but(CLEAN, gain=Interval(0.015, 0.01, 0.02), p=0.001)
+    found = told(over_baseline(small, value=0.03, low=0.005, high=0.055, p=0.02))
+    assert found.headline.endswith("it is more accurate than the base model, but by less than the recipe asks for.")
+    assert "+1.5 points" in found.reason and "less than the 2 points that the recipe asks for" in found.reason
+
+
+def test_one_benchmark_is_not_told_to_be_one_of_many_comparisons():
+    found = told(over_baseline(CLEAN, value=0.05, low=0.001, high=0.1, p=0.06))
+    assert found.reason.endswith("By the test that decides chance alone can still explain it.")
+    behind = told(but(EVEN, gain=Interval(-0.05, -0.099, -0.001), p=0.06, gain_over_baseline=None, baseline=None))
+    assert "The interval includes 0" not in behind.reason and "It is behind" in behind.reason
+
+
+def test_a_benchmark_on_which_the_baseline_is_better_is_not_told_to_be_unclear():
+    found = told(but(CLEAN, name="a"), but(BEATEN, name="b"))
+    assert found.headline.endswith("than both the base model and TF-IDF. On b the baseline is better.")
+
+
+def test_of_several_trainings_the_sheets_of_one_are_named():
+    facts = replace(FACTS, folder=Path("runs/seeds"), suspects=Path("runs/seeds/seed-0"), trainings=3)
+    [step] = [one for one in told(BEATEN, facts=facts).next_steps if "suspect" in one.text]
+    assert "runs/seeds/seed-0/suspects*.csv" in step.text and step.command == "metier relabel runs/seeds/seed-0"
 
 
 def test_too_few_groups_are_said():

@@ -70,6 +70,20 @@ def test_case_and_spaces_make_no_error_and_an_empty_answer_is_one(tmp_path):
     assert found.before.value == pytest.approx(1 / 3) and found.unanswered == (1, 1)
 
 
+def test_a_file_that_a_spreadsheet_saved_with_semicolons_is_read(tmp_path):
+    first, second = write(tmp_path / "first.csv", answers(range(20))), tmp_path / "second.csv"
+    second.write_text(write(tmp_path / "plain.csv", answers(range(9))).read_text().replace(",", ";"), "utf-8-sig")
+    assert compare_files(first, second).gain.value == pytest.approx(0.11)
+
+
+def test_two_files_of_one_name_are_told_apart(tmp_path):
+    for name, wrong in (("ours", range(20)), ("theirs", range(60))):
+        (tmp_path / name).mkdir()
+        write(tmp_path / name / "answers.csv", answers(wrong))
+    first, second = tmp_path / "ours" / "answers.csv", tmp_path / "theirs" / "answers.csv"
+    assert f"{second} is worse than {first}" in "\n".join(compare_files(first, second).sentences)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

@@ -5,6 +5,7 @@ import json
 import re
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 import yaml
 
@@ -14,8 +15,11 @@ from metier.governance.references import ANNEX_IV, SR_11_7
 from metier.governance.sections import PARTS
 from metier.governance.sections.reasons import KINDS, OTHER, kind_of
 from metier.governance.values import TO_ADD
+from metier.relabeling.relabel import relabel
 from metier.runs.files import file_sha256
 from metier.runs.history import read_history
+from metier.runs.progress import Progress
+from metier.runs.run import saved_run
 from tests.browser import CHROMIUM, Browser
 from tests.cli.test_cli import inside
 from tests.recorded import go
@@ -248,6 +252,28 @@ def test_it_holds_no_row_and_no_place_of_the_machine(finished_run):
     assert sum(map(len, whole.values())) < 300_000
     recipe = yaml.safe_load(whole["recipe.yaml"])
     assert recipe["datasets"][0]["path"] == "train.jsonl"
+
+
+def test_from_within_the_folder_it_says_the_same(finished_run, monkeypatch):
+    """A folder called `.` is no text to be left out of sentences."""
+    folder = finished_run[1]
+    whole, _ = dossier(folder)
+    monkeypatch.chdir(folder)
+    within, place = dossier(Path())
+    assert within.evidence == whole.evidence and within.reasons == whole.reasons
+    same = [one.key for one, other in zip(within.sections, whole.sections, strict=True) if one == other]
+    assert len(same) == len(PARTS) and within.run == whole.run
+
+
+def test_labels_that_were_corrected_are_told_without_a_place_of_the_machine(finished_run, tmp_path):
+    folder = finished_run[1]
+    row = pq.read_table(folder / "curate" / "train.parquet").to_pylist()[0]
+    (tmp_path / "s.csv").write_text(f"id,text,corrected\n{row['origin']},{row['text']},?\n")
+    relabel(saved_run(folder, Progress()), [tmp_path / "s.csv"], "Ada", tmp_path / "log")
+    found, place = dossier(folder)
+    said = section(found, "changes").tables[0].rows[-1]
+    assert said[1] == "relabel" and said[2].startswith("Ada reviewed labels: 1 unclear.")
+    assert not [path for path in place.rglob("*.*") if str(tmp_path) in path.read_text()]
 
 
 def test_copies_carry_the_hashes_that_are_listed(made):

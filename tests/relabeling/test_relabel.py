@@ -14,6 +14,7 @@ from metier.errors import Problems, UserError
 from metier.recipes.scaffold.new import new
 from metier.recipes.schema import load
 from metier.relabeling.relabel import relabel
+from metier.relabeling.rewriting import Change, rewrite
 from metier.relabeling.rows import rows_of
 from metier.runs import run as runs
 from metier.runs.history import read_history
@@ -67,6 +68,15 @@ def test_a_new_version_has_the_new_labels_and_is_otherwise_the_old_one(desks, tm
     assert {path.name: path.read_bytes() for path in home.iterdir() if path.is_file()} == before
     differ = sum(table("train")[5 + n]["kind"] != label for n, label in wanted.items())
     assert (done.changed, done.confirmed, done.changed_in_test) == (differ + 1, len(wanted) - differ, 1)
+
+
+@pytest.mark.parametrize("line_break", ["\n", "\r\n", "\r"])
+def test_a_cell_of_several_lines_stays_one_cell(tmp_path, line_break):
+    text = f"first line{line_break}second line"  # nothing else in it asks for quotation marks
+    old, new = tmp_path / "old.csv", tmp_path / "new.csv"
+    old.write_bytes(f'note,kind\r\n"{text}",fee\r\nmore,fee\r\n'.encode())
+    rewrite(old, None, "kind", {"2": Change("fee", "card lost")}, new)
+    assert new.read_bytes() == old.read_bytes().replace(b",fee", b",card lost", 1)
 
 
 @pytest.mark.parametrize("ending", [".csv", ".jsonl"])
@@ -197,6 +207,24 @@ def test_two_patterns_in_one_folder_stay_apart(tmp_path):
     done = relabel(run, [sheet(run, changes({0: "=refund"}, {0: "=refund"}))], "Ada")
     names = [sorted(path.name for path in home.joinpath(file).iterdir()) for file in done.files]
     assert names == [["a-train.csv"], ["a-test.csv"]]
+
+
+def test_files_of_one_name_stay_apart_in_one_folder_and_can_be_read(tmp_path):
+    home = tmp_path / "desk"
+    for part in ("train", "test"):
+        (home / part).mkdir(parents=True)
+        write(home / part / "mail.csv", table(part))
+    run = curated_run(home, "train/mail.csv", "test/mail.csv")
+    done = relabel(run, [sheet(run, changes({0: "=refund"}, {0: "=refund"}))], "Ada", tmp_path / "new")
+    assert [read(Path(file))[5]["kind"] for file in done.files] == ["=refund", "=refund"]
+    again = runs.open_run(tmp_path / "again", load(tmp_path / "new" / "recipe.relabeled-1.yaml"), Progress())
+    assert curate(again)["train"] == run.result("curate")["train"]
+
+
+def test_a_recipe_of_several_trainings_is_run_with_as_many_again(desk, tmp_path):
+    desk.lock(seeds=[0, 1, 2])
+    done = relabel(desk, [sheet(desk, {("train", HOSTILE[0]): "=refund"})], "Ada", tmp_path / "new")
+    assert done.command and done.command.endswith(f" --seeds 3 --out {tmp_path}-relabeled-1")
 
 
 @pytest.mark.parametrize(("separator", "encoding"), [(";", "utf-8-sig"), (",", "utf-8"), ("\t", "utf-8")])

@@ -1,6 +1,7 @@
 """What is drawn is what was measured, and it can be read on a phone."""
 
 import re
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -83,6 +84,11 @@ def test_the_automation_curve_has_the_measured_points_and_the_cut_off(drawn):
     pictures.reliability_diagram(found.bins, "t")
     x, y = drawn[0].lines[-1].get_data()
     assert list(x) == [one.certainty for one in found.bins] and list(y) == [one.right.value for one in found.bins]
+
+
+def test_few_certain_answers_among_many_questions_are_drawn():
+    found = replace(automated(), coverage=np.array([0.02, 0.04]), accuracy=np.array([1.0, 0.5]))
+    assert "<svg" in pictures.automation_curve(found, 50, "t")
 
 
 def test_a_long_test_gives_a_short_line():

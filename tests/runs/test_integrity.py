@@ -50,6 +50,8 @@ REPORT_READS = {
     "curate/steps.json",
     "curate.done.json",
     "train/01-sft/log.jsonl",
+    "train/01-sft/adapter/adapter_model.safetensors",
+    "train/01-sft/adapter/adapter_config.json",
     "train.done.json",
     "evaluate/triage/samples.parquet",
     "evaluate/triage/base.jsonl",

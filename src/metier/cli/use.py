@@ -1,5 +1,6 @@
 """Verbs that use a finished run: answer, serve, export, send, monitor."""
 
+import shlex
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -46,8 +47,15 @@ def predict(
         done = job.predict(run, file, out_file, job.Wishes(benchmark, text, with_, max_error, review, prefix))
     lines = [f"{done.answered:,} of {done.rows:,} rows answered, {done.to_review:,} for review   {out_file.resolve()}"]
     lines += [job.cost(run, done)] if cost else []
-    lines += ["", next_line("monitor", folder, out_file, why="(does the work still look like the test?)")]
+    if not prefix:  # `metier monitor` looks for a column `answer`
+        watch = ["monitor", folder, out_file, *_whose(benchmark, with_)]
+        lines += ["", next_line(*watch, why="(does the work still look like the test?)")]
     tell(asdict(done), "\n".join(lines), json_)
+
+
+def _whose(benchmark: str | None, with_: str) -> list[str]:
+    """The options that name the same task and the same model again."""
+    return [*(["--benchmark", benchmark] if benchmark else []), *(["--with", with_] if with_ != "tuned" else [])]
 
 
 def answers(
@@ -129,8 +137,8 @@ def monitor(
         found = watch(opened(run), traces, place, options)
     lines = [*sentences(found), "", str((place / "monitor.html").resolve())]
     if found.queued:
-        again = f'metier monitor {folder} {traces} --corrected "{place}/*.csv"'
-        lines += [f"Next: fill in `corrected` in {place / 'to_label.csv'}, then {again}"]
+        words = ["metier", "monitor", str(folder), traces, *_whose(benchmark, with_), "--corrected", f"{place}/*.csv"]
+        lines += [f"Next: fill in `corrected` in {place / 'to_label.csv'}, then {shlex.join(words)}"]
     tell(found.to_json(), "\n".join(lines), json_)
     if found.ringing:
         raise typer.Exit(HOLD)

@@ -75,7 +75,7 @@ class Automation:
 def automation(tuned: Predictions, held_out: Predictions | None) -> Automation | None:
     """None where answers have no probabilities, or are neither right nor wrong."""
     given, _ = options(tuned)
-    if not any(map(len, given)) or (np.nan_to_num(tuned.value) > 1).any():
+    if not any(map(len, given)) or tuned.are_losses:
         return None
     temperature = Temperature(1.0, 0) if held_out is None else fit_temperature(*options(held_out))
     sure, as_said = certainties(given, temperature.value), certainties(given)

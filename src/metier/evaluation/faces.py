@@ -87,9 +87,19 @@ def deciding_entry(
     return (gained or list(benchmarks))[0]
 
 
-def held_against(face: Face, entry: Comparison) -> plain.Against:
+def held_against(face: Face, entry: Comparison, min_gain: float) -> plain.Against:
     """With whom a face compares the model."""
-    return "base" if face == "worse" else "baseline" if face == "baseline_better" else plain.hinge(entry)
+    if face in ("worse", "baseline_better"):
+        return "base" if face == "worse" else "baseline"
+    hinge = plain.hinge(entry)
+    if face != "not_shown" or entry.gain_over_baseline is None:
+        return hinge
+    # The less sure gain may be large enough, and the other one too small.
+    found = {"base": entry.gain, "baseline": entry.gain_over_baseline}
+    lacking: list[plain.Against] = [
+        who for who in ("base", "baseline") if not reasons.large_enough(found[who], min_gain)
+    ]
+    return lacking[0] if len(lacking) == 1 else hinge
 
 
 def _headline(face: Face, judged: Judged) -> str:
@@ -98,7 +108,8 @@ def _headline(face: Face, judged: Judged) -> str:
         return _of_retention(face, judged)
     if face in ("clean", "provisional"):
         return _use(face, judged, decider)
-    who = plain.opponent(decider, held_against(face, decider))
+    against = held_against(face, decider, judged.min_gain)
+    who = plain.opponent(decider, against)
     if face == "worse":
         worse = [entry.name for entry in judged.benchmarks if entry.state == "worse"]
         than = "less accurate" if plain.ahead(decider) == "more accurate" else "worse"
@@ -106,6 +117,10 @@ def _headline(face: Face, judged: Judged) -> str:
     if face == "baseline_better":
         same = f"the same {decider.n:,} questions" + (f" of {decider.name}" if len(judged.benchmarks) > 1 else "")
         return f"Do not use this model: {who} is {plain.ahead(decider)} on {same}."
+    if face == "not_shown" and _is_small(decider, judged):
+        return (
+            f"Do not use this model yet: it is {plain.ahead(decider)} than {who}, but by less than the recipe asks for."
+        )
     if face == "not_shown":
         return f"Do not use this model yet: it is not shown to be {plain.ahead(decider)} than {who}."
     return "No verdict: this was a smoke run, which only shows that all stages work."
@@ -117,8 +132,10 @@ def _use(face: Face, judged: Judged, decider: Comparison) -> str:
     better = f"it is {plain.ahead(decider)} than {_those_beaten(gained)}"
     if face == "provisional":
         return f"Use this model for {names} on trial only: {better}, but another training could reverse this."
-    others = [entry.name for entry in judged.benchmarks if entry.state != "gain"]
-    scope = f" On {plain.listed(others)} this is not shown." if others else ""
+    others = [entry for entry in judged.benchmarks if entry.state != "gain"]
+    beaten, unclear = ([one.name for one in others if is_beaten(one) is which] for which in (True, False))
+    scope = f" On {plain.listed(unclear)} this is not shown." if unclear else ""
+    scope += f" On {plain.listed(beaten)} the baseline is better." if beaten else ""
     return f"Use this model for {names}: {better}.{scope}"
 
 
@@ -149,7 +166,7 @@ def _reason(face: Face, decider: Comparison | RetentionResult, judged: Judged) -
     if face == "smoke":
         return reasons.SMOKE
     where = f"on {decider.name} " if len(judged.benchmarks) > 1 else ""
-    figures = f"{where}{plain.compared(decider, held_against(face, decider))}"
+    figures = f"{where}{plain.compared(decider, held_against(face, decider, judged.min_gain))}"
     if face == "provisional":
         return plain.sentence(f"{figures}. That is close to the limit of what one training can show")
     if face == "not_shown":
@@ -159,14 +176,24 @@ def _reason(face: Face, decider: Comparison | RetentionResult, judged: Judged) -
 
 def _missing(entry: Comparison, judged: Judged) -> str:
     """What a gain lacks, as a sentence without its full stop."""
-    gain = plain.gain_over(entry, plain.hinge(entry))
+    gain = plain.gain_over(entry, held_against("not_shown", entry, judged.min_gain))
     if entry.clusters < stats.FEWEST_CLUSTERS:
         return f"There are {_too_few(entry)}"
-    if gain.low <= 0:
+    if gain.low <= 0 <= gain.high:
         return "The interval includes 0, so chance alone can explain it"
+    if gain.high < 0:
+        return "It is behind, though by the test that decides chance alone can explain it"
     if gain.value < judged.min_gain:
         return f"That is less than the {plain.size(judged.min_gain, entry.unit)} that the recipe asks for"
-    return "Over so many comparisons, chance alone can explain it"
+    several = ", over so many comparisons," if len(judged.benchmarks) > 1 else ""
+    return f"By the test that decides{several} chance alone can still explain it"
+
+
+def _is_small(entry: Comparison, judged: Judged) -> bool:
+    """Whether a gain is shown, and all it lacks is its size."""
+    assert entry.p_ship is not None, "adjusted by `decide`"
+    gains = [one for one in (entry.gain, entry.gain_over_baseline) if one]
+    return entry.p_ship < judged.alpha and all(one.low > 0 for one in gains)
 
 
 def _too_few(entry: Comparison | RetentionResult) -> str:

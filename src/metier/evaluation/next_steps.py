@@ -10,9 +10,10 @@ from metier.evaluation import stats
 from metier.evaluation.answers import Answers
 from metier.evaluation.results import Comparison, Face, NextStep, RetentionResult
 from metier.recipes import plugins
+from metier.runs.integrity import SHEETS
 from metier.runs.run import Run
 
-SUSPECTS = "suspects*.csv"
+SUSPECTS = f"{SHEETS}*.csv"
 """A run's sheets of labels that may be wrong."""
 
 
@@ -33,7 +34,8 @@ class RunFacts:
     """Whether all weights were trained."""
     replays: bool
     """Whether it learns general text too, against forgetting."""
-    has_suspects: bool
+    suspects: Path | None
+    """The folder of the run that has such sheets: of several trainings, the first. None: there are none."""
     overview: Path | None = None
     """The page of all trainings, where this is one of them."""
 
@@ -52,8 +54,8 @@ class RunFacts:
             benchmarks=len(answers.judging.benchmarks),
             learning={f"methods.{name}.{key}": settings[key] for key in keys if settings.get(key)},
             full=settings.get("tune") == "full",
-            replays=any(use == "general" or "general" in use for use in run.recipe.datasets if use),
-            has_suspects=any(run.folder.glob(SUSPECTS)),
+            replays=any(one.name == "general" for one in run.recipe.build_datasets()),
+            suspects=run.folder if any(run.folder.glob(SUSPECTS)) else None,
             overview=run.folder.parent / "report.html" if one_of_several else None,
         )
 
@@ -133,7 +135,7 @@ def _not_shown(entry: Comparison, facts: RunFacts) -> Iterator[NextStep]:
             text="Train it with three seeds: their mean varies less than one training.",
             command=facts.run_again("seeds", seeds=3),
         )
-    if plain.hinge(entry) == "baseline":
+    if plain.hinge(entry) == "baseline" and plain.gain_over(entry, "baseline").low <= 0:
         yield NextStep(
             text=f"Meanwhile use {plain.short_name(entry.baseline_name)}, which is quicker and not shown to be worse.",
             command=facts.predict(entry.name, facts.baselines[entry.name]),
@@ -179,11 +181,11 @@ def _not_known_to_be_kept(entry: RetentionResult, facts: RunFacts) -> Iterator[N
 
 
 def _labels(facts: RunFacts) -> Iterator[NextStep]:
-    if facts.has_suspects:
-        sheets = facts.folder / SUSPECTS
+    if facts.suspects:
+        sheets = facts.suspects / SUSPECTS
         yield NextStep(
             text=f"Review the suspect labels: fill in `corrected` in {sheets}, then write a new version of your data.",
-            command=shlex.join(["metier", "relabel", str(facts.folder)]),
+            command=shlex.join(["metier", "relabel", str(facts.suspects)]),
         )
 
 

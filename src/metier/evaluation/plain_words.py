@@ -117,9 +117,11 @@ def sentence(text: str) -> str:
     return f"{text[0].upper()}{text[1:]}."
 
 
-def rule(min_gain: float, unit: str) -> str:
+def rule(min_gain: float, alpha: float, unit: str) -> str:
     """When a model ships, in a sentence."""
+    least = f" of at least {size(min_gain, unit)}" if min_gain else ""
     return (
-        f"SHIP takes a gain of at least {size(min_gain, unit)} over the base model and over the baseline, both with "
-        "the whole 95 % interval above 0; nothing may get worse, and nothing may be forgotten beyond its margin."
+        f"SHIP takes a gain{least} over the base model and over the baseline where there is one, both with the whole "
+        f"95 % interval above 0 and a chance of a false SHIP of at most {100 * alpha:g} % over all benchmarks; nothing "
+        "may get worse, and nothing may be forgotten beyond its margin."
     )

@@ -48,6 +48,11 @@ class Predictions:
         """(n,) whether the answer is right as a whole; an unscored one is not."""
         return self.judged & (self.value >= 1.0)
 
+    @property
+    def are_losses(self) -> bool:
+        """Whether the values are sums of losses, so that no answer is right or wrong."""
+        return bool((self.value > 1).any())
+
     def index(self, label: str) -> int:
         """The position of a label that a metric names. Raises `UserError` where the benchmark does not have it."""
         if label not in self.labels:

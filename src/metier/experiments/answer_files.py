@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from metier.data.files import pieces
 from metier.data.format import RejectedRow
+from metier.data.spreadsheets import separated
 from metier.errors import Problems, UserError, nearest, shown
 from metier.evaluation.answers import TUNED, Answers
 from metier.runs.progress import Progress
@@ -65,7 +66,7 @@ def read_answer_file(path: Path, named: Named, at: int) -> AnswerFile:
         raise UserError(
             f"There is no file or run {path}. Name the folder of a run, or a .csv or .jsonl file of answers."
         )
-    for place, piece in pieces(str(path)):
+    for place, piece in pieces(str(path), separated(path) if path.suffix.lower() == ".csv" else None):
         if isinstance(piece, RejectedRow):
             raise UserError(f"{place} {piece.reason}")
         rows.append((place, piece))
@@ -103,7 +104,8 @@ def _columns(file: str, known: list[str], named: Named, at: int) -> dict[Role, s
             if column in known:
                 columns[role] = column
             elif role not in OPTIONAL or len(given) == 2:
-                problems.append(f"{file} has no column {shown(column)} (--{role}).{nearest(column, known)}")
+                each = f" Where the files differ, give --{role} twice." if len(given) == 1 else ""
+                problems.append(f"{file} has no column {shown(column)} (--{role}).{nearest(column, known)}{each}")
         else:
             usual = [name for name in known if name.strip().lower() in USUAL[role]]
             if len(usual) == 1:

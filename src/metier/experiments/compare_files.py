@@ -1,6 +1,7 @@
 """Two files of answers to the same questions, from any tool: the paired test of a verdict."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -61,6 +62,8 @@ def compare_files(first: Path, second: Path, named: Named | None = None, benchma
         of_run(path, benchmark) if path.is_dir() else read_answer_file(path, named or {}, at)
         for at, path in enumerate((first, second))
     )
+    if first_side.name == second_side.name:  # two folders may have an answers.csv each
+        first_side, second_side = replace(first_side, name=str(first)), replace(second_side, name=str(second))
     sides = [first_side, second_side]
     _check_match(first_side, second_side, named or {})
     right, group = _joined(sides, "right", lambda row: row.right), _joined(sides, "group", lambda row: row.group)

@@ -70,9 +70,9 @@ class ExpectedPower(Result):
             )
         if self.effect is None:
             return (
-                f"With {self.n:,} questions no gain over {over} would be found with 80 % power: it has {self.metric} "
-                f"{self.baseline:.3f} on {self.held_out:,} held-out rows, so even a perfect model would hardly differ. "
-                "Use it, or ask more or harder questions."
+                f"With {self.n:,} questions no gain over {over} would be found with 80 % power, not even that of a "
+                f"perfect model: {over} has {self.metric} {self.baseline:.3f} on {self.held_out:,} held-out rows. "
+                f"Use {over}, or ask more or harder questions."
             )
         found = f"With {self.n:,} questions a true gain of {self._amount(self.effect)} over {over} would be found with"
         return f"{found} 80 % power{self._range()}."

@@ -75,11 +75,14 @@ class Material:
         folder = next((one for one in (self.given, self.run.folder.resolve().parent) if trainings(one)), None)
         return None if folder is None else SeedsVerdict.model_validate(read_hashed(folder / SEEDS, "Run it again."))
 
-    @property
+    @cached_property
     def places(self) -> dict[str, str]:
-        """Places of this machine that the recipe names -> what a dossier says instead: the name alone."""
-        found = {text: Path(text).name for text in _texts(self.run.recipe.model_dump()) if Path(text).is_absolute()}
-        folders = (self.run.folder.resolve(), self.run.folder, self.given.resolve(), self.given)
+        """Places of this machine that the recipe and the history name -> what a dossier says instead: the name alone.
+        A relative folder is no place of a machine, and `.` stands in every sentence."""
+        texts = [*_texts(self.run.recipe.model_dump()), *(str(entry.get("log", "")) for entry in self.history.entries)]
+        found = {text: Path(text).name for text in texts if _is_place(text)}
+        named = (self.run.folder.resolve(), self.run.folder, self.given.resolve(), self.given)
+        folders = [folder for folder in named if folder.is_absolute()]
         return {**{f"{folder}/": "" for folder in folders}, **{str(folder): folder.name for folder in folders}, **found}
 
     def plain(self, text: str) -> str:
@@ -97,6 +100,11 @@ class Material:
         if isinstance(value, bool) or value is None:
             return {True: "yes", False: "no", None: "none"}[value]
         return self.plain(str(value)) or "none"
+
+
+def _is_place(text: str) -> bool:
+    """Whether a text is a path of this machine; `/` alone, or a prompt that begins with `/no_think`, is none."""
+    return Path(text).is_absolute() and len(Path(text).parts) > 2
 
 
 def _texts(value: Any) -> list[str]:

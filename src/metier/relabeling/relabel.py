@@ -26,7 +26,6 @@ from metier.runs import history
 from metier.runs.files import file_sha256, write_text
 from metier.runs.run import Run
 
-EVENT = "relabel"
 PART = ".part-"
 
 
@@ -138,8 +137,7 @@ def _write(run: Run, by_origin: Mapping[Origin, list[Decision]], who: str, out: 
         ) from error
     given = [one for target in targets for one in target.given]
     kinds = Counter(one.kind for one in given)
-    history.append(run.folder, EVENT, who=who, **kinds, log=str(log.resolve()), log_sha256=file_sha256(log))
-    folder = f"{re.sub('-relabeled-[0-9]+$', '', str(run.folder))}-relabeled-{number}"
+    history.append(run.folder, history.RELABEL, who=who, **kinds, log=str(log.resolve()), log_sha256=file_sha256(log))
     return Relabeled(
         changed=kinds["changed"],
         confirmed=kinds["confirmed"],
@@ -150,8 +148,17 @@ def _write(run: Run, by_origin: Mapping[Origin, list[Decision]], who: str, out: 
         notes=originals.notes,
         log=str(log),
         recipe=str(recipe) if new else None,
-        command=f"metier run {shlex.quote(str(recipe))} --out {shlex.quote(folder)}" if new else None,
+        command=_command(run, recipe, number) if new else None,
     )
+
+
+def _command(run: Run, recipe: Path, number: int) -> str:
+    """What runs the new recipe as the run was run, in a folder beside it."""
+    trainings = len(run.locked()["seeds"])
+    folder = run.folder.parent if trainings > 1 else run.folder  # an average stands in the folder of its trainings
+    folder = folder if folder.name not in ("", "..") else folder.resolve()
+    words = ["metier", "run", str(recipe), *(["--seeds", str(trainings)] if trainings > 1 else [])]
+    return shlex.join([*words, "--out", f"{re.sub('-relabeled-[0-9]+$', '', str(folder))}-relabeled-{number}"])
 
 
 def _targets(
@@ -160,8 +167,11 @@ def _targets(
     targets: list[_Target] = []
     for origin, given in by_origin.items():
         path = versioned(roots[origin], number, out)
-        if path in [target.path for target in targets]:  # two patterns in one folder: each reads its own files only
-            path = path.with_name(f"{path.name}-{origin.key}-{origin.number}")
+        if path in [target.path for target in targets]:
+            # Two patterns in one folder, each of which reads its own files only, or files of one name with --out. The
+            # ending stays the last: by that the format is chosen.
+            version = f".relabeled-{number}"
+            path = path.with_name(path.name.replace(version, f"-{origin.key}-{origin.number}{version}"))
         files = {one.name: one.file for one in found(origin.source.path) if not one.wrong}
         targets.append(_Target(origin, tuple(given), roots[origin], path, files))
     return targets

@@ -103,8 +103,9 @@ def _record(lines: list[str], at: int, separator: str) -> tuple[list[str], int]:
 
 def _written(cells: list[str], separator: str, ending: str) -> str:
     stream = io.StringIO()
-    csv.writer(stream, delimiter=separator, lineterminator="").writerow(cells)
-    return stream.getvalue() + ending
+    # With its own line end: before Python 3.13 the writer quotes line breaks in a cell only where they are in that.
+    csv.writer(stream, delimiter=separator, lineterminator="\r\n").writerow(cells)
+    return stream.getvalue().removesuffix("\r\n") + ending
 
 
 def _jsonl(file: Path, settings: Mapping[str, Any], column: str, left: dict[str, Change], out: Path) -> None:
@@ -175,7 +176,7 @@ def _replaced(value: Any, change: Change, where: str, known: Mapping[str, Any]) 
     if str(value).strip() != change.old.strip():
         raise UserError(
             f"{where} has the label {shown(value)}, and the run recorded {shown(change.old)}: a step of the recipe "
-            "changed labels, or the file was changed. Correct this row by hand."
+            "changed labels, or the file was changed. Correct this row by hand, and empty its cell in the sheet."
         )
     if isinstance(value, str):
         return change.new

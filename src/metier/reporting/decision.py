@@ -13,7 +13,7 @@ from metier.evaluation import plain_words as plain
 from metier.evaluation.answers import BASE, HELD_OUT, TUNED, Answers
 from metier.evaluation.automation import MAX_ERROR, automation
 from metier.evaluation.comparison import fixed_and_broken
-from metier.evaluation.faces import deciding_entry, held_against
+from metier.evaluation.faces import deciding_entry, held_against, is_beaten
 from metier.evaluation.plan import read_plan
 from metier.evaluation.predictions import Predictions
 from metier.evaluation.reasons import rule
@@ -124,6 +124,7 @@ def _decision(
     tiles: tuple[Tile, ...],
 ) -> Decision:
     word, tone = WORDS[verdict.face]
+    tested = decider if isinstance(decider, Comparison) else verdict.benchmarks[0]
     return Decision(
         word="NO VERDICT TO RELY ON" if verdict.exploratory else word,
         shown=verdict.shown,
@@ -136,7 +137,7 @@ def _decision(
         tiles=tiles,
         next_steps=verdict.next_steps,
         others=tuple(_others(verdict, decider)),
-        rule=plain.rule(ship.min_gain, decider.unit if isinstance(decider, Comparison) else "share"),
+        rule=plain.rule(ship.min_gain, ship.alpha, tested.unit),
         statistics=verdict.reasons,
         statistical_rule=rule(ship.min_gain, ship.alpha),
     )
@@ -168,7 +169,7 @@ def _chart(face: Face, decider: Comparison | RetentionResult, min_gain: float) -
         asked = f"allowed: {plain.signed(threshold, unit)}"
         title = plain.sentence(plain.change(decider))
     else:
-        against = held_against(face, decider)
+        against = held_against(face, decider, min_gain)
         gain = plain.gain_over(decider, against)
         value, low, high, threshold = gain.value, gain.low, gain.high, min_gain
         asked = f"the rule asks for {plain.signed(threshold, unit)}"
@@ -181,7 +182,7 @@ def _chart(face: Face, decider: Comparison | RetentionResult, min_gain: float) -
 def _answers_tiles(answers: Answers, entry: BenchmarkResult) -> Iterator[Tile]:
     """What the answers of the model and of its opponent say: errors, who alone is right, what needs no person."""
     tuned = answers.table(TUNED, entry.name)
-    if (np.nan_to_num(tuned.value) > 1).any():  # losses: neither right nor wrong
+    if tuned.are_losses:
         yield _figures(entry)
         return
     other, who = _opponent(answers, entry)
@@ -229,7 +230,8 @@ def _automation(tuned: Predictions, held_out: Predictions | None) -> Iterator[Ti
         return
     if found.cut:
         known = found.cut.cut_off
-        cut, coverage, right = known.threshold, found.cut.coverage, found.cut.accuracy and found.cut.accuracy.value
+        cut, coverage = known.threshold, found.cut.coverage
+        right = found.cut.accuracy.value if found.cut.accuracy else None
         promise = "" if found.cut.note else f" for {MAX_ERROR:.0%} errors at most"
         chosen = f"chosen on {known.rows:,} held-out rows{promise}"
     else:
@@ -239,7 +241,7 @@ def _automation(tuned: Predictions, held_out: Predictions | None) -> Iterator[Ti
         right = float(tuned.right[alone].mean()) if alone.any() else None
     correct = "none" if right is None else f"{100 * right:.1f} %"
     rows = (("without a person", f"{100 * coverage:.0f} %"), ("right of those", correct))
-    yield Tile("Automation", rows, f"answers with a certainty of at least {cut:.2f} ({chosen})")
+    yield Tile("Automation", rows, f"answers with a certainty of at least {cut:.3f} ({chosen})")
 
 
 def _general(retention: Sequence[RetentionResult]) -> Tile:
@@ -265,7 +267,7 @@ def _general(retention: Sequence[RetentionResult]) -> Tile:
 def _base_tile(answers: Answers, entry: BenchmarkResult) -> Iterator[Tile]:
     """What the model does before tuning, where its answers are right or wrong."""
     table = answers.table(BASE, entry.name)
-    if (np.nan_to_num(table.value) > 1).any():
+    if table.are_losses:
         return
     label, count = Counter(one.answer for one in table.answers).most_common(1)[0]
     note = ""
@@ -280,7 +282,12 @@ def _others(verdict: Verdict | SeedsVerdict, decider: Comparison | RetentionResu
     states = {"gain": "shown to be better", "none": "no gain shown", "worse": "worse than the base model", None: ""}
     for entry in verdict.benchmarks:
         if entry is not decider:
-            yield (f"{entry.name}: {states[entry.state]}; {plain.compared(entry, plain.hinge(entry))}.")
+            state, against = states[entry.state], plain.hinge(entry)
+            if entry.state == "worse":
+                against = "base"
+            elif is_beaten(entry):
+                state, against = f"{plain.short_name(entry.baseline_name)} is better", "baseline"
+            yield f"{entry.name}: {state}; {plain.compared(entry, against)}."
     for check in verdict.retention:
         if check is not decider:
-            yield (f"{check.name} ({check.state}): {plain.change(check)}.")
+            yield f"{check.name} ({check.state}): {plain.change(check)}."

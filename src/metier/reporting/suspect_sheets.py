@@ -76,19 +76,21 @@ def training_rows(run: Run) -> pa.Table:
 
 def write_test_sheet(run: Run, answers: Answers) -> int:
     """Write the suspect test questions of the user's own files, blind; returns how many."""
-    rows = [row for benchmark in answers.judging.benchmarks for row in _blind_rows(run, answers, benchmark)]
+    found = [row for benchmark in answers.judging.benchmarks for row in _blind_rows(run, answers, benchmark)]
+    worst = sorted(found, key=lambda row: -row[0])[:MOST]
     # By the id, which is a hash: neither the score nor the place in the file shows.
-    return _write(run, TEST, BLIND, sorted(rows)[:MOST])
+    return _write(run, TEST, BLIND, sorted(row for _, row in worst))
 
 
-def _blind_rows(run: Run, answers: Answers, benchmark: Benchmark) -> Iterable[tuple[str, ...]]:
+def _blind_rows(run: Run, answers: Answers, benchmark: Benchmark) -> Iterable[tuple[float, tuple[str, ...]]]:
+    """(how certain it is that the label is wrong, the row of the sheet)"""
     if not (benchmark.path and benchmark.label):
         return
     for suspect in suspects(answers, benchmark.name)[:MOST]:
         question = benchmark.questions()[suspect.question]
         own = question_id(benchmark, question)
         pair = in_random_order(suspect.label, suspect.suggestion, f"{run.recipe.seed}:{own}")
-        yield own, in_sheet(question.text, question.fields, benchmark), *pair, ""
+        yield suspect.score, (own, in_sheet(question.text, question.fields, benchmark), *pair, "")
 
 
 def question_id(benchmark: Benchmark, question: Question) -> str:

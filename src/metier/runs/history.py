@@ -18,8 +18,9 @@ from metier.runs.files import write_text
 from metier.runs.marks import ITSELF, hashed, unhashed
 
 FILE = "history.jsonl"
-PLAN, REPORT, EDIT = "plan", "report", "edit"
-"""The events: the plan was sealed, a verdict was written, the recipe was edited before that was locked."""
+PLAN, REPORT, EDIT, RELABEL = "plan", "report", "edit", "relabel"
+"""The events: the plan was sealed, a verdict was written, the recipe was edited, people corrected labels of the data
+(which changes nothing of the run)."""
 
 
 @dataclass(frozen=True)

@@ -74,7 +74,7 @@ def _check(run: Run) -> None:
     if evaluated and evaluated != trained:
         raise UserError(f"The model was trained again since it was asked. Run `metier evaluate {run.folder}` first.")
     check_rows(run)
-    for stage in ("curate", "evaluate"):
+    for stage in ("curate", "train", "evaluate"):
         run.verify(stage)
 
 

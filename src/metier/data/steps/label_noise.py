@@ -18,7 +18,7 @@ FOLDS = 5
 MOST_LEARNED = 20_000
 """Rows that one fold learns from, a seeded draw. All rows are judged."""
 LISTED = 200
-"""Suspects in the notes, the worst first."""
+"""Suspects of each dataset in the notes, the worst first."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,8 @@ class Step(StepLike):
     """`report` only lists them and keeps every row; `drop` takes them out of training."""
 
     version: ClassVar[int] = 1
+    because = {"": "with a label that looks wrong"}
+    noted = {"suspects": "suspect labels"}
 
     def apply(self, rows: pa.Table, context: StepContext) -> StepResult:
         texts = compared(rows, context.benchmarks, answers=False).to_pylist()
@@ -55,7 +57,18 @@ class Step(StepLike):
             for suspect in suspected:
                 # A held-out row that is hard to guess stays: settings chosen on easy rows would look too good.
                 reasons[suspect.row] = None if splits[suspect.row] == "valid" else _why(suspect)
-        return filter_rows(rows, reasons, **notes, worst=[asdict(suspect) for suspect in suspected[:LISTED]])
+        return filter_rows(rows, reasons, **notes, worst=_worst(suspected))
+
+
+def _worst(suspected: list[Suspect]) -> list[dict[str, Any]]:
+    """Of each dataset the worst: a large published one must not crowd out the user's own."""
+    listed: Counter[str] = Counter()
+    worst = []
+    for suspect in suspected:
+        listed[suspect.source] += 1
+        if listed[suspect.source] <= LISTED:
+            worst.append(asdict(suspect))
+    return worst
 
 
 def suspects(rows: pa.Table, texts: list[str], seed: int) -> tuple[list[Suspect], dict[str, Any]]:

@@ -6,7 +6,7 @@ from typing import Any
 from metier.governance.material import Material
 from metier.governance.references import GOVERNANCE
 from metier.governance.values import Filled, Heading, Table
-from metier.runs.history import EDIT, PLAN, REPORT
+from metier.runs.history import EDIT, PLAN, RELABEL, REPORT
 from metier.runs.marks import ITSELF, hashed
 
 HEADING = Heading(key="changes", title="Change log", annex_iv=("2(f)", "6"), sr_11_7=(GOVERNANCE,))
@@ -41,4 +41,10 @@ def _said(entry: Mapping[str, Any]) -> str:
     if entry["event"] == EDIT:
         now = "".join(f" {key} is now: {value or 'not stated'}." for key, value in entry.get("described", {}).items())
         return f"The recipe was edited: {', '.join(entry['changed'])}.{now}"
+    if entry["event"] == RELABEL:
+        kinds = ", ".join(f"{entry[kind]:,} {kind}" for kind in ("changed", "confirmed", "unclear") if entry.get(kind))
+        return (
+            f"{entry['who']} reviewed labels: {kinds}. A new version of the data has them, and this run does not "
+            f"(log {entry['log']}, SHA-256 {entry['log_sha256']})."
+        )
     return str(entry["event"])

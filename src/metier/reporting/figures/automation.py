@@ -15,7 +15,8 @@ FEWEST = 10
 
 def automation_curve(found: Automation, n: int, title: str) -> str:
     """Share right of the answers that nobody reviews, by how many those are; the cut-off is a dot."""
-    drawn = found.coverage * n >= min(FEWEST, n)
+    answered = found.coverage * n
+    drawn = answered >= min(FEWEST, answered[-1])  # where only some answers have a certainty, those are all there are
     coverage, accuracy = _thinned(found.coverage[drawn], found.accuracy[drawn])
     with plt.rc_context(STYLE):
         figure, axes = canvas(250, left=58, right=22)
