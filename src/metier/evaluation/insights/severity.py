@@ -9,10 +9,11 @@ from metier.evaluation.metrics._ratio import ratio
 from metier.evaluation.predictions import Floats, MetricLike, Predictions
 
 ITEMS = 1000
-COLUMN, LEVELS = "severity", "12345"
-"""The slice that says how grave a question's right answer is: 1 is the gravest, as in DDXPlus (Fansi Tchango 2022)."""
+COLUMN, LEVELS = "severity", ("1", "2", "3", "4", "5")
+"""The slice that says how grave a question's right answer is: 1 is the gravest, as in DDXPlus (Fansi Tchango et al.
+2022)."""
 SEVERE = 2
-"""The levels that its authors call severe: 1 and 2."""
+"""Up to this level a case counts as severe."""
 COST, MISSED = f"Severity-weighted cost of {ITEMS:,} answers", "Severe cases missed"
 
 
@@ -48,7 +49,7 @@ class SevereMissed(MetricLike):
 def rows(context: InsightContext) -> list[Insight]:
     """The cost of wrong answers by the severity of what was missed, and how many of the severe cases were missed."""
     said = [(answer.slices or {}).get(COLUMN) for answer in context.tuned.answers]
-    if not all(level and level in LEVELS for level in said):
+    if not all(level in LEVELS for level in said):
         why = f"No slice `{COLUMN}` from 1 (gravest) to {len(LEVELS)} says how grave the right answers are."
         return [Insight(COST, None, why)]
     tuned, base = (measured(SeverityCost(), table, context.seed) for table in (context.tuned, context.base))

@@ -12,8 +12,11 @@ from metier.recipes.settings import PositiveCount
 
 @dataclass
 class Metric(MetricLike):
-    """Share of questions whose right answer is among the `k` likeliest; answers as likely as the right one stand before
-    it. An answer without probabilities among others that have them is wrong."""
+    """Share of questions whose right answer is among the `k` likeliest (GTPA@k of DDXPlus, Fansi Tchango et al. 2022);
+    answers as likely as the right one stand before it.
+
+    An answer without probabilities among others that have them is wrong.
+    """
 
     k: PositiveCount = 3
     """So many of the likeliest answers are looked at."""
