@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from dataclasses import replace
 from importlib import import_module
+from pathlib import Path
 from pkgutil import iter_modules
 
 import pytest
@@ -14,8 +15,13 @@ import pytest
 from metier import datasets as package
 from metier.data.dataset import MIRROR, Dataset, DatasetLike
 from metier.data.reading import FileSource
+from metier.data.step import StepContext
+from metier.data.steps.decontaminate import Step as Decontaminate
+from metier.data.steps.license import judge
 from metier.errors import UserError
 from metier.recipes import plugins
+from metier.recipes.schema import load
+from metier.stages.curate import for_learning
 from tests.tiny import write_lines
 
 TEXT = {"id": "1", "text": "Some text."}
@@ -84,6 +90,56 @@ RAW = {
         "label": "answers",
         "answer": "Yes.",
     },
+    "ddxplus_diagnosis": {
+        "id": "1",
+        "text": "Patient: 3 years old, male.\nFirst complaint: A cough?\nFindings:\n- Fever? yes",
+        "label": "Croup",
+        "icd10": "J05.0",
+        "severity": 2,
+        "age": 3,
+        "sex": "male",
+        "full_text": "The whole interview.",
+        "differential": [["Croup", 0.6], ["Bronchitis", 0.4]],
+    },
+    "rare_disease_cases": {
+        "id": "1",
+        "pmid": "7",
+        "text": "Patient: age not stated.\nFindings: Seizure; Hypotonia.",
+        "label": "Gillespie syndrome",
+        "disease_id": "OMIM:206700",
+        "age": None,
+        "sex": None,
+        "n_findings": 2,
+    },
+    "fin_num_claim": {"id": "1", "source": "earnings call", "text": "we expect 3 % growth.", "label": "in-claim"},
+    "market_tables": {
+        "id": "1",
+        "table_id": "wti-2001-1-2",
+        "series": "wti",
+        "table": "Month | price\nJanuary 2001 | 20\nFebruary 2001 | 22",
+        "question": "What is the trend?",
+        "answer": "up",
+        "answer_type": "label",
+        "task": "trend",
+    },
+    "bva_sentence_roles": {
+        "id": "1",
+        "decision": "d",
+        "text": "Service connection.",
+        "previous": "",
+        "label": "finding",
+    },
+    "legalbench_overruling": {"id": "1", "text": "we overrule it.", "label": "Yes"},
+    "clothing_reviews": {
+        "id": "1",
+        "title": "Too small",
+        "text": "It does not fit.",
+        "label": "not recommended",
+        "rating": 2,
+        "department": "Tops",
+        "product_class": "Knits",
+        "clothing_id": "7",
+    },
     "hetpqa_answers": {
         "id": "1",
         "asin": "B0",
@@ -104,6 +160,7 @@ RAW = {
 }
 DATASETS = [name for name in plugins.names("datasets") if isinstance(plugins.find("datasets", name), Dataset)]
 JUDGED = [name for name in plugins.names("benchmarks") if plugins.find("benchmarks", name).dataset_name in DATASETS]
+RECIPES = Path(__file__).parents[2] / "recipes"
 REAL = os.environ.get(MIRROR)
 
 
@@ -191,6 +248,65 @@ def test_only_pairs_that_interact_where_types_are_asked(mirror):
     write_lines(mirror / "healthcare/ddi2013/test.jsonl", [RAW["ddi2013"], {**RAW["ddi2013"], "label": "none"}])
     assert len(plugins.build("benchmarks", "ddi2013", {}).questions()) == 2
     assert len(plugins.build("benchmarks", "ddi2013_types", {}).questions()) == 1
+
+
+def test_what_gives_a_diagnosis_away_stands_beside_no_question(mirror):
+    (question,) = plugins.build("benchmarks", "ddxplus_diagnosis", {}).questions()
+    assert question.fields == question.slices == {"sex": "male", "severity": "2"}
+    shown = question.render(plugins.find("benchmarks", "ddxplus_diagnosis").prompt)
+    assert not any(hint in shown for hint in ("Croup", "J05", "severity", "interview"))
+
+
+def test_cases_of_an_article_are_one_draw_and_an_unknown_sex_is_called_so(mirror):
+    (question,) = plugins.build("benchmarks", "rare_disease_cases", {}).questions()
+    assert question.group == "7" and question.slices == {"sex": "not stated"} and "OMIM" not in str(question.fields)
+
+
+def test_of_the_market_tables_only_trends_are_asked(mirror):
+    trend = RAW["market_tables"]
+    count = {**trend, "id": "2", "answer": "1", "answer_type": "count", "task": "count_up"}
+    write_lines(mirror / "finance/market_tables/test.jsonl", [count, trend])
+    (question,) = plugins.build("benchmarks", "market_tables", {}).questions()
+    assert (question.id, question.answer, question.group) == ("1", "up", "wti-2001-1-2")
+    assert question.text == trend["table"]
+
+
+def test_a_review_is_asked_for_one_of_three_answers_and_shows_none_of_the_others(mirror):
+    asked = {
+        "clothing_reviews": ("not recommended", {"department": "Tops"}),
+        "clothing_reviews_rating": ("2", {"department": "Tops"}),
+        "clothing_reviews_department": ("Tops", {}),
+    }
+    for name, (answer, fields) in asked.items():
+        benchmark = plugins.build("benchmarks", name, {})
+        (question,) = benchmark.questions()
+        assert (question.answer, question.fields, question.group) == (answer, fields, "7")
+        assert question.text == "Too small\nIt does not fit." and answer in benchmark.labels
+    write_lines(mirror / "retail/clothing_reviews/test.jsonl", [{**RAW["clothing_reviews"], "title": ""}])
+    (untitled,) = plugins.build("benchmarks", "clothing_reviews", {}).questions()
+    assert untitled.text == "It does not fit."
+
+
+def test_a_license_that_was_not_read_at_its_source_is_passed_only_by_name(mirror):
+    license = plugins.find("datasets", "clothing_reviews").license
+    assert "to check" in license and judge(license).refused
+    [(name, settings)] = [plugins.named(step) for step in load(RECIPES / "clothing_reviews.yaml").steps][:1]
+    assert (name, settings) == ("license", {"allow": [license]})
+    assert judge(plugins.find("datasets", "fin_num_claim").license, "commercial").refused
+    for passed in ("ddxplus_diagnosis", "rare_disease_cases", "market_tables", "bva_sentence_roles"):
+        assert judge(plugins.find("datasets", passed).license, "commercial").refused is None
+
+
+def test_a_formula_of_a_ruling_is_taken_out_of_training_whatever_stands_before_it(mirror):
+    formula = {**RAW["bva_sentence_roles"], "text": "The benefit of the doubt goes to the veteran in this case."}
+    write_lines(mirror / "legal/bva_sentence_roles/test.jsonl", [{**formula, "previous": "One."}])
+    write_lines(
+        mirror / "legal/bva_sentence_roles/train.jsonl", [{**formula, "previous": "Two."}, RAW["bva_sentence_roles"]]
+    )
+    benchmark = plugins.build("benchmarks", "bva_sentence_roles", {})
+    rows = next(for_learning([benchmark.data()], [benchmark]))
+    kept = Decontaminate().apply(rows, StepContext(0, [benchmark])).kept
+    assert formula["text"] not in kept["text"].to_pylist() and len(kept) == len(rows) - 1
 
 
 # A row with the columns that the hub's dataset has.

@@ -19,8 +19,10 @@ INDUSTRIES = [
 LABELS = {
     "ddi2013": ["mechanism", "effect", "advise", "int"],
     "mts_dialog": ["GENHX", "ALLERGY", "PLAN"],
+    "ddxplus_diagnosis": ["Croup", "Anemia", "Guillain-Barré syndrome", "Bronchospasm / acute asthma exacerbation"],
     "banking77": ["card_arrival", "age_limit", "lost_or_stolen_card"],
     "fomc_stance": ["hawkish", "dovish", "neutral"],
+    "fin_num_claim": ["in-claim", "out-of-claim"],
     "fed_rate_moves": ["up", "down"],
     "cuad_clause_type": ["cap_on_liability", "audit_rights", "renewal_term"],
     "legalbench_cuad_yesno": ["Yes", "No"],

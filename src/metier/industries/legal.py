@@ -19,6 +19,9 @@ class Industry(BaseIndustry):
         default_factory=lambda: {
             "dc_code_text": "statutes, raw text for `dapt`",
             "legalbench_rules": "rules applied to facts, 44 rows",
+            # Court rulings: other texts than contracts, and with them the pack would take over an hour.
+            "bva_sentence_roles": "sentences of rulings by their role, for `sft`",
+            "legalbench_overruling": "sentences that overrule a decision, for `sft`; TF-IDF nearly solves it",
         }
     )
     # The parties stay: in a published contract they are companies, and a clause is about which of them may do what.

@@ -20,6 +20,8 @@ class Industry(BaseIndustry):
             "product_text": "descriptions, reviews and offers, raw text for `dapt`",
             "epqa_pairs": "snippets by preference, for `dpo`",
             "hetpqa_answers": "answers written from a snippet, for `sft`",
+            # 8,000 reviews would take the pack beyond 75 minutes.
+            "clothing_reviews": "recommendation, stars or department, for `sft`; its license is to be checked",
         }
     )
     steps: list[Use] = field(

@@ -113,6 +113,62 @@ def test_all_wrong_in_clusters_is_not_an_interval_of_nothing():
     assert "0.0 % to 27.8 %" in subgroup.note  # Wilson's for 0 of 10 clusters: z² / (n + z²)
 
 
+def ranked(number, gold, order, **more):
+    """Four diseases, the likeliest first."""
+    labels = ["flu", "croup", "asthma", "anemia"]
+    shares = dict(zip(order.split(), (0.4, 0.3, 0.2, 0.1), strict=True))
+    probabilities = tuple(shares[label] for label in labels)
+    said = order.split()[0]
+    return Prediction(str(number), "", "", said, gold, float(said == gold), probabilities=probabilities, **more)
+
+
+DISEASES = ("flu", "croup", "asthma", "anemia")
+
+
+def test_the_first_three_hold_the_right_answer_or_not():
+    first, third, fourth = "flu croup asthma anemia", "croup asthma flu anemia", "croup asthma anemia flu"
+    given = [ranked(n, "flu", [first, third, fourth, fourth][n % 4]) for n in range(40)]
+    base = [ranked(n, "flu", fourth) for n in range(40)]
+    (row,) = rows("top_k", asked(given, base, DISEASES))
+    assert row.value == 0.5 and row.unit == "share" and row.shown == "50.0 %"
+    assert "the first alone 25.0 %; base model 0.0 %." in row.note
+    (row,) = rows("top_k", asked(drawn()))
+    assert row.value is None and "3 labels, so a list of 3 has them all" in row.note
+    sure = [replace(one, probabilities=None) for one in given]
+    assert "no probabilities" in rows("top_k", asked(sure, labels=DISEASES))[0].note
+
+
+def test_a_grave_disease_that_is_missed_costs_more_than_a_mild_one():
+    told = [("croup", "flu", "1"), ("croup", "croup", "1"), ("anemia", "flu", "4"), ("flu", "croup", "5")] * 10
+    given = [
+        ranked(n, gold, " ".join([said, *(d for d in DISEASES if d != said)]), slices={"severity": level})
+        for n, (gold, said, level) in enumerate(told)
+    ]
+    cost, missed = rows("severity", asked(given, labels=DISEASES))
+    assert cost.value == pytest.approx(1000 * (5 + 0 + 2 + 1) / 4)
+    assert "costs 5 at severity 1 and one less a level, 1 at severity 5" in cost.note
+    assert missed.value == 0.5 and missed.note.startswith("Of 20 with severity 1 or 2, 95 % CI")
+    mild = [one for one in given if one.slices["severity"] != "1"]
+    cost, missed = rows("severity", asked(mild, labels=DISEASES))
+    assert cost.value == 1500 and missed.value is None and "No question has severity 1 or 2." in missed.note
+
+
+def test_an_answer_that_could_not_be_read_misses_its_disease():
+    lost = [
+        replace(ranked(n, "flu", " ".join(DISEASES), slices={"severity": "2"}), answer=None, value=None)
+        for n in range(30)
+    ]
+    cost, missed = rows("severity", asked(lost, labels=DISEASES))
+    assert (cost.value, missed.value) == (4000, 1.0)
+
+
+@pytest.mark.parametrize("level", ["0", "6", "grave", "", None, "12"])
+def test_a_severity_that_is_no_level_is_not_guessed(level):
+    given = [replace(one, slices={"severity": level} if level is not None else None) for one in drawn(30)]
+    (row,) = rows("severity", asked(given))
+    assert row.value is None and "No slice `severity` from 1 (gravest) to 5" in row.note
+
+
 def test_macro_f1_and_mcc_are_scikit_learns():
     given = drawn(seed=1)
     gold, said = [a.gold for a in given], [a.answer for a in given]

@@ -203,6 +203,28 @@ def test_accuracy_at_coverage_takes_a_part_of_those_that_are_equally_sure():
     assert value("accuracy_at_coverage", answers, coverage=0.75) == pytest.approx((1 + 0.5) / 3)
 
 
+@pytest.mark.parametrize("k", [1, 2])
+def test_top_k_is_scikit_learns(k):
+    for seed in range(5):
+        answers, p, gold = unsure(seed)
+        expected = sklearn.top_k_accuracy_score(gold, p, k=k, labels=range(3))
+        assert value("top_k", answers, k=k) == pytest.approx(expected)
+        if k == 1:
+            assert value("top_k", answers, k=k) == value("accuracy", answers)
+
+
+def test_an_answer_as_likely_as_the_right_one_stands_before_it():
+    alike = chosen(list("ab"), list("aa"), [(0.5, 0.5, 0), (0.4, 0.4, 0.2)])
+    assert [value("top_k", alike, k=k) for k in (1, 2, 3)] == [0, 1, 1]
+    assert value("top_k", [*alike, *chosen(["a"], [None])], k=3) == pytest.approx(2 / 3)
+
+
+def test_top_k_goes_by_the_options_of_each_question():
+    one = Prediction("1", "p", "h", "no", "yes", 0.0, probabilities=(0.5, 0.3, 0.2), options=("no", "yes", "maybe"))
+    other = replace(one, options=("no", "maybe", "yes"))
+    assert value("top_k", [one, other], (), k=2) == 0.5
+
+
 def test_answers_without_probabilities_are_the_worst_there_are():
     answers, _, _ = unsure(4, n=99)
     lost = [*answers, *chosen(["a"], [None])]
@@ -218,7 +240,7 @@ def test_answers_without_probabilities_are_the_worst_there_are():
         )
 
 
-@pytest.mark.parametrize("name", ["brier", "nll", "ece", "accuracy_at_coverage"])
+@pytest.mark.parametrize("name", ["brier", "nll", "ece", "accuracy_at_coverage", "top_k"])
 def test_without_any_probabilities_there_is_no_figure(name):
     assert math.isnan(value(name, chosen(["a", "b"], ["a", "a"])))
 
@@ -250,7 +272,7 @@ def test_metrics_of_fields_add_up_what_the_scorer_counts():
         value("span_f1", [*answers, lost], ())
 
 
-@pytest.mark.parametrize("name", ["balanced_accuracy", "weighted_f1", "f1", "mcc", "brier", "nll"])
+@pytest.mark.parametrize("name", ["balanced_accuracy", "weighted_f1", "f1", "mcc", "brier", "nll", "top_k"])
 def test_a_weighted_count_equals_the_row_so_many_times(name):
     answers, _, _ = unsure(5, n=40)
     settings = {"positive": ["a"]} if name == "f1" else {}
@@ -294,7 +316,7 @@ def _surest_half(sure, right):
 
 
 def test_settings_out_of_range_are_refused():
-    for name, settings in (("ece", {"bins": 0}), ("accuracy_at_coverage", {"coverage": 0.0})):
+    for name, settings in (("ece", {"bins": 0}), ("accuracy_at_coverage", {"coverage": 0.0}), ("top_k", {"k": 0})):
         with pytest.raises(Problems):
             plugins.build("metrics", name, settings)
 
