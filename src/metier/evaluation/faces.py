@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from metier.evaluation import plain_words as plain
 from metier.evaluation import reasons, stats
 from metier.evaluation.next_steps import RunFacts, next_steps
-from metier.evaluation.results import Comparison, Decided, Decision, Face, RetentionResult
+from metier.evaluation.results import Comparison, Decided, Decision, Face, Gain, RetentionResult
+from metier.evaluation.stats import Interval
 from metier.evaluation.verdict import is_close
 
 NOT_RELIABLE = "No verdict to rely on."
@@ -95,7 +96,7 @@ def held_against(face: Face, entry: Comparison, min_gain: float) -> plain.Agains
     if face != "not_shown" or entry.gain_over_baseline is None:
         return hinge
     # The less sure gain may be large enough, and the other one too small.
-    found = {"base": entry.gain, "baseline": entry.gain_over_baseline}
+    found: dict[plain.Against, Interval | Gain] = {"base": entry.gain, "baseline": entry.gain_over_baseline}
     lacking: list[plain.Against] = [
         who for who in ("base", "baseline") if not reasons.large_enough(found[who], min_gain)
     ]
