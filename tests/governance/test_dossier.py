@@ -38,9 +38,7 @@ def describe(folder, **keys):
 def texts_of(values):
     """Every text in plain values."""
     if isinstance(values, dict):
-        return [
-            text for key, value in values.items() if key not in ("key", "schema_version") for text in texts_of(value)
-        ]
+        return [text for key, value in values.items() if key not in ("key", "face") for text in texts_of(value)]
     if isinstance(values, list):
         return [text for value in values for text in texts_of(value)]
     return [values] if isinstance(values, str) else []
@@ -224,6 +222,7 @@ def test_an_exploratory_verdict_says_so_first(finished_run, monkeypatch, capsys)
     found, place = dossier(folder)
     page = (place / PAGE).read_text()
     assert found.exploratory and found.decision.startswith("exploratory")
+    assert page.count('<section class="box bad">') == 2, "the notice and the verdict, both in red"
     assert page.index(html.escape(found.exploratory[0])) < page.index("<h2>Contents")
 
 
@@ -371,5 +370,7 @@ def test_the_page_fits_a_desk_and_a_phone(made, tmp_path):
         for width in (1280, 390):
             browser.open(made[1] / PAGE, width)
             assert browser.complaints(made[1] / PAGE) == []
+            # A phone's window grows with what is too wide in it, so the width is the one that was asked for.
+            assert browser.ask("document.scrollingElement.scrollWidth") <= width
     finally:
         browser.close()

@@ -14,6 +14,7 @@ from metier.governance.material import SEEDS, Material
 from metier.governance.references import ANNEX_IV, SR_11_7
 from metier.governance.sections import PARTS
 from metier.governance.values import TO_ADD, Dossier, Evidence, Filled, Finding, Heading, Section
+from metier.reporting.decision import WORDS
 from metier.reporting.pages import template
 from metier.runs import history
 from metier.runs.files import write_json, write_text
@@ -103,6 +104,7 @@ def made_of(material: Material, evidence: tuple[Evidence, ...]) -> Dossier:
         made=history.now(),
         version=version("metier"),
         decision=verdict.shown if verdict else "NO VERDICT",
+        face=verdict.face if verdict else None,
         headline=verdict.headline if verdict else why,
         reasons=verdict.reasons if verdict else (),
         exploratory=verdict.exploratory if verdict else (),
@@ -141,7 +143,8 @@ def page(made: Dossier) -> str:
     """The dossier as a page that prints."""
     points = {point: [one for one in made.sections if point in one.annex_iv] for point in ANNEX_IV}
     parts = {part: [one for one in made.sections if part in one.sr_11_7] for part in SR_11_7}
+    tone = "bad" if made.face is None or made.exploratory else WORDS[made.face][1]
     text: str = template("dossier.html").render(
-        dossier=made, to_add=TO_ADD, points=points, annex_iv=ANNEX_IV, parts=parts
+        dossier=made, tone=tone, to_add=TO_ADD, points=points, annex_iv=ANNEX_IV, parts=parts
     )
     return text

@@ -1,6 +1,6 @@
 """What a dossier holds, as frozen values: dossier.json has them as they stand here, and index.html shows them."""
 
-from metier.evaluation.results import Result
+from metier.evaluation.results import Face, Result
 
 SCHEMA_VERSION = 1
 """Raised when a key of dossier.json changes its name or meaning."""
@@ -88,6 +88,8 @@ class Dossier(Result):
     """Of the Metier that made it."""
     decision: str
     """The verdict, as people see it."""
+    face: Face | None
+    """Which of the verdict's faces it is; null where there is no verdict to believe."""
     headline: str
     """What the verdict says, in a sentence or two."""
     reasons: tuple[str, ...]
