@@ -47,7 +47,7 @@ PUBLISHED: dict[str, dict[str, Any]] = {
         "industry": "finance",
         "datasets": ["fomc_stance", "general"],
         "steps": ["license", "normalize", "dedup", "decontaminate", "split"],
-        "methods": [{"sft": {"lr": 1.5e-3, "batch_tokens": 1024, "target_modules": FOUR}}],
+        "methods": [{"sft": {"lr": 1.5e-3, "epochs": 4, "batch_tokens": 512, "target_modules": FOUR}}],
         "benchmarks": ["fomc_stance"],
         "retention": {"general": 0.02},
     },
