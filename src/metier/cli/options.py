@@ -16,6 +16,13 @@ Out = Annotated[Path | None, typer.Option("--out", help="The run's folder. Defau
 Quick = Annotated[bool, typer.Option("--quick", help="A smoke run: few rows, all stages, no verdict.")]
 Rows = Annotated[str, typer.Argument(help="Rows: a file, folder or pattern, in any format that training reads.")]
 AnswersFile = Annotated[Path, typer.Option("--out", help="The answers: a .csv, .jsonl or .parquet file.")]
+WhoAnswers = Annotated[
+    str,
+    typer.Option(
+        "--with",
+        help="Who answers: what was judged; tuned, the model alone; or the run's baseline (tfidf).",
+    ),
+]
 WhoseTask = Annotated[str | None, typer.Option("--benchmark", help="Whose task it is, if the run has several.")]
 TextColumn = Annotated[str | None, typer.Option("--text", help="The column with the text; if left out, as in the run.")]
 MaxError = Annotated[float | None, typer.Option("--max-error", help="Share of unreviewed answers that may be wrong.")]

@@ -18,6 +18,7 @@ from metier.cli.options import (
     ReviewShare,
     Rows,
     TextColumn,
+    WhoAnswers,
     WhoseTask,
 )
 from metier.cli.output import FIX, HOLD, say, tell
@@ -32,7 +33,7 @@ def predict(
     out_file: AnswersFile,
     benchmark: WhoseTask = None,
     text: TextColumn = None,
-    with_: Annotated[str, typer.Option("--with", help="Who answers: tuned, or the run's baseline (tfidf).")] = "tuned",
+    with_: WhoAnswers = "judged",
     max_error: MaxError = None,
     review: ReviewShare = None,
     prefix: Annotated[str, typer.Option("--prefix", help="What stands before the names of the new columns.")] = "",
@@ -55,7 +56,7 @@ def predict(
 
 def _whose(benchmark: str | None, with_: str) -> list[str]:
     """The options that name the same task and the same model again."""
-    return [*(["--benchmark", benchmark] if benchmark else []), *(["--with", with_] if with_ != "tuned" else [])]
+    return [*(["--benchmark", benchmark] if benchmark else []), *(["--with", with_] if with_ != "judged" else [])]
 
 
 def answers(
@@ -80,7 +81,7 @@ def serve(
         list[str] | None, typer.Option("--allow-host", help="A further name that clients may call the server by.")
     ] = None,
     benchmark: WhoseTask = None,
-    with_: Annotated[str, typer.Option("--with", help="Who answers: tuned, or the run's baseline (tfidf).")] = "tuned",
+    with_: WhoAnswers = "judged",
     max_error: MaxError = None,
     review: ReviewShare = None,
     anyway: Anyway = False,
@@ -116,7 +117,7 @@ def monitor(
     out: Annotated[Path | None, typer.Option("--out", help="Default: RUN/monitor.")] = None,
     to_dataset: Annotated[Path | None, typer.Option("--to-dataset", help="A new folder for the reviewed rows.")] = None,
     benchmark: WhoseTask = None,
-    with_: Annotated[str, typer.Option("--with", help="Who answered: tuned, or the run's baseline (tfidf).")] = "tuned",
+    with_: WhoAnswers = "judged",
     corrected: Annotated[
         str | None, typer.Option("--corrected", help="Corrections: to_label.csv filled in, or a pattern.")
     ] = None,

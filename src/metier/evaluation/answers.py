@@ -17,6 +17,14 @@ HELD_OUT = "held-out"
 REVIEW = "review"
 """The tuned model on more of them: what a promise of few errors is made from."""
 LATENCY = "latency"
+CANDIDATE = "candidate"
+"""The choice of what is judged, made on held-out rows, with the answers to them of what was chosen."""
+BLEND = "blend"
+"""The tuned model mixed with the baseline; only where that was chosen."""
+JUDGED, JUDGED_HELD_OUT = "judged", "judged-held-out"
+"""Whatever is judged, on the test and on held-out rows: the tuned model alone, or the mixture."""
+MODEL = (JUDGED, TUNED)
+"""Who answers with the tuned model's weights."""
 
 
 def stage_of(benchmark: str, who: str) -> str:
@@ -27,13 +35,24 @@ def stage_of(benchmark: str, who: str) -> str:
 def read_answers(run: Run, who: str, benchmark: str) -> list[Prediction]:
     """The saved answers; empty where nobody of that name answered.
 
-    `who`: base, tuned, held-out, or the name of a baseline. Raises `UserError` where they were changed since.
+    `who`: base, tuned, judged, held-out, judged-held-out, or the name of a baseline. Raises `UserError` where they
+    were changed since.
     """
-    stage = stage_of(benchmark, who)
+    stage = stage_of(benchmark, saved_as(run, who, benchmark))
     if not run.is_done(stage):
         return []
     lines = run.output(stage, f"{stage}.jsonl").read_text(encoding="utf-8").split("\n")[:-1]
     return [Prediction.from_json(json.loads(line)) for line in lines]
+
+
+def saved_as(run: Run, who: str, benchmark: str) -> str:
+    """Whose file that is: `judged` is the mixture where one was chosen, else the tuned model."""
+    if who not in (JUDGED, JUDGED_HELD_OUT):
+        return who
+    blended = run.is_done(stage_of(benchmark, BLEND))
+    if who == JUDGED:
+        return BLEND if blended else TUNED
+    return CANDIDATE if blended else HELD_OUT
 
 
 def write_answers(path: Path, answers: Sequence[Prediction]) -> None:

@@ -77,8 +77,23 @@ class BaselineLike(Protocol):
         a file is missing or malformed, or belongs to another version, prompt or label set."""
 
 
-def answer_baseline(run: Run, benchmark: Benchmark, training_rows: pa.Table) -> float:
-    """Let the benchmark's baseline answer, or find it answered; returns the seconds it took (0: it has none)."""
+def fit_baseline(run: Run, benchmark: Benchmark, training_rows: pa.Table) -> FittedBaseline | None:
+    """The benchmark's baseline, fitted to its rows; None where it has none."""
+    rows = questions(training_rows.filter(pc.equal(training_rows["task"], benchmark.name)))
+    if not rows or benchmark.baseline is None:
+        return None
+    baseline: BaselineLike = plugins.build("baselines", benchmark.baseline, {})
+    metric = next(iter(benchmark.build_metrics().values()))
+    return baseline.fit(BaselineContext(benchmark, rows, benchmark.label_set(), metric, run.recipe.seed))
+
+
+def answer_baseline(
+    run: Run, benchmark: Benchmark, training_rows: pa.Table, fitted: FittedBaseline | None = None
+) -> float:
+    """Let the benchmark's baseline answer, or find it answered; returns the seconds it took (0: it has none).
+
+    `fitted`: the baseline as `fit_baseline` gave it, where that was called before.
+    """
     rows = questions(training_rows.filter(pc.equal(training_rows["task"], benchmark.name)))
     name, asked = benchmark.baseline, benchmark.questions()
     if not rows or name is None:
@@ -92,7 +107,8 @@ def answer_baseline(run: Run, benchmark: Benchmark, training_rows: pa.Table) -> 
     done = run.done(stage, inputs)
     if done is None:
         started = time.monotonic()
-        fitted = baseline.fit(BaselineContext(benchmark, rows, benchmark.label_set(), metric, run.recipe.seed))
+        fitted = fitted or fit_baseline(run, benchmark, training_rows)
+        assert fitted is not None, "it has rows and a baseline"
         write_answers(run.path(f"{stage}.jsonl"), fitted.answer(asked))
         seconds = round(time.monotonic() - started, 1)
         run.progress.say(f"  evaluate: baseline, {benchmark.name}: {fitted.name} in {seconds} s")

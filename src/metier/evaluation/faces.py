@@ -114,16 +114,15 @@ def _headline(face: Face, judged: Judged) -> str:
     if face == "worse":
         worse = [entry.name for entry in judged.benchmarks if entry.state == "worse"]
         than = "less accurate" if plain.ahead(decider) == "more accurate" else "worse"
-        return f"Do not use this model: on {plain.listed(worse)} it is {than} than the base model."
+        return f"Do not use {plain.model(decider)}: on {plain.listed(worse)} it is {than} than the base model."
     if face == "baseline_better":
         same = f"the same {decider.n:,} questions" + (f" of {decider.name}" if len(judged.benchmarks) > 1 else "")
-        return f"Do not use this model: {who} is {plain.ahead(decider)} on {same}."
+        return f"Do not use {plain.model(decider)}: {who} is {plain.ahead(decider)} on {same}."
     if face == "not_shown" and _is_small(decider, judged):
-        return (
-            f"Do not use this model yet: it is {plain.ahead(decider)} than {who}, but by less than the recipe asks for."
-        )
+        better = f"it is {plain.ahead(decider)} than {who}, but by less than the recipe asks for"
+        return f"Do not use {plain.model(decider)} yet: {better}."
     if face == "not_shown":
-        return f"Do not use this model yet: it is not shown to be {plain.ahead(decider)} than {who}."
+        return f"Do not use {plain.model(decider)} yet: it is not shown to be {plain.ahead(decider)} than {who}."
     return "No verdict: this was a smoke run, which only shows that all stages work."
 
 
@@ -132,12 +131,14 @@ def _use(face: Face, judged: Judged, decider: Comparison) -> str:
     names = plain.listed([entry.name for entry in gained])
     better = f"it is {plain.ahead(decider)} than {_those_beaten(gained)}"
     if face == "provisional":
-        return f"Use this model for {names} on trial only: {better}, but another training could reverse this."
+        return (
+            f"Use {plain.model(decider)} for {names} on trial only: {better}, but another training could reverse this."
+        )
     others = [entry for entry in judged.benchmarks if entry.state != "gain"]
     beaten, unclear = ([one.name for one in others if is_beaten(one) is which] for which in (True, False))
     scope = f" On {plain.listed(unclear)} this is not shown." if unclear else ""
     scope += f" On {plain.listed(beaten)} the baseline is better." if beaten else ""
-    return f"Use this model for {names}: {better}.{scope}"
+    return f"Use {plain.model(decider)} for {names}: {better}.{scope}"
 
 
 def _those_beaten(gained: Sequence[Comparison]) -> str:

@@ -2,7 +2,7 @@
 
 from typing import Literal, Protocol
 
-from metier.evaluation.results import Comparison, RetentionResult
+from metier.evaluation.results import BenchmarkResult, Comparison, RetentionResult
 
 Against = Literal["base", "baseline"]
 RIGHT_ANSWERS = ("accuracy", "exact_match")
@@ -60,6 +60,28 @@ def short_name(baseline_name: str | None) -> str:
 def listed(names: list[str]) -> str:
     """a; a and b; a, b and c."""
     return " and ".join(part for part in (", ".join(names[:-1]), names[-1]) if part)
+
+
+def model(entry: Comparison) -> str:
+    """What was judged: this model, or it with its baseline mixed in."""
+    return f"this model with {short_name(entry.baseline_name)}" if entry.mixed else "this model"
+
+
+def candidate(entry: BenchmarkResult) -> str | None:
+    """What was mixed, why, and what the model answers alone, in sentences; None where the model was judged alone."""
+    chosen, who = entry.candidate, short_name(entry.baseline_name)
+    if not chosen.baseline:
+        return None
+    mixed, own, other = (amount(chosen.held_out[part], entry.unit) for part in ("blend", "model", "baseline"))
+    why = (
+        f"chosen on {chosen.rows:,} held-out rows ({words(entry.metric)}: mixed {mixed}, model alone {own}, {who} "
+        f"alone {other})"
+    )
+    alone = f" On the test the model alone has {amount(entry.alone.value, entry.unit)}." if entry.alone else ""
+    return (
+        f"On {entry.name} the answers are the model's and {who}'s probabilities mixed, with a weight of "
+        f"{chosen.weight:.2f} on {who}, {why}.{alone}"
+    )
 
 
 def ahead(entry: Comparison) -> str:

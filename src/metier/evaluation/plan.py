@@ -2,23 +2,25 @@
 
 from collections.abc import Iterator, Sequence
 from importlib.metadata import version
-from typing import Any, Literal
+from typing import Any
 
-from pydantic import ValidationError
+from pydantic import ValidationError, model_validator
 
 from metier.data.records import Question
 from metier.errors import UserError
+from metier.evaluation.answers import CANDIDATE, stage_of
 from metier.evaluation.benchmark import Benchmark
-from metier.evaluation.results import RULE, Result
+from metier.evaluation.results import RULE, Candidate, Result
 from metier.evaluation.samples import Judging
 from metier.runs import history
-from metier.runs.begun import PLAN, is_open
+from metier.runs.begun import PLAN, is_asked, is_open
 from metier.runs.files import file_sha256, fingerprint, write_json
 from metier.runs.history import History, read_history
 from metier.runs.marks import hashed, read_hashed
 from metier.runs.run import Run
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+CANDIDATE_OF = "the candidate of"
 NO_PLAN = (
     "There is no sealed plan (plan.json), so nobody can tell whether the thresholds were set before the answers were "
     "known."
@@ -49,6 +51,8 @@ class PlannedBenchmark(PlannedTest):
 
     baseline: str | None
     """What it has to beat besides the base model."""
+    candidate: str = "tuned"
+    """What is tested, and with what weight: chosen on held-out rows."""
 
 
 class PlannedRetention(PlannedTest):
@@ -68,8 +72,6 @@ class Plan(Result):
     """When it was sealed, in UTC."""
     version: str
     """Of Metier."""
-    candidate: Literal["tuned"] = "tuned"
-    """Which model is tested."""
     min_gain: float
     """`ship.min_gain`."""
     alpha: float
@@ -80,6 +82,14 @@ class Plan(Result):
     benchmarks: tuple[PlannedBenchmark, ...]
     retention: tuple[PlannedRetention, ...]
 
+    @model_validator(mode="before")
+    @classmethod
+    def _of_version_1(cls, given: Any) -> Any:
+        """Plans of version 1 named one candidate for all benchmarks, the tuned model."""
+        if isinstance(given, dict) and given.get("candidate") == "tuned":
+            return {key: value for key, value in given.items() if key != "candidate"}
+        return given
+
     def settled(self) -> dict[str, str]:
         """All that a verdict depends on, by the name that a person knows it by."""
         return dict(self._settled())
@@ -88,12 +98,12 @@ class Plan(Result):
         yield from (("ship.alpha", f"{self.alpha:g}"), ("ship.min_gain", f"{self.min_gain:g}"))
         for kept in self.retention:
             yield f"retention.{kept.name}", "monitor" if kept.margin is None else f"{kept.margin:g}"
-        yield "the candidate", self.candidate
         yield "the rule", f"version {self.rule}"
         yield "the seeds", ", ".join(map(str, self.seeds))
         yield "quick", str(self.quick).lower()
         for one in self.benchmarks:
             yield f"the baseline of {one.name}", one.baseline or "none"
+            yield f"{CANDIDATE_OF} {one.name}", one.candidate
         tests: tuple[PlannedTest, ...] = (*self.benchmarks, *self.retention)
         for asked in tests:
             yield f"the metric of {asked.name}", asked.metric
@@ -115,7 +125,10 @@ def plan_of(run: Run, judging: Judging) -> Plan:
         seeds=tuple(run.locked()["seeds"]),
         quick=run.recipe.quick,
         benchmarks=tuple(
-            PlannedBenchmark(**PlannedTest.facts(one), baseline=one.baseline) for one in judging.benchmarks
+            PlannedBenchmark(
+                **PlannedTest.facts(one), baseline=one.baseline, candidate=candidate_of(run, one.name).named()
+            )
+            for one in judging.benchmarks
         ),
         retention=tuple(PlannedRetention(**PlannedTest.facts(one), margin=margin) for one, margin in judging.retention),
     )
@@ -129,7 +142,7 @@ def seal(run: Run, judging: Judging) -> None:
     if not path.is_file():
         run.progress.warn(f"{NO_PLAN} The verdict will be exploratory.")
     # A kill between the two lines that write leaves a plan that the history does not know.
-    elif known.first(history.PLAN) is None and not any((run.folder / "evaluate").glob("*/*.jsonl")):
+    elif known.first(history.PLAN) is None and not is_asked(run.folder):
         history.append(run.folder, history.PLAN, plan_sha256=file_sha256(path))
         run.progress.say("evaluate: the plan is sealed in plan.json; what decides is fixed from now on")
 
@@ -175,5 +188,16 @@ def _changes(plan: Plan, now: Plan) -> list[str]:
 
 
 def same_plans(plans: Sequence[Plan]) -> bool:
-    """Whether the plans of several trainings decide the same, their seeds aside."""
-    return len({fingerprint({**plan.settled(), "the seeds": ""}) for plan in plans}) < 2
+    """Whether the plans of several trainings decide the same, aside from their seeds and the candidates that their
+    held-out rows chose."""
+    return len({fingerprint(_of_any_training(plan)) for plan in plans}) < 2
+
+
+def _of_any_training(plan: Plan) -> dict[str, str]:
+    return {key: value for key, value in plan.settled().items() if key != "the seeds" and CANDIDATE_OF not in key}
+
+
+def candidate_of(run: Run, benchmark: str) -> Candidate:
+    """What is judged on a benchmark, as held-out rows chose it; the model alone where nothing was chosen."""
+    stage = stage_of(benchmark, CANDIDATE)
+    return Candidate.model_validate(run.result(stage)["chosen"]) if run.is_done(stage) else Candidate()

@@ -53,6 +53,33 @@ class Gain(Result):
     p: float
 
 
+class Candidate(Result):
+    """What is judged on a benchmark: the tuned model alone, or its probabilities mixed with the baseline's.
+
+    A mixture's probabilities are proportional to the model's to the power `model_power`, times the baseline's to the
+    power `baseline_power` (log-linear pooling).
+    """
+
+    baseline: str | None = None
+    """The baseline that is mixed in (a plug-in's name); null: the model is judged alone."""
+    model_power: float = 1.0
+    baseline_power: float = 0.0
+    rows: int = 0
+    """Held-out rows that decided; 0: none were asked."""
+    held_out: dict[str, float] = {}
+    """The deciding metric on them: of `model`, of `baseline`, and cross-fitted of `blend`."""
+
+    @property
+    def weight(self) -> float:
+        """The baseline's share of the powers: 0 is the model alone, 1 the baseline alone."""
+        powers = self.model_power + self.baseline_power
+        return self.baseline_power / powers if powers else 0.0
+
+    def named(self) -> str:
+        """As the plan names it: tuned; tuned + tfidf, weight 0.45."""
+        return f"tuned + {self.baseline}, weight {self.weight:.2f}" if self.baseline else "tuned"
+
+
 class Slice(Result):
     """One kind of question. Always exploratory: there are many slices and nothing is adjusted for their number."""
 
@@ -128,6 +155,8 @@ class Comparison(Result):
     baseline: Figure | None = None
     baseline_name: str | None = None
     """What the baseline is: TF-IDF, or the longer answer."""
+    mixed: bool = False
+    """Whether `tuned` is the model with the baseline mixed in, in some of the trainings at least."""
     gain_over_baseline: Gain | None = None
     p_holm: float | None = None
     """Of the gain over the base model, adjusted over all benchmarks (Holm)."""
@@ -140,6 +169,10 @@ class Comparison(Result):
 class BenchmarkResult(Comparison):
     """One training on one benchmark: an entry of verdict.json's `benchmarks`."""
 
+    candidate: Candidate = Candidate()
+    """What `tuned` is: the model alone, or mixed with the baseline."""
+    alone: Figure | None = None
+    """The tuned model alone, where a mixture was judged."""
     majority: float | None
     """The figure of always giving the most common training label."""
     test: str

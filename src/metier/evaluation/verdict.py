@@ -12,6 +12,7 @@ from metier.evaluation.comparison import Paired, compare, fixed_and_broken
 from metier.evaluation.predictions import MetricLike, Predictions, as_predictions
 from metier.evaluation.results import (
     BenchmarkResult,
+    Candidate,
     Comparison,
     Deciding,
     Decision,
@@ -37,11 +38,14 @@ def judge_benchmark(
     alpha: float,
     baseline_name: str | None = None,
     truncated: int = 0,
+    candidate: Candidate | None = None,
+    alone: Sequence[Prediction] = (),
 ) -> BenchmarkResult:
     """What one training gained on a benchmark; `decide` adds what is adjusted over all benchmarks.
 
     `answers` holds base, tuned and, where there is one, the baseline. `majority`: the most common training label, where
-    there is a label set. `baseline_name`: who gave the baseline's answers.
+    there is a label set. `baseline_name`: who gave the baseline's answers. `candidate`: what the tuned answers are, and
+    `alone`: those of the model by itself, where they are a mixture.
     """
     table = {who: as_predictions(given, labels) for who, given in answers.items() if given}
     always = as_predictions([_always(majority, answer) for answer in answers["base"]], labels) if majority else None
@@ -57,6 +61,9 @@ def judge_benchmark(
     return BenchmarkResult(
         **dict(rows[0]),  # the metric that decides,
         name=benchmark.name,
+        candidate=candidate or Candidate(),
+        alone=_alone(deciding, table["base"], alone, labels, seed, alpha),
+        mixed=candidate is not None and candidate.baseline is not None,
         n=len(answers["base"]),
         clusters=len(set(table["base"].groups)),
         baseline_name=baseline_name if over else None,
@@ -72,6 +79,13 @@ def judge_benchmark(
         slices=tuple(slices(deciding, answers, labels, seed)),
         truncated=truncated,
     )
+
+
+def _alone(
+    metric: MetricLike, base: Predictions, alone: Sequence[Prediction], labels: Sequence[str], seed: int, alpha: float
+) -> Figure | None:
+    """The figure of the tuned model by itself, where it was not judged alone."""
+    return Figure.of(compare(metric, base, as_predictions(alone, labels), seed, alpha).after) if alone else None
 
 
 def _compared(

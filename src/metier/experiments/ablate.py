@@ -8,7 +8,7 @@ import numpy as np
 
 from metier.errors import UserError
 from metier.evaluation import stats
-from metier.evaluation.answers import TUNED, Answers
+from metier.evaluation.answers import JUDGED, Answers
 from metier.evaluation.benchmark import Benchmark
 from metier.evaluation.comparison import mean_gain
 from metier.evaluation.predictions import Predictions
@@ -161,7 +161,7 @@ def _compared(recipe: Recipe, every: list[Arm], done: dict[str, list[Run]]) -> l
     answers = {name: [Answers(run) for run in several] for name, several in done.items()}
     results = []
     for benchmark in recipe.build_benchmarks():
-        tables = {name: [one.table(TUNED, benchmark.name) for one in several] for name, several in answers.items()}
+        tables = {name: [one.table(JUDGED, benchmark.name) for one in several] for name, several in answers.items()}
         results += [_arm_result(benchmark, arm, tables, recipe.seed) for arm in every]
     adjusted = iter(stats.holm([one.p for one in results if one.p is not None]))
     return [one if one.p is None else one.model_copy(update={"p_holm": next(adjusted)}) for one in results]

@@ -10,7 +10,7 @@ from metier.data.files import pieces
 from metier.data.format import RejectedRow
 from metier.data.spreadsheets import separated
 from metier.errors import Problems, UserError, nearest, shown
-from metier.evaluation.answers import TUNED, Answers
+from metier.evaluation.answers import JUDGED, Answers
 from metier.runs.progress import Progress
 from metier.runs.run import model_folder, saved_run
 
@@ -87,7 +87,7 @@ def of_run(folder: Path, benchmark: str | None) -> AnswerFile:
     if name not in names:
         raise UserError(f"{folder} has no benchmark {shown(name)}.{nearest(name, names)}")
     columns: dict[Role, str] = {"id": "id", "right": "gold", "answer": "answer", "group": "group"}
-    rows = {one.id: Answered(one.answer, one.gold, one.group) for one in answers.of(TUNED, name)}
+    rows = {one.id: Answered(one.answer, one.gold, one.group) for one in answers.of(JUDGED, name)}
     return AnswerFile(f"{folder} ({name}, tuned model)", columns, rows)
 
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from metier.errors import UserError
-from metier.evaluation.answers import TUNED, Answers
+from metier.evaluation.answers import JUDGED, Answers
 from metier.evaluation.comparison import compare as paired
 from metier.evaluation.comparison import fixed_and_broken
 from metier.evaluation.reasons import say_p
@@ -58,7 +58,7 @@ def _compared(name: str, first: Answers, second: Answers) -> ComparedBenchmark:
     _check_questions(name, first, second)
     recipe = first.run.recipe
     title, metric = next(iter(first.benchmark(name).build_metrics().items()))
-    tables = first.table(TUNED, name), second.table(TUNED, name)
+    tables = first.table(JUDGED, name), second.table(JUDGED, name)
     result, (fixed, broken) = paired(metric, *tables, recipe.seed, recipe.ship.alpha), fixed_and_broken(*tables)
     sentence = (
         f"{name}: {title} {result.before.value:.3f} in {first.run.folder}, {result.after.value:.3f} in "
@@ -74,7 +74,7 @@ def _check_questions(name: str, first: Answers, second: Answers) -> None:
     mine, theirs = first.benchmark(name), second.benchmark(name)
     worded_alike = all(vars(mine)[key] == vars(theirs)[key] for key in WORDING)
     questions = [
-        [(a.id, a.gold, a.options, a.prompt_hash if worded_alike else "") for a in answers.of(TUNED, name)]
+        [(a.id, a.gold, a.options, a.prompt_hash if worded_alike else "") for a in answers.of(JUDGED, name)]
         for answers in (first, second)
     ]
     if questions[0] != questions[1]:

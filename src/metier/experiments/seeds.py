@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 
 from metier.errors import UserError
-from metier.evaluation.answers import BASE, TUNED, Answers, stage_of
+from metier.evaluation.answers import BASE, JUDGED, TUNED, Answers, stage_of
 from metier.evaluation.benchmark import Benchmark
 from metier.evaluation.comparison import mean_gain
 from metier.evaluation.faces import Judged, conclude
 from metier.evaluation.next_steps import RunFacts
-from metier.evaluation.plan import held_to_plan, read_plan, same_plans
+from metier.evaluation.plan import candidate_of, held_to_plan, read_plan, same_plans
 from metier.evaluation.predictions import MetricLike, Predictions
 from metier.evaluation.results import Figure, Gain, RetentionResult, SeedsResult, SeedsVerdict, Verdict
 from metier.evaluation.retention import not_too_sure, retention_entry
@@ -178,7 +178,7 @@ def judged(benchmark: Benchmark, answers: Sequence[Answers], recipe: Recipe) -> 
     """One benchmark over all seeds."""
     name, alpha = benchmark.name, recipe.ship.alpha
     title, metric = next(iter(benchmark.build_metrics().items()))
-    before, after = ([one.table(who, name) for one in answers] for who in (BASE, TUNED))
+    before, after = ([one.table(who, name) for one in answers] for who in (BASE, JUDGED))
     values = _values(metric, after)
     paired = mean_gain(metric, before, after, recipe.seed, alpha)
     return SeedsResult(
@@ -193,6 +193,7 @@ def judged(benchmark: Benchmark, answers: Sequence[Answers], recipe: Recipe) -> 
         p=paired.p,
         minimum_detectable_effect_over_base=paired.minimum_detectable_effect,
         variation_over_base=paired.variation,
+        mixed=any(candidate_of(one.run, name).baseline for one in answers),
         values=tuple(values),
         spread=float(np.std(values, ddof=1)) if len(values) > 1 else None,
         **_over_baseline(benchmark, metric, answers, after, recipe),

@@ -8,7 +8,7 @@ import numpy as np
 
 from metier.errors import shown
 from metier.evaluation import sequential, stats
-from metier.evaluation.answers import TUNED
+from metier.evaluation.answers import JUDGED
 from metier.evaluation.results import Figure
 from metier.monitoring import accuracy, drift
 from metier.monitoring.collect import Collection
@@ -29,7 +29,7 @@ class MonitorOptions:
     """What a call of `metier monitor` asks for."""
 
     benchmark: str | None = None
-    who: str = TUNED
+    who: str = JUDGED
     corrected: str | None = None
     """A file with the columns `id` and `corrected`, as `to_label.csv` is."""
     at_random: bool = False

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from metier.data.reading import FileSource
 from metier.data.records import Question
 from metier.errors import UserError
-from metier.evaluation.answers import HELD_OUT, TUNED, read_answers, stage_of
+from metier.evaluation.answers import HELD_OUT, JUDGED, JUDGED_HELD_OUT, MODEL, read_answers, stage_of
 from metier.evaluation.baseline import load_baseline
 from metier.evaluation.benchmark import Benchmark
 from metier.evaluation.certainty import certainties, options
@@ -91,10 +91,10 @@ def reference(run: Run, name: str | None, who: str) -> Reference:
     if verdict is None:
         raise UserError(f"{run.folder} has no verdict yet. Run `metier report {run.folder}` first.")
     if not (answers := read_answers(run, who, benchmark.name)):
-        known = [TUNED, *([benchmark.baseline] if benchmark.baseline else [])]
+        known = [*MODEL, *([benchmark.baseline] if benchmark.baseline else [])]
         raise UserError(f"Nobody named '{who}' answered '{benchmark.name}'. There are: {', '.join(known)}.")
     stage = stage_of(benchmark.name, who)
-    model = verdict.adapter_sha256 if who == TUNED else run.recorded_sha256(stage, f"{stage}/model.json")
+    model = verdict.adapter_sha256 if who in MODEL else run.recorded_sha256(stage, f"{stage}/model.json")
     table = as_predictions(answers, benchmark.label_set())
     sure, why = _certainty(run, benchmark, who, table)
     return Reference(run, benchmark, who, model, table, sure, why)
@@ -104,8 +104,8 @@ def _certainty(run: Run, benchmark: Benchmark, who: str, table: Predictions) -> 
     none = np.full(len(table.answers), np.nan)
     if "probabilities" not in benchmark.build_scorer().gives:
         return none, NO_CERTAINTY
-    if who == TUNED:
-        held_out = read_answers(run, HELD_OUT, benchmark.name)
+    if who in MODEL:
+        held_out = read_answers(run, JUDGED_HELD_OUT if who == JUDGED else HELD_OUT, benchmark.name)
     else:
         held_out = load_baseline(run, benchmark).answer(held_out_questions(run, benchmark))
     if not held_out and held_out_questions(run, benchmark):

@@ -76,6 +76,9 @@ class Recipe(Description):
     """When the verdict is SHIP."""
     export: ExportTest = ExportTest()
     """What `metier verify-export` allows."""
+    candidate: Literal["auto", "model", "blend"] = "auto"
+    """What is judged: the tuned model alone (`model`), mixed with the baseline (`blend`), or whichever of the two is
+    better on held-out rows (`auto`)."""
     embedding: Text | None = None
     """Folder of static embeddings (model2vec) that find neighbors for the representativeness report; left out:
     TF-IDF and a truncated SVD."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from metier.data.records import Question
 from metier.evaluation import certainty
-from metier.evaluation.answers import BASE, TUNED, Answers, stage_of
+from metier.evaluation.answers import BASE, JUDGED, Answers, stage_of
 from metier.evaluation.benchmark import Benchmark
 from metier.evaluation.predictions import Predictions
 from metier.evaluation.scoring import Prediction
@@ -83,7 +83,7 @@ def answered_benchmarks(answers: Answers) -> list[AnsweredBenchmark]:
         name = benchmark.name
         given = {BASE: answers.of(BASE, name), "baseline": answers.baseline(name)}
         title = answers.run.result(stage_of(name, str(benchmark.baseline)))["name"] if given["baseline"] else None
-        table, doubts = answers.table(TUNED, name), suspects(answers, name)
+        table, doubts = answers.table(JUDGED, name), suspects(answers, name)
         suggested = {one.question: one.suggestion for one in doubts}
         found.append(answered_benchmark(benchmark, table, given[BASE], given["baseline"], title, suggested))
     return found

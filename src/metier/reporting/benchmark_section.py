@@ -5,7 +5,7 @@ from functools import partial
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
-from metier.evaluation.answers import BASE, HELD_OUT, TUNED, Answers
+from metier.evaluation.answers import BASE, JUDGED, JUDGED_HELD_OUT, TUNED, Answers
 from metier.evaluation.automation import Automation, automation
 from metier.evaluation.comparison import confusion
 from metier.evaluation.mistakes import ClassResult, Confusion, by_class, confusions
@@ -77,7 +77,7 @@ def benchmark_sections(answers: Answers, verdict: Verdict, recipe: Recipe) -> tu
 
 def _section(answers: Answers, verdict: Verdict, entry: BenchmarkResult, recipe: Recipe) -> BenchmarkSection:
     name = entry.name
-    tuned, baseline = answers.table(TUNED, name), _baseline_table(answers, name)
+    tuned, baseline = answers.table(JUDGED, name), _baseline_table(answers, name)
     mistakes = confusions(tuned)
     judged = "losses" not in answers.benchmark(name).build_scorer().gives
     return BenchmarkSection(
@@ -95,7 +95,7 @@ def _section(answers: Answers, verdict: Verdict, entry: BenchmarkResult, recipe:
 
 
 def _examples(answers: Answers, name: str, seed: int) -> tuple[Examples, ...]:
-    return draw_examples(answers.of(BASE, name), answers.of(TUNED, name), answers.baseline(name), seed)
+    return draw_examples(answers.of(BASE, name), answers.of(JUDGED, name), answers.baseline(name), seed)
 
 
 def _baseline_table(answers: Answers, name: str) -> "Predictions | None":
@@ -138,8 +138,8 @@ def _automation(answers: Answers, name: str) -> AutomationSection | None:
 
     from metier.reporting.figures.automation import automation_curve, reliability_diagram
 
-    held_out = answers.table(HELD_OUT, name) if answers.of(HELD_OUT, name) else None
-    tuned = answers.table(TUNED, name)
+    held_out = answers.table(JUDGED_HELD_OUT, name) if answers.of(JUDGED_HELD_OUT, name) else None
+    tuned = answers.table(JUDGED, name)
     found = automation(tuned, held_out)
     if found is None:
         return None
@@ -157,4 +157,4 @@ def _matrix(answers: Answers, name: str) -> "Markup | None":
     if not 2 <= len(labels) <= MOST_LABELS:
         return None
     title = f"Answers of the tuned model on {name}"
-    return Markup(drawn(confusion(answers.table(TUNED, name)), labels, title, partial(answers_link, name)))
+    return Markup(drawn(confusion(answers.table(JUDGED, name)), labels, title, partial(answers_link, name)))

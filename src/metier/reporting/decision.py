@@ -10,7 +10,7 @@ import numpy as np
 
 from metier.evaluation import certainty
 from metier.evaluation import plain_words as plain
-from metier.evaluation.answers import BASE, HELD_OUT, TUNED, Answers
+from metier.evaluation.answers import BASE, JUDGED, JUDGED_HELD_OUT, Answers
 from metier.evaluation.automation import MAX_ERROR, automation
 from metier.evaluation.comparison import fixed_and_broken
 from metier.evaluation.faces import deciding_entry, held_against, is_beaten
@@ -181,7 +181,7 @@ def _chart(face: Face, decider: Comparison | RetentionResult, min_gain: float) -
 
 def _answers_tiles(answers: Answers, entry: BenchmarkResult) -> Iterator[Tile]:
     """What the answers of the model and of its opponent say: errors, who alone is right, what needs no person."""
-    tuned = answers.table(TUNED, entry.name)
+    tuned = answers.table(JUDGED, entry.name)
     if tuned.are_losses:
         yield _figures(entry)
         return
@@ -195,7 +195,7 @@ def _answers_tiles(answers: Answers, entry: BenchmarkResult) -> Iterator[Tile]:
         (("only this model", f"{only_tuned:,}"), (f"only {who}", f"{only_other:,}")),
         f"of {entry.n:,} questions",
     )
-    held_out = answers.table(HELD_OUT, entry.name) if answers.of(HELD_OUT, entry.name) else None
+    held_out = answers.table(JUDGED_HELD_OUT, entry.name) if answers.of(JUDGED_HELD_OUT, entry.name) else None
     yield from _automation(tuned, held_out)
 
 
@@ -279,6 +279,9 @@ def _base_tile(answers: Answers, entry: BenchmarkResult) -> Iterator[Tile]:
 
 def _others(verdict: Verdict | SeedsVerdict, decider: Comparison | RetentionResult) -> Iterator[str]:
     """What else was tested, a sentence each."""
+    for entry in verdict.benchmarks:
+        if isinstance(entry, BenchmarkResult) and (mixed := plain.candidate(entry)):
+            yield mixed
     states = {"gain": "shown to be better", "none": "no gain shown", "worse": "worse than the base model", None: ""}
     for entry in verdict.benchmarks:
         if entry is not decider:

@@ -18,10 +18,18 @@ NO_LOCK = (
     "back, or run the recipe in a new folder."
 )
 
+BEFORE_TEST = ("held-out", "review", "candidate")
+"""Answers to held-out training rows, which may be there before the plan is sealed."""
+
+
+def is_asked(folder: Path) -> bool:
+    """Whether a test question was answered."""
+    return any(file.name.split(".")[0] not in BEFORE_TEST for file in (folder / "evaluate").glob("*/*.jsonl"))
+
 
 def is_open(folder: Path) -> bool:
     """Whether no plan is sealed and no test question answered yet, so that what decides may still be changed."""
-    return not (folder / PLAN).exists() and not any((folder / "evaluate").glob("*/*.jsonl"))
+    return not (folder / PLAN).exists() and not is_asked(folder)
 
 
 def deciding(mine: Recipe, other: Recipe) -> set[str]:

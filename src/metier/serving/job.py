@@ -8,7 +8,7 @@ from pathlib import Path
 from metier.data.reading import FileSource
 from metier.data.records import Question
 from metier.errors import Problems
-from metier.evaluation.answers import TUNED, stage_of
+from metier.evaluation.answers import JUDGED, MODEL, stage_of
 from metier.evaluation.asking import conditions
 from metier.evaluation.benchmark import Benchmark
 from metier.evaluation.results import read_verdict
@@ -20,6 +20,7 @@ from metier.serving.predict import Done, Work, predict_file
 from metier.serving.predictor import benchmark_of, fitted_baseline, predictor_of
 from metier.serving.review import announcement, baseline_review, tuned_review
 from metier.serving.table import check_suffix
+from metier.stages.candidates import load_mixture
 from metier.stages.evaluate import check_rows, tuned_model
 
 
@@ -30,8 +31,8 @@ class Wishes:
     benchmark: str | None = None
     text: str | None = None
     """The column that holds the text; None: as in the run."""
-    who: str = TUNED
-    """tuned, or the name of the run's baseline."""
+    who: str = JUDGED
+    """judged, tuned (the model alone), or the name of the run's baseline."""
     max_error: float | None = None
     review: float | None = None
     prefix: str = ""
@@ -49,7 +50,7 @@ def predict(run: Run, file: str, out: Path, wishes: Wishes) -> Done:
         raise Problems(problems)
     check_rows(run)
     _warn_without_ship(run, benchmark, wishes.who)
-    work = _tuned(run, benchmark, wishes) if wishes.who == TUNED else _baseline(run, benchmark, wishes)
+    work = _tuned(run, benchmark, wishes) if wishes.who in MODEL else _baseline(run, benchmark, wishes)
     if work.review:
         run.progress.say(announcement(work.review))
     return predict_file(work, source, out, run.progress)
@@ -59,7 +60,7 @@ def _warn_without_ship(run: Run, benchmark: Benchmark, who: str) -> None:
     """Say that the tuned model has no SHIP, and who answers instead."""
     verdict = read_verdict(run.folder)
     decision = verdict.shown if verdict else "missing"
-    if who == TUNED and not (verdict and verdict.ships):
+    if who in MODEL and not (verdict and verdict.ships):
         instead = f" `--with {benchmark.baseline}` answers with the baseline." if benchmark.baseline else ""
         run.progress.warn(f"The verdict on {run.folder} is {decision}, not SHIP.{instead}")
 
@@ -76,14 +77,18 @@ def cost(run: Run, done: Done) -> str:
 
 def _tuned(run: Run, benchmark: Benchmark, wishes: Wishes) -> Work:
     model = tuned_model(run)
-    review = tuned_review(run, benchmark, model, wishes.max_error, wishes.review)
+    mixture = load_mixture(run, benchmark, wishes.who)
+    review = tuned_review(run, benchmark, model, mixture, wishes.max_error, wishes.review)
 
-    predictor = cache(lambda: predictor_of(benchmark, model.load()))  # loaded only where a question is still open
+    predictor = cache(
+        lambda: predictor_of(benchmark, model.load(), mixture)
+    )  # loaded only where a question is still open
 
     def answer(questions: Sequence[Question]) -> list[Prediction]:
         return predictor().answer(questions)
 
-    return Work(benchmark, answer, [conditions(benchmark, [], model)], review, wishes.prefix)
+    made_by = [conditions(benchmark, [], model), *([mixture.chosen.to_json(), mixture.sha256] if mixture else [])]
+    return Work(benchmark, answer, made_by, review, wishes.prefix)
 
 
 def _baseline(run: Run, benchmark: Benchmark, wishes: Wishes) -> Work:

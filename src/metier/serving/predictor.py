@@ -6,13 +6,14 @@ from typing import Any
 
 from metier.data.records import Question
 from metier.errors import UserError, nearest, shown
-from metier.evaluation.answers import BASE, TUNED
+from metier.evaluation.answers import BASE, JUDGED, MODEL
 from metier.evaluation.asking import answer_batch
 from metier.evaluation.baseline import FittedBaseline, load_baseline
 from metier.evaluation.benchmark import Benchmark
 from metier.evaluation.samples import open_samples
 from metier.evaluation.scoring import ModelLike, Prediction
 from metier.runs.run import Run
+from metier.stages.candidates import Mixture, load_mixture
 from metier.stages.evaluate import base_model, check_rows, tuned_model
 
 Row = Mapping[str, Any]
@@ -27,6 +28,8 @@ class Predictor:
     model: ModelLike
     labels: list[str]
     """The label set; empty where answers are chosen among a row's own options, or written."""
+    mixture: Mixture | None = None
+    """What is mixed into the model's answers; None: nothing."""
 
     def predict(self, rows: Sequence[Row | str]) -> list[Prediction]:
         """Answers in the order of the rows; of the test questions, in their order, exactly those that were saved.
@@ -44,22 +47,23 @@ class Predictor:
         answers: dict[int, Prediction] = {}
         for batch in session.batches:
             answers |= dict(zip(batch, answer_batch(session, batch, questions), strict=True))
-        return [answers[position] for position in range(len(questions))]
+        found = [answers[position] for position in range(len(questions))]
+        return self.mixture.answer(questions, found) if self.mixture else found
 
 
-def load_predictor(run: Run, name: str | None = None, who: str = TUNED) -> Predictor:
+def load_predictor(run: Run, name: str | None = None, who: str = JUDGED) -> Predictor:
     """The predictor of a finished run.
 
-    `name`: the benchmark whose task it does; None where the run has one. `who`: tuned, or base. Raises `UserError`
-    where the run is not finished, or its files or the base model changed since.
+    `name`: the benchmark whose task it does; None where the run has one. `who`: judged, tuned (the model alone), or
+    base. Raises `UserError` where the run is not finished, or its files or the base model changed since.
     """
     benchmark = benchmark_of(run, name)
     check_rows(run)
     model = base_model(run) if who == BASE else tuned_model(run)
-    return predictor_of(benchmark, model.load())
+    return predictor_of(benchmark, model.load(), load_mixture(run, benchmark, who))
 
 
-def predictor_of(benchmark: Benchmark, model: ModelLike) -> Predictor:
+def predictor_of(benchmark: Benchmark, model: ModelLike, mixture: Mixture | None = None) -> Predictor:
     """A predictor whose model keeps what the benchmark's prompts begin with, and checks its way of scoring once."""
     from metier.engine.models.model import LanguageModel
     from metier.engine.models.resident import ResidentModel
@@ -70,7 +74,7 @@ def predictor_of(benchmark: Benchmark, model: ModelLike) -> Predictor:
             model.read(benchmark.render(question), benchmark.chat_template)[1] for question in benchmark.questions()
         ]
         model = ResidentModel(model, prompts[0][: common_prefix(prompts)])
-    return Predictor(benchmark, model, benchmark.label_set())
+    return Predictor(benchmark, model, benchmark.label_set(), mixture)
 
 
 def benchmark_of(run: Run, name: str | None) -> Benchmark:
@@ -105,6 +109,6 @@ def question_of(benchmark: Benchmark, row: Row | str, name: str) -> Question:
 def fitted_baseline(run: Run, benchmark: Benchmark, name: str) -> FittedBaseline:
     """The run's baseline, loaded. Raises `UserError` where the benchmark has none of this name."""
     if name != benchmark.baseline:
-        known = [TUNED, *([benchmark.baseline] if benchmark.baseline else [])]
+        known = [*MODEL, *([benchmark.baseline] if benchmark.baseline else [])]
         raise UserError(f"Nobody named {shown(name)} answered '{benchmark.name}'.{nearest(name, known)}")
     return load_baseline(run, benchmark)

@@ -15,6 +15,7 @@ from metier.evaluation.held_out import MOST, MOST_FOR_REVIEW, held_out_questions
 from metier.evaluation.predictions import as_predictions
 from metier.evaluation.scoring import Prediction
 from metier.runs.run import Run
+from metier.stages.candidates import Mixture
 
 
 @dataclass(frozen=True)
@@ -84,9 +85,15 @@ def learn(
 
 
 def tuned_review(
-    run: Run, benchmark: Benchmark, model: Model, max_error: float | None, share: float | None
+    run: Run,
+    benchmark: Benchmark,
+    model: Model,
+    mixture: Mixture | None,
+    max_error: float | None,
+    share: float | None,
 ) -> Review | None:
     """What a tuned model's answers to held-out rows teach; asked once a run. None where its answers are written.
+    `mixture`: what is mixed into them; None: nothing.
 
     Raises as `learn`, and where a review is asked for and the answers are written.
     """
@@ -97,19 +104,22 @@ def tuned_review(
             )
         return None
     labels = benchmark.label_set()
-    held_out = _asked(run, benchmark, model, HELD_OUT, MOST)
+    held_out = _asked(run, benchmark, model, mixture, HELD_OUT, MOST)
     temperature = learn_temperature(held_out, labels)
-    more = held_out if max_error is None else _asked(run, benchmark, model, REVIEW, MOST_FOR_REVIEW)
+    more = held_out if max_error is None else _asked(run, benchmark, model, mixture, REVIEW, MOST_FOR_REVIEW)
     return learn(temperature, more, labels, max_error, share)
 
 
-def _asked(run: Run, benchmark: Benchmark, model: Model, who: str, most: int) -> list[Prediction]:
+def _asked(
+    run: Run, benchmark: Benchmark, model: Model, mixture: Mixture | None, who: str, most: int
+) -> list[Prediction]:
     questions = held_out_questions(run, benchmark, most)
     if not questions:
         return []
     # These rows were cut in training too, so a long one must not stop this.
     ask(run, who, replace(benchmark, too_long="truncate"), questions, model)
-    return read_answers(run, who, benchmark.name)
+    answers = read_answers(run, who, benchmark.name)
+    return mixture.answer(questions, answers) if mixture else answers
 
 
 def baseline_review(

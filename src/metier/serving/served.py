@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 
 from metier.data.records import Question
 from metier.errors import UserError, nearest, shown
-from metier.evaluation.answers import TUNED, stage_of
+from metier.evaluation.answers import JUDGED, MODEL, TUNED, stage_of
 from metier.evaluation.benchmark import Benchmark
 from metier.evaluation.results import read_verdict
 from metier.evaluation.samples import open_samples
@@ -21,6 +21,7 @@ from metier.runs.run import Run, model_folder, saved_run
 from metier.serving.predictor import Predictor, fitted_baseline, predictor_of
 from metier.serving.review import Review, baseline_review, tuned_review
 from metier.serving.schema import learned_schema
+from metier.stages.candidates import load_mixture
 from metier.stages.evaluate import check_rows, tuned_model
 
 if TYPE_CHECKING:
@@ -36,8 +37,8 @@ class ServeOptions:
 
     benchmark: str | None = None
     """The only benchmark to serve; None: all of them."""
-    who: str = TUNED
-    """tuned, or the name of the baseline."""
+    who: str = JUDGED
+    """judged, tuned (the model alone), or the name of the baseline."""
     max_error: float | None = None
     review: float | None = None
     anyway: bool = False
@@ -115,7 +116,12 @@ def _checked(folder: Path, options: ServeOptions) -> Checked:
     verdict = read_verdict(run.folder)
     if verdict is None:
         raise UserError(f"{run.folder} has no verdict yet. Run `metier report {run.folder}` first.")
-    if not verdict.ships and not options.anyway and options.who == TUNED:
+    if options.who == TUNED and any(entry.mixed for entry in verdict.benchmarks) and not options.anyway:
+        raise UserError(
+            f"The verdict on {run.folder} is about its model with the baseline mixed in, not about the model alone. "
+            "Leave out `--with tuned`, or serve the model alone with `--anyway`."
+        )
+    if not verdict.ships and not options.anyway and options.who in MODEL:
         why = next((f": {sentence}" for sentence in (*verdict.exploratory, *verdict.reasons)), ".")
         raise UserError(
             f"The verdict on {run.folder} is {verdict.shown}, not SHIP{why} Serve the baseline with `--with tfidf`, "
@@ -139,7 +145,7 @@ def load(checked: Sequence[Checked], options: ServeOptions) -> dict[str, Served]
     served: dict[str, Served] = {}
     for one in checked:
         with _lock(one.run.folder):  # the first answers to held-out rows are kept in the run
-            served |= _baselines(one, options) if options.who != TUNED else _tuned(one, options)
+            served |= _tuned(one, options) if options.who in MODEL else _baselines(one, options)
         _share_memory(list(served.values()))
     return served
 
@@ -185,8 +191,9 @@ def _tuned(one: Checked, options: ServeOptions) -> dict[str, Served]:
     for benchmark in one.benchmarks:
         mixed = not _chooses(benchmark) and any(map(_chooses, one.benchmarks))  # the review is meant for the others
         asked = (None, None) if mixed else (options.max_error, options.review)
-        review = tuned_review(one.run, benchmark, model, *asked)
-        predictor = predictor_of(benchmark, model.load())
+        mixture = load_mixture(one.run, benchmark, options.who)
+        review = tuned_review(one.run, benchmark, model, mixture, *asked)
+        predictor = predictor_of(benchmark, model.load(), mixture)
         served[_name(one, benchmark)] = Served(
             name=_name(one, benchmark),
             run=one.run,

@@ -19,6 +19,7 @@ from metier.evaluation.samples import Judging, open_samples
 from metier.evaluation.scoring import ModelLike
 from metier.recipes import plugins
 from metier.runs.run import Run
+from metier.stages.candidates import blend_answers, choose_candidates
 from metier.stages.train import trained_model
 
 
@@ -30,20 +31,22 @@ def evaluate(run: Run, same_base: Run | None = None) -> dict[str, Any]:
     judging = open_samples(run)
     check_rows(run)
     _check_test_data(run, judging)
-    seal(run, judging)
-    record_opening(run, judging.benchmarks)
+    base_sha256, rows = check_model(run), run.table("curate", "train.parquet")
     run.clear("evaluate")
     run.lock(dtype=_dtype())
+    done = _ask_held_out(run, judging, tuned_model(run, base_sha256))
+    fitted = choose_candidates(run, judging.benchmarks, rows)
+    seal(run, judging)  # from here on the test is open, and what is judged is chosen
+    record_opening(run, judging.benchmarks)
     if same_base:
         _take_over(run, same_base, judging)
-    base_sha256 = check_model(run)
-    done = _ask_all(run, BASE, judging, base_model(run, base_sha256))
-    tuned = tuned_model(run, base_sha256)
+    done += _ask_all(run, BASE, judging, base_model(run, base_sha256))
+    tuned = tuned_model(run, base_sha256)  # loaded anew: two models at once would need twice the memory
     done += _ask_all(run, TUNED, judging, tuned)
-    done += _ask_held_out(run, judging, tuned)
     done += _measure_latency(run, judging, tuned)
-    rows = run.table("curate", "train.parquet")
-    seconds = sum(answer_baseline(run, benchmark, rows) for benchmark in judging.everything)
+    seconds = sum(answer_baseline(run, one, rows, fitted.get(one.name)) for one in judging.everything)
+    for benchmark in judging.benchmarks:
+        blend_answers(run, benchmark)
     say_openings(run, judging.benchmarks)
     result = {
         "seconds": round(seconds + sum(one["seconds"] for one in done), 1),

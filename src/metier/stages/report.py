@@ -4,13 +4,13 @@ import pyarrow.compute as pc
 
 from metier.errors import UserError
 from metier.evaluation import insight
-from metier.evaluation.answers import BASE, HELD_OUT, LATENCY, TUNED, Answers, stage_of
+from metier.evaluation.answers import BASE, JUDGED, JUDGED_HELD_OUT, LATENCY, TUNED, Answers, stage_of
 from metier.evaluation.benchmark import Benchmark
 from metier.evaluation.faces import Judged, conclude
 from metier.evaluation.insight import InsightContext
 from metier.evaluation.next_steps import RunFacts
 from metier.evaluation.openings import say_openings
-from metier.evaluation.plan import held_to_plan
+from metier.evaluation.plan import candidate_of, held_to_plan
 from metier.evaluation.results import BenchmarkResult, InsightResult, RetentionResult, Verdict
 from metier.evaluation.verdict import decide, judge_benchmark, judge_retention
 from metier.recipes import plugins
@@ -79,8 +79,8 @@ def _check(run: Run) -> None:
 
 
 def _measured(run: Run, answers: Answers, benchmark: Benchmark) -> BenchmarkResult:
-    name, recipe = benchmark.name, run.recipe
-    given = {BASE: answers.of(BASE, name), TUNED: answers.of(TUNED, name), "baseline": answers.baseline(name)}
+    name, recipe, candidate = benchmark.name, run.recipe, candidate_of(run, benchmark.name)
+    given = {BASE: answers.of(BASE, name), TUNED: answers.of(JUDGED, name), "baseline": answers.baseline(name)}
     baseline = run.result(stage_of(name, str(benchmark.baseline))) if given["baseline"] else {}
     return judge_benchmark(
         benchmark,
@@ -91,6 +91,8 @@ def _measured(run: Run, answers: Answers, benchmark: Benchmark) -> BenchmarkResu
         recipe.ship.alpha,
         baseline.get("name"),
         run.result(stage_of(name, TUNED))["truncated"],
+        candidate,
+        answers.of(TUNED, name) if candidate.baseline else (),
     )
 
 
@@ -116,8 +118,8 @@ def _insights(run: Run, answers: Answers, benchmark: Benchmark) -> list[InsightR
     context = InsightContext(
         benchmark,
         answers.table(BASE, name),
-        answers.table(TUNED, name),
-        held_out=answers.table(HELD_OUT, name) if answers.of(HELD_OUT, name) else None,
+        answers.table(JUDGED, name),
+        held_out=answers.table(JUDGED_HELD_OUT, name) if answers.of(JUDGED_HELD_OUT, name) else None,
         costs=costs_of(run.recipe, name),
         cost_per_hour=pack.cost_per_hour,
         seed=run.recipe.seed,

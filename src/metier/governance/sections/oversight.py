@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from metier.evaluation import certainty, risk
-from metier.evaluation.answers import HELD_OUT, REVIEW, TUNED
+from metier.evaluation.answers import BLEND, JUDGED, JUDGED_HELD_OUT, REVIEW, saved_as
 from metier.evaluation.predictions import Floats, Predictions
 from metier.governance.material import Material
 from metier.governance.references import DEVELOPMENT, OUTCOMES
@@ -25,7 +25,10 @@ def fill(material: Material) -> Filled:
     tables, facts = list[Table](), list[Fact]()
     for benchmark in material.answers.judging.benchmarks:
         tables += _on_the_test(material, benchmark.name)
-        held_out = next((who for who in (REVIEW, HELD_OUT) if material.answers.of(who, benchmark.name)), None)
+        # `metier predict` asks more held-out rows of the model alone, so they say nothing of a mixture.
+        mixed = saved_as(material.run, JUDGED, benchmark.name) == BLEND
+        asked = (JUDGED_HELD_OUT,) if mixed else (REVIEW, JUDGED_HELD_OUT)
+        held_out = next((who for who in asked if material.answers.of(who, benchmark.name)), None)
         if held_out and (found := _cut_offs(material, benchmark.name, held_out)):
             tables.append(found)
         elif not held_out:
@@ -47,7 +50,7 @@ def fill(material: Material) -> Filled:
 
 
 def _on_the_test(material: Material, name: str) -> Iterator[Table]:
-    table = material.answers.table(TUNED, name)
+    table = material.answers.table(JUDGED, name)
     sure = _certainties(table)
     known = ~np.isnan(sure)
     if not known.all() or not len(sure):
@@ -59,14 +62,17 @@ def _on_the_test(material: Material, name: str) -> Iterator[Table]:
         wrong = int((1 - right[kept]).sum())
         rows.append((f"{100 * share:.0f} %", f"{len(kept):,}", figure(float(right[kept].mean())), f"{wrong:,}"))
     columns = ("reviewed: the least sure", "answers that nobody reviews", "of these right", "of these wrong")
-    title, source = f"Review on the test questions: {name}", f"evaluate/{name}/tuned.jsonl"
+    title, source = (
+        f"Review on the test questions: {name}",
+        f"evaluate/{name}/{saved_as(material.run, JUDGED, name)}.jsonl",
+    )
     yield Table(title=title, columns=columns, rows=tuple(rows), source=source)
 
 
 def _cut_offs(material: Material, name: str, who: str) -> Table | None:
     """What held-out rows can promise, as `metier predict` would; None where their answers have no certainty."""
     answers, table = material.answers, material.answers.table(who, name)
-    temperature = learn_temperature(answers.of(HELD_OUT, name) or answers.of(who, name), answers.labels(name))
+    temperature = learn_temperature(answers.of(JUDGED_HELD_OUT, name) or answers.of(who, name), answers.labels(name))
     sure = certainty.certainties(certainty.options(table)[0], temperature.value)
     if np.isnan(sure).all():
         return None

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterator
 
-from metier.evaluation.answers import TUNED
+from metier.evaluation.answers import JUDGED, saved_as
 from metier.evaluation.results import BenchmarkResult
 from metier.evaluation.stats import wilson
 from metier.governance.material import Material
@@ -48,7 +48,7 @@ def _by_label(material: Material) -> Iterator[Table]:
         if not benchmark.build_scorer().chooses:
             continue
         right: dict[str, list[bool]] = defaultdict(list)
-        for answer in material.answers.of(TUNED, benchmark.name):
+        for answer in material.answers.of(JUDGED, benchmark.name):
             right[answer.gold].append(answer.value is not None and answer.value >= 1)
         shares = sorted((sum(given) / len(given), label) for label, given in right.items())
         rows = tuple(
@@ -59,7 +59,7 @@ def _by_label(material: Material) -> Iterator[Table]:
             title=f"By right answer: {benchmark.name}{more}",
             columns=("right answer", "questions", "share answered right", "95 % CI"),
             rows=rows[:MOST_LABELS],
-            source=f"evaluate/{benchmark.name}/tuned.jsonl",
+            source=f"evaluate/{benchmark.name}/{saved_as(material.run, JUDGED, benchmark.name)}.jsonl",
         )
 
 

@@ -1,0 +1,140 @@
+"""What is judged: the tuned model alone, or its probabilities mixed with the baseline's. Held-out rows choose."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+from scipy.special import log_softmax
+
+from metier.evaluation.certainty import log_probabilities, options
+from metier.evaluation.predictions import Floats, MetricLike, as_predictions
+from metier.evaluation.results import Candidate
+from metier.evaluation.scoring import Prediction
+
+VERSION = 1
+Wish = Literal["auto", "model", "blend"]
+FEWEST = 20
+"""Held-out rows below which a comparison says nothing: both parts then weigh the same."""
+FOLDS = 5
+HALF = 0.5
+"""The power of each part's probabilities before any row is seen: the geometric mean."""
+SPREAD = 0.5
+"""Standard deviation of the normal prior around it, so that twenty rows move the weights little and 500 freely."""
+MOST_POWER = 5.0
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The same rows answered by both."""
+
+    model: Sequence[Prediction]
+    baseline: Sequence[Prediction]
+
+
+def mixable(parts: Parts) -> bool:
+    """Whether both give probabilities over the same labels in all their answers."""
+    return bool(parts.model) and all(
+        one.probabilities is not None
+        and other.probabilities is not None
+        # Labels are the same for all questions, so a list of options of one's own cannot be mixed.
+        and len(one.probabilities) == len(other.probabilities)
+        for one, other in zip(parts.model, parts.baseline, strict=True)
+    )
+
+
+def choose(parts: Parts, baseline: str, labels: Sequence[str], metric: MetricLike, wish: Wish) -> Candidate:
+    """The candidate by its figure on held-out rows that neither part learned from.
+
+    The two powers are fitted by likelihood (log-linear pooling, Genest and Zidek 1986), and a mixture is compared by
+    cross-fitting, so that the rows which fitted it do not judge it. At a tie the model goes alone: it is simpler.
+    """
+    if wish == "model" or not mixable(parts):
+        return Candidate()
+    tables, gold = _tables(parts, labels)
+    powers = fit(*tables, gold)
+    found = Candidate(baseline=baseline, model_power=powers[0], baseline_power=powers[1], rows=len(gold))
+    figures = {
+        "model": _figure(parts.model, labels, metric),
+        "baseline": _figure(parts.baseline, labels, metric),
+        "blend": _figure(_cross_fitted(parts, labels, metric), labels, metric),
+    }
+    found = found.model_copy(update={"held_out": figures})
+    sign = 1 if metric.higher_is_better else -1
+    better = sign * figures["blend"] > sign * figures["model"] or not np.isfinite(figures["model"])
+    if wish == "blend" or len(gold) < FEWEST or better:
+        return found
+    return Candidate(rows=len(gold), held_out=figures)
+
+
+def fit(model: Floats, baseline: Floats, gold: NDArray[np.int64]) -> tuple[float, float]:
+    """The powers of both parts' probabilities with the highest posterior of the right labels.
+
+    `model`, `baseline`: (n, labels) log-probabilities; `gold`: (n,). The loss is convex: one minimum.
+    """
+    rows = np.arange(len(gold))
+    of_gold = np.array([model[rows, gold], baseline[rows, gold]])
+
+    def loss(powers: Floats) -> tuple[float, Floats]:
+        shares = log_softmax(powers[0] * model + powers[1] * baseline, axis=1)
+        expected = np.array([(np.exp(shares) * part).sum(1) for part in (model, baseline)])
+        off = (powers - HALF) / SPREAD
+        slope = (expected - of_gold).sum(1) + off / SPREAD
+        return float(-shares[rows, gold].sum() + 0.5 * (off**2).sum()), slope
+
+    bounds = [(0.0, MOST_POWER)] * 2
+    found = minimize(loss, np.full(2, HALF), jac=True, method="L-BFGS-B", bounds=bounds).x
+    return round(float(found[0]), 4), round(float(found[1]), 4)
+
+
+def blended(candidate: Candidate, parts: Parts, labels: Sequence[str], metric: MetricLike) -> list[Prediction]:
+    """The answers of a mixture, made of the answers of its parts: the label that the metric would say."""
+    if not parts.model:
+        return []
+    mixed = _mix((candidate.model_power, candidate.baseline_power), parts)
+    shares = np.exp(log_softmax(mixed, axis=1))
+    chosen = metric.decide(shares, labels) if metric.prices_mistakes else shares.argmax(1)
+    return [
+        replace(
+            one,
+            answer=labels[at],
+            value=float(labels[at] == one.gold) if one.gold else None,
+            probabilities=tuple(round(float(share), 6) for share in row),
+            log_likelihoods=None,
+        )
+        for one, at, row in zip(parts.model, chosen, shares, strict=True)
+    ]
+
+
+def _mix(powers: tuple[float, float], parts: Parts) -> Floats:
+    model, baseline = (np.array([log_probabilities(one) for one in given]) for given in (parts.model, parts.baseline))
+    mixed: Floats = powers[0] * model + powers[1] * baseline
+    return mixed
+
+
+def _tables(parts: Parts, labels: Sequence[str]) -> tuple[tuple[Floats, Floats], NDArray[np.int64]]:
+    """(n, labels) log-probabilities of both parts, and (n,) the right label of each row."""
+    model, gold = options(as_predictions(parts.model, labels))
+    baseline, _ = options(as_predictions(parts.baseline, labels))
+    return (np.array(model), np.array(baseline)), gold
+
+
+def _cross_fitted(parts: Parts, labels: Sequence[str], metric: MetricLike) -> list[Prediction]:
+    """Each fold answered with the powers that the other folds gave; rows of one group stay in one fold."""
+    (model, baseline), gold = _tables(parts, labels)
+    groups = {group: number for number, group in enumerate(sorted({one.group or one.id for one in parts.model}))}
+    folds = np.array([groups[one.group or one.id] % FOLDS for one in parts.model])
+    answers: dict[int, Prediction] = {}
+    for fold in range(FOLDS):
+        learned, asked = folds != fold, np.flatnonzero(folds == fold).tolist()
+        powers = fit(model[learned], baseline[learned], gold[learned])
+        own = Parts([parts.model[at] for at in asked], [parts.baseline[at] for at in asked])
+        candidate = Candidate(baseline="", model_power=powers[0], baseline_power=powers[1])
+        answers |= dict(zip(asked, blended(candidate, own, labels, metric), strict=True))
+    return [answers[at] for at in range(len(folds))]
+
+
+def _figure(answers: Sequence[Prediction], labels: Sequence[str], metric: MetricLike) -> float:
+    return round(float(metric.value(metric.statistics(as_predictions(answers, labels)).sum(0))), 4)

@@ -1,0 +1,122 @@
+"""Which candidate is judged on each benchmark: chosen on held-out rows before the first test question is asked."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from metier.data.records import Question
+from metier.evaluation.answers import (
+    BLEND,
+    CANDIDATE,
+    HELD_OUT,
+    JUDGED,
+    TUNED,
+    read_answers,
+    stage_of,
+    write_answers,
+)
+from metier.evaluation.baseline import FittedBaseline, fit_baseline, load_baseline
+from metier.evaluation.benchmark import Benchmark
+from metier.evaluation.candidate import VERSION, Parts, blended, choose
+from metier.evaluation.held_out import held_out_questions
+from metier.evaluation.plan import candidate_of
+from metier.evaluation.results import Candidate
+from metier.evaluation.scoring import Prediction
+from metier.runs.files import fingerprint
+from metier.runs.run import Run
+
+
+def choose_candidates(run: Run, benchmarks: list[Benchmark], training_rows: pa.Table) -> dict[str, FittedBaseline]:
+    """Choose for each benchmark, from the tuned model's answers to held-out rows; returns the baselines that were
+    fitted for it, by benchmark, so that none is fitted twice."""
+    fitted: dict[str, FittedBaseline] = {}
+    for benchmark in benchmarks:
+        inputs = _inputs(run, benchmark, training_rows)
+        if run.done(stage_of(benchmark.name, CANDIDATE), inputs) is not None:
+            continue
+        if (baseline := _mixed_in(run, benchmark, training_rows)) is not None:
+            fitted[benchmark.name] = baseline
+        _choose(run, benchmark, baseline, inputs)
+    return fitted
+
+
+def _inputs(run: Run, benchmark: Benchmark, training_rows: pa.Table) -> str:
+    """A hash of all that the choice depends on."""
+    held_out = stage_of(benchmark.name, HELD_OUT)
+    answers = run.recorded_files(held_out) if run.is_done(held_out) else {}
+    learned = run.recorded_sha256("curate", "curate/train.parquet")
+    how = [run.recipe.candidate, benchmark.baseline, benchmark.metrics[0], run.recipe.seed]
+    return fingerprint(VERSION, how, learned, sorted(answers.items()))
+
+
+def _mixed_in(run: Run, benchmark: Benchmark, training_rows: pa.Table) -> FittedBaseline | None:
+    """The baseline that could be mixed in; None where the recipe wants none, or there are no held-out answers."""
+    if run.recipe.candidate == "model" or not run.is_done(stage_of(benchmark.name, HELD_OUT)):
+        return None
+    return fit_baseline(run, benchmark, training_rows)
+
+
+def _choose(run: Run, benchmark: Benchmark, baseline: FittedBaseline | None, inputs: str) -> None:
+    name, chosen, answers = benchmark.name, Candidate(), []
+    if baseline is not None:
+        held_out = held_out_questions(run, benchmark)
+        parts = Parts(read_answers(run, HELD_OUT, name), baseline.answer(held_out))
+        labels, metric = benchmark.label_set(), next(iter(benchmark.build_metrics().values()))
+        chosen = choose(parts, str(benchmark.baseline), labels, metric, run.recipe.candidate)
+        if chosen.baseline:
+            answers = blended(chosen, parts, labels, metric)
+    if chosen.held_out:
+        figures = ", ".join(f"{who} {value:.3f}" for who, value in chosen.held_out.items())
+        run.progress.say(f"  {name}: {chosen.named()} is judged; on {chosen.rows:,} held-out rows {figures}")
+    stage = stage_of(name, CANDIDATE)
+    write_answers(run.path(f"{stage}.jsonl"), answers)
+    run.clear(stage_of(name, BLEND))
+    run.mark_done(stage, inputs, {"chosen": chosen.to_json()}, f"{stage}.jsonl")
+
+
+def blend_answers(run: Run, benchmark: Benchmark) -> None:
+    """Mix the answers to the test questions, where a mixture is judged; both parts have answered before."""
+    chosen, name = candidate_of(run, benchmark.name), benchmark.name
+    stage = stage_of(name, BLEND)
+    if chosen.baseline is None:
+        run.clear(stage)
+        return
+    sources = [run.recorded_files(stage_of(name, who)) for who in (TUNED, chosen.baseline)]
+    inputs = fingerprint(VERSION, chosen.to_json(), [sorted(files.items()) for files in sources])
+    if run.done(stage, inputs) is not None:
+        return
+    parts = Parts(read_answers(run, TUNED, name), read_answers(run, chosen.baseline, name))
+    metric = next(iter(benchmark.build_metrics().values()))
+    write_answers(run.path(f"{stage}.jsonl"), blended(chosen, parts, benchmark.label_set(), metric))
+    run.mark_done(stage, inputs, {}, f"{stage}.jsonl")
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """The baseline that is mixed into a tuned model's answers, and how."""
+
+    benchmark: Benchmark
+    chosen: Candidate
+    baseline: FittedBaseline
+    sha256: str
+    """Of the baseline as it was saved."""
+
+    def answer(self, questions: Sequence[Question], model: Sequence[Prediction]) -> list[Prediction]:
+        """The mixed answers; `model`: the tuned model's own to these questions."""
+        metric = next(iter(self.benchmark.build_metrics().values()))
+        parts = Parts(model, self.baseline.answer(questions))
+        return blended(self.chosen, parts, self.benchmark.label_set(), metric)
+
+
+def load_mixture(run: Run, benchmark: Benchmark, who: str = JUDGED) -> Mixture | None:
+    """What is mixed into the tuned model's answers; None where the model was judged alone, or `who` is the model alone.
+
+    Raises `UserError` where a file of the baseline was changed since it was measured.
+    """
+    chosen = candidate_of(run, benchmark.name)
+    if who != JUDGED or chosen.baseline is None:
+        return None
+    stage = stage_of(benchmark.name, chosen.baseline)
+    sha256 = run.recorded_sha256(stage, f"{stage}/model.json")
+    return Mixture(benchmark, chosen, load_baseline(run, benchmark), sha256)
