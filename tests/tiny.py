@@ -21,6 +21,7 @@ methods: [{sft: {lr: 0.01, r: 4, batch_tokens: 256, save_steps: 4}}]
 benchmarks:
   - {name: triage, path: test.jsonl, text: note, label: department, prompt: "{note}\\nDepartment:", cluster: patient}
 retention: {}
+candidate: model
 """
 
 
@@ -62,6 +63,7 @@ def write_wards(folder: Path) -> Path:
         "methods: [{sft: {lr: 0.01}}]\n"
         'benchmarks: [{name: desk, path: test.csv, prompt: "{text}\\nDesk:"}]\n'
         "retention: {}\n"
+        "candidate: model\n"
     )
     return folder / "recipe.yaml"
 

@@ -6,6 +6,7 @@ import os
 import pytest
 
 from metier.evaluation import openings
+from metier.evaluation.answers import HELD_OUT
 from metier.evaluation.plan import NO_PLAN, plan_of, questions_sha256, read_plan, same_plans, seal
 from metier.evaluation.samples import open_samples
 from metier.experiments.seeds import seeds
@@ -24,10 +25,12 @@ def edit(path, old, new):
     path.write_text(text.replace(old, new))
 
 
-def test_the_plan_is_sealed_before_anything_is_asked(trained_run, monkeypatch):
-    run = saved_run(trained_run[1], Progress())
+def test_the_plan_is_sealed_before_any_test_question_is_asked(trained_run, monkeypatch):
+    run, ask = saved_run(trained_run[1], Progress()), evaluating.ask
 
-    def refuse(*arguments):
+    def refuse(run, who, *arguments):
+        if who == HELD_OUT:
+            return ask(run, who, *arguments)
         raise InterruptedError
 
     monkeypatch.setattr(evaluating, "ask", refuse)

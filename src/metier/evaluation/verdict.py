@@ -9,6 +9,7 @@ import numpy as np
 from metier.evaluation import reasons, stats
 from metier.evaluation.benchmark import Benchmark
 from metier.evaluation.comparison import Paired, compare, fixed_and_broken
+from metier.evaluation.plain_words import candidate
 from metier.evaluation.predictions import MetricLike, Predictions, as_predictions
 from metier.evaluation.results import (
     BenchmarkResult,
@@ -38,13 +39,13 @@ def judge_benchmark(
     alpha: float,
     baseline_name: str | None = None,
     truncated: int = 0,
-    candidate: Candidate | None = None,
+    chosen: Candidate | None = None,
     alone: Sequence[Prediction] = (),
 ) -> BenchmarkResult:
     """What one training gained on a benchmark; `decide` adds what is adjusted over all benchmarks.
 
     `answers` holds base, tuned and, where there is one, the baseline. `majority`: the most common training label, where
-    there is a label set. `baseline_name`: who gave the baseline's answers. `candidate`: what the tuned answers are, and
+    there is a label set. `baseline_name`: who gave the baseline's answers. `chosen`: what the tuned answers are, and
     `alone`: those of the model by itself, where they are a mixture.
     """
     table = {who: as_predictions(given, labels) for who, given in answers.items() if given}
@@ -61,9 +62,9 @@ def judge_benchmark(
     return BenchmarkResult(
         **dict(rows[0]),  # the metric that decides,
         name=benchmark.name,
-        candidate=candidate or Candidate(),
+        candidate=chosen or Candidate(),
         alone=_alone(deciding, table["base"], alone, labels, seed, alpha),
-        mixed=candidate is not None and candidate.baseline is not None,
+        mixed=chosen is not None and chosen.baseline is not None,
         n=len(answers["base"]),
         clusters=len(set(table["base"].groups)),
         baseline_name=baseline_name if over else None,
@@ -197,6 +198,7 @@ def decide(
     judged = [_judged(entry, min_gain, alpha) for entry in _adjusted(benchmarks)]
     judged = [_with_power(entry, judged, min_gain, alpha) for entry in judged]
     sentences = [reasons.of_benchmark(entry, min_gain, alpha) for entry in judged]
+    sentences += [mixed for entry in judged if isinstance(entry, BenchmarkResult) and (mixed := candidate(entry))]
     sentences += [reasons.of_retention(entry) for entry in retention]
     if close := [entry.name for entry in judged if is_close(entry, alpha)]:
         sentences.append(reasons.of_close_tests(close, trainings))
