@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from metier.data.records import Question
 from metier.errors import UserError
 from metier.evaluation.benchmark import Benchmark
+from metier.evaluation.opponents import sealed_uses
 from metier.evaluation.results import RULE, Result
 from metier.evaluation.samples import Judging
 from metier.runs import history
@@ -48,7 +49,9 @@ class PlannedBenchmark(PlannedTest):
     """A test set on which the tuned model has to gain."""
 
     baseline: str | None
-    """What it has to beat besides the base model."""
+    """The one that decides: what it has to beat besides the base model."""
+    baselines: tuple[str, ...] = ()
+    """All that answer, with their settings."""
 
 
 class PlannedRetention(PlannedTest):
@@ -74,6 +77,10 @@ class Plan(Result):
     """`ship.min_gain`."""
     alpha: float
     """`ship.alpha`."""
+    mode: Literal["better", "not_worse"] = "better"
+    """`ship.mode`: what has to be shown against the baseline that decides."""
+    margin: float | None = None
+    """`ship.margin` with `not_worse`, else null."""
     seeds: tuple[int, ...]
     """Of the trainings."""
     quick: bool
@@ -88,12 +95,15 @@ class Plan(Result):
         yield from (("ship.alpha", f"{self.alpha:g}"), ("ship.min_gain", f"{self.min_gain:g}"))
         for kept in self.retention:
             yield f"retention.{kept.name}", "monitor" if kept.margin is None else f"{kept.margin:g}"
+        allowed = "" if self.margin is None else f" by more than {self.margin:g}"
+        yield "ship.mode", f"{self.mode}{allowed}"
         yield "the candidate", self.candidate
         yield "the rule", f"version {self.rule}"
         yield "the seeds", ", ".join(map(str, self.seeds))
         yield "quick", str(self.quick).lower()
         for one in self.benchmarks:
             yield f"the baseline of {one.name}", one.baseline or "none"
+            yield f"the baselines of {one.name}", "; ".join(one.baselines) or one.baseline or "none"
         tests: tuple[PlannedTest, ...] = (*self.benchmarks, *self.retention)
         for asked in tests:
             yield f"the metric of {asked.name}", asked.metric
@@ -112,10 +122,13 @@ def plan_of(run: Run, judging: Judging) -> Plan:
         version=version("metier"),
         min_gain=run.recipe.ship.min_gain,
         alpha=run.recipe.ship.alpha,
+        mode=run.recipe.ship.mode,
+        margin=run.recipe.opponents().allowed,
         seeds=tuple(run.locked()["seeds"]),
         quick=run.recipe.quick,
         benchmarks=tuple(
-            PlannedBenchmark(**PlannedTest.facts(one), baseline=one.baseline) for one in judging.benchmarks
+            PlannedBenchmark(**PlannedTest.facts(one), baseline=one.baseline, baselines=sealed_uses(one.baselines))
+            for one in judging.benchmarks
         ),
         retention=tuple(PlannedRetention(**PlannedTest.facts(one), margin=margin) for one, margin in judging.retention),
     )

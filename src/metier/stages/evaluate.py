@@ -10,7 +10,7 @@ from metier.errors import UserError
 from metier.evaluation import insight
 from metier.evaluation.answers import BASE, HELD_OUT, TUNED, stage_of
 from metier.evaluation.asking import PART, Model, ask
-from metier.evaluation.baseline import answer_baseline
+from metier.evaluation.baseline import answer_baselines
 from metier.evaluation.held_out import held_out_questions
 from metier.evaluation.latency import measure_latency
 from metier.evaluation.openings import record_opening, say_openings
@@ -37,13 +37,14 @@ def evaluate(run: Run, same_base: Run | None = None) -> dict[str, Any]:
     if same_base:
         _take_over(run, same_base, judging)
     base_sha256 = check_model(run)
-    done = _ask_all(run, BASE, judging, base_model(run, base_sha256))
+    base = base_model(run, base_sha256)
+    done = _ask_all(run, BASE, judging, base)
     tuned = tuned_model(run, base_sha256)
     done += _ask_all(run, TUNED, judging, tuned)
     done += _ask_held_out(run, judging, tuned)
     done += _measure_latency(run, judging, tuned)
     rows = run.table("curate", "train.parquet")
-    seconds = sum(answer_baseline(run, benchmark, rows) for benchmark in judging.everything)
+    seconds = sum(answer_baselines(run, benchmark, rows, base) for benchmark in judging.everything)
     say_openings(run, judging.benchmarks)
     result = {
         "seconds": round(seconds + sum(one["seconds"] for one in done), 1),
@@ -112,11 +113,12 @@ def _check_test_data(run: Run, judging: Judging) -> None:
 
 
 def _take_over(run: Run, other: Run, judging: Judging) -> None:
-    """The base model's answers of another run; those to other questions are asked again, as always."""
+    """The answers of another run's base model and baselines; those to other questions are asked again, as always."""
     for benchmark in judging.everything:
-        stage = stage_of(benchmark.name, BASE)
-        if not run.is_done(stage):
-            run.take_over(other, stage)
+        # An endpoint's answers cost money, and are the same in every training.
+        for stage in (stage_of(benchmark.name, who) for who in (BASE, *benchmark.baselines)):
+            if not run.is_done(stage):
+                run.take_over(other, stage)
 
 
 def _ask_held_out(run: Run, judging: Judging, tuned: Model) -> list[dict[str, Any]]:

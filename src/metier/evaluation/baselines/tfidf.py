@@ -13,8 +13,12 @@ import numpy as np
 from metier.data.records import Question
 from metier.evaluation.baseline import (
     BaselineContext,
+    BaselineLike,
     BaselineState,
+    FittedBaseline,
+    LoadModel,
     damaged,
+    no_model,
     read_state,
     read_tensors,
     refuse_another,
@@ -90,7 +94,7 @@ class TfidfState(BaselineState):
 
 
 @dataclass
-class Baseline:
+class Baseline(BaselineLike):
     """TF-IDF of words and characters with logistic regression, trained on the rows that the model is trained on."""
 
     version = VERSION
@@ -103,7 +107,9 @@ class Baseline:
         prices = context.benchmark.metrics[0] if metric.prices_mistakes else None
         return learn(context.rows, context.benchmark.prompt, context.labels, context.seed, balanced, prices)
 
-    def load(self, folder: Path, benchmark: Benchmark, labels: Sequence[str]) -> "FittedTfidf":
+    def load(
+        self, folder: Path, benchmark: Benchmark, labels: Sequence[str], load_model: LoadModel = no_model
+    ) -> "FittedTfidf":
         state = read_state(folder, TfidfState, self.version)
         refuse_another(folder, "prompt", state.prompt, benchmark.prompt)
         refuse_another(folder, "label set", list(state.labels), list(labels))
@@ -156,7 +162,7 @@ def learn(
 
 
 @dataclass(frozen=True, eq=False)
-class FittedTfidf:
+class FittedTfidf(FittedBaseline):
     """What was learned, as plain values. Both a fresh and a loaded one answer through scikit-learn's objects made of
     these values, so their answers are the same."""
 
