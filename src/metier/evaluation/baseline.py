@@ -2,6 +2,7 @@
 
 import shutil
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -117,6 +118,10 @@ class BaselineLike(Protocol):
         """Why it cannot answer a benchmark; None where it can."""
         return None if benchmark.build_scorer().chooses else "it chooses among labels, and the scorer has no label set"
 
+    def ready(self) -> list[str]:
+        """What keeps it from answering here and now: a file that is missing, a key. Asked before a run begins."""
+        return []
+
     def fingerprint(self) -> str:
         """A hash of the files that it reads besides the training rows; empty where there are none."""
         return ""
@@ -158,7 +163,13 @@ def answer_baseline(run: Run, benchmark: Benchmark, name: str, rows: Sequence[Qu
     baseline, asked, stage = built(benchmark.baselines[name]), benchmark.questions(), stage_of(benchmark.name, name)
     metric = next(iter(benchmark.build_metrics().values()))
     learned = [questions_print(benchmark, rows), run.recipe.seed] if baseline.learns else []
-    made_by = [VERSION, baseline.version, vars(baseline), baseline.fingerprint(), base.made_by if not baseline.quick else []]
+    made_by = [
+        VERSION,
+        baseline.version,
+        vars(baseline),
+        baseline.fingerprint(),
+        base.made_by if not baseline.quick else [],
+    ]
     how = [vars(metric), benchmark.metrics[0], benchmark.scorer, benchmark.label_set()]
     inputs = fingerprint(*made_by, *how, questions_print(benchmark, asked), *learned)
     done = run.done(stage, inputs)
@@ -187,8 +198,11 @@ def _answered(run: Run, stage: str, inputs: str, baseline: BaselineLike, context
     seconds, spent = round(time.monotonic() - started, 1), fitted.spent()
     run.progress.say(f"  evaluate: baseline, {context.benchmark.name}: {fitted.name} in {seconds} s")
     if unscored := sum(answer.value is None for answer in answers):
-        run.progress.warn(f"  {context.benchmark.name}: {unscored:,} of {len(answers):,} answers of {fitted.name} are unscored")
-    result = {"name": fitted.name, "version": baseline.version, "majority": fitted.majority, "rows": len(context.rows)}
+        of_all = f"{unscored:,} of {len(answers):,} answers of {fitted.name}"
+        run.progress.warn(f"  {context.benchmark.name}: {of_all} are unscored and count as wrong")
+    rows, chooses = context.rows, context.benchmark.build_scorer().chooses
+    majority = fitted.majority or (most_common([row.answer for row in rows]) if rows and chooses else None)
+    result = {"name": fitted.name, "version": baseline.version, "majority": majority, "rows": len(context.rows)}
     result |= {"n": len(asked), "seconds": seconds, "answering_s": round(answering_s, 3) if baseline.here else None}
     if spent:
         result |= {"spent": asdict(spent), "answering_s": round(spent.seconds, 3)}
@@ -208,6 +222,12 @@ def load_baseline(
     stage = stage_of(benchmark.name, name)
     run.verify(stage)
     return built(benchmark.baselines[name]).load(run.folder / stage, benchmark, benchmark.label_set(), load_model)
+
+
+def most_common(answers: Sequence[str]) -> str:
+    """The most common answer (the first in order where several tie)."""
+    counts = Counter(answers)
+    return min(counts, key=lambda name: (-counts[name], name))
 
 
 def _emptied(folder: Path) -> Path:

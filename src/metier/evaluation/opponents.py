@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from metier.evaluation.benchmark import Benchmark
 
 Mode = Literal["better", "not_worse"]
-TAKEN = ("base", "tuned", "blend", "baseline", "held-out", "review", "latency", "samples")
+TAKEN = frozenset({"base", "tuned", "candidate", "blend", "judged", "judged-held-out", "held-out"})
+TAKEN |= {"baseline", "review", "latency", "samples"}
 """Names that a run's folder has for others who answer."""
 
 
@@ -23,6 +24,9 @@ class Opponent(Protocol):
 
     def misfit(self, benchmark: "Benchmark") -> str | None:
         """Why it cannot answer a benchmark; None where it can."""
+
+    def ready(self) -> list[str]:
+        """What keeps it from answering here and now."""
 
     def fingerprint(self) -> str:
         """A hash of the files that it reads besides the training rows; empty where there are none."""
@@ -57,7 +61,9 @@ class Opponents:
         """As a recipe has them. Raises `UserError` where `against` is none of them."""
         named = named_uses(uses)
         if against is not None and named and against not in named:
-            raise UserError(f"`ship.against` is {shown(against)}, and no baseline is called so.{nearest(against, named)}")
+            raise UserError(
+                f"`ship.against` is {shown(against)}, and no baseline is called so.{nearest(against, named)}"
+            )
         return cls(tuple(named.items()), against, mode, margin)
 
     @property
@@ -73,7 +79,9 @@ def named_uses(uses: Sequence[plugins.Use]) -> dict[str, BaselineUse]:
         plug_in, settings = plugins.named(use)
         stem = file_name(Path(plug_in).stem if plug_in.endswith(".py") else plug_in, "baseline name")
         if stem in TAKEN:
-            raise UserError(f"A baseline cannot be called {shown(stem)}: a run's folder has that name. Rename its file.")
+            raise UserError(
+                f"A baseline cannot be called {shown(stem)}: a run's folder has that name. Rename its file."
+            )
         number = 1 + sum(one.plug_in == plug_in for one in found.values())
         found[stem if number == 1 else f"{stem}-{number}"] = BaselineUse(plug_in, settings)
     return found

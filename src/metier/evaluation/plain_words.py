@@ -57,6 +57,11 @@ def short_name(baseline_name: str | None) -> str:
     return (baseline_name or "the baseline").split(" with ")[0]
 
 
+def within(baseline: str, margin: float, unit: str) -> str:
+    """not worse than TF-IDF by more than 2 points"""
+    return f"not worse than {baseline} by more than {size(margin, unit)}"
+
+
 def listed(names: list[str]) -> str:
     """a; a and b; a, b and c."""
     return " and ".join(part for part in (", ".join(names[:-1]), names[-1]) if part)
@@ -117,9 +122,17 @@ def sentence(text: str) -> str:
     return f"{text[0].upper()}{text[1:]}."
 
 
-def rule(min_gain: float, alpha: float, unit: str) -> str:
-    """When a model ships, in a sentence."""
+def rule(min_gain: float, alpha: float, unit: str, margin: float | None = None) -> str:
+    """When a model ships, in a sentence. `margin`: how much worse than the baseline it may be; None: it has to be
+    better."""
     least = f" of at least {size(min_gain, unit)}" if min_gain else ""
+    if margin is not None:
+        return (
+            f"SHIP takes a gain{least} over the base model, with the whole 95 % interval above 0, and a model that is "
+            f"not worse than the baseline by more than {size(margin, unit)}, with the whole 95 % interval of the gain "
+            f"over it above {signed(-margin, unit)}, and a chance of a false SHIP of at most {100 * alpha:g} % over "
+            "all benchmarks; nothing may get worse, and nothing may be forgotten beyond its margin."
+        )
     return (
         f"SHIP takes a gain{least} over the base model and over the baseline where there is one, both with the whole "
         f"95 % interval above 0 and a chance of a false SHIP of at most {100 * alpha:g} % over all benchmarks; nothing "

@@ -13,6 +13,7 @@ from metier.evaluation.benchmark import Benchmark
 from metier.evaluation.comparison import mean_gain
 from metier.evaluation.faces import Judged, conclude
 from metier.evaluation.next_steps import RunFacts
+from metier.evaluation.non_inferiority import margin_gain
 from metier.evaluation.plan import held_to_plan, read_plan, same_plans
 from metier.evaluation.predictions import MetricLike, Predictions
 from metier.evaluation.results import Figure, Gain, RetentionResult, SeedsResult, SeedsVerdict, Verdict
@@ -207,12 +208,19 @@ def _over_baseline(
     if who is None or not answers[0].of(who, name):
         return {}
     baseline = [one.table(who, name) for one in answers]
-    over = mean_gain(metric, baseline, after, recipe.seed, recipe.ship.alpha)
+    margin = recipe.opponents().allowed
+    if margin is None:
+        over = mean_gain(metric, baseline, after, recipe.seed, recipe.ship.alpha)
+        interval, variation = over.gain, over.variation
+        gain = Gain(value=interval.value, low=interval.low, high=interval.high, p=over.p)
+    else:
+        gain, variation = margin_gain(metric, baseline, after, margin, recipe.seed)
     return {
         "baseline": Figure(value=float(np.mean(_values(metric, baseline)))),
         "baseline_name": answers[0].run.result(stage_of(name, who))["name"],
-        "variation_over_baseline": over.variation,
-        "gain_over_baseline": Gain(value=over.gain.value, low=over.gain.low, high=over.gain.high, p=over.p),
+        "variation_over_baseline": variation,
+        "gain_over_baseline": gain,
+        "margin_over_baseline": margin,
     }
 
 

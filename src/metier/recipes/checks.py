@@ -77,7 +77,9 @@ def _baseline_problems(recipe: Recipe, benchmarks: list[Benchmark]) -> list[str]
     problems: list[str] = []
     for name, use in opponents.named:
         try:
-            why = [use.opponent().misfit(benchmark) for benchmark in benchmarks]
+            opponent = use.opponent()
+            why = [opponent.misfit(benchmark) for benchmark in benchmarks]
+            problems += [f"The baseline '{name}': {problem}" for problem in opponent.ready()]
         except Problems as error:
             problems += error.problems
         except UserError as error:

@@ -1,7 +1,6 @@
 """The baseline that a tuned model has to beat: the most common label, and TF-IDF with logistic regression."""
 
 import warnings
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,6 +17,7 @@ from metier.evaluation.baseline import (
     FittedBaseline,
     LoadModel,
     damaged,
+    most_common,
     no_model,
     read_state,
     read_tensors,
@@ -118,12 +118,6 @@ class Baseline(BaselineLike):
         return _fitted(state, read_tensors(folder, state.shapes()))
 
 
-def majority(training_labels: Sequence[str]) -> str:
-    """The most common training label (the first in order where several tie)."""
-    counts = Counter(training_labels)
-    return min(counts, key=lambda name: (-counts[name], name))
-
-
 def learn(
     rows: Sequence[Question],
     prompt: str,
@@ -142,7 +136,7 @@ def learn(
     label the probabilities speak for, as a benchmark names it; left out: the likeliest.
     """
     answers = [row.answer for row in rows]
-    known: dict[str, Any] = {"version": VERSION, "prompt": prompt, "labels": labels, "majority": majority(answers)}
+    known: dict[str, Any] = {"version": VERSION, "prompt": prompt, "labels": labels, "majority": most_common(answers)}
     known |= {"seed": seed, "balanced": balanced, "metric": metric}
     if len(set(answers)) < 2:
         return _fitted(TfidfState(**known, classes=(answers[0],)), {})
