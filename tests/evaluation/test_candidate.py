@@ -47,7 +47,7 @@ def _right(answers):
 
 
 def test_two_parts_that_err_on_different_rows_are_mixed_and_the_mixture_is_better_on_new_rows():
-    chosen = choose(_parts(), "tfidf", LABELS, Accuracy(), "auto")
+    chosen = choose(_parts(), "tfidf", "TF-IDF", LABELS, Accuracy(), "auto")
     new = _parts(n=2000, seed=10)
     mixed = blended(chosen, new, LABELS, Accuracy())
 
@@ -58,14 +58,14 @@ def test_two_parts_that_err_on_different_rows_are_mixed_and_the_mixture_is_bette
 
 
 def test_a_baseline_that_knows_nothing_is_left_out():
-    chosen = choose(_parts(baseline=0.0), "tfidf", LABELS, Accuracy(), "auto")
+    chosen = choose(_parts(baseline=0.0), "tfidf", "TF-IDF", LABELS, Accuracy(), "auto")
 
     assert chosen.baseline is None
     assert chosen.held_out["model"] >= chosen.held_out["blend"]
 
 
 def test_with_too_few_rows_to_compare_both_weigh_about_the_same():
-    chosen = choose(_parts(n=FEWEST - 10), "tfidf", LABELS, Accuracy(), "auto")
+    chosen = choose(_parts(n=FEWEST - 10), "tfidf", "TF-IDF", LABELS, Accuracy(), "auto")
 
     assert chosen.baseline == "tfidf"
     assert 0.3 < chosen.weight < 0.7
@@ -74,15 +74,15 @@ def test_with_too_few_rows_to_compare_both_weigh_about_the_same():
 def test_the_recipe_can_ask_for_one_of_the_two():
     useless = _parts(baseline=0.0)
 
-    assert choose(_parts(), "tfidf", LABELS, Accuracy(), "model") == Candidate()
-    assert choose(useless, "tfidf", LABELS, Accuracy(), "blend").baseline == "tfidf"
+    assert choose(_parts(), "tfidf", "TF-IDF", LABELS, Accuracy(), "model") == Candidate()
+    assert choose(useless, "tfidf", "TF-IDF", LABELS, Accuracy(), "blend").baseline == "tfidf"
 
 
 def test_answers_without_probabilities_are_judged_alone():
     parts = _parts(n=50)
     plain = [one.__class__(**{**vars(one), "probabilities": None}) for one in parts.baseline]
 
-    assert choose(Parts(parts.model, plain), "tfidf", LABELS, Accuracy(), "blend") == Candidate()
+    assert choose(Parts(parts.model, plain), "tfidf", "TF-IDF", LABELS, Accuracy(), "blend") == Candidate()
 
 
 def test_the_powers_are_those_of_the_highest_posterior():
@@ -131,7 +131,7 @@ def test_choosing_a_candidate_by_held_out_rows_keeps_false_gains_below_alpha():
     for seed in range(500):
         random = np.random.default_rng(seed)
         held_out, test = (_torn(200, random) for _ in range(2))
-        chosen = choose(held_out, "tfidf", LABELS, Accuracy(), "auto")
+        chosen = choose(held_out, "tfidf", "TF-IDF", LABELS, Accuracy(), "auto")
         answers = blended(chosen, test, LABELS, Accuracy()) if chosen.baseline else test.model
         paired = compare(Accuracy(), *(as_predictions(one, LABELS) for one in (test.baseline, answers)), seed, 0.05)
         mixed += chosen.baseline is not None

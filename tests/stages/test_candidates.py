@@ -41,7 +41,7 @@ def test_the_mixture_is_what_the_verdict_is_about(mixed):
     [entry] = verdict.benchmarks
     blend, alone = (read_answers(run, who, "triage") for who in (JUDGED, TUNED))
 
-    assert entry.mixed and entry.candidate == candidate_of(run, "triage")
+    assert entry.mixed_with == "TF-IDF with logistic regression" and entry.candidate == candidate_of(run, "triage")
     assert entry.candidate.baseline == "tfidf" and 0 < entry.candidate.weight < 1
     assert entry.candidate.rows == len(read_answers(run, HELD_OUT, "triage"))
     assert entry.tuned.value == pytest.approx(sum(one.value for one in blend) / 24)

@@ -87,9 +87,14 @@ class Answers:
         return self._given[key]
 
     def baseline(self, name: str) -> list[Prediction]:
-        """The answers of the baseline that the tuned model has to beat; empty where it has none."""
+        """The answers of the baseline that decides; empty where there is none."""
         who = self._named[name].baseline
         return self.of(who, name) if who else []
+
+    def baselines(self, name: str) -> dict[str, list[Prediction]]:
+        """Name -> answers of every baseline that answered, in the order of the recipe."""
+        given = {who: self.of(who, name) for who in self._named[name].baselines}
+        return {who: answers for who, answers in given.items() if answers}
 
     def table(self, who: str, name: str) -> Predictions:
         """The same as arrays."""

@@ -17,6 +17,7 @@ from metier.data.records import Question, questions
 from metier.errors import UserError, nearest
 from metier.evaluation.draw import draw
 from metier.evaluation.inspection import Inspection
+from metier.evaluation.opponents import BaselineUse, Opponents, deciding_one, fitting
 from metier.evaluation.predictions import MetricLike
 from metier.evaluation.scoring import ScorerLike
 from metier.recipes import plugins
@@ -106,6 +107,8 @@ class Benchmark:
     references: list[Reference] = field(default_factory=list)
     description: str = ""
     """What is asked, in a sentence."""
+    opponents: Opponents = field(default=Opponents(), repr=False, compare=False, metadata=NO_SETTING)
+    """What a recipe says of baselines."""
     samples: Samples | None = field(default=None, repr=False, compare=False, metadata=NO_SETTING)
     """What a run asks, once curate has written it; None: the dataset is read."""
 
@@ -150,8 +153,13 @@ class Benchmark:
 
     @property
     def baseline(self) -> str | None:
-        """The baseline (a plug-in's name) that a tuned model has to beat; None: there is none."""
-        return self.build_scorer().baseline
+        """The name of the baseline that decides; None: there is none."""
+        return deciding_one(self.baselines, self.opponents)
+
+    @cached_property
+    def baselines(self) -> dict[str, BaselineUse]:
+        """Name -> baseline, of all that answer: the recipe's that fit, else what the scorer names."""
+        return fitting(self, self.opponents)
 
     @cached_property
     def chooses_among_own_options(self) -> bool:

@@ -45,17 +45,20 @@ def mixable(parts: Parts) -> bool:
     )
 
 
-def choose(parts: Parts, baseline: str, labels: Sequence[str], metric: MetricLike, wish: Wish) -> Candidate:
+def choose(parts: Parts, baseline: str, name: str, labels: Sequence[str], metric: MetricLike, wish: Wish) -> Candidate:
     """The candidate by its figure on held-out rows that neither part learned from.
 
     The two powers are fitted by likelihood (log-linear pooling, Genest and Zidek 1986), and a mixture is compared by
     cross-fitting, so that the rows which fitted it do not judge it. At a tie the model goes alone: it is simpler.
+    `baseline`, `name`: what a recipe and a report call the baseline.
     """
     if wish == "model" or not mixable(parts):
         return Candidate()
     tables, gold = _tables(parts, labels)
     powers = fit(*tables, gold)
-    found = Candidate(baseline=baseline, model_power=powers[0], baseline_power=powers[1], rows=len(gold))
+    found = Candidate(
+        baseline=baseline, baseline_name=name, model_power=powers[0], baseline_power=powers[1], rows=len(gold)
+    )
     figures = {
         "model": _figure(parts.model, labels, metric),
         "baseline": _figure(parts.baseline, labels, metric),

@@ -85,6 +85,33 @@ def mean_gain(
     Every draw takes the same clusters of questions for both arms, and an arm's training is held against the other's of
     the same seed. Where clusters are too few to draw from, p is 1.
     """
+    found = gain_draws(metric, before, after, seed)
+    if len(found.gains) > 1:
+        interval, p = stats.over_trainings(found.gains, found.draws, found.clusters)
+    else:
+        interval = stats.percentile_interval(float(found.gains[0]), found.draws, clusters=found.clusters)
+        p = stats.bootstrap_p(float(found.gains[0]), found.draws, found.clusters)
+    return MeanGain(interval, 1.0 if found.few else p, stats.detectable(found.variation, alpha), found.variation)
+
+
+@dataclass(frozen=True, eq=False)
+class GainDraws:
+    """The gains of some trainings, and their mean under draws of whole clusters of questions."""
+
+    gains: stats.Floats
+    """(trainings,)"""
+    draws: stats.Floats
+    """(draws,) of their mean."""
+    clusters: float
+    """See `stats.effective_clusters`."""
+    few: bool
+    """Whether there are too few clusters to draw from."""
+    variation: Variation
+
+
+def gain_draws(metric: MetricLike, before: Sequence[Predictions], after: Sequence[Predictions], seed: int) -> GainDraws:
+    """What each training gains, above zero is better, and the draws of the mean. Every draw takes the same clusters for
+    both arms."""
     for pair in zip(before, after, strict=True):
         same_questions(*pair)
     sign = 1.0 if metric.higher_is_better else -1.0
@@ -95,16 +122,11 @@ def mean_gain(
         values.append(np.array([float(metric.value(table.sum(0))) for table in statistics]))
         draws.append(np.stack([stats.resampled(table, cluster, weights, metric.value) for table in statistics]))
     gains, differences = sign * (values[1] - values[0]), sign * (draws[1] - draws[0]).mean(0)
-    clusters, few = stats.effective_clusters(cluster), cluster.max() + 1 < stats.FEWEST_CLUSTERS
-    if len(gains) > 1:
-        interval, p = stats.over_trainings(gains, differences, clusters)
-    else:
-        interval = stats.percentile_interval(float(gains[0]), differences, clusters=clusters)
-        p = stats.bootstrap_p(float(gains[0]), differences, clusters)
+    clusters, few = stats.effective_clusters(cluster), bool(cluster.max() + 1 < stats.FEWEST_CLUSTERS)
     trained = float(gains.var(ddof=1)) / len(gains) if len(gains) > 1 else 0.0
     error = stats.standard_error(differences)
     variation = Variation(len(before[0].gold), clusters, error, trainings=len(gains), trained=trained)
-    return MeanGain(interval, 1.0 if few else p, stats.detectable(variation, alpha), variation)
+    return GainDraws(gains, differences, clusters, few, variation)
 
 
 def same_questions(before: Predictions, after: Predictions) -> None:

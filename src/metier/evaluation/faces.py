@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from metier.evaluation import plain_words as plain
 from metier.evaluation import reasons, stats
 from metier.evaluation.next_steps import RunFacts, next_steps
-from metier.evaluation.results import Comparison, Decided, Decision, Face, Gain, RetentionResult
-from metier.evaluation.stats import Interval
+from metier.evaluation.results import Comparison, Decided, Decision, Face, RetentionResult
 from metier.evaluation.verdict import is_close
 
 NOT_RELIABLE = "No verdict to rely on."
@@ -65,9 +64,14 @@ def face_of(judged: Judged) -> Face:
 
 
 def is_beaten(entry: Comparison) -> bool:
-    """Whether the baseline is better than the tuned model, by the interval of the gain over it."""
+    """Whether the baseline is better than the tuned model, by the interval of the gain over it; with a margin, better
+    by more than that."""
     over = entry.gain_over_baseline
-    return over is not None and over.high < 0 and entry.clusters >= stats.FEWEST_CLUSTERS
+    return (
+        over is not None
+        and over.high < -(entry.margin_over_baseline or 0.0)
+        and entry.clusters >= stats.FEWEST_CLUSTERS
+    )
 
 
 def deciding_entry(
@@ -96,10 +100,11 @@ def held_against(face: Face, entry: Comparison, min_gain: float) -> plain.Agains
     if face != "not_shown" or entry.gain_over_baseline is None:
         return hinge
     # The less sure gain may be large enough, and the other one too small.
-    found: dict[plain.Against, Interval | Gain] = {"base": entry.gain, "baseline": entry.gain_over_baseline}
-    lacking: list[plain.Against] = [
-        who for who in ("base", "baseline") if not reasons.large_enough(found[who], min_gain)
-    ]
+    enough = {
+        "base": reasons.large_enough(entry.gain, min_gain),
+        "baseline": reasons.over_enough(entry, entry.gain_over_baseline, min_gain),
+    }
+    lacking: list[plain.Against] = [who for who in ("base", "baseline") if not enough[who]]
     return lacking[0] if len(lacking) == 1 else hinge
 
 
@@ -115,9 +120,14 @@ def _headline(face: Face, judged: Judged) -> str:
         worse = [entry.name for entry in judged.benchmarks if entry.state == "worse"]
         than = "less accurate" if plain.ahead(decider) == "more accurate" else "worse"
         return f"Do not use {plain.model(decider)}: on {plain.listed(worse)} it is {than} than the base model."
+    margin = decider.margin_over_baseline if against == "baseline" else None
     if face == "baseline_better":
+        by = "" if margin is None else f" by more than {plain.size(margin, decider.unit)}"
         same = f"the same {decider.n:,} questions" + (f" of {decider.name}" if len(judged.benchmarks) > 1 else "")
-        return f"Do not use {plain.model(decider)}: {who} is {plain.ahead(decider)} on {same}."
+        return f"Do not use {plain.model(decider)}: {who} is {plain.ahead(decider)}{by} on {same}."
+    if face == "not_shown" and margin is not None:
+        within = plain.within(who, margin, decider.unit)
+        return f"Do not use {plain.model(decider)} yet: it is not shown that it is {within}."
     if face == "not_shown" and _is_small(decider, judged):
         better = f"it is {plain.ahead(decider)} than {who}, but by less than the recipe asks for"
         return f"Do not use {plain.model(decider)} yet: {better}."
@@ -129,7 +139,7 @@ def _headline(face: Face, judged: Judged) -> str:
 def _use(face: Face, judged: Judged, decider: Comparison) -> str:
     gained = [entry for entry in judged.benchmarks if entry.state == "gain"]
     names = plain.listed([entry.name for entry in gained])
-    better = f"it is {plain.ahead(decider)} than {_those_beaten(gained)}"
+    better = f"it is {plain.ahead(decider)} than {_those_beaten(gained)}{_those_reached(gained)}"
     if face == "provisional":
         return (
             f"Use {plain.model(decider)} for {names} on trial only: {better}, but another training could reverse this."
@@ -143,13 +153,23 @@ def _use(face: Face, judged: Judged, decider: Comparison) -> str:
 
 def _those_beaten(gained: Sequence[Comparison]) -> str:
     """Than what the tuned model is better on the benchmarks that a SHIP rests on."""
-    with_baseline = [entry for entry in gained if entry.gain_over_baseline]
+    with_baseline = [entry for entry in gained if entry.gain_over_baseline and entry.margin_over_baseline is None]
     names = {plain.short_name(entry.baseline_name) for entry in with_baseline}
     if not names:
         return "the base model"
     baseline = names.pop() if len(names) == 1 else "the baselines"
     where = " where there is one" if len(with_baseline) < len(gained) else ""
     return f"both the base model and {baseline}{where}"
+
+
+def _those_reached(gained: Sequence[Comparison]) -> str:
+    """Than what it is not worse by more than a margin."""
+    reached = [entry for entry in gained if entry.gain_over_baseline and entry.margin_over_baseline is not None]
+    names = {plain.short_name(entry.baseline_name) for entry in reached}
+    if not reached:
+        return ""
+    baseline = names.pop() if len(names) == 1 else "the baselines"
+    return f", and {plain.within(baseline, reached[0].margin_over_baseline or 0.0, reached[0].unit)}"
 
 
 def _of_retention(face: Face, judged: Judged) -> str:
@@ -178,9 +198,12 @@ def _reason(face: Face, decider: Comparison | RetentionResult, judged: Judged) -
 
 def _missing(entry: Comparison, judged: Judged) -> str:
     """What a gain lacks, as a sentence without its full stop."""
-    gain = plain.gain_over(entry, held_against("not_shown", entry, judged.min_gain))
+    against = held_against("not_shown", entry, judged.min_gain)
+    gain, margin = plain.gain_over(entry, against), entry.margin_over_baseline
     if entry.clusters < stats.FEWEST_CLUSTERS:
         return f"There are {_too_few(entry)}"
+    if against == "baseline" and margin is not None:
+        return _missing_within(gain, margin, entry.unit)
     if gain.low <= 0 <= gain.high:
         return "The interval includes 0, so chance alone can explain it"
     if gain.high < 0:
@@ -191,11 +214,19 @@ def _missing(entry: Comparison, judged: Judged) -> str:
     return f"By the test that decides{several} chance alone can still explain it"
 
 
+def _missing_within(gain: plain.Difference, margin: float, unit: str) -> str:
+    allowed = plain.signed(-margin, unit)
+    if gain.low <= -margin:
+        return f"The interval reaches below the {allowed} that is allowed, so it may be worse by more than that"
+    return f"By the test that decides it may still be below the {allowed} that is allowed"
+
+
 def _is_small(entry: Comparison, judged: Judged) -> bool:
     """Whether a gain is shown, and all it lacks is its size."""
     assert entry.p_ship is not None, "adjusted by `decide`"
-    gains = [one for one in (entry.gain, entry.gain_over_baseline) if one]
-    return entry.p_ship < judged.alpha and all(one.low > 0 for one in gains)
+    over = entry.gain_over_baseline
+    ahead = over is None or over.low > -(entry.margin_over_baseline or 0.0)
+    return entry.p_ship < judged.alpha and entry.gain.low > 0 and ahead
 
 
 def _too_few(entry: Comparison | RetentionResult) -> str:

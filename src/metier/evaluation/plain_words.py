@@ -57,19 +57,24 @@ def short_name(baseline_name: str | None) -> str:
     return (baseline_name or "the baseline").split(" with ")[0]
 
 
+def within(baseline: str, margin: float, unit: str) -> str:
+    """not worse than TF-IDF by more than 2 points"""
+    return f"not worse than {baseline} by more than {size(margin, unit)}"
+
+
 def listed(names: list[str]) -> str:
     """a; a and b; a, b and c."""
     return " and ".join(part for part in (", ".join(names[:-1]), names[-1]) if part)
 
 
 def model(entry: Comparison) -> str:
-    """What was judged: this model, or it with its baseline mixed in."""
-    return f"this model with {short_name(entry.baseline_name)}" if entry.mixed else "this model"
+    """What was judged: this model, or it with a baseline mixed in."""
+    return f"this model with {short_name(entry.mixed_with)}" if entry.mixed_with else "this model"
 
 
 def candidate(entry: BenchmarkResult) -> str | None:
     """What was mixed, why, and what the model answers alone, in sentences; None where the model was judged alone."""
-    chosen, who = entry.candidate, short_name(entry.baseline_name)
+    chosen, who = entry.candidate, short_name(entry.candidate.baseline_name)
     if not chosen.baseline:
         return None
     mixed, own, other = (amount(chosen.held_out[part], entry.unit) for part in ("blend", "model", "baseline"))
@@ -139,9 +144,17 @@ def sentence(text: str) -> str:
     return f"{text[0].upper()}{text[1:]}."
 
 
-def rule(min_gain: float, alpha: float, unit: str) -> str:
-    """When a model ships, in a sentence."""
+def rule(min_gain: float, alpha: float, unit: str, margin: float | None = None) -> str:
+    """When a model ships, in a sentence. `margin`: how much worse than the baseline it may be; None: it has to be
+    better."""
     least = f" of at least {size(min_gain, unit)}" if min_gain else ""
+    if margin is not None:
+        return (
+            f"SHIP takes a gain{least} over the base model, with the whole 95 % interval above 0, and a model that is "
+            f"not worse than the baseline by more than {size(margin, unit)}, with the whole 95 % interval of the gain "
+            f"over it above {signed(-margin, unit)}, and a chance of a false SHIP of at most {100 * alpha:g} % over "
+            "all benchmarks; nothing may get worse, and nothing may be forgotten beyond its margin."
+        )
     return (
         f"SHIP takes a gain{least} over the base model and over the baseline where there is one, both with the whole "
         f"95 % interval above 0 and a chance of a false SHIP of at most {100 * alpha:g} % over all benchmarks; nothing "

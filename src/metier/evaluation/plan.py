@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from importlib.metadata import version
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import ValidationError, model_validator
 
@@ -10,6 +10,7 @@ from metier.data.records import Question
 from metier.errors import UserError
 from metier.evaluation.answers import CANDIDATE, stage_of
 from metier.evaluation.benchmark import Benchmark
+from metier.evaluation.opponents import sealed_uses
 from metier.evaluation.results import RULE, Candidate, Result
 from metier.evaluation.samples import Judging
 from metier.runs import history
@@ -50,7 +51,9 @@ class PlannedBenchmark(PlannedTest):
     """A test set on which the tuned model has to gain."""
 
     baseline: str | None
-    """What it has to beat besides the base model."""
+    """The one that decides: what it has to beat besides the base model."""
+    baselines: tuple[str, ...] = ()
+    """All that answer, with their settings."""
     candidate: str = "tuned"
     """What is tested, and with what weight: chosen on held-out rows."""
 
@@ -76,6 +79,10 @@ class Plan(Result):
     """`ship.min_gain`."""
     alpha: float
     """`ship.alpha`."""
+    mode: Literal["better", "not_worse"] = "better"
+    """`ship.mode`: what has to be shown against the baseline that decides."""
+    margin: float | None = None
+    """`ship.margin` with `not_worse`, else null."""
     seeds: tuple[int, ...]
     """Of the trainings."""
     quick: bool
@@ -98,12 +105,15 @@ class Plan(Result):
         yield from (("ship.alpha", f"{self.alpha:g}"), ("ship.min_gain", f"{self.min_gain:g}"))
         for kept in self.retention:
             yield f"retention.{kept.name}", "monitor" if kept.margin is None else f"{kept.margin:g}"
+        allowed = "" if self.margin is None else f" by more than {self.margin:g}"
+        yield "ship.mode", f"{self.mode}{allowed}"
         yield "the rule", f"version {self.rule}"
         yield "the seeds", ", ".join(map(str, self.seeds))
         yield "quick", str(self.quick).lower()
         for one in self.benchmarks:
             yield f"the baseline of {one.name}", one.baseline or "none"
             yield f"{CANDIDATE_OF} {one.name}", one.candidate
+            yield f"the baselines of {one.name}", "; ".join(one.baselines) or one.baseline or "none"
         tests: tuple[PlannedTest, ...] = (*self.benchmarks, *self.retention)
         for asked in tests:
             yield f"the metric of {asked.name}", asked.metric
@@ -122,11 +132,16 @@ def plan_of(run: Run, judging: Judging) -> Plan:
         version=version("metier"),
         min_gain=run.recipe.ship.min_gain,
         alpha=run.recipe.ship.alpha,
+        mode=run.recipe.ship.mode,
+        margin=run.recipe.opponents().allowed,
         seeds=tuple(run.locked()["seeds"]),
         quick=run.recipe.quick,
         benchmarks=tuple(
             PlannedBenchmark(
-                **PlannedTest.facts(one), baseline=one.baseline, candidate=candidate_of(run, one.name).named()
+                **PlannedTest.facts(one),
+                baseline=one.baseline,
+                baselines=sealed_uses(one.baselines),
+                candidate=candidate_of(run, one.name).named(),
             )
             for one in judging.benchmarks
         ),

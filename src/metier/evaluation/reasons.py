@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 
+from metier.evaluation import plain_words as plain
 from metier.evaluation import stats
-from metier.evaluation.results import Comparison, Gain, RetentionResult, SeedsResult
+from metier.evaluation.results import Comparison, Deciding, Gain, RetentionResult, SeedsResult
 from metier.evaluation.retention import FORGOTTEN, MONITORED
 from metier.evaluation.stats import Interval
 
@@ -34,8 +35,20 @@ def large_enough(gain: Interval | Gain, min_gain: float) -> bool:
     return gain.value >= min_gain and gain.low > 0
 
 
-def rule(min_gain: float, alpha: float) -> str:
-    """When a gain counts, in a sentence."""
+def over_enough(entry: Comparison, over: Gain, min_gain: float) -> bool:
+    """The same of the gain over the baseline; with a margin its interval is above minus the margin."""
+    margin = entry.margin_over_baseline
+    return large_enough(over, min_gain) if margin is None else over.low > -margin
+
+
+def rule(min_gain: float, alpha: float, margin: float | None = None) -> str:
+    """When a gain counts, in a sentence. `margin`: how much worse than the baseline a model may be."""
+    if margin is not None:
+        return (
+            f"A gain counts where the tuned model is at least {min_gain:g} better than the base model, with a 95 % "
+            f"interval above zero, and not worse than the baseline by more than {margin:g}, with a 95 % interval above "
+            f"{-margin:g}; both with p below {alpha:g}, adjusted over all benchmarks."
+        )
     return (
         f"A gain counts where the tuned model is at least {min_gain:g} better than the base model and than the "
         f"baseline, each with a 95 % interval above zero and p below {alpha:g}, adjusted over all benchmarks."
@@ -65,6 +78,8 @@ def power(entry: Comparison) -> str:
     against = "the base model" if deciding.against == "base" else entry.baseline_name or "the baseline"
     if not deciding.minimum_detectable_effect:
         return f"the tuned model and {against} answer alike"
+    if deciding.against == "baseline" and entry.margin_over_baseline is not None:
+        return _power_within(entry, deciding, against)
     found = f"against {against} the minimum detectable effect is {deciding.minimum_detectable_effect:.3f} (80 % power)"
     if deciding.n_required is None or deciding.n_required <= entry.n:
         return found
@@ -72,6 +87,18 @@ def power(entry: Comparison) -> str:
         f"{found}, and about {deciding.n_required:,} questions instead of {entry.n:,} would show a gain of "
         f"{deciding.gain_sought:.3f}"
     )
+
+
+def _power_within(entry: Comparison, deciding: Deciding, against: str) -> str:
+    """How many questions would show that a model is within a margin."""
+    found = f"that it is not {_within(entry, against)}"
+    if deciding.n_required is None:
+        return f"no number of questions would show {found}, if the gain stays as it is"
+    return f"about {deciding.n_required:,} questions instead of {entry.n:,} would show {found}"
+
+
+def _within(entry: Comparison, against: str | None) -> str:
+    return f"worse than {against} by more than {plain.size(entry.margin_over_baseline or 0.0, entry.unit)}"
 
 
 def _without_baseline(entry: Comparison, seen: str) -> str:
@@ -89,6 +116,8 @@ def _against_baseline(entry: Comparison, seen: str, min_gain: float, alpha: floa
         f"gain over {entry.baseline_name} ({entry.baseline.value:.3f}) {over.value:+.3f}, "
         f"95 % CI {over.low:+.3f} to {over.high:+.3f}, {say_p(over.p)}{adjusted}"
     )
+    if entry.margin_over_baseline is not None:
+        return _against_margin(entry, over, seen, against)
     if entry.state == "gain":
         return f"{seen}; {against}."
     if over.p < alpha and over.value < 0:
@@ -98,6 +127,16 @@ def _against_baseline(entry: Comparison, seen: str, min_gain: float, alpha: floa
             f"{seen}, but the gain over the baseline is less than the {min_gain:g} that the recipe requires: {against}."
         )
     return f"{seen}, but it is not shown to beat the baseline: {against}; {_detectable(entry)}."
+
+
+def _against_margin(entry: Comparison, over: Gain, seen: str, against: str) -> str:
+    """Whether the model is within the margin; the p is that of a gain of minus the margin."""
+    within = _within(entry, entry.baseline_name)
+    if entry.state == "gain":
+        return f"{seen}; it is not {within}: {against}."
+    if over.high < -(entry.margin_over_baseline or 0.0):
+        return f"{seen}, but it is {within}: {against}."
+    return f"{seen}, but it is not shown that it is not {within}: {against}; {_detectable(entry)}."
 
 
 def of_close_tests(names: Sequence[str], trainings: int) -> str:

@@ -10,7 +10,7 @@ from metier.evaluation.stats import Interval, Variation
 from metier.runs.files import file_sha256
 from metier.runs.history import REPORT, read_history
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 """Raised when a key of verdict.json or seeds.json changes its name or meaning."""
 
 RULE = 2
@@ -61,7 +61,9 @@ class Candidate(Result):
     """
 
     baseline: str | None = None
-    """The baseline that is mixed in (a plug-in's name); null: the model is judged alone."""
+    """The baseline that is mixed in (its name in the recipe); null: the model is judged alone."""
+    baseline_name: str = ""
+    """What a report calls it."""
     model_power: float = 1.0
     baseline_power: float = 0.0
     rows: int = 0
@@ -121,7 +123,8 @@ class Deciding(Result):
     minimum_detectable_effect: float
     """The smallest true gain that the test finds with 80 % power."""
     gain_sought: float
-    """The gain that was measured, at least `ship.min_gain`."""
+    """The gain that was measured, at least `ship.min_gain`; with a margin over the baseline, how far it is above minus
+    the margin."""
     n_required: int | None
     """Questions that would find a true gain of `gain_sought` with 80 % power; null where no number would."""
 
@@ -155,15 +158,48 @@ class Comparison(Result):
     baseline: Figure | None = None
     baseline_name: str | None = None
     """What the baseline is: TF-IDF, or the longer answer."""
-    mixed: bool = False
-    """Whether `tuned` is the model with the baseline mixed in, in some of the trainings at least."""
+    mixed_with: str | None = None
+    """The baseline that `tuned` has mixed in, in some of the trainings at least; null: it is the model alone."""
     gain_over_baseline: Gain | None = None
+    """With `margin_over_baseline` its p is that of a gain of minus the margin."""
+    margin_over_baseline: float | None = None
+    """How much worse than the baseline the model may be (`ship.mode: not_worse`); null: it has to be better."""
     p_holm: float | None = None
     """Of the gain over the base model, adjusted over all benchmarks (Holm)."""
     p_ship: float | None = None
     """The larger of the p's over base model and baseline, adjusted over all benchmarks."""
     state: State | None = None
     """gain: SHIP may rest on it; none: no gain is shown; worse: worse than the base model."""
+
+
+class Business(Result):
+    """What answers take: of a model on this machine, or of an address that is paid."""
+
+    answers_per_hour: float | None
+    """On this machine in batches, or one after the other from an address; null: not known."""
+    cost_per_1000: float | None
+    """By the pack's `cost_per_hour`, or by an address's prices; null: not known."""
+    paid: float | None = None
+    """What an address was paid for the answers of this run."""
+
+
+class BaselineResult(Result):
+    """One baseline on a benchmark, under its first metric: an entry of a benchmark's `baselines`."""
+
+    name: str
+    """As in the recipe; its answers are in evaluate/BENCHMARK/NAME.jsonl."""
+    title: str
+    """What it is."""
+    decides: bool
+    """Whether SHIP is decided against it."""
+    figure: Figure
+    gain: Gain
+    """Of the tuned model over it; p of no difference, not adjusted."""
+    p_holm: float | None = None
+    """Adjusted over all baselines of all benchmarks (Holm)."""
+    unscored: int
+    """Of its answers; they count as wrong."""
+    business: Business
 
 
 class BenchmarkResult(Comparison):
@@ -182,6 +218,10 @@ class BenchmarkResult(Comparison):
     """Questions that the base model answers right and the tuned model wrong."""
     unscored: dict[str, int]
     """Unscored answers: model -> count."""
+    baselines: tuple[BaselineResult, ...] = ()
+    """Every baseline that answered, in the order of the recipe."""
+    business: dict[str, Business] = {}
+    """For base and tuned: answers an hour and cost."""
     p_mcnemar: float | None = None
     """Accuracy only: the mid-p McNemar test, clusters ignored."""
     p_sign_flip: float | None = None

@@ -70,16 +70,23 @@ def not_too_sure(
     """
     if metric.unit != "share":
         return gain
-    cluster = np.unique(np.asarray(pairs[0][0].groups), return_inverse=True)[1]
-    clusters = independent or stats.effective_clusters(cluster)
-    changed = np.array([after.right.astype(int) - before.right for before, after in pairs])
-    fixed, broken = ((changed == way).mean() * clusters for way in (1, -1))
-    least = stats.paired_share_interval(fixed, broken, clusters)
+    least = stats.paired_share_interval(*changed_answers(pairs, independent))
     return Interval(
         gain.value,
         min(gain.low, gain.value - (least.value - least.low)),
         max(gain.high, gain.value + (least.high - least.value)),
     )
+
+
+def changed_answers(
+    pairs: Sequence[tuple[Predictions, Predictions]], independent: float | None = None
+) -> tuple[float, float, float]:
+    """(answers that were fixed, that were broken, of how many), as if each cluster were one question."""
+    cluster = np.unique(np.asarray(pairs[0][0].groups), return_inverse=True)[1]
+    clusters = independent or stats.effective_clusters(cluster)
+    changed = np.array([after.right.astype(int) - before.right for before, after in pairs])
+    fixed, broken = ((changed == way).mean() * clusters for way in (1, -1))
+    return float(fixed), float(broken), clusters
 
 
 GATHERED_AT_LEAST = 0.1

@@ -53,6 +53,21 @@ def paired_share_interval(fixed: float, broken: float, n: float, level: float = 
     return Interval(gain, float(low), float(high))
 
 
+def paired_share_p(fixed: float, broken: float, n: float, margin: float) -> float:
+    """Two-sided p of a gain of -margin: one less the level of `paired_share_interval` whose lower end is there.
+
+    1 where the gain itself is not above -margin.
+    """
+    if (fixed - broken) / n <= -margin:
+        return 1.0
+
+    def above(p: float) -> float:
+        return paired_share_interval(fixed, broken, n, 1 - p).low + margin
+
+    least = 1e-12
+    return float(least if above(least) >= 0 else brentq(above, least, 1.0))
+
+
 def mcnemar_mid_p(fixed: int, broken: int) -> float:
     """Two-sided mid-p McNemar test of two models on the same questions (Fagerland et al. 2013, BMC MRM 13:91).
 

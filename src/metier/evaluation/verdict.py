@@ -9,6 +9,7 @@ import numpy as np
 from metier.evaluation import reasons, stats
 from metier.evaluation.benchmark import Benchmark
 from metier.evaluation.comparison import Paired, compare, fixed_and_broken
+from metier.evaluation.non_inferiority import margin_gain
 from metier.evaluation.plain_words import candidate
 from metier.evaluation.predictions import MetricLike, Predictions, as_predictions
 from metier.evaluation.results import (
@@ -26,6 +27,7 @@ from metier.evaluation.results import (
 from metier.evaluation.retention import HARMLESS, independent_changes, not_too_sure, retention_entry
 from metier.evaluation.scoring import Prediction
 from metier.evaluation.slices import slices
+from metier.evaluation.stats import Variation
 
 Compared = TypeVar("Compared", bound=Comparison)
 
@@ -39,14 +41,16 @@ def judge_benchmark(
     alpha: float,
     baseline_name: str | None = None,
     truncated: int = 0,
+    margin: float | None = None,
     chosen: Candidate | None = None,
     alone: Sequence[Prediction] = (),
 ) -> BenchmarkResult:
     """What one training gained on a benchmark; `decide` adds what is adjusted over all benchmarks.
 
     `answers` holds base, tuned and, where there is one, the baseline. `majority`: the most common training label, where
-    there is a label set. `baseline_name`: who gave the baseline's answers. `chosen`: what the tuned answers are, and
-    `alone`: those of the model by itself, where they are a mixture.
+    there is a label set. `baseline_name`: who gave the baseline's answers. `margin`: how much worse than the baseline
+    the model may be; None: it has to be better. `chosen`: what the tuned answers are, and `alone`: those of the model
+    by itself, where they are a mixture.
     """
     table = {who: as_predictions(given, labels) for who, given in answers.items() if given}
     always = as_predictions([_always(majority, answer) for answer in answers["base"]], labels) if majority else None
@@ -57,6 +61,7 @@ def judge_benchmark(
     fixed, broken = fixed_and_broken(table["base"], table["tuned"])
     p_mcnemar, p_sign_flip = _other_tests(deciding, table["base"], table["tuned"], seed)
     others = [(name, metric) for name, metric in metrics.items() if name != title]
+    gain, variation = _over_baseline(deciding, table, over, margin, seed)
     rows = [_row(title, deciding, paired, over, always)]
     rows += [_row(name, metric, *_compared(metric, table, seed, alpha), always) for name, metric in others]
     return BenchmarkResult(
@@ -64,15 +69,16 @@ def judge_benchmark(
         name=benchmark.name,
         candidate=chosen or Candidate(),
         alone=_alone(deciding, table["base"], alone, labels, seed, alpha),
-        mixed=chosen is not None and chosen.baseline is not None,
+        mixed_with=chosen.baseline_name if chosen and chosen.baseline else None,
         n=len(answers["base"]),
         clusters=len(set(table["base"].groups)),
         baseline_name=baseline_name if over else None,
         fixed=fixed,
         broken=broken,
-        gain_over_baseline=_gain(over) if over else None,
+        gain_over_baseline=gain,
+        margin_over_baseline=margin if over else None,
         variation_over_base=paired.variation,
-        variation_over_baseline=over.variation if over else None,
+        variation_over_baseline=variation,
         unscored={who: int((~given.judged).sum()) for who, given in table.items()},
         p_mcnemar=p_mcnemar,
         p_sign_flip=p_sign_flip,
@@ -114,6 +120,17 @@ def _row(
         p=paired.p,
         minimum_detectable_effect_over_base=paired.minimum_detectable_effect,
     )
+
+
+def _over_baseline(
+    metric: MetricLike, table: Mapping[str, Predictions], over: Paired | None, margin: float | None, seed: int
+) -> tuple[Gain | None, Variation | None]:
+    """The gain over the baseline that decides, by the test that the recipe asks for."""
+    if over is None:
+        return None, None
+    if margin is None:
+        return _gain(over), over.variation
+    return margin_gain(metric, [table["baseline"]], [table["tuned"]], margin, seed)
 
 
 def _gain(paired: Paired) -> Gain:
@@ -190,7 +207,8 @@ def decide(
     """The decision, its reasons in sentences, and the benchmarks with `p_holm`, `p_ship`, `state` and `deciding`.
 
     SHIP: at least one benchmark gains over the base model and over the baseline, each by at least `min_gain` and with
-    an interval above zero; none gets worse, and everything with a margin is kept. A gain counts only where both
+    an interval above zero; none gets worse, and everything with a margin is kept. With a margin over the baseline the
+    interval of the gain over it is above minus the margin instead. A gain counts only where both
     comparisons show it, so the larger of their two p's is the one to test (an intersection-union test, Berger 1982,
     Technometrics), adjusted over all benchmarks: `p_ship`. `trainings`: over how many the entries, or the weights
     behind them, are a mean.
@@ -228,7 +246,7 @@ def _state(entry: Comparison, min_gain: float, alpha: float) -> State:
     gain, over = entry.gain, entry.gain_over_baseline
     if entry.p < alpha and gain.value < 0:  # unadjusted: more benchmarks must not make a harm harder to see
         return "worse"
-    large = all(reasons.large_enough(one, min_gain) for one in (gain, over) if one)
+    large = reasons.large_enough(gain, min_gain) and (over is None or reasons.over_enough(entry, over, min_gain))
     return "gain" if entry.p_ship < alpha and large else "none"
 
 
@@ -237,11 +255,14 @@ def _with_power(entry: Compared, judged: Sequence[Compared], min_gain: float, al
     over, variation, value = entry.gain_over_baseline, entry.variation_over_base, entry.gain.value
     against: Literal["base", "baseline"] = "base"
     # Of the two the one that is less sure; where both are as sure as draws can tell, the baseline's.
-    if over and entry.variation_over_baseline and (over.value <= 0, over.p) >= (value <= 0, entry.p):
-        against, variation, value = "baseline", entry.variation_over_baseline, over.value
+    margin = entry.margin_over_baseline
+    ahead = over.value + (margin or 0.0) if over else 0.0
+    if over and entry.variation_over_baseline and (ahead <= 0, over.p) >= (value <= 0, entry.p):
+        against, variation, value = "baseline", entry.variation_over_baseline, ahead
     # Holm tests an entry at alpha, divided by the number of benchmarks less those others that have shown a gain.
     shown = sum(one.p_ship is not None and one.p_ship < alpha for one in judged if one is not entry)
-    level, sought = alpha / (len(judged) - shown), max(value, min_gain)
+    level = alpha / (len(judged) - shown)
+    sought = max(value, min_gain) if against == "base" or margin is None else value
     deciding = Deciding(
         against=against,
         alpha=level,
@@ -259,5 +280,6 @@ def is_close(entry: Comparison, alpha: float) -> bool:
     baseline.
     """
     assert entry.p_ship is not None, "adjusted before"
-    ahead = entry.gain.value > 0 and (entry.gain_over_baseline or entry.gain).value > 0
+    over = (entry.gain_over_baseline or entry.gain).value + (entry.margin_over_baseline or 0.0)
+    ahead = entry.gain.value > 0 and over > 0
     return ahead and alpha / 5 < entry.p_ship < 3 * alpha

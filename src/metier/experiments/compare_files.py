@@ -8,13 +8,14 @@ import numpy as np
 
 from metier.errors import Problems, UserError, shown
 from metier.evaluation import stats
+from metier.evaluation.answer_file import Answered, AnswerFile, Named, Role, listed, read_answer_file
 from metier.evaluation.comparison import compare, fixed_and_broken
 from metier.evaluation.predictions import Predictions, as_predictions
 from metier.evaluation.reasons import say_p
 from metier.evaluation.results import Result
 from metier.evaluation.scoring import Prediction, plain
 from metier.evaluation.stats import Interval, Variation
-from metier.experiments.answer_files import Answered, AnswerFile, Named, Role, listed, of_run, read_answer_file
+from metier.experiments.answer_files import of_run
 from metier.recipes import plugins
 
 SEED, ALPHA = 0, 0.05

@@ -13,6 +13,7 @@ from metier.evaluation.benchmark import Benchmark
 from metier.evaluation.comparison import mean_gain
 from metier.evaluation.faces import Judged, conclude
 from metier.evaluation.next_steps import RunFacts
+from metier.evaluation.non_inferiority import margin_gain
 from metier.evaluation.plan import candidate_of, held_to_plan, read_plan, same_plans
 from metier.evaluation.predictions import MetricLike, Predictions
 from metier.evaluation.results import Figure, Gain, RetentionResult, SeedsResult, SeedsVerdict, Verdict
@@ -179,7 +180,7 @@ def judged(benchmark: Benchmark, answers: Sequence[Answers], recipe: Recipe) -> 
     name, alpha = benchmark.name, recipe.ship.alpha
     title, metric = next(iter(benchmark.build_metrics().items()))
     before, after = ([one.table(who, name) for one in answers] for who in (BASE, JUDGED))
-    values = _values(metric, after)
+    values, candidates = _values(metric, after), [candidate_of(one.run, name) for one in answers]
     paired = mean_gain(metric, before, after, recipe.seed, alpha)
     return SeedsResult(
         name=name,
@@ -193,7 +194,7 @@ def judged(benchmark: Benchmark, answers: Sequence[Answers], recipe: Recipe) -> 
         p=paired.p,
         minimum_detectable_effect_over_base=paired.minimum_detectable_effect,
         variation_over_base=paired.variation,
-        mixed=any(candidate_of(one.run, name).baseline for one in answers),
+        mixed_with=next((chosen.baseline_name for chosen in candidates if chosen.baseline), None),
         values=tuple(values),
         spread=float(np.std(values, ddof=1)) if len(values) > 1 else None,
         **_over_baseline(benchmark, metric, answers, after, recipe),
@@ -208,12 +209,19 @@ def _over_baseline(
     if who is None or not answers[0].of(who, name):
         return {}
     baseline = [one.table(who, name) for one in answers]
-    over = mean_gain(metric, baseline, after, recipe.seed, recipe.ship.alpha)
+    margin = recipe.opponents().allowed
+    if margin is None:
+        over = mean_gain(metric, baseline, after, recipe.seed, recipe.ship.alpha)
+        interval, variation = over.gain, over.variation
+        gain = Gain(value=interval.value, low=interval.low, high=interval.high, p=over.p)
+    else:
+        gain, variation = margin_gain(metric, baseline, after, margin, recipe.seed)
     return {
         "baseline": Figure(value=float(np.mean(_values(metric, baseline)))),
         "baseline_name": answers[0].run.result(stage_of(name, who))["name"],
-        "variation_over_baseline": over.variation,
-        "gain_over_baseline": Gain(value=over.gain.value, low=over.gain.low, high=over.gain.high, p=over.p),
+        "variation_over_baseline": variation,
+        "gain_over_baseline": gain,
+        "margin_over_baseline": margin,
     }
 
 

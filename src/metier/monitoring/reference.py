@@ -10,7 +10,6 @@ from metier.data.reading import FileSource
 from metier.data.records import Question
 from metier.errors import UserError
 from metier.evaluation.answers import HELD_OUT, JUDGED, JUDGED_HELD_OUT, MODEL, read_answers, stage_of
-from metier.evaluation.baseline import load_baseline
 from metier.evaluation.benchmark import Benchmark
 from metier.evaluation.certainty import certainties, options
 from metier.evaluation.held_out import held_out_questions
@@ -20,7 +19,7 @@ from metier.evaluation.stats import Floats, effective_clusters
 from metier.monitoring.traces import Trace
 from metier.recipes.schema import task_of
 from metier.runs.run import Run
-from metier.serving.predictor import benchmark_of
+from metier.serving.predictor import benchmark_of, fitted_baseline
 from metier.serving.review import learn_temperature
 
 NO_CERTAINTY = "The answers are written and have no certainty."
@@ -91,7 +90,7 @@ def reference(run: Run, name: str | None, who: str) -> Reference:
     if verdict is None:
         raise UserError(f"{run.folder} has no verdict yet. Run `metier report {run.folder}` first.")
     if not (answers := read_answers(run, who, benchmark.name)):
-        known = [*MODEL, *([benchmark.baseline] if benchmark.baseline else [])]
+        known = [*MODEL, *benchmark.baselines]
         raise UserError(f"Nobody named '{who}' answered '{benchmark.name}'. There are: {', '.join(known)}.")
     stage = stage_of(benchmark.name, who)
     model = verdict.adapter_sha256 if who in MODEL else run.recorded_sha256(stage, f"{stage}/model.json")
@@ -107,7 +106,7 @@ def _certainty(run: Run, benchmark: Benchmark, who: str, table: Predictions) -> 
     if who in MODEL:
         held_out = read_answers(run, JUDGED_HELD_OUT if who == JUDGED else HELD_OUT, benchmark.name)
     else:
-        held_out = load_baseline(run, benchmark).answer(held_out_questions(run, benchmark))
+        held_out = fitted_baseline(run, benchmark, who).answer(held_out_questions(run, benchmark))
     if not held_out and held_out_questions(run, benchmark):
         return none, NOT_ASKED
     temperature = learn_temperature(held_out, benchmark.label_set())

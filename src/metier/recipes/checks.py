@@ -50,6 +50,7 @@ def check(recipe: Recipe) -> list[str]:
         problems += name_problems(datasets)
         problems += task_problems(datasets, recipe.build_benchmarks())
         problems += chain_problems(recipe.build_methods())
+    problems += _baseline_problems(recipe, built["benchmarks"][: len(recipe.benchmarks)])
     if recipe.embedding:
         problems += static_embeddings.problems(recipe.embedding)
     return problems + weights.problems(recipe.model)
@@ -64,6 +65,34 @@ def _plug_in_name_problems(recipe: Recipe) -> list[str]:
                 name_of(kind, use)
             except UserError as error:
                 problems.append(str(error))
+    return problems
+
+
+def _baseline_problems(recipe: Recipe, benchmarks: list[Benchmark]) -> list[str]:
+    """Baselines that cannot be built, fit no benchmark, or are named by `ship.against` and are not there."""
+    try:
+        opponents = recipe.opponents()
+    except UserError as error:
+        return [str(error)]
+    problems: list[str] = []
+    for name, use in opponents.named:
+        try:
+            opponent = use.opponent()
+            why = [opponent.misfit(benchmark) for benchmark in benchmarks]
+            problems += [f"The baseline '{name}': {problem}" for problem in opponent.ready()]
+        except Problems as error:
+            problems += error.problems
+        except UserError as error:
+            problems.append(str(error))
+        else:
+            if why and None not in why:
+                problems.append(f"The baseline '{name}' can answer none of the benchmarks: {why[0]}. Take it out.")
+    by_default = {benchmark.build_scorer().baseline for benchmark in benchmarks} - {None}
+    if recipe.ship.against and not opponents.named and recipe.ship.against not in by_default:
+        problems.append(
+            f"`ship.against` is {shown(recipe.ship.against)}, and the recipe names no baseline of that name. Add it "
+            "under `baselines`."
+        )
     return problems
 
 

@@ -3,6 +3,7 @@
 import copy
 import glob
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -12,6 +13,7 @@ from metier.data.dataset import DatasetLike
 from metier.data.reading import FileSource
 from metier.errors import Problems, UserError, shown
 from metier.evaluation.benchmark import Benchmark
+from metier.evaluation.opponents import Opponents
 from metier.recipes import plugins, strict_yaml
 from metier.recipes.description import Description
 from metier.recipes.names import file_name
@@ -37,6 +39,12 @@ class Ship(BaseModel):
     """The smallest gain in the first metric that is worth shipping, over the base model and over the baseline."""
     alpha: Number = Field(default=0.05, gt=0, lt=0.5)
     """Chance of a false SHIP that you accept, over all benchmarks together."""
+    against: Text | None = None
+    """The baseline that decides, by its name; left out: the first of `baselines`."""
+    mode: Literal["better", "not_worse"] = "better"
+    """What has to be shown against it: `better`, or `not_worse` by more than `margin`."""
+    margin: Number = Field(default=0.02, ge=0, le=LARGEST_MARGIN)
+    """With `not_worse`: how much worse than the baseline the model may be, in the unit of the first metric."""
 
 
 class ExportTest(BaseModel):
@@ -69,6 +77,8 @@ class Recipe(Description):
     """What trains on it, in order; each goes on with the adapter of the one before."""
     benchmarks: list[plugins.Use] = []
     """What judges the model: names, or {name: ..., path: ..., text: ..., label: ..., prompt: ...}."""
+    baselines: list[plugins.Use] = []
+    """What the model is held against, besides the base model; left out: what each benchmark's scorer names."""
     retention: dict[Text, Annotated[Number, Field(ge=0, le=LARGEST_MARGIN)] | Literal["monitor"]] = {}
     """What must not be forgotten: benchmark -> how much worse it may become, in its own unit; `monitor`: it is shown on
     page one and does not affect the decision."""
@@ -106,7 +116,12 @@ class Recipe(Description):
         return [(name_of("methods", use), build_one("methods", use)) for use in self.methods]
 
     def build_benchmarks(self) -> list[Benchmark]:
-        return [build_one("benchmarks", use) for use in self.benchmarks]
+        opponents = self.opponents()
+        return [replace(build_one("benchmarks", use), opponents=opponents) for use in self.benchmarks]
+
+    def opponents(self) -> Opponents:
+        """The baselines, and how they decide. Raises `UserError` where `ship.against` names none of them."""
+        return Opponents.of(self.baselines, self.ship.against, self.ship.mode, self.ship.margin)
 
     def build_retention(self) -> list[tuple[Benchmark, float | None]]:
         """Benchmark and margin; None where it is only monitored."""
@@ -156,6 +171,7 @@ def from_keys(
         raise Problems([*problems, str(error)]) from error
     recipe = _validated(filled, problems)
     absolute: dict[str, Any] = {key: _absolute(getattr(recipe, key), folder) for key in ("datasets", "benchmarks")}
+    absolute["baselines"] = [_with_absolute_settings(use, folder) for use in recipe.baselines]
     if recipe.industry.endswith(".py"):  # relative to where the command was called, as it was found
         absolute["industry"] = str(Path(recipe.industry).resolve())
     return recipe.model_copy(update=absolute)
@@ -294,6 +310,17 @@ def _absolute(uses: list[Any], folder: Path) -> list[Any]:
         else use
         for use in uses
     ]
+
+
+def _with_absolute_settings(use: Any, folder: Path) -> Any:
+    """The same for a baseline, whose settings name its files: {answers: {path: ...}}, {knn: {embeddings: ...}}."""
+    if not (isinstance(use, dict) and len(use) == 1):
+        return use
+    ((name, settings),) = use.items()
+    if not isinstance(settings, dict):
+        return use
+    files = {key: str(folder / settings[key]) for key in ("path", "embeddings") if isinstance(settings.get(key), str)}
+    return {name: {**settings, **files}}
 
 
 def _placed(path: str, folder: Path) -> str:

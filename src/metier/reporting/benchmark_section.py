@@ -12,6 +12,7 @@ from metier.evaluation.mistakes import ClassResult, Confusion, by_class, confusi
 from metier.evaluation.openings import openings
 from metier.evaluation.results import BenchmarkResult, Figure, Verdict
 from metier.recipes.schema import Recipe
+from metier.reporting.business import BaselineRow, baseline_rows
 from metier.reporting.examples import Examples, draw_examples
 from metier.reporting.links import answers_link
 
@@ -57,6 +58,7 @@ class BenchmarkSection:
     opened: str
     """How often the test set was opened, in a sentence; empty where that says nothing."""
     picture: "Markup"
+    baselines: tuple[BaselineRow, ...]
     automation: AutomationSection | None
     """None: the answers have no probabilities."""
     classes: tuple[ClassResult, ...]
@@ -85,6 +87,7 @@ def _section(answers: Answers, verdict: Verdict, entry: BenchmarkResult, recipe:
         tuned_seconds=verdict.seconds_a_question[name].get(TUNED),
         opened=opened.sentence if (opened := openings(answers.benchmark(name))) else "",
         picture=_picture(entry, recipe),
+        baselines=baseline_rows(entry),
         automation=_automation(answers, name),
         classes=by_class(tuned, baseline),
         confusions=tuple(_listed(name, one) for one in mistakes[:MOST]),
@@ -129,7 +132,8 @@ def _deciding(entry: BenchmarkResult, base: str, baseline: str, min_gain: float)
     if entry.deciding is None:
         return None
     if entry.deciding.against == "baseline" and entry.gain_over_baseline:
-        return Difference(baseline, entry.gain_over_baseline, min_gain)
+        margin = entry.margin_over_baseline
+        return Difference(baseline, entry.gain_over_baseline, min_gain if margin is None else -margin)
     return Difference(base, entry.gain, min_gain)
 
 

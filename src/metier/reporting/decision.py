@@ -28,6 +28,7 @@ from metier.evaluation.results import (
 )
 from metier.evaluation.retention import WORST_FIRST
 from metier.recipes.schema import Ship
+from metier.reporting.business import Tile, business_tiles
 from metier.runs.run import Run
 
 if TYPE_CHECKING:
@@ -68,16 +69,6 @@ GLOSSARY = (
 
 
 @dataclass(frozen=True)
-class Tile:
-    """A figure or two with what they are."""
-
-    title: str
-    rows: tuple[tuple[str, str], ...]
-    """(whose, figure)"""
-    note: str = ""
-
-
-@dataclass(frozen=True)
 class Decision:
     """What page one says."""
 
@@ -105,7 +96,12 @@ def decision_of_run(run: Run, answers: Answers, verdict: Verdict) -> Decision:
     """Page one of one model's report."""
     decider = deciding_entry(verdict.face, verdict.benchmarks, verdict.retention)
     entry = decider if isinstance(decider, BenchmarkResult) else _first(verdict)
-    tiles = (*_answers_tiles(answers, entry), _general(verdict.retention), *_base_tile(answers, entry))
+    tiles = (
+        *_answers_tiles(answers, entry),
+        _general(verdict.retention),
+        *_base_tile(answers, entry),
+        *business_tiles(entry),
+    )
     return _decision(verdict, decider, run, run.recipe.ship, tiles)
 
 
@@ -137,9 +133,9 @@ def _decision(
         tiles=tiles,
         next_steps=verdict.next_steps,
         others=tuple(_others(verdict, decider)),
-        rule=plain.rule(ship.min_gain, ship.alpha, tested.unit),
+        rule=plain.rule(ship.min_gain, ship.alpha, tested.unit, tested.margin_over_baseline),
         statistics=verdict.reasons,
-        statistical_rule=rule(ship.min_gain, ship.alpha),
+        statistical_rule=rule(ship.min_gain, ship.alpha, tested.margin_over_baseline),
     )
 
 
@@ -171,7 +167,8 @@ def _chart(face: Face, decider: Comparison | RetentionResult, min_gain: float) -
     else:
         against = held_against(face, decider, min_gain)
         gain = plain.gain_over(decider, against)
-        value, low, high, threshold = gain.value, gain.low, gain.high, min_gain
+        margin = decider.margin_over_baseline if against == "baseline" else None
+        value, low, high, threshold = gain.value, gain.low, gain.high, min_gain if margin is None else -margin
         asked = f"the rule asks for {plain.signed(threshold, unit)}"
         title = plain.sentence(plain.compared(decider, against))
     shown = plain.signed(value, unit) + (" points" if unit == "share" else "")

@@ -33,8 +33,10 @@ def is_open(folder: Path) -> bool:
 
 
 def deciding(mine: Recipe, other: Recipe) -> set[str]:
-    """Keys of a recipe that only say how the answers are judged. `retention` is one while it names the same checks."""
-    return {"ship", "retention"} if mine.retention.keys() == other.retention.keys() else {"ship"}
+    """Keys of a recipe that only say how the answers are judged, and held against whose. `retention` is one while it
+    names the same checks."""
+    same_checks = {"retention"} if mine.retention.keys() == other.retention.keys() else set()
+    return {"ship", "baselines"} | same_checks
 
 
 def locked_recipe(folder: Path) -> tuple[str, Recipe]:

@@ -107,8 +107,8 @@ def question_of(benchmark: Benchmark, row: Row | str, name: str) -> Question:
 
 
 def fitted_baseline(run: Run, benchmark: Benchmark, name: str) -> FittedBaseline:
-    """The run's baseline, loaded. Raises `UserError` where the benchmark has none of this name."""
-    if name != benchmark.baseline:
-        known = [*MODEL, *([benchmark.baseline] if benchmark.baseline else [])]
+    """A baseline of the run, loaded. Raises `UserError` where the benchmark has none of this name."""
+    if name not in benchmark.baselines:
+        known = [*MODEL, *benchmark.baselines]
         raise UserError(f"Nobody named {shown(name)} answered '{benchmark.name}'.{nearest(name, known)}")
-    return load_baseline(run, benchmark)
+    return load_baseline(run, benchmark, name, lambda: base_model(run).load())

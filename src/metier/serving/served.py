@@ -116,7 +116,7 @@ def _checked(folder: Path, options: ServeOptions) -> Checked:
     verdict = read_verdict(run.folder)
     if verdict is None:
         raise UserError(f"{run.folder} has no verdict yet. Run `metier report {run.folder}` first.")
-    if options.who == TUNED and any(entry.mixed for entry in verdict.benchmarks) and not options.anyway:
+    if options.who == TUNED and any(entry.mixed_with for entry in verdict.benchmarks) and not options.anyway:
         raise UserError(
             f"The verdict on {run.folder} is about its model with the baseline mixed in, not about the model alone. "
             "Leave out `--with tuned`, or serve the model alone with `--anyway`."

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from metier.data.records import Question
+from metier.data.records import Question, questions
 from metier.evaluation.answers import (
     BLEND,
     CANDIDATE,
@@ -16,10 +17,12 @@ from metier.evaluation.answers import (
     stage_of,
     write_answers,
 )
-from metier.evaluation.baseline import FittedBaseline, fit_baseline, load_baseline
+from metier.evaluation.asking import Model
+from metier.evaluation.baseline import FittedBaseline, built, fit_baseline, load_baseline
 from metier.evaluation.benchmark import Benchmark
 from metier.evaluation.candidate import VERSION, Parts, blended, choose
 from metier.evaluation.held_out import held_out_questions
+from metier.evaluation.opponents import sealed_uses
 from metier.evaluation.plan import candidate_of
 from metier.evaluation.results import Candidate
 from metier.evaluation.scoring import Prediction
@@ -27,17 +30,18 @@ from metier.runs.files import fingerprint
 from metier.runs.run import Run
 
 
-def choose_candidates(run: Run, benchmarks: list[Benchmark], training_rows: pa.Table) -> dict[str, FittedBaseline]:
+def choose_candidates(
+    run: Run, benchmarks: list[Benchmark], training_rows: pa.Table, base: Model
+) -> dict[str, dict[str, FittedBaseline]]:
     """Choose for each benchmark, from the tuned model's answers to held-out rows; returns the baselines that were
-    fitted for it, by benchmark, so that none is fitted twice."""
-    fitted: dict[str, FittedBaseline] = {}
+    fitted for it, by benchmark and name, so that none is fitted twice."""
+    fitted: dict[str, dict[str, FittedBaseline]] = {}
     for benchmark in benchmarks:
         inputs = _inputs(run, benchmark, training_rows)
         if run.done(stage_of(benchmark.name, CANDIDATE), inputs) is not None:
             continue
-        if (baseline := _mixed_in(run, benchmark, training_rows)) is not None:
-            fitted[benchmark.name] = baseline
-        _choose(run, benchmark, baseline, inputs)
+        fitted[benchmark.name] = _mixable(run, benchmark, training_rows, base)
+        _choose(run, benchmark, fitted[benchmark.name], inputs)
     return fitted
 
 
@@ -46,24 +50,27 @@ def _inputs(run: Run, benchmark: Benchmark, training_rows: pa.Table) -> str:
     held_out = stage_of(benchmark.name, HELD_OUT)
     answers = run.recorded_files(held_out) if run.is_done(held_out) else {}
     learned = run.recorded_sha256("curate", "curate/train.parquet")
-    how = [run.recipe.candidate, benchmark.baseline, benchmark.metrics[0], run.recipe.seed]
+    how = [run.recipe.candidate, sealed_uses(benchmark.baselines), benchmark.metrics[0], run.recipe.seed]
     return fingerprint(VERSION, how, learned, sorted(answers.items()))
 
 
-def _mixed_in(run: Run, benchmark: Benchmark, training_rows: pa.Table) -> FittedBaseline | None:
-    """The baseline that could be mixed in; None where the recipe wants none, or there are no held-out answers."""
-    if run.recipe.candidate == "model" or not run.is_done(stage_of(benchmark.name, HELD_OUT)):
-        return None
-    return fit_baseline(run, benchmark, training_rows)
+def _mixable(run: Run, benchmark: Benchmark, training_rows: pa.Table, base: Model) -> dict[str, FittedBaseline]:
+    """The baseline that could be mixed in, by its name: the first that learned the same rows on this machine in
+    seconds. Empty where the recipe wants none, or there are no held-out answers."""
+    rows = questions(training_rows.filter(pc.equal(training_rows["task"], benchmark.name)))
+    if run.recipe.candidate == "model" or not rows or not run.is_done(stage_of(benchmark.name, HELD_OUT)):
+        return {}
+    plug_ins = {name: built(use) for name, use in benchmark.baselines.items()}
+    name = next((name for name, one in plug_ins.items() if one.learns and one.quick and one.here), None)
+    return {name: fit_baseline(run, benchmark, name, rows, base)} if name else {}
 
 
-def _choose(run: Run, benchmark: Benchmark, baseline: FittedBaseline | None, inputs: str) -> None:
-    name, chosen, answers = benchmark.name, Candidate(), []
-    if baseline is not None:
-        held_out = held_out_questions(run, benchmark)
-        parts = Parts(read_answers(run, HELD_OUT, name), baseline.answer(held_out))
+def _choose(run: Run, benchmark: Benchmark, fitted: dict[str, FittedBaseline], inputs: str) -> None:
+    name, chosen, answers = benchmark.name, Candidate(), list[Prediction]()
+    for baseline, learned in fitted.items():
+        parts = Parts(read_answers(run, HELD_OUT, name), learned.answer(held_out_questions(run, benchmark)))
         labels, metric = benchmark.label_set(), next(iter(benchmark.build_metrics().values()))
-        chosen = choose(parts, str(benchmark.baseline), labels, metric, run.recipe.candidate)
+        chosen = choose(parts, baseline, learned.name, labels, metric, run.recipe.candidate)
         if chosen.baseline:
             answers = blended(chosen, parts, labels, metric)
     if chosen.held_out:
@@ -119,4 +126,4 @@ def load_mixture(run: Run, benchmark: Benchmark, who: str = JUDGED) -> Mixture |
         return None
     stage = stage_of(benchmark.name, chosen.baseline)
     sha256 = run.recorded_sha256(stage, f"{stage}/model.json")
-    return Mixture(benchmark, chosen, load_baseline(run, benchmark), sha256)
+    return Mixture(benchmark, chosen, load_baseline(run, benchmark, chosen.baseline), sha256)

@@ -10,7 +10,7 @@ from metier.errors import UserError
 from metier.evaluation import insight
 from metier.evaluation.answers import BASE, HELD_OUT, TUNED, stage_of
 from metier.evaluation.asking import PART, Model, ask
-from metier.evaluation.baseline import answer_baseline
+from metier.evaluation.baseline import answer_baselines
 from metier.evaluation.held_out import held_out_questions
 from metier.evaluation.latency import measure_latency
 from metier.evaluation.openings import record_opening, say_openings
@@ -35,16 +35,17 @@ def evaluate(run: Run, same_base: Run | None = None) -> dict[str, Any]:
     run.clear("evaluate")
     run.lock(dtype=_dtype())
     done = _ask_held_out(run, judging, tuned_model(run, base_sha256))
-    fitted = choose_candidates(run, judging.benchmarks, rows)
+    base = base_model(run, base_sha256)
+    fitted = choose_candidates(run, judging.benchmarks, rows, base)
     seal(run, judging)  # from here on the test is open, and what is judged is chosen
     record_opening(run, judging.benchmarks)
     if same_base:
         _take_over(run, same_base, judging)
-    done += _ask_all(run, BASE, judging, base_model(run, base_sha256))
+    done += _ask_all(run, BASE, judging, base)
     tuned = tuned_model(run, base_sha256)  # loaded anew: two models at once would need twice the memory
     done += _ask_all(run, TUNED, judging, tuned)
     done += _measure_latency(run, judging, tuned)
-    seconds = sum(answer_baseline(run, one, rows, fitted.get(one.name)) for one in judging.everything)
+    seconds = sum(answer_baselines(run, one, rows, base, fitted.get(one.name, {})) for one in judging.everything)
     for benchmark in judging.benchmarks:
         blend_answers(run, benchmark)
     say_openings(run, judging.benchmarks)
@@ -115,11 +116,12 @@ def _check_test_data(run: Run, judging: Judging) -> None:
 
 
 def _take_over(run: Run, other: Run, judging: Judging) -> None:
-    """The base model's answers of another run; those to other questions are asked again, as always."""
+    """The answers of another run's base model and baselines; those to other questions are asked again, as always."""
     for benchmark in judging.everything:
-        stage = stage_of(benchmark.name, BASE)
-        if not run.is_done(stage):
-            run.take_over(other, stage)
+        # An endpoint's answers cost money, and are the same in every training.
+        for stage in (stage_of(benchmark.name, who) for who in (BASE, *benchmark.baselines)):
+            if not run.is_done(stage):
+                run.take_over(other, stage)
 
 
 def _ask_held_out(run: Run, judging: Judging, tuned: Model) -> list[dict[str, Any]]:

@@ -5,6 +5,8 @@ import pyarrow.compute as pc
 from metier.errors import UserError
 from metier.evaluation import insight
 from metier.evaluation.answers import BASE, JUDGED, JUDGED_HELD_OUT, LATENCY, TUNED, Answers, stage_of
+from metier.evaluation.baseline import answering
+from metier.evaluation.baseline_results import with_baselines
 from metier.evaluation.benchmark import Benchmark
 from metier.evaluation.faces import Judged, conclude
 from metier.evaluation.insight import InsightContext
@@ -12,6 +14,7 @@ from metier.evaluation.next_steps import RunFacts
 from metier.evaluation.openings import say_openings
 from metier.evaluation.plan import candidate_of, held_to_plan
 from metier.evaluation.results import BenchmarkResult, InsightResult, RetentionResult, Verdict
+from metier.evaluation.samples import Judging
 from metier.evaluation.verdict import decide, judge_benchmark, judge_retention
 from metier.recipes import plugins
 from metier.recipes.texts import costs_of
@@ -47,10 +50,12 @@ def report(run: Run) -> Verdict:
 
 def judge(run: Run, answers: Answers) -> Verdict:
     """The verdict from the answers on disk; nothing is asked again."""
-    _check(run)
+    _check(run, answers.judging)
     ship, seeds = run.recipe.ship, run.locked()["seeds"]
     measured = [_measured(run, answers, benchmark) for benchmark in answers.judging.benchmarks]
     kept = [_kept(run, answers, benchmark, margin) for benchmark, margin in answers.judging.retention]
+    pack = plugins.find("industries", run.recipe.industry)()
+    measured = with_baselines(run, answers, measured, TUNED, pack.cost_per_hour)
     decision, reasons, benchmarks = decide(measured, kept, ship.min_gain, ship.alpha, run.recipe.quick, len(seeds))
     judged = Judged(decision, reasons, benchmarks, kept, ship.min_gain, ship.alpha, len(seeds))
     one_of_several = _of_several(run) and len(seeds) == 1
@@ -68,7 +73,7 @@ def judge(run: Run, answers: Answers) -> Verdict:
     )
 
 
-def _check(run: Run) -> None:
+def _check(run: Run, judging: Judging) -> None:
     """Raises `UserError` where the answers are not those of this model to these questions, as they were written."""
     trained, evaluated = (run.result(stage).get("adapter_sha256") for stage in ("train", "evaluate"))
     if evaluated and evaluated != trained:
@@ -76,6 +81,19 @@ def _check(run: Run) -> None:
     check_rows(run)
     for stage in ("curate", "train", "evaluate"):
         run.verify(stage)
+    _check_baselines(run, judging)
+
+
+def _check_baselines(run: Run, judging: Judging) -> None:
+    """Raises `UserError` where a baseline of the recipe did not answer: the model would have nobody to beat."""
+    tasks = set(run.table("curate", "train.parquet")["task"].to_pylist())
+    for benchmark in judging.benchmarks:
+        for name in answering(benchmark, benchmark.name in tasks):
+            if not run.is_done(stage_of(benchmark.name, name)):
+                raise UserError(
+                    f"The baseline '{name}' did not answer '{benchmark.name}'. Run `metier evaluate {run.folder}` "
+                    "first."
+                )
 
 
 def _measured(run: Run, answers: Answers, benchmark: Benchmark) -> BenchmarkResult:
@@ -91,6 +109,7 @@ def _measured(run: Run, answers: Answers, benchmark: Benchmark) -> BenchmarkResu
         recipe.ship.alpha,
         baseline.get("name"),
         run.result(stage_of(name, TUNED))["truncated"],
+        recipe.opponents().allowed,
         candidate,
         answers.of(TUNED, name) if candidate.baseline else (),
     )

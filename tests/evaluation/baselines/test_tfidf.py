@@ -9,7 +9,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline, make_union
 
 from metier.data.records import Question
-from metier.evaluation.baselines.tfidf import learn, majority
+from metier.evaluation.baselines.tfidf import learn
 
 PROMPT = "{text}\nIs it about {category}?"
 WORDS = {"audit": ["inspect", "books"], "payment": ["invoice", "fee"], "term": ["renew", "expire"]}
@@ -34,7 +34,7 @@ def right(answers):
 def test_words_are_counted_by_the_category_that_is_asked_about():
     known, asked = clauses(300, 1), clauses(100, 2)
     assert right(learn(known, PROMPT, ["Yes", "No"], 0).answer(asked)) > 0.95
-    commonest = majority([q.answer for q in known])
+    commonest = most_common([q.answer for q in known])
     blind = right(learn(known, "{text}\nIs it about it?", ["Yes", "No"], 0).answer(asked))
     assert blind <= np.mean([q.answer == commonest for q in asked]) + 0.1
 

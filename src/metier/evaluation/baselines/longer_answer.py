@@ -8,14 +8,23 @@ from typing import Literal
 import numpy as np
 
 from metier.data.records import Question
-from metier.evaluation.baseline import BaselineContext, BaselineState, read_state, write_state
+from metier.evaluation.baseline import (
+    BaselineContext,
+    BaselineLike,
+    BaselineState,
+    FittedBaseline,
+    LoadModel,
+    no_model,
+    read_state,
+    write_state,
+)
 from metier.evaluation.benchmark import Benchmark
 from metier.evaluation.scorers.preference import others
 from metier.evaluation.scoring import UNSCORED, Prediction, Score, answered
 
 
 @dataclass
-class Baseline:
+class Baseline(BaselineLike):
     """The longer of two answers, in characters, or the shorter one where that was preferred in more of the training
     pairs. Two answers of one length are unscored."""
 
@@ -25,7 +34,14 @@ class Baseline:
         sign: Literal[1, -1] = 1 if sum(np.sign(_longer_by(question)) for question in context.rows) >= 0 else -1
         return FittedLength(LengthState(version=self.version, sign=sign), context.benchmark)
 
-    def load(self, folder: Path, benchmark: Benchmark, labels: Sequence[str]) -> "FittedLength":
+    def misfit(self, benchmark: Benchmark) -> str | None:
+        if benchmark.build_scorer().baseline == "longer_answer":
+            return None
+        return "it chooses the longer of two answers, and the scorer is not `preference`"
+
+    def load(
+        self, folder: Path, benchmark: Benchmark, labels: Sequence[str], load_model: LoadModel = no_model
+    ) -> "FittedLength":
         return FittedLength(read_state(folder, LengthState, self.version), benchmark)
 
 
@@ -37,7 +53,7 @@ class LengthState(BaselineState):
 
 
 @dataclass(frozen=True)
-class FittedLength:
+class FittedLength(FittedBaseline):
     """Always the longer answer, or always the shorter one."""
 
     state: LengthState

@@ -1,7 +1,6 @@
 """The baseline that a tuned model has to beat: the most common label, and TF-IDF with logistic regression."""
 
 import warnings
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,8 +12,13 @@ import numpy as np
 from metier.data.records import Question
 from metier.evaluation.baseline import (
     BaselineContext,
+    BaselineLike,
     BaselineState,
+    FittedBaseline,
+    LoadModel,
     damaged,
+    most_common,
+    no_model,
     read_state,
     read_tensors,
     refuse_another,
@@ -90,7 +94,7 @@ class TfidfState(BaselineState):
 
 
 @dataclass
-class Baseline:
+class Baseline(BaselineLike):
     """TF-IDF of words and characters with logistic regression, trained on the rows that the model is trained on."""
 
     version = VERSION
@@ -103,19 +107,15 @@ class Baseline:
         prices = context.benchmark.metrics[0] if metric.prices_mistakes else None
         return learn(context.rows, context.benchmark.prompt, context.labels, context.seed, balanced, prices)
 
-    def load(self, folder: Path, benchmark: Benchmark, labels: Sequence[str]) -> "FittedTfidf":
+    def load(
+        self, folder: Path, benchmark: Benchmark, labels: Sequence[str], load_model: LoadModel = no_model
+    ) -> "FittedTfidf":
         state = read_state(folder, TfidfState, self.version)
         refuse_another(folder, "prompt", state.prompt, benchmark.prompt)
         refuse_another(folder, "label set", list(state.labels), list(labels))
         if problem := state.problem():
             raise damaged(folder, problem)
         return _fitted(state, read_tensors(folder, state.shapes()))
-
-
-def majority(training_labels: Sequence[str]) -> str:
-    """The most common training label (the first in order where several tie)."""
-    counts = Counter(training_labels)
-    return min(counts, key=lambda name: (-counts[name], name))
 
 
 def learn(
@@ -136,7 +136,7 @@ def learn(
     label the probabilities speak for, as a benchmark names it; left out: the likeliest.
     """
     answers = [row.answer for row in rows]
-    known: dict[str, Any] = {"version": VERSION, "prompt": prompt, "labels": labels, "majority": majority(answers)}
+    known: dict[str, Any] = {"version": VERSION, "prompt": prompt, "labels": labels, "majority": most_common(answers)}
     known |= {"seed": seed, "balanced": balanced, "metric": metric}
     if len(set(answers)) < 2:
         return _fitted(TfidfState(**known, classes=(answers[0],)), {})
@@ -156,7 +156,7 @@ def learn(
 
 
 @dataclass(frozen=True, eq=False)
-class FittedTfidf:
+class FittedTfidf(FittedBaseline):
     """What was learned, as plain values. Both a fresh and a loaded one answer through scikit-learn's objects made of
     these values, so their answers are the same."""
 

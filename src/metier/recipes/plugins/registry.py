@@ -62,13 +62,14 @@ PARTS = {
     "benchmarks": ("name", "questions", "render", "label_set", "build_scorer", "build_metrics"),
     "scorers": ("version", "chooses", "gives", "baseline", "ask", "judge", "misfit", "free_text"),
     "metrics": ("unit", "higher_is_better", "share_of_right", "reads", "prices_mistakes", "statistics", "value"),
-    "baselines": ("version", "fit", "load"),
+    "baselines": ("version", "learns", "quick", "here", "misfit", "ready", "fingerprint", "fit", "load"),
     "exports": ("holds_model", "quantizations", "write"),
 }
 BASES = {
     "steps": "metier.data.step.StepLike",
     "scorers": "metier.evaluation.scoring.ScorerLike",
     "metrics": "metier.evaluation.predictions.MetricLike",
+    "baselines": "metier.evaluation.baseline.BaselineLike",
     "industries": "metier.industries.BaseIndustry",
     "datasets": "metier.datasets.BaseDataset",
     "benchmarks": "metier.datasets.Benchmark",

@@ -1,0 +1,144 @@
+"""The baseline that was there before: what a system in use answered to the same questions."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from metier.data.records import Question
+from metier.errors import UserError, shown
+from metier.evaluation.answer_file import AnswerFile, Role, Wanted, listed, read_answer_file
+from metier.evaluation.baseline import (
+    BaselineContext,
+    BaselineLike,
+    BaselineState,
+    FittedBaseline,
+    LoadModel,
+    no_model,
+    write_state,
+)
+from metier.evaluation.baselines import _words
+from metier.evaluation.benchmark import Benchmark
+from metier.evaluation.scoring import Prediction, plain
+from metier.runs.files import file_sha256
+
+
+@dataclass
+class Baseline(BaselineLike):
+    """The answers of any tool, from a .csv or .jsonl file with a row a test question: its id and the answer.
+
+    An empty answer counts as unscored. Each question needs a row, and each answer has to be one of the labels.
+    """
+
+    path: str
+    """The file."""
+    id: str | None = None
+    """The column of the question's id; left out: `id`."""
+    answer: str | None = None
+    """The column of the answer; left out: answer, given, prediction or output."""
+    name: str = "the system in use"
+    """What a report calls it."""
+    benchmark: str | None = None
+    """The benchmark whose questions it answered; left out: all of them."""
+
+    version = 1
+    learns = False
+    quick = False
+    here = False
+
+    def problems(self) -> list[str]:
+        return [] if self.name.strip() else ["name: it is empty. Say what the system is called."]
+
+    def ready(self) -> list[str]:
+        if Path(self.path).is_file():
+            return []
+        return [f"path: there is no file {self.path}. Name a .csv or .jsonl file of answers."]
+
+    def misfit(self, benchmark: Benchmark) -> str | None:
+        if self.benchmark is not None and self.benchmark != benchmark.name:
+            return f"its answers are to '{self.benchmark}'"
+        return _words.misfit(benchmark)
+
+    def fingerprint(self) -> str:
+        return file_sha256(Path(self.path)) if Path(self.path).is_file() else "missing"
+
+    def fit(self, context: BaselineContext) -> "FittedAnswers":
+        named: dict[Role, list[str]] = {}
+        if self.id:
+            named["id"] = [self.id]
+        if self.answer:
+            named["answer"] = [self.answer]
+        wanted = Wanted(("id", "answer"), "the setting `{}`", "`{}: {}`")
+        file = read_answer_file(Path(self.path), named, 0, wanted)
+        return FittedAnswers(self.name, file, context.benchmark, context.labels, self.fingerprint())
+
+    def load(
+        self, folder: Path, benchmark: Benchmark, labels: Sequence[str], load_model: LoadModel = no_model
+    ) -> "FittedAnswers":
+        raise UserError(
+            f"{self.name} answered the test questions of '{benchmark.name}' in a file, and cannot answer new rows. "
+            "Name the tuned model or another baseline with --with."
+        )
+
+
+class AnswersState(BaselineState):
+    """What the answers were read from."""
+
+    file: str
+    columns: dict[str, str]
+    sha256: str
+
+
+@dataclass(frozen=True)
+class FittedAnswers(FittedBaseline):
+    """Answers that stand in a file."""
+
+    title: str
+    file: AnswerFile
+    benchmark: Benchmark
+    labels: Sequence[str]
+    sha256: str
+    """Of the file."""
+
+    @property
+    def name(self) -> str:
+        return self.title
+
+    def answer(self, questions: Sequence[Question]) -> list[Prediction]:
+        """Raises `UserError` where questions have no row in the file, or answers are none of the labels."""
+        self._check(questions)
+        return [self._answer(question) for question in questions]
+
+    def _answer(self, question: Question) -> Prediction:
+        said = self.file.rows[question.id].answer
+        return _words.understood(self.benchmark, self.labels, question, said, self.benchmark.render(question))
+
+    def _check(self, questions: Sequence[Question]) -> None:
+        name, of = self.file.name, f"of '{self.benchmark.name}'"
+        missing = [question.id for question in questions if question.id not in self.file.rows]
+        if questions and len(missing) == len(questions):
+            raise UserError(
+                f"{name} has {listed(self.file.rows, 'id', 'ids')}, and none of them is a question {of}, which are "
+                f"called {listed(missing, 'id', 'ids')}. Write the questions' ids into the file."
+            )
+        if missing:
+            raise UserError(
+                f"{name} has no row for {listed(missing, 'question', 'questions')} {of}. Add them; leave the answer "
+                "empty where the system gave none."
+            )
+        strange = [one.id for one in questions if self._is_strange(one)]
+        if strange:
+            said, known = self.file.rows[strange[0]].answer, _words.offered(questions[0], self.labels)
+            raise UserError(
+                f"{name}: the answers to {listed(strange, 'question', 'questions')} are none of the labels {of}, the "
+                f"first is {shown(said)}. The labels are {shown(', '.join(known), 300)}. Write one of them, or leave "
+                "the answer empty where the system gave none."
+            )
+
+    def _is_strange(self, question: Question) -> bool:
+        said, known = self.file.rows[question.id].answer, _words.offered(question, self.labels)
+        return bool(said and known) and plain(_words.stripped(str(said))) not in set(map(plain, known))
+
+    def save(self, folder: Path) -> list[str]:
+        columns = {str(role): column for role, column in self.file.columns.items()}
+        state = AnswersState(version=Baseline.version, file=self.file.name, columns=columns, sha256=self.sha256)
+        return write_state(folder, state, {})
