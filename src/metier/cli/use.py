@@ -235,7 +235,7 @@ def verify_lm_eval(folder: Folder, out: Folder, json_: Json = False) -> None:
 def relabel(
     folder: Folder,
     sheets: Annotated[
-        list[Path] | None, typer.Argument(help="Filled-in sheets. Default: the run's suspects.csv and suspects-test.csv.")
+        list[Path] | None, typer.Argument(help="Filled-in sheets. Default: suspects.csv and suspects-test.csv.")
     ] = None,
     by: Annotated[str | None, typer.Option("--by", help="Who corrected the labels. Default: your user name.")] = None,
     out: Annotated[

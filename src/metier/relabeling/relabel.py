@@ -81,7 +81,7 @@ def relabel(run: Run, sheets: Sequence[Path], by: str | None = None, out: Path |
     given = decisions(sheets, rows_of(run), run.folder)
     if not given:
         names = ", ".join(map(str, sheets))
-        raise UserError(f"Nothing is filled in: write the right labels into the column `corrected` of {names}. {unread}")
+        raise UserError(f"Nothing is filled in: write right labels into the column `corrected` of {names}. {unread}")
     if unread:
         run.progress.warn(unread)
     by_origin: dict[Origin, list[Decision]] = {}

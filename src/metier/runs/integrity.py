@@ -85,7 +85,7 @@ def _overview(folder: Path) -> Verified:
     """The verdict and the page on several trainings, as the history beside them has them."""
     known = read_history(folder)
     report = known.last(history.REPORT)
-    found = {history.FILE: sentence for sentence in known.broken}
+    found = {history.FILE: "; ".join(known.broken)} if known.broken else {}
     if report is None:
         found[history.FILE] = "is missing, or has no verdict: run `metier run` with `--seeds` again"
     for name, sha256 in (report or {"files": {}})["files"].items():
