@@ -92,7 +92,7 @@ def test_json_on_standard_output_is_ascii(capsys):
         (["list", HOSTILE], "There is no kind"),
         (["show", "step", HOSTILE], "There is no step"),
         ([HOSTILE], "No such command"),
-        (["curate", "--executor", HOSTILE * 1000], "Rows cannot be curated on"),
+        (["curate", "--executor", HOSTILE * 1000], "There is no executor"),
         (["list", "a\udcff"], "is not written in UTF-8"),
     ],
 )

@@ -120,7 +120,7 @@ def _headline(face: Face, judged: Judged) -> str:
         return f"Do not use this model: {who} is {plain.ahead(decider)} on {same}."
     if face == "not_shown" and _is_small(decider, judged):
         return (
-            f"Do not use this model yet: it is {plain.ahead(decider)} than {who}, but by less than the recipe asks for."
+            f"Do not use this model yet: it is {plain.ahead(decider)} than {who}, but by less than the recipe requires."
         )
     if face == "not_shown":
         return f"Do not use this model yet: it is not shown to be {plain.ahead(decider)} than {who}."
@@ -155,8 +155,8 @@ def _of_retention(face: Face, judged: Judged) -> str:
     state = "lost" if face == "forgotten" else "inconclusive"
     names = plain.listed([f"'{entry.name}'" for entry in judged.retention if entry.state == state])
     if face == "forgotten":
-        return f"Do not use this model: it forgot more than the recipe allows, by the check {names}."
-    return f"Do not use this model yet: it is better at its task, but the check {names} cannot tell what it forgot."
+        return f"Do not use this model: by the check {names}, it forgot more than the recipe allows."
+    return f"Do not use this model yet: it is better at its task, but the check {names} cannot show how much it forgot."
 
 
 def _reason(face: Face, decider: Comparison | RetentionResult, judged: Judged) -> str:
@@ -183,11 +183,11 @@ def _missing(entry: Comparison, judged: Judged) -> str:
     if gain.low <= 0 <= gain.high:
         return "The interval includes 0, so chance alone can explain it"
     if gain.high < 0:
-        return "It is behind, though by the test that decides chance alone can explain it"
+        return "It is behind, but by the deciding test chance alone can explain that"
     if gain.value < judged.min_gain:
-        return f"That is less than the {plain.size(judged.min_gain, entry.unit)} that the recipe asks for"
-    several = ", over so many comparisons," if len(judged.benchmarks) > 1 else ""
-    return f"By the test that decides{several} chance alone can still explain it"
+        return f"That is less than the {plain.size(judged.min_gain, entry.unit)} that the recipe requires"
+    several = ", with this many comparisons," if len(judged.benchmarks) > 1 else ""
+    return f"By the deciding test{several} chance alone can still explain it"
 
 
 def _is_small(entry: Comparison, judged: Judged) -> bool:
