@@ -63,9 +63,7 @@ def compare(
     id_: Annotated[list[str] | None, typer.Option("--id", help="Column of the ids. Twice: of each file.")] = None,
     right: Annotated[list[str] | None, typer.Option("--right", help="Column of the right answers.")] = None,
     answer: Annotated[list[str] | None, typer.Option("--answer", help="Column of the given answers.")] = None,
-    group: Annotated[
-        list[str] | None, typer.Option("--group", help="Column by which rows belong together.")
-    ] = None,
+    group: Annotated[list[str] | None, typer.Option("--group", help="Column by which rows belong together.")] = None,
     benchmark: Annotated[
         str | None, typer.Option("--benchmark", help="The run's benchmark to compare with a file, if it has several.")
     ] = None,

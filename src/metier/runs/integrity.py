@@ -138,10 +138,10 @@ def _by_content(folder: Path, known: history.History) -> Iterator[tuple[str, str
     if not known.entries:
         yield history.FILE, "is missing, or holds nothing"
     if known.last(history.REPORT) is None:
-        yield "verdict.json", "stands in no history: run `metier report`"
+        yield "verdict.json", "is not in the history: run `metier report`"
     sealed = known.first(history.PLAN)
     if sealed is None:
-        yield PLAN, "stands in no history"
+        yield PLAN, "is not in the history"
     elif (folder / PLAN).is_file() and file_sha256(folder / PLAN) != sealed["plan_sha256"]:
         yield PLAN, "is not the plan that was sealed"
     yield from _recipe(folder)
