@@ -24,7 +24,7 @@ from metier.api import run as make_run
 from metier.engine.models.gguf import llamacpp
 from metier.evaluation.answers import TUNED, read_answers
 from metier.evaluation.samples import open_samples
-from metier.export.artefact import find_artefact, open_artefact
+from metier.export.artifact import find_artifact, open_artifact
 from metier.export.export import export
 from metier.export.greedy_check import greedy_check
 from metier.export.verify_export import Verified, compare_answers
@@ -61,7 +61,7 @@ def main() -> None:
 
 
 def measure(run: Run, home: Path, questions: int) -> dict[str, Any]:
-    """A row for each artefact, and what llama.cpp wrote for the file in float16."""
+    """A row for each artifact, and what llama.cpp wrote for the file in float16."""
     rows, greedy = [], None
     for quantization in QUANTIZATIONS:
         began = time.monotonic()
@@ -78,16 +78,16 @@ def measure(run: Run, home: Path, questions: int) -> dict[str, Any]:
 
 
 def row(run: Run, name: str, path: Path, questions: int) -> dict[str, Any]:
-    """An artefact on the first of the run's questions."""
+    """An artifact on the first of the run's questions."""
     began = time.monotonic()
     found = verified(run, path, questions)
     return {
-        "artefact": name,
+        "artifact": name,
         "state": found.state,
         "n": found.n,
         "same_answers": found.same_answers,
         "run": found.run,
-        "value": found.artefact,
+        "value": found.artifact,
         "worse": found.change,
         "margin": found.margin,
         "verify_s": time.monotonic() - began,
@@ -101,15 +101,15 @@ def verified(run: Run, path: Path, questions: int) -> Verified:
     if questions and benchmark.samples:
         benchmark = replace(benchmark, samples=replace(benchmark.samples, questions=benchmark.questions()[:questions]))
         saved = saved[:questions]
-    with open_artefact(run, find_artefact(path)) as artefact:
-        given = Predictor(benchmark, artefact.load(), benchmark.label_set()).answer(benchmark.questions())
+    with open_artifact(run, find_artifact(path)) as artifact:
+        given = Predictor(benchmark, artifact.load(), benchmark.label_set()).answer(benchmark.questions())
     return compare_answers(benchmark, saved, given, run.recipe.export.margin, run.recipe.seed)
 
 
 def asked_llama_cpp(run: Run, file: Path) -> dict[str, Any]:
     """llama.cpp and our loader behind the same prompts."""
-    with open_artefact(run, find_artefact(file)) as artefact:
-        found = greedy_check(open_samples(run).benchmarks[0], artefact.load(exact=True), file)
+    with open_artifact(run, find_artifact(file)) as artifact:
+        found = greedy_check(open_samples(run).benchmarks[0], artifact.load(exact=True), file)
     if found is None:
         sys.exit("Every prompt fills the model's context: there is nothing to ask llama.cpp.")
     return {"n": found.n, "same_texts": found.same_texts, "same_tokens": found.same_tokens}
@@ -128,7 +128,7 @@ def damage(folder: Path) -> None:
 
 def misses(figures: dict[str, Any]) -> list[str]:
     """What does not hold."""
-    states = {row["artefact"]: row["state"] for row in figures["rows"]}
+    states = {row["artifact"]: row["state"] for row in figures["rows"]}
     missed = [f"q8_0 is {states['q8_0']}"] if states["q8_0"] != "kept" else []
     missed += [f"the damaged one is {states['damaged']}"] if states["damaged"] != "lost" else []
     greedy = figures["greedy"]
@@ -137,11 +137,11 @@ def misses(figures: dict[str, Any]) -> list[str]:
 
 
 def text(figures: dict[str, Any]) -> str:
-    lines = ["artefact  state         n      same     run    here   worse by (95 % CI)            MB"]
+    lines = ["artifact  state         n      same     run    here   worse by (95 % CI)            MB"]
     for one in figures["rows"]:
         value, low, high = one["worse"]
         lines.append(
-            f"{one['artefact']:<9} {one['state']:<13} {one['n']:<6,} {100 * one['same_answers']:5.1f} %  "
+            f"{one['artifact']:<9} {one['state']:<13} {one['n']:<6,} {100 * one['same_answers']:5.1f} %  "
             f"{one['run']:.3f}  {one['value']:.3f}  {value:+.4f} ({low:+.4f} to {high:+.4f})  {one.get('mb', 0):6.0f}"
         )
     if greedy := figures["greedy"]:

@@ -1,4 +1,4 @@
-"""The table of docs/results.md for data that nobody tuned for: each recipe's data with `methods: auto` and nothing else.
+"""The table of docs/results.md for data that nobody tuned for: each recipe has `methods: auto` and nothing else.
 
 Seed 0 searches within a budget of minutes; further seeds train with the settings that it chose. Reads METIER_DATA. Goes
 on where it stopped, and writes docs/untuned.json and the table anew after every run. No setting is chosen on a test.

@@ -85,6 +85,18 @@ def small_smoke(monkeypatch):
         monkeypatch.setattr(stage, "QUICK_QUESTIONS", 30)
 
 
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    """A headless Chromium; the test is skipped where there is none."""
+    from tests.browser import CHROMIUM, Browser
+
+    if CHROMIUM is None:
+        pytest.skip("no Chromium on PATH: the page is not looked at")
+    found = Browser(tmp_path_factory.mktemp("chromium"))
+    yield found
+    found.close()
+
+
 @pytest.fixture(scope="session")
 def recorded_run(tmp_path_factory):
     from tests.recorded import RecordedRun

@@ -50,8 +50,8 @@ def test_charsets_of_the_web_are_read(charset):
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        (b'{"text": "x", "text": "y"}', "the key 'text' stands in it twice"),
-        (b'{"text": "x", "a": {"b": 1, "b": 2}}', "the key 'b' stands in it twice"),
+        (b'{"text": "x", "text": "y"}', "the key 'text' occurs twice"),
+        (b'{"text": "x", "a": {"b": 1, "b": 2}}', "the key 'b' occurs twice"),
         (b'{"text": "x", "a": NaN}', "it holds NaN, which is no JSON"),
         (b'{"text": "x", "a": [-Infinity]}', "it holds -Infinity"),
         (b'{"text": "x", "a": 1e999}', "the number '1e999' is too large"),
@@ -68,12 +68,12 @@ def test_a_row_that_is_no_json_is_broken_at_its_place(tmp_path, line, said):
 @pytest.mark.parametrize("use", ["fhir", "catalog"])
 def test_other_json_is_read_as_strictly(tmp_path, use):
     [said] = broken(tmp_path, "a.json", b'{"resourceType": "Patient", "id": "1", "id": "2"}', use)
-    assert "the key 'id' stands in it twice" in said
+    assert "the key 'id' occurs twice" in said
 
 
 def test_an_object_of_many_keys_is_searched_in_no_time():
     many = {str(number): 1 for number in range(100_000)}
-    with pytest.raises(ValueError, match="the key '99999' stands in it twice"):
+    with pytest.raises(ValueError, match="the key '99999' occurs twice"):
         strict_json.loads(json.dumps(many)[:-1] + ', "99999": 2}')
     with pytest.raises(ValueError):
         strict_json.dumps({"a": float("nan")})

@@ -104,7 +104,7 @@ def test_a_long_value_or_key_is_told_in_a_few_words():
         ("scorers", {"generate": {"stop": [""]}}, "every answer would end before its first letter"),
         ("scorers", {"numeric": {"marker": ""}}, "marker: an empty text"),
         ("scorers", {"choice": {"length": "pmi", "unconditional": " "}}, "it is empty"),
-        ("metrics", {"f1": {"positive": ["a", "a"]}}, "'a' stands in it twice"),
+        ("metrics", {"f1": {"positive": ["a", "a"]}}, "'a' is listed twice"),
         ("metrics", {"f1": {"positive": [True]}}, "Write True in quotation marks"),
         ("metrics", {"expected_cost": {"costs": {"a -> b": -1}}}, "A mistake costs from 0"),
         ("metrics", {"expected_cost": {"costs": {"a -> b": float("inf")}}}, "no number to go by"),

@@ -157,7 +157,7 @@ def test_curate_takes_a_pack_as_run_does(monkeypatch, capsys, tmp_path):
     code, out, _ = inside(monkeypatch, capsys, "curate", *pack, "--set", "model=fake", "--out", folder, "--json")
     assert code == 0 and json.loads(out)["read"] > 100
     code, _, err = inside(monkeypatch, capsys, "curate", folder, *pack)
-    assert code == 3 and "whose recipe stands" in err
+    assert code == 3 and "its recipe is fixed" in err
 
 
 def test_quick_is_a_smoke_run(monkeypatch, capsys, tmp_path, triage):

@@ -134,21 +134,21 @@ def test_a_gain_that_is_not_shown_says_how_many_more_questions_would_decide():
 def test_a_gain_below_what_the_recipe_asks_for_needs_no_more_questions():
     small = over_baseline(CLEAN, value=0.015, low=0.01, high=0.02, p=0.001)
     found = told(small)
-    assert found.face == "not_shown" and "less than the 2 points that the recipe asks for" in found.reason
-    assert found.headline.endswith("it is more accurate than TF-IDF, but by less than the recipe asks for.")
+    assert found.face == "not_shown" and "less than the 2 points that the recipe requires" in found.reason
+    assert found.headline.endswith("it is more accurate than TF-IDF, but by less than the recipe requires.")
     assert not any("not shown to be worse" in step.text for step in found.next_steps)
 
 
 def test_the_gain_that_is_too_small_is_told_even_where_the_other_one_is_less_sure():
     small = but(CLEAN, gain=Interval(0.015, 0.01, 0.02), p=0.001)
     found = told(over_baseline(small, value=0.03, low=0.005, high=0.055, p=0.02))
-    assert found.headline.endswith("it is more accurate than the base model, but by less than the recipe asks for.")
-    assert "+1.5 points" in found.reason and "less than the 2 points that the recipe asks for" in found.reason
+    assert found.headline.endswith("it is more accurate than the base model, but by less than the recipe requires.")
+    assert "+1.5 points" in found.reason and "less than the 2 points that the recipe requires" in found.reason
 
 
 def test_one_benchmark_is_not_told_to_be_one_of_many_comparisons():
     found = told(over_baseline(CLEAN, value=0.05, low=0.001, high=0.1, p=0.06))
-    assert found.reason.endswith("By the test that decides chance alone can still explain it.")
+    assert found.reason.endswith("By the deciding test chance alone can still explain it.")
     behind = told(but(EVEN, gain=Interval(-0.05, -0.099, -0.001), p=0.06, gain_over_baseline=None, baseline=None))
     assert "The interval includes 0" not in behind.reason and "It is behind" in behind.reason
 
@@ -172,7 +172,7 @@ def test_too_few_groups_are_said():
 
 def test_what_was_forgotten_is_said_with_what_was_allowed_and_which_setting_changes_it():
     found = told(CLEAN, retention=[LOST])
-    assert found.headline == "Do not use this model: it forgot more than the recipe allows, by the check 'general'."
+    assert found.headline == "Do not use this model: by the check 'general', it forgot more than the recipe allows."
     assert found.reason == (
         "Loss on general rose from 3.000 to 3.210, by 0.210 (95 % CI 0.190 to 0.230); a worsening of up to 0.1 was "
         "allowed."
@@ -184,7 +184,7 @@ def test_what_was_forgotten_is_said_with_what_was_allowed_and_which_setting_chan
 
 def test_a_check_that_cannot_tell_is_not_called_forgotten():
     found = told(CLEAN, retention=[UNCLEAR])
-    assert found.face == "not_shown" and "cannot tell what it forgot" in found.headline
+    assert found.face == "not_shown" and "cannot show how much it forgot" in found.headline
     assert found.next_steps[0].text == "About 820 more questions of general would decide whether it is kept."
 
 

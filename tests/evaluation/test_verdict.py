@@ -234,7 +234,7 @@ def test_without_a_baseline_classifier_the_gain_is_adjusted_with_the_others():
     even = [over_baseline(entry(60, 160, 140), p=0.6) for _ in "ab"]
     decision, reasons, judged = decide([alone, *even], [], 0.02, 0.05, False)
     assert decision == "HOLD" and judged[0].state == "none"
-    assert "no significant gain once adjusted over all benchmarks (p = 0.060)" in reasons[0]
+    assert "no significant gain after adjusting for all benchmarks (p = 0.060)" in reasons[0]
 
 
 def test_a_ship_rests_on_the_benchmarks_that_gained():

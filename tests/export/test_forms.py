@@ -42,7 +42,7 @@ def front(card):
 
 
 @pytest.mark.parametrize("form", MODELS)
-def test_an_artefact_holds_its_card_its_record_and_its_verdict(run, exported, form):
+def test_an_artifact_holds_its_card_its_record_and_its_verdict(run, exported, form):
     folder, said = exported[form]
     record, card = read_record(folder), (folder / "README.md").read_text()
     assert record.form == form == said.record.form and record.changed_files(folder) == []
@@ -57,7 +57,7 @@ def test_an_artefact_holds_its_card_its_record_and_its_verdict(run, exported, fo
 
 
 @pytest.mark.parametrize("form", [*MODELS, "lm-eval"])
-def test_no_text_of_an_artefact_names_a_place_on_this_machine(run, exported, form):
+def test_no_text_of_an_artifact_names_a_place_on_this_machine(run, exported, form):
     folder, _ = exported[form]
     places = [str(run.folder.parent), str(folder.parent), str(weights.folder("fake")), "/tmp/", "/root"]
     for path in folder.iterdir():

@@ -1,4 +1,4 @@
-"""An artefact is asked the run's questions: kept, lost, and what the card says of it."""
+"""An artifact is asked the run's questions: kept, lost, and what the card says of it."""
 
 import json
 import shutil
@@ -11,7 +11,7 @@ from metier.cli import app
 from metier.errors import UserError
 from metier.evaluation.answers import read_answers
 from metier.export import verify_export as verifying
-from metier.export.artefact import find_artefact
+from metier.export.artifact import find_artifact
 from metier.export.export import export
 from metier.export.verify_export import compare_answers, verify_export
 from metier.runs.progress import Progress
@@ -32,7 +32,7 @@ def run(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def exports(run, tmp_path_factory):
-    home = tmp_path_factory.mktemp("artefacts")
+    home = tmp_path_factory.mktemp("artifacts")
     for form, how in (("merged", None), ("adapter", None), ("gguf", "f16")):
         export(run, form, home / form, anyway=True, quantization=how)
     export(run, "gguf", home / "q8", anyway=True, quantization="q8_0")
@@ -56,7 +56,7 @@ def damage(folder):
 
 
 @pytest.mark.parametrize("form", ["merged", "adapter", "gguf", "q8"])
-def test_an_artefact_answers_as_the_run_did(run, copy, form, monkeypatch):
+def test_an_artifact_answers_as_the_run_did(run, copy, form, monkeypatch):
     monkeypatch.setattr(verifying, "_ask_llama_cpp", lambda *arguments: None)
     folder = copy(form)
     found = verify_export(run, folder)
@@ -67,7 +67,7 @@ def test_an_artefact_answers_as_the_run_did(run, copy, form, monkeypatch):
     assert row.state in (folder / "README.md").read_text().split("## Tested again")[1].splitlines()[2]
 
 
-def test_a_damaged_artefact_is_lost_with_exit_code_2_and_its_card_says_so(run, copy, monkeypatch, capsys):
+def test_a_damaged_artifact_is_lost_with_exit_code_2_and_its_card_says_so(run, copy, monkeypatch, capsys):
     folder = copy("merged")
     damage(folder)
     code, out, _ = inside(monkeypatch, capsys, "verify-export", str(run.folder), str(folder), "--json")
@@ -133,7 +133,7 @@ def test_changes_that_gather_in_clusters_tell_less_than_single_ones(run):
     assert width(set(range(10))) > 2 * width(set(range(0, 1200, 120)))
 
 
-def test_an_artefact_of_another_run_is_refused(run, copy):
+def test_an_artifact_of_another_run_is_refused(run, copy):
     folder = copy("adapter")
     record = json.loads((folder / "metier.json").read_text())
     record["hashes"]["adapter"] = "0" * 64
@@ -149,15 +149,15 @@ def test_a_folder_without_a_record_is_tested_with_a_warning(run, copy, capsys):
     assert "has no metier.json" in capsys.readouterr().err and not (folder / "metier.json").exists()
 
 
-def test_what_is_no_artefact_is_refused(tmp_path):
-    with pytest.raises(UserError, match="no artefact"):
-        find_artefact(tmp_path / "nothing")
+def test_what_is_no_artifact_is_refused(tmp_path):
+    with pytest.raises(UserError, match="no artifact"):
+        find_artifact(tmp_path / "nothing")
     with pytest.raises(UserError, match="holds no adapter, no model"):
-        find_artefact(tmp_path)
+        find_artifact(tmp_path)
     for name in ("a.gguf", "b.gguf"):
         (tmp_path / name).touch()
     with pytest.raises(UserError, match="holds 2 GGUF files"):
-        find_artefact(tmp_path)
+        find_artifact(tmp_path)
 
 
 def test_llama_cpp_writes_what_our_loader_writes(run, exports):

@@ -20,7 +20,6 @@ from metier.runs.files import file_sha256
 from metier.runs.history import read_history
 from metier.runs.progress import Progress
 from metier.runs.run import saved_run
-from tests.browser import CHROMIUM, Browser
 from tests.cli.test_cli import inside
 from tests.recorded import go
 from tests.tiny import lines, write_lines, write_triage
@@ -363,14 +362,9 @@ def test_the_history_names_an_edit_of_what_describes_the_model(finished_run):
 
 
 @pytest.mark.browser
-@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on PATH")
-def test_the_page_fits_a_desk_and_a_phone(made, tmp_path):
-    browser = Browser(tmp_path / "chromium")
-    try:
-        for width in (1280, 390):
-            browser.open(made[1] / PAGE, width)
-            assert browser.complaints(made[1] / PAGE) == []
-            # A phone's window grows with what is too wide in it, so the width is the one that was asked for.
-            assert browser.ask("document.scrollingElement.scrollWidth") <= width
-    finally:
-        browser.close()
+def test_the_page_fits_a_desk_and_a_phone(made, browser):
+    for width in (1280, 390):
+        browser.open(made[1] / PAGE, width)
+        assert browser.complaints(made[1] / PAGE) == []
+        # A phone's window grows with what is too wide in it, so the width is the one that was asked for.
+        assert browser.ask("document.scrollingElement.scrollWidth") <= width

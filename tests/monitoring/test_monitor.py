@@ -12,7 +12,6 @@ from metier.errors import UserError
 from metier.monitoring.monitor import MonitorOptions, monitor
 from metier.recipes import schema
 from metier.serving import job
-from tests.browser import CHROMIUM, Browser
 from tests.monitoring.made import right, trace, watch, write, wrong
 from tests.tiny import lines
 
@@ -228,14 +227,11 @@ def test_memory_does_not_grow_with_the_rows(run, tmp_path):
     assert peaks[1] < peaks[0] + 100
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium")
-def test_the_page_is_readable_on_a_phone_and_asks_for_nothing_else(run, tmp_path):
+@pytest.mark.browser
+def test_the_page_is_readable_on_a_phone_and_asks_for_nothing_else(run, browser, tmp_path):
     rows = [trace(run, n, answer="a" * 300 if n % 2 else "<b>" + " wide" * 50) for n in range(200)]
     watch(run, tmp_path, [*map(right, rows[:150]), *rows[150:], "x" * 5000])
-    page, browser = tmp_path / "monitor/monitor.html", Browser(tmp_path / "home")
-    try:
-        for width in (1280, 390):
-            browser.open(page, width)
-            assert browser.complaints(page) == []
-    finally:
-        browser.close()
+    page = tmp_path / "monitor/monitor.html"
+    for width in (1280, 390):
+        browser.open(page, width)
+        assert browser.complaints(page) == []

@@ -274,7 +274,7 @@ def test_data_that_changed_since_the_run_are_not_written_to(tmp_path):
 
 
 def test_an_empty_sheet_and_none_at_all_are_said(desk, tmp_path):
-    with pytest.raises(UserError, match="has no sheet of suspect labels"):
+    with pytest.raises(UserError, match="has no suspects.csv and no suspects-test.csv. Name the sheet"):
         relabel(desk, [], "Ada", tmp_path)
     with pytest.raises(UserError, match="Nothing is filled in"):
         relabel(desk, [sheet(desk, {("train", HOSTILE[0]): ""})], "Ada", tmp_path)
@@ -284,6 +284,20 @@ def test_an_empty_sheet_and_none_at_all_are_said(desk, tmp_path):
     (tmp_path / "y.csv").write_bytes("id,text,corrected\n1,caf\u00e9,fee\n".encode("cp1252"))
     with pytest.raises(Problems, match="not UTF-8"):
         relabel(desk, [tmp_path / "y.csv"], "Ada", tmp_path)
+
+
+def test_a_renamed_sheet_is_named_with_the_command_that_reads_it(desk, tmp_path, capsys):
+    filled = sheet(desk, {("train", HOSTILE[0]): "=refund"})
+    renamed = filled.rename(desk.folder / "suspects-1.csv")
+    command = f"metier relabel {desk.folder} {renamed}"
+    with pytest.raises(UserError, match="Not read: suspects-1.csv") as none:
+        relabel(desk, [], "Ada", tmp_path / "a")
+    assert str(none.value).endswith(command)
+    shutil.copyfile(renamed, desk.folder / "suspects.csv")
+    assert relabel(desk, [], "Ada", tmp_path / "b").changed == 1
+    assert command in capsys.readouterr().err
+    assert relabel(desk, [renamed], "Ada", tmp_path / "c").changed == 1
+    assert "Not read" not in capsys.readouterr().err
 
 
 def test_rows_of_a_dataset_of_the_package_are_nobodys_to_correct(tmp_path):

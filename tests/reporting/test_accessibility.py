@@ -6,18 +6,8 @@ from pathlib import Path
 import pytest
 
 from tests import axe
-from tests.browser import CHROMIUM, Browser
 
 PAGES = ("report.html", "answers.html")
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    if CHROMIUM is None:
-        pytest.skip("no Chromium on PATH: the pages are not looked at")
-    found = Browser(tmp_path_factory.mktemp("chromium"))
-    yield found
-    found.close()
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,6 @@ from metier.reporting.answers_page import answers_page, escaped_json, page_data
 from metier.reporting.links import answers_link
 from metier.runs.progress import Progress
 from metier.runs.run import saved_run
-from tests.browser import CHROMIUM, Browser
 from tests.reporting.made_answers import HOSTILE, LABELS, desk, hostile, losses, written
 
 BLOCK = re.compile(r'<script type="application/json" id="data">(.*?)</script>', re.S)
@@ -112,15 +111,6 @@ def test_the_page_of_a_run_has_its_saved_answers_and_the_report_leads_to_it(fini
 
 
 # What a reader finds
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    if CHROMIUM is None:
-        pytest.skip("no Chromium on PATH: the page is not looked at")
-    found = Browser(tmp_path_factory.mktemp("chromium"))
-    yield found
-    found.close()
 
 
 @pytest.fixture(scope="module")

@@ -25,7 +25,6 @@ from metier.reporting.verdict_page import content
 from metier.runs.progress import Progress
 from metier.runs.run import saved_run
 from metier.stages.report import judge
-from tests.browser import CHROMIUM, Browser
 
 AHEAD = {"gain": Interval(0.3, 0.2, 0.4), "p": 0.0001}
 LOST = RetentionResult(
@@ -225,15 +224,6 @@ SPLIT = """
   return found
 })()
 """
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    if CHROMIUM is None:
-        pytest.skip("no Chromium on PATH: the pages are not looked at")
-    found = Browser(tmp_path_factory.mktemp("chromium"))
-    yield found
-    found.close()
 
 
 @pytest.mark.browser

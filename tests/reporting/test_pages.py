@@ -6,7 +6,6 @@ import pytest
 
 from metier.data.dataset import MIRROR
 from metier.recipes import plugins
-from tests.browser import CHROMIUM, Browser
 from tests.cli.test_cli import inside
 from tests.datasets.test_datasets import RAW, write_mirror
 from tests.tiny import write_lines
@@ -41,15 +40,6 @@ WORDS = [
     "clause",
     "may",
 ]
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    if CHROMIUM is None:
-        pytest.skip("no Chromium on PATH: the pages are not looked at")
-    found = Browser(tmp_path_factory.mktemp("chromium"))
-    yield found
-    found.close()
 
 
 def fill(home):

@@ -118,6 +118,16 @@ def test_verify_ends_with_3_and_a_line_for_each_file(folder, tmp_path):
     assert {one["file"] for one in found["findings"]} == {"curate/train.parquet", "evaluate/triage/tuned.jsonl"}
 
 
+@pytest.mark.parametrize("file", ["report.html", "seeds.json", "history.jsonl", "seed-1/report.html"])
+def test_the_pages_above_several_trainings_are_covered(two_seed_run, file):
+    folder = two_seed_run[1]
+    assert not verify(folder).findings
+    flip(folder / file)
+    assert [one.file for one in verify(folder).findings] == [file]
+    (folder / file).unlink()
+    assert file in named(folder)
+
+
 def test_what_people_fill_in_is_no_part_of_the_verdict(folder):
     sheet = folder / "monitor" / "to_label.csv"
     sheet.parent.mkdir()

@@ -111,7 +111,7 @@ def test_errors_that_are_left_are_shown_beside_fixed_and_broken(finished):
 def test_the_words_of_the_statistics_are_explained_where_they_stand(finished):
     page = (finished / "report.html").read_text()
     _, details = re.findall(r'<details class="statistics">(.*?)</details>', page, flags=re.S)
-    for word in ("95 % CI (confidence interval)", "p", "Holm", "minimum detectable effect", "group (cluster)"):
+    for word in ("95 % CI", "p", "Holm", "minimum detectable effect", "group"):
         assert f"<dt>{word}</dt>" in details
     assert "Nats a token" in page[page.index("<h2>Retention") : page.index("<h2>Training")]
 

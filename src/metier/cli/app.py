@@ -90,7 +90,7 @@ def curate(
 
     mappers = {"local": lambda: pipeline.in_batches, "ray": _ray}
     if executor not in mappers:
-        raise UserError(f"Rows cannot be curated on {shown(executor)}. Use local or ray.")
+        raise UserError(f"There is no executor {shown(executor)}. Use local or ray.")
     done = run_stages(recipe_or_run(target, industry, set_, out, quick), ["curate"], mapper=mappers[executor]())
     say(done[1], json_, next_line("train", done[0]))
 
@@ -134,7 +134,7 @@ def report(folder: Folder, json_: Json = False) -> None:
 
 @app.command()
 def verify(folder: Folder, json_: Json = False) -> None:
-    """Hold every file of a run against its hash, and name each that was edited or is missing."""
+    """Check every file of a run against its hash, and name each one that was edited or is missing."""
     from metier.runs.integrity import verify as hold
 
     with read_lock(folder):
@@ -166,7 +166,7 @@ def new(
     industry: IndustryName = None,
     json_: Json = False,
 ) -> None:
-    """Write a recipe for your own files. What it cannot find out, it asks in comments in the recipe."""
+    """Write a recipe for your own files. Its open questions are comments in the recipe."""
     from metier.recipes.scaffold.new import new as start
 
     result = start(name, from_, industry)

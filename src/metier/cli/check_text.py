@@ -11,7 +11,7 @@ BUSY = 0.25
 
 def check_text(estimate: dict[str, Any]) -> str:
     """Sizes, power, estimate and examples, in this order."""
-    lines = ["The recipe is good.", *_sizes(estimate), ""]
+    lines = ["The recipe is valid.", *_sizes(estimate), ""]
     lines += [f"{name}: {power['sentence']}" for name, power in estimate["power"].items()]
     lines += [
         f"{name}: {count:,} questions are longer than the model's context and will be truncated on the left"

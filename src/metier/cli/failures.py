@@ -12,10 +12,10 @@ from metier.errors import Problems, UserError, shown
 CONTINUES = "then call again: the run continues where it stopped."
 ROOM = f"Make room, {CONTINUES}"
 PERMISSIONS = f"Fix the permissions or name another place (`--out`; METIER_CACHE for models), {CONTINUES}"
-FOLDER = "A folder is needed where there is a file. Move the file away, or name another place."
+FOLDER = "There is a file where a folder is needed. Move the file away, or name another place."
 OPEN = f"Raise the limit on open files (`ulimit -n 4096`), {CONTINUES}"
 MEMORY = (
-    "There is not enough memory. Lower `batch_tokens` or `max_length`, or learn from fewer rows; or close other "
+    "There is not enough memory. Lower `batch_tokens` or `max_length`, or train on fewer rows; or close other "
     f"programs, {CONTINUES}"
 )
 # What to do about an error of the system. The other ones get the system's own words alone.
@@ -26,15 +26,15 @@ ADVICE = {
     errno.EACCES: PERMISSIONS,
     errno.EPERM: PERMISSIONS,
     errno.EROFS: PERMISSIONS,
-    errno.ENOENT: "Put it back, or name a path that is there.",
-    errno.EISDIR: "A file is needed where there is a folder. Move the folder away, or name another file.",
+    errno.ENOENT: "Put it back, or name a path that exists.",
+    errno.EISDIR: "There is a folder where a file is needed. Move the folder away, or name another file.",
     errno.ENOTDIR: FOLDER,
     errno.EEXIST: FOLDER,
     errno.ENAMETOOLONG: "Use a shorter name.",
     errno.EMFILE: OPEN,
     errno.ENFILE: OPEN,
     errno.ELOOP: "Its links lead in a circle: remove one.",
-    errno.EIO: f"The disk or the network drive failed. See to it, {CONTINUES}",
+    errno.EIO: f"The disk or the network drive failed. Fix it, {CONTINUES}",
     errno.ENOMEM: MEMORY,
 }
 # Those that are the machine's, whichever file they were met at, and in whichever words a library passes them on.
@@ -51,7 +51,7 @@ def explained(error: BaseException) -> str | None:
     if isinstance(error, SystemExit):
         return (
             f"{_place(error)} ended the program (exit code {shown(error.code)}) before its work was done. Remove the "
-            "call of `sys.exit` there, then call again."
+            "call to `sys.exit` there, then call again."
         )
     if type(error).__module__.startswith(("click", "typer")) and hasattr(error, "format_message"):
         message: str = error.format_message()
@@ -88,9 +88,7 @@ def _of_a_text(error: BaseException) -> str | None:
     for one, _ in _chain(error):
         if isinstance(one, UnicodeEncodeError) and one.reason == "surrogates not allowed":
             context = one.object[max(0, one.start - 20) : one.end + 20]
-            return (
-                f"A text holds half of a character, a lone surrogate, which no file can hold: {shown(context)}. Fix it."
-            )
+            return f"A text contains half of a character (a lone surrogate) and cannot be saved: {shown(context)}."
     return None
 
 

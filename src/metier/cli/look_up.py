@@ -63,9 +63,9 @@ def compare(
     id_: Annotated[list[str] | None, typer.Option("--id", help="Column of the ids. Twice: of each file.")] = None,
     right: Annotated[list[str] | None, typer.Option("--right", help="Column of the right answers.")] = None,
     answer: Annotated[list[str] | None, typer.Option("--answer", help="Column of the given answers.")] = None,
-    group: Annotated[list[str] | None, typer.Option("--group", help="Column of what belongs together.")] = None,
+    group: Annotated[list[str] | None, typer.Option("--group", help="Column by which rows belong together.")] = None,
     benchmark: Annotated[
-        str | None, typer.Option("--benchmark", help="Of a run held against a file, if it has several.")
+        str | None, typer.Option("--benchmark", help="The run's benchmark to compare with a file, if it has several.")
     ] = None,
     json_: Json = False,
 ) -> None:

@@ -41,7 +41,7 @@ def recipe_or_run(
     if target and target.is_dir():
         if industry or changes or out or quick:
             raise UserError(
-                f"{target} is a run, whose recipe stands. --industry, --set, --out and --quick are for a recipe file."
+                f"{target} is a run, and its recipe is fixed. --industry, --set, --out and --quick need a recipe file."
             )
         return target, None
     return recipe_target(target, industry, changes, out, quick)

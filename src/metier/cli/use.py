@@ -36,11 +36,11 @@ def predict(
     with_: WhoAnswers = "judged",
     max_error: MaxError = None,
     review: ReviewShare = None,
-    prefix: Annotated[str, typer.Option("--prefix", help="What stands before the names of the new columns.")] = "",
+    prefix: Annotated[str, typer.Option("--prefix", help="Prefix for the names of the new columns.")] = "",
     cost: Annotated[bool, typer.Option("--cost", help="Print seconds and money for 1,000 rows.")] = False,
     json_: Json = False,
 ) -> None:
-    """Answer the rows of a file with a finished run. Goes on where a killed call stopped."""
+    """Answer the rows of a file with a finished run. Continues where a killed call stopped."""
     from metier.serving import job
 
     with run_lock(model_folder(folder)):
@@ -61,10 +61,10 @@ def _whose(benchmark: str | None, with_: str) -> list[str]:
 
 def answers(
     folder: Folder,
-    csv: Annotated[Path, typer.Option("--csv", help="The sheet: a .csv file, which is never written over.")],
+    csv: Annotated[Path, typer.Option("--csv", help="A new .csv file; an existing file is never overwritten.")],
     json_: Json = False,
 ) -> None:
-    """Write every test question with all models' answers as a sheet: what answers.html beside the report shows."""
+    """Write every test question with all models' answers to a CSV file: the content of answers.html."""
     from metier.serving.sheet import write_sheet
 
     folder = model_folder(folder)
@@ -88,14 +88,12 @@ def serve(
     trace: Annotated[
         Path | None, typer.Option("--trace", help="Append each answered row to this file (.jsonl).")
     ] = None,
-    redact: Annotated[
-        bool, typer.Option("--redact", help="Take identifiers of persons out of the trace first.")
-    ] = False,
+    redact: Annotated[bool, typer.Option("--redact", help="Redact personal identifiers in the trace.")] = False,
     drain: Annotated[
         float, typer.Option("--drain", min=0, help="Seconds to finish accepted requests on SIGTERM.")
     ] = 30,
     timeout: Annotated[
-        float, typer.Option("--timeout", min=1, help="Seconds until a request must be answered to its end.")
+        float, typer.Option("--timeout", min=1, help="Seconds within which a request must be fully answered.")
     ] = 300,
 ) -> None:
     """Answer requests over HTTP with finished runs, until SIGTERM. Set METIER_TOKEN, or one is made and printed."""
@@ -127,7 +125,7 @@ def monitor(
     ] = None,
     json_: Json = False,
 ) -> None:
-    """Compare a model at work with its test; exit code 2 while an alarm is on. May be called every day."""
+    """Compare a model in use with its test; exit code 2 while there is an alarm. Can be run every day."""
     from metier.monitoring.monitor import MonitorOptions
     from metier.monitoring.monitor import monitor as watch
     from metier.monitoring.page import sentences
@@ -150,7 +148,7 @@ def dossier(
     out: Annotated[Path | None, typer.Option("--out", help="A new folder. Default: RUN/dossier.")] = None,
     json_: Json = False,
 ) -> None:
-    """Write what an auditor or a reviewer takes along: a page that prints, its values, and evidence with hashes.
+    """Write a dossier for auditors and reviewers: a page to print, its values, and evidence with hashes.
 
     Verifies the run's files first; exit code 3 where one is not as it was written.
     """
@@ -187,16 +185,16 @@ def export(
 
 def verify_export(
     folder: Folder,
-    artefact: Annotated[Path, typer.Argument(help="What `metier export` wrote: its folder, or a .gguf file.")],
+    artifact: Annotated[Path, typer.Argument(help="What `metier export` wrote: its folder, or a .gguf file.")],
     benchmark: OneBenchmark = None,
     json_: Json = False,
 ) -> None:
-    """Ask an exported artefact the run's test questions: is it as good? Exit code 2 where it is not."""
+    """Ask an exported artifact the run's test questions: is it as good? Exit code 2 where it is not."""
     from metier.export.verify_export import verify_export as verify
 
     folder = model_folder(folder)
     with read_lock(folder):
-        found = verify(opened(folder), artefact, benchmark)
+        found = verify(opened(folder), artifact, benchmark)
     tell(found.to_json(), "\n".join(row.sentence for row in found.benchmarks), json_)
     if found.lost:
         raise typer.Exit(HOLD)
@@ -236,7 +234,7 @@ def verify_lm_eval(folder: Folder, out: Folder, json_: Json = False) -> None:
 def relabel(
     folder: Folder,
     sheets: Annotated[
-        list[Path] | None, typer.Argument(help="Sheets that were filled in. Default: the run's suspects*.csv.")
+        list[Path] | None, typer.Argument(help="Filled-in sheets. Default: suspects.csv and suspects-test.csv.")
     ] = None,
     by: Annotated[str | None, typer.Option("--by", help="Who corrected the labels. Default: your user name.")] = None,
     out: Annotated[

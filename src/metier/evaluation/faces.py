@@ -129,7 +129,7 @@ def _headline(face: Face, judged: Judged) -> str:
         within = plain.within(who, margin, decider.unit)
         return f"Do not use {plain.model(decider)} yet: it is not shown that it is {within}."
     if face == "not_shown" and _is_small(decider, judged):
-        better = f"it is {plain.ahead(decider)} than {who}, but by less than the recipe asks for"
+        better = f"it is {plain.ahead(decider)} than {who}, but by less than the recipe requires"
         return f"Do not use {plain.model(decider)} yet: {better}."
     if face == "not_shown":
         return f"Do not use {plain.model(decider)} yet: it is not shown to be {plain.ahead(decider)} than {who}."
@@ -176,8 +176,8 @@ def _of_retention(face: Face, judged: Judged) -> str:
     state = "lost" if face == "forgotten" else "inconclusive"
     names = plain.listed([f"'{entry.name}'" for entry in judged.retention if entry.state == state])
     if face == "forgotten":
-        return f"Do not use this model: it forgot more than the recipe allows, by the check {names}."
-    return f"Do not use this model yet: it is better at its task, but the check {names} cannot tell what it forgot."
+        return f"Do not use this model: by the check {names}, it forgot more than the recipe allows."
+    return f"Do not use this model yet: it is better at its task, but the check {names} cannot show how much it forgot."
 
 
 def _reason(face: Face, decider: Comparison | RetentionResult, judged: Judged) -> str:
@@ -207,11 +207,11 @@ def _missing(entry: Comparison, judged: Judged) -> str:
     if gain.low <= 0 <= gain.high:
         return "The interval includes 0, so chance alone can explain it"
     if gain.high < 0:
-        return "It is behind, though by the test that decides chance alone can explain it"
+        return "It is behind, but by the deciding test chance alone can explain that"
     if gain.value < judged.min_gain:
-        return f"That is less than the {plain.size(judged.min_gain, entry.unit)} that the recipe asks for"
-    several = ", over so many comparisons," if len(judged.benchmarks) > 1 else ""
-    return f"By the test that decides{several} chance alone can still explain it"
+        return f"That is less than the {plain.size(judged.min_gain, entry.unit)} that the recipe requires"
+    several = ", with this many comparisons," if len(judged.benchmarks) > 1 else ""
+    return f"By the deciding test{several} chance alone can still explain it"
 
 
 def _missing_within(gain: plain.Difference, margin: float, unit: str) -> str:

@@ -104,7 +104,7 @@ def next_steps(
 def _clean(entry: Comparison, facts: RunFacts) -> Iterator[NextStep]:
     yield NextStep(text="Answer new rows with this model.", command=facts.predict(entry.name))
     yield NextStep(
-        text="Or serve it to other programs, and keep what it answers for `metier monitor`.",
+        text="Or serve it to other programs, and log its answers for `metier monitor`.",
         command=shlex.join(["metier", "serve", str(facts.folder), "--trace", "traces.jsonl"]),
     )
 
@@ -137,7 +137,7 @@ def _not_shown(entry: Comparison, facts: RunFacts) -> Iterator[NextStep]:
         )
     if plain.hinge(entry) == "baseline" and plain.gain_over(entry, "baseline").low <= 0:
         yield NextStep(
-            text=f"Meanwhile use {plain.short_name(entry.baseline_name)}, which is quicker and not shown to be worse.",
+            text=f"For now use {plain.short_name(entry.baseline_name)}, which is faster and not shown to be worse.",
             command=facts.predict(entry.name, facts.baselines[entry.name]),
         )
     yield from _labels(facts)
@@ -151,8 +151,8 @@ def _more_questions(entry: Comparison) -> Iterator[NextStep]:
     elif deciding and deciding.n_required and deciding.n_required > entry.n:
         more, gain = _round(deciding.n_required - entry.n), plain.size(round(deciding.gain_sought, 3), entry.unit)
         yield NextStep(
-            text=f"About {more:,} more questions would decide: test on {entry.n + more:,} instead of {entry.n:,}. So "
-            f"many show a true gain of {gain} in four cases of five."
+            text=f"About {more:,} more questions would decide: test on {entry.n + more:,} instead of {entry.n:,}. With "
+            f"that many, a true gain of {gain} is found in four of five cases."
         )
 
 
@@ -202,13 +202,13 @@ def _gentler(facts: RunFacts) -> Iterator[NextStep]:
     if found := facts.setting("lr"):
         key, lr = found
         yield NextStep(
-            text="Train more gently, at half the learning rate.",
+            text="Train with half the learning rate.",
             command=facts.run_again("lower-lr", f"{key}={lr / 2:g}"),
         )
 
 
 def _smoke(entry: Comparison, facts: RunFacts) -> Iterator[NextStep]:
-    yield NextStep(text="Run it in full.", command=facts.run_again("full", "quick=false"))
+    yield NextStep(text="Run it on all rows and questions.", command=facts.run_again("full", "quick=false"))
 
 
 def _round(count: int) -> int:

@@ -156,7 +156,7 @@ def rule(min_gain: float, alpha: float, unit: str, margin: float | None = None) 
             "all benchmarks; nothing may get worse, and nothing may be forgotten beyond its margin."
         )
     return (
-        f"SHIP takes a gain{least} over the base model and over the baseline where there is one, both with the whole "
-        f"95 % interval above 0 and a chance of a false SHIP of at most {100 * alpha:g} % over all benchmarks; nothing "
-        "may get worse, and nothing may be forgotten beyond its margin."
+        f"SHIP requires a gain{least} over the base model and, if there is one, over the baseline, both with the whole "
+        f"95 % interval above 0 and a chance of a false SHIP of at most {100 * alpha:g} % over all benchmarks. No "
+        "benchmark may get worse, and nothing may be forgotten beyond its margin."
     )

@@ -186,7 +186,7 @@ def held_to_plan(run: Run, judging: Judging) -> tuple[str, ...]:
 def _not_the_sealed(run: Run, known: History) -> list[str]:
     sealed = known.first(history.PLAN)
     if sealed is None:
-        return ["plan.json stands in no history (history.jsonl), so nobody can tell when it was written."]
+        return ["plan.json is not in the history (history.jsonl), so nobody can tell when it was written."]
     if sealed["plan_sha256"] != file_sha256(run.folder / PLAN):
         return [f"plan.json is not the plan that was sealed on {sealed['time'][:10]}."]
     return []

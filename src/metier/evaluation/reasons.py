@@ -8,7 +8,7 @@ from metier.evaluation.results import Comparison, Deciding, Gain, RetentionResul
 from metier.evaluation.retention import FORGOTTEN, MONITORED
 from metier.evaluation.stats import Interval
 
-SMOKE = "This was a smoke run on few rows and few questions. It only shows that all stages work."
+SMOKE = "This was a smoke run on a few rows and questions. It only shows that all stages work."
 
 
 def say_p(p: float) -> str:
@@ -50,7 +50,7 @@ def rule(min_gain: float, alpha: float, margin: float | None = None) -> str:
             f"{-margin:g}; both with p below {alpha:g}, adjusted over all benchmarks."
         )
     return (
-        f"A gain counts where the tuned model is at least {min_gain:g} better than the base model and than the "
+        f"A gain counts if the tuned model is at least {min_gain:g} better than the base model and than the "
         f"baseline, each with a 95 % interval above zero and p below {alpha:g}, adjusted over all benchmarks."
     )
 
@@ -77,7 +77,7 @@ def power(entry: Comparison) -> str:
     assert deciding is not None, "adjusted by `decide`"
     against = "the base model" if deciding.against == "base" else entry.baseline_name or "the baseline"
     if not deciding.minimum_detectable_effect:
-        return f"the tuned model and {against} answer alike"
+        return f"the tuned model and {against} give the same answers"
     if deciding.against == "baseline" and entry.margin_over_baseline is not None:
         return _power_within(entry, deciding, against)
     found = f"against {against} the minimum detectable effect is {deciding.minimum_detectable_effect:.3f} (80 % power)"
@@ -105,7 +105,7 @@ def _without_baseline(entry: Comparison, seen: str) -> str:
     assert entry.p_ship is not None, "adjusted by `decide`"
     if entry.state == "gain":
         return f"{seen}. There is no baseline for it."
-    return f"{seen}: no significant gain once adjusted over all benchmarks ({say_p(entry.p_ship)})."
+    return f"{seen}: no significant gain after adjusting for all benchmarks ({say_p(entry.p_ship)})."
 
 
 def _against_baseline(entry: Comparison, seen: str, min_gain: float, alpha: float) -> str:
@@ -149,7 +149,7 @@ def of_retention(entry: RetentionResult) -> str:
     """Whether something was forgotten."""
     seen = f"{entry.name}: {_change(entry)}"
     needed = f"about {entry.n_required:,} questions instead of {entry.n:,}" if entry.n_required else "other text"
-    missing = f"the interval includes the margin, and it would take {needed} to show that it is kept"
+    missing = f"the interval includes the margin, and {needed} would be needed to show that it is kept"
     if entry.clusters < stats.FEWEST_CLUSTERS:
         missing = f"{entry.clusters} groups of questions are too few to test (fewer than {stats.FEWEST_CLUSTERS})"
     return {

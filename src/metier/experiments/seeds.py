@@ -29,6 +29,7 @@ from metier.reporting.verdict_page import by_benchmark
 from metier.runs import lock
 from metier.runs import run as runs
 from metier.runs.files import write_json, write_text
+from metier.runs.integrity import record_overview
 from metier.runs.marks import hashed
 from metier.runs.progress import Progress
 from metier.runs.run import Run
@@ -70,6 +71,7 @@ def together(done: list[Run], recipe: Recipe, out: Path) -> SeedsVerdict:
     verdict = verdict.model_copy(update={"averaged": averaged(done, out / "averaged")})
     write_json(out / "seeds.json", hashed(verdict.to_json()))
     write_text(out / "report.html", _page(done[0], recipe, verdict, verdicts))
+    record_overview(out, decision=verdict.decision, exploratory=verdict.exploratory)
     return verdict
 
 

@@ -1,4 +1,4 @@
-"""The card of an exported artefact: what it is, how it is used and asked, and what was measured."""
+"""The card of an exported artifact: what it is, how it is used and asked, and what was measured."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -14,13 +14,13 @@ from metier.runs.run import Run
 
 
 def write_record(run: Run, verdict: Verdict | None, record: Record, folder: Path) -> None:
-    """Write metier.json and the card into an artefact's folder. Without a verdict there is no card to write."""
+    """Write metier.json and the card into an artifact's folder. Without a verdict there is no card to write."""
     write_json(folder / RECORD, asdict(record))
     if verdict:
-        write_text(folder / CARD, artefact_card(run, verdict, record))
+        write_text(folder / CARD, artifact_card(run, verdict, record))
 
 
-def artefact_card(run: Run, verdict: Verdict, record: Record) -> str:
+def artifact_card(run: Run, verdict: Verdict, record: Record) -> str:
     """The card as Markdown. Nothing in it names a place on this machine."""
     origin = record.base_model
     base = origin.hub_id or origin.name
@@ -36,5 +36,5 @@ def artefact_card(run: Run, verdict: Verdict, record: Record) -> str:
         "lock": run.locked(),
         "curated": run.result("curate"),
     }
-    text: str = template("artefact_card.md").render(known)
+    text: str = template("artifact_card.md").render(known)
     return text

@@ -1,4 +1,4 @@
-"""A finished run for other programs: an artefact with its card, its hashes and the command that uses it."""
+"""A finished run for other programs: an artifact with its card, its hashes and the command that uses it."""
 
 import os
 import shlex

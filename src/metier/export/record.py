@@ -1,4 +1,4 @@
-"""metier.json: what an artefact is, what it was made from, and the hash of each of its files."""
+"""metier.json: what an artifact is, what it was made from, and the hash of each of its files."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -16,12 +16,12 @@ from metier.runs.files import file_sha256
 SCHEMA_VERSION = 2
 CARD = "README.md"
 CHANGES = (CARD, RECORD)
-"""Files that are written again when an artefact is tested, and have no hash."""
+"""Files that are written again when an artifact is tested, and have no hash."""
 
 
 @dataclass(frozen=True)
 class Record:
-    """What metier.json of an artefact holds."""
+    """What metier.json of an artifact holds."""
 
     form: str
     quantization: str | None
@@ -54,7 +54,7 @@ class Record:
         return sorted({name for row in self.verified for name in row["changed_files"]})
 
     def with_files(self, folder: Path) -> "Record":
-        """With the hash of every file in the artefact's folder."""
+        """With the hash of every file in the artifact's folder."""
         paths = (path for path in sorted(folder.rglob("*")) if path.is_file() and path.name not in CHANGES)
         return replace(self, files={str(path.relative_to(folder)): file_sha256(path) for path in paths})
 
@@ -68,7 +68,7 @@ class Record:
 
 
 def read_record(folder: Path) -> Record | None:
-    """What an artefact's metier.json holds; None where there is none. Raises `UserError` where it cannot be read."""
+    """What an artifact's metier.json holds; None where there is none. Raises `UserError` where it cannot be read."""
     path = folder / RECORD
     if not path.is_file():
         return None

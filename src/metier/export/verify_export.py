@@ -1,4 +1,4 @@
-"""The run's own test, put to an artefact: the same questions, and a paired test against the saved answers."""
+"""The run's own test, put to an artifact: the same questions, and a paired test against the saved answers."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
@@ -13,7 +13,7 @@ from metier.evaluation.retention import worse_by
 from metier.evaluation.samples import open_samples
 from metier.evaluation.scoring import ModelLike, Prediction
 from metier.evaluation.verdict import judge_copy
-from metier.export.artefact import Artefact, LoadedArtefact, find_artefact, open_artefact
+from metier.export.artifact import Artifact, LoadedArtifact, find_artifact, open_artifact
 from metier.export.card import write_record
 from metier.export.greedy_check import GreedyCheck, greedy_check
 from metier.export.record import Record, read_record
@@ -28,7 +28,7 @@ TOO_LONG = "llama.cpp itself was not asked: every prompt fills the model's conte
 
 @dataclass(frozen=True)
 class Verified:
-    """An artefact on one benchmark of its run."""
+    """An artifact on one benchmark of its run."""
 
     benchmark: str
     state: RetentionState
@@ -38,7 +38,7 @@ class Verified:
     """Share of the questions on which it answers as the run did."""
     metric: str
     run: float
-    artefact: float
+    artifact: float
     change: tuple[float, float, float]
     """How much worse, with its 95 % interval; below zero is better."""
     margin: float
@@ -47,7 +47,7 @@ class Verified:
 
 @dataclass(frozen=True)
 class Verification:
-    """An artefact on all benchmarks that were asked."""
+    """An artifact on all benchmarks that were asked."""
 
     benchmarks: tuple[Verified, ...]
     changed_files: tuple[str, ...] = ()
@@ -64,50 +64,50 @@ class Verification:
 
 
 def verify_export(run: Run, path: Path, benchmark: str | None = None) -> Verification:
-    """Ask an artefact the test questions, and write what came out into its card.
+    """Ask an artifact the test questions, and write what came out into its card.
 
-    `benchmark`: one of several; None: all of them. Raises `UserError` where there is no artefact, it is of another run,
+    `benchmark`: one of several; None: all of them. Raises `UserError` where there is no artifact, it is of another run,
     or the run is not finished or was changed since.
     """
-    artefact = find_artefact(path)
+    artifact = find_artifact(path)
     benchmarks = [benchmark_of(run, benchmark)] if benchmark else open_samples(run).benchmarks
     check_rows(run)
     trained_model(run)
     check_model(run)
-    record = read_record(artefact.folder)
-    changed = _look_at_files(run, artefact, record)
-    with open_artefact(run, artefact) as model:
+    record = read_record(artifact.folder)
+    changed = _look_at_files(run, artifact, record)
+    with open_artifact(run, artifact) as model:
         if model.differences:
             run.progress.warn(
-                f"{artefact.path.name}: Its metadata differ from the base model's in: "
+                f"{artifact.path.name}: Its metadata differ from the base model's in: "
                 f"{', '.join(model.differences[:3])}. It is asked as the file says."
             )
         rows = _ask(run, model, benchmarks)
-        greedy = _ask_llama_cpp(run, model, artefact, benchmarks[0])
+        greedy = _ask_llama_cpp(run, model, artifact, benchmarks[0])
     found = Verification(tuple(rows), tuple(changed), greedy)
     if record:
-        _write_down(run, artefact, record, found)
+        _write_down(run, artifact, record, found)
     return found
 
 
-def _look_at_files(run: Run, artefact: Artefact, record: Record | None) -> list[str]:
+def _look_at_files(run: Run, artifact: Artifact, record: Record | None) -> list[str]:
     """Say which files are not as they were exported. Raises `UserError` where they came from another run."""
     if record is None:
-        run.progress.warn(f"{artefact.folder} has no metier.json: nothing says what it was exported from.")
+        run.progress.warn(f"{artifact.folder} has no metier.json: nothing says what it was exported from.")
         return []
     if record.hashes.get("adapter") != run.result("train")["adapter_sha256"]:
         raise UserError(
-            f"{artefact.folder} was exported from another run ({record.run}) than {run.folder}. Name that one, or "
+            f"{artifact.folder} was exported from another run ({record.run}) than {run.folder}. Name that one, or "
             "export this one."
         )
-    changed = record.changed_files(artefact.folder)
+    changed = record.changed_files(artifact.folder)
     if changed:
         run.progress.warn(f"Not as it was exported: {', '.join(changed)}. It is tested as it is now.")
     return changed
 
 
-def _ask(run: Run, artefact: LoadedArtefact, benchmarks: Sequence[Benchmark]) -> list[Verified]:
-    model, rows = artefact.load(), []
+def _ask(run: Run, artifact: LoadedArtifact, benchmarks: Sequence[Benchmark]) -> list[Verified]:
+    model, rows = artifact.load(), []
     for benchmark in benchmarks:
         run.progress.say(f"verify: {benchmark.name}, {len(benchmark.questions()):,} questions")
         rows.append(verify_benchmark(run, benchmark, model))
@@ -135,7 +135,7 @@ def compare_answers(
         same_answers=same,
         metric=judged.metric,
         run=judged.base,
-        artefact=judged.tuned,
+        artifact=judged.tuned,
         change=(float(change.value) + 0.0, float(change.low), float(change.high)),  # never -0.0
         margin=margin,
         sentence=_sentence(judged, same),
@@ -156,22 +156,22 @@ def _sentence(judged: RetentionResult, same: float) -> str:
     )
 
 
-def _ask_llama_cpp(run: Run, model: LoadedArtefact, artefact: Artefact, benchmark: Benchmark) -> GreedyCheck | None:
+def _ask_llama_cpp(run: Run, model: LoadedArtifact, artifact: Artifact, benchmark: Benchmark) -> GreedyCheck | None:
     """What llama.cpp writes, for a GGUF file and where it is installed."""
     from metier.engine.models.gguf.llamacpp import is_installed
 
-    if artefact.kind != "gguf":
+    if artifact.kind != "gguf":
         return None
     if not is_installed():
         run.progress.say(NO_LLAMA_CPP)
         return None
-    found = greedy_check(benchmark, model.load(exact=True), artefact.path)
+    found = greedy_check(benchmark, model.load(exact=True), artifact.path)
     run.progress.say(found.sentence if found else TOO_LONG)
     return found
 
 
-def _write_down(run: Run, artefact: Artefact, record: Record, found: Verification) -> None:
-    """Write what was found into the artefact's metier.json and card, beside what was found on other benchmarks."""
+def _write_down(run: Run, artifact: Artifact, record: Record, found: Verification) -> None:
+    """Write what was found into the artifact's metier.json and card, beside what was found on other benchmarks."""
     state = {"changed_files": list(found.changed_files)}
     new = {row.benchmark: {**asdict(row), **state} for row in found.benchmarks}
     rows = {row["benchmark"]: row for row in record.verified} | new
@@ -179,4 +179,4 @@ def _write_down(run: Run, artefact: Artefact, record: Record, found: Verificatio
     if found.greedy:
         greedy = {**asdict(found.greedy), "sentence": found.greedy.sentence, **state}
     tested = replace(record, verified=list(rows.values()), greedy=greedy)
-    write_record(run, read_verdict(run.folder), tested, artefact.folder)
+    write_record(run, read_verdict(run.folder), tested, artifact.folder)

@@ -65,7 +65,7 @@ class Industry(BaseIndustry):
         "sentence cut out by hand: finding clauses in a whole contract was not tested, and neither were clauses that "
         "are missing. Entailment was tested with the evidence given, which is the easier half of the task. Applying "
         "rules to facts (benchmark legalbench_rules) has too few rows to train on. All four corpora are CC-BY-4.0: "
-        "name their authors. Texts of one contract may stand in training and test of different corpora: "
+        "name their authors. Texts of one contract may be in training and test of different corpora: "
         "`decontaminate` takes out what repeats a question. The text that checks for forgetting is by the same author "
         "as the replay text and therefore underestimates it (docs/evaluation.md)."
     )

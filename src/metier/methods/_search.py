@@ -5,13 +5,17 @@ own whole training, so stopping one early has not changed what the others learne
 """
 
 import shutil
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from metier.engine.training.context import TrainingContext
 from metier.engine.training.evaluator import HeldOutEvaluator
 from metier.methods.sft import Method as Sft
+
+if TYPE_CHECKING:
+    from metier.engine.trees.examples import Example
 
 RUNGS = (0.12, 0.3)
 """Shares of a whole training after which the candidates are compared, and half of them go on."""
@@ -27,6 +31,8 @@ class Candidate:
     method: Sft
     steps: int
     """Of a whole training."""
+    examples: "Sequence[Example]" = field(compare=False, repr=False)
+    """The rows as it reads them."""
 
     def step_at(self, share: float) -> int:
         return max(1, round(share * self.steps))
@@ -102,7 +108,7 @@ def _train_to(context: TrainingContext, one: Candidate, stop: int, eval_question
     model = one.method.load(own)
     evaluator = HeldOutEvaluator.of(model, own, one.steps, 0, eval_questions)
     looks = frozenset(one.step_at(part) for part in (*RUNGS, *LAST, 1.0))
-    return one.method.fit(own, model, evaluator, Leg(stop, looks))
+    return one.method.fit(own, model, evaluator, Leg(stop, looks), one.examples)
 
 
 def _folder(context: TrainingContext, one: Candidate) -> Path:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from metier.engine.models.model import LanguageModel
     from metier.engine.training.distillation import Distillation
     from metier.engine.training.trainer import Leg
+    from metier.engine.trees.examples import Example
 
 TASK, RAW_TEXT = "task rows", "raw text"
 """What the two kinds of rows are called in the log."""
@@ -66,13 +67,15 @@ class Method(Tuning):
         model: "LanguageModel",
         evaluator: HeldOutEvaluator | None,
         leg: "Leg | None" = None,
+        examples: "Sequence[Example] | None" = None,
     ) -> dict[str, Any]:
-        """Train into `context.folder`: all of it, or the part `leg`, after which a later call goes on."""
+        """Train into `context.folder`: all of it, or the part `leg`, after which a later call goes on. `examples`: the
+        rows, where the caller has encoded them."""
         from metier.engine.training import trainer
 
         return trainer.train(
             model,
-            self.examples(model, context),
+            self.examples(model, context) if examples is None else examples,
             self.lora(),
             {**vars(self), "seed": context.seed},
             context.folder,
@@ -100,16 +103,6 @@ class Method(Tuning):
                 "dataset `general`, or your own text."
             )
         return Distillation(texts, self.distill, tokens)
-
-    def tokens(self, model: "LanguageModel", context: TrainingContext) -> int:
-        """Tokens of one pass over the rows, prompts included."""
-        return sum(map(len, self.examples(model, context)))
-
-    def steps(self, model: "LanguageModel", context: TrainingContext) -> int:
-        """Steps of the whole training."""
-        from metier.engine.training import trainer
-
-        return trainer.steps(model, self.examples(model, context), {**vars(self), "seed": context.seed})
 
     def changed(self) -> dict[str, Any]:
         """The settings that are not the default: how a recipe names this training."""

@@ -48,12 +48,12 @@ class Ship(BaseModel):
 
 
 class ExportTest(BaseModel):
-    """When an exported artefact is as good as the run."""
+    """When an exported artifact is as good as the run."""
 
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
     margin: Number = Field(default=0.01, ge=0, le=LARGEST_MARGIN)
-    """How much worse an exported artefact may be in the first metric of a benchmark, in its unit."""
+    """How much worse an exported artifact may be in the first metric of a benchmark, in its unit."""
 
 
 PARTS: dict[str, type[BaseModel]] = {"ship": Ship, "export": ExportTest}

@@ -137,7 +137,7 @@ def _check_keys(node: Any) -> None:
             raise _Refused(f"{_line(key)}: a key is a word, and no list or mapping")
         first = seen.setdefault((key.tag, key.value), "")
         if first:
-            raise _Refused(f"{_line(key)}: the key {shown(key.value)} stands in {first} already. Keep one of them")
+            raise _Refused(f"{_line(key)}: the key {shown(key.value)} is already in {first}. Keep one of them")
         seen[key.tag, key.value] = _line(key)
 
 

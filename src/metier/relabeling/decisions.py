@@ -95,7 +95,7 @@ def _row(own: str, text: str, rows: Mapping[str, list[LabeledRow]], run: Path) -
             "sheet as it was written, and sort whole rows only."
         )
     if len(fitting) > 1:
-        raise UserError(f"row {own} stands in two files with the same text. Give the files different names.")
+        raise UserError(f"row {own} is in two files with the same text. Give the files different names.")
     return fitting[0]
 
 

@@ -24,6 +24,7 @@ from metier.relabeling.versions import next_number, root_of, versioned
 from metier.reporting.suspect_sheets import TEST, TRAINING
 from metier.runs import history
 from metier.runs.files import file_sha256, write_text
+from metier.runs.integrity import SHEETS
 from metier.runs.run import Run
 
 PART = ".part-"
@@ -73,13 +74,16 @@ def relabel(run: Run, sheets: Sequence[Path], by: str | None = None, out: Path |
     `sheets`: none: those in the run's folder. Raises `Problems` with all that is wrong in the sheets, and `UserError`
     where nothing is filled in or the data files were changed since the run. All is written, or nothing.
     """
+    unread = "" if sheets else _unread(run.folder)
     sheets = sheets or [path for name in (TRAINING, TEST) if (path := run.folder / name).is_file()]
     if not sheets:
-        raise UserError(f"{run.folder} has no sheet of suspect labels. Name the one that was filled in.")
+        raise UserError(f"{run.folder} has no {TRAINING} and no {TEST}. {unread or 'Name the sheet to read.'}")
     given = decisions(sheets, rows_of(run), run.folder)
     if not given:
         names = ", ".join(map(str, sheets))
-        raise UserError(f"Nothing is filled in: write right labels into the column `corrected` of {names}.")
+        raise UserError(f"Nothing is filled in: write right labels into the column `corrected` of {names}. {unread}")
+    if unread:
+        run.progress.warn(unread)
     by_origin: dict[Origin, list[Decision]] = {}
     for decision in given:
         assert isinstance(decision.row.origin, Origin)
@@ -87,6 +91,15 @@ def relabel(run: Run, sheets: Sequence[Path], by: str | None = None, out: Path |
     for origin in by_origin:
         check_unchanged(run, origin)
     return _write(run, by_origin, by or _user(), out)
+
+
+def _unread(folder: Path) -> str:
+    """Which other sheets a run's folder has, and how they are read; empty where there are none."""
+    others = sorted({*folder.glob(f"{SHEETS}*.csv")} - {folder / TRAINING, folder / TEST})
+    if not others:
+        return ""
+    command = shlex.join(["metier", "relabel", str(folder), *map(str, others)])
+    return f"Not read: {', '.join(one.name for one in others)}. Sheets with other names are read by name: {command}"
 
 
 @dataclass(frozen=True)

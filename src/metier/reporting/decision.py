@@ -29,6 +29,7 @@ from metier.evaluation.results import (
 from metier.evaluation.retention import WORST_FIRST
 from metier.recipes.schema import Ship
 from metier.reporting.business import Tile, business_tiles
+from metier.reporting.glossary import PAGE_ONE, meanings
 from metier.runs.run import Run
 
 if TYPE_CHECKING:
@@ -50,22 +51,6 @@ SURE = 0.9
 """The certainty that is looked at where no held-out rows can choose one."""
 LONGEST = 40
 """Characters of an answer on page one."""
-GLOSSARY = (
-    ("points", "differences in percent: from 70 % to 75 % is 5 points."),
-    ("base model", "the model before tuning; it answers the same questions."),
-    (
-        "baseline",
-        "a simple method that is taught the same rows, such as TF-IDF: it counts words. A tuned model has to beat it.",
-    ),
-    ("95 % CI", "the confidence interval: 95 of 100 tests like this one give a range that holds the true figure."),
-    ("p", "how often chance alone would show such a difference. Adjusted (Holm): allowing for several comparisons."),
-    (
-        "minimum detectable effect",
-        "the smallest true gain that this test would find in four cases of five (80 % power).",
-    ),
-    ("loss", "how badly a model predicts a text, in nats a token; lower is better."),
-    ("margin", "how much worse something may become before it counts as forgotten."),
-)
 
 
 @dataclass(frozen=True)
@@ -89,7 +74,7 @@ class Decision:
     rule: str
     statistics: tuple[str, ...]
     statistical_rule: str
-    glossary: tuple[tuple[str, str], ...] = GLOSSARY
+    glossary: tuple[tuple[str, str], ...] = meanings(PAGE_ONE)
 
 
 def decision_of_run(run: Run, answers: Answers, verdict: Verdict) -> Decision:

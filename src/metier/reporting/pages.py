@@ -7,6 +7,7 @@ from typing import Any
 from metier.errors import printable
 from metier.reporting.dataset_card import code, escaped
 from metier.reporting.filters import FILTERS
+from metier.reporting.glossary import TABLES, meanings
 
 
 @functools.cache
@@ -25,6 +26,7 @@ def template(name: str) -> Any:
         finalize=_as_markdown if as_markdown else None,
     )
     environment.globals["front_matter"] = _front_matter
+    environment.globals["table_words"] = lambda: meanings(TABLES)
     environment.filters.update(FILTERS, code=lambda value: Markup(code(value)), block=_block)
     return environment.get_template(name)
 

@@ -1,6 +1,7 @@
 """Several processes that train together, as torchrun starts them; without it there is one."""
 
 import os
+from typing import Any
 
 from metier.errors import UserError, shown
 
@@ -46,6 +47,11 @@ def added(values: list[float]) -> list[float]:
     device = PartialState(cpu=not torch.cuda.is_available()).device
     sums: list[float] = reduce(torch.tensor(values, device=device), "sum").tolist()
     return sums
+
+
+def unwrapped(network: Any) -> Any:
+    """The network itself: torch wraps it where several processes train it."""
+    return getattr(network, "module", network)
 
 
 def _number(name: str, default: int) -> int:

@@ -20,6 +20,8 @@ FOR_PEOPLE = {"checkpoints", "monitor", "dossier"}
 """Folders of a run that are no part of its verdict: they pass, or people write in them."""
 PASSING = (".part", ".part.jsonl", BUSY, history.FILE)
 """Endings of files that are no part of a finished run, and of the history, which no entry of its own can cover."""
+OVERVIEW = ("seeds.json", "report.html")
+"""What stands above the folders of several trainings."""
 SHEETS = "suspects"
 """How the sheets of suspect labels begin, which people fill in: what they write is held against the rows by
 `metier relabel`, and no hash covers it."""
@@ -60,6 +62,11 @@ def record_report(run: Run, **facts: Any) -> None:
     history.append(run.folder, history.REPORT, **facts, files=files)
 
 
+def record_overview(folder: Path, **facts: Any) -> None:
+    """Add the verdict on several trainings to the history of the folder above them, with the hashes of its files."""
+    history.append(folder, history.REPORT, **facts, files={name: file_sha256(folder / name) for name in OVERVIEW})
+
+
 def verify(folder: Path) -> Verified:
     """Hold every file of a run, or of several trainings, against its hash. Raises `UserError` where there is none."""
     parts = trainings(folder)
@@ -70,8 +77,23 @@ def verify(folder: Path) -> Verified:
     findings = [
         Finding(f"{name}/{one.file}", one.what) for name, verified in found.items() for one in verified.findings
     ]
-    findings += [Finding("seeds.json", what) for what in _own_hash(folder / "seeds.json")]
-    return Verified(1 + sum(one.files for one in found.values()), tuple(findings))
+    above = _overview(folder)
+    return Verified(above.files + sum(one.files for one in found.values()), (*findings, *above.findings))
+
+
+def _overview(folder: Path) -> Verified:
+    """The verdict and the page on several trainings, as the history beside them has them."""
+    known = read_history(folder)
+    report = known.last(history.REPORT)
+    found = {history.FILE: "; ".join(known.broken)} if known.broken else {}
+    if report is None:
+        found[history.FILE] = "is missing, or has no verdict: run `metier run` with `--seeds` again"
+    for name, sha256 in (report or {"files": {}})["files"].items():
+        if (what := _changed(folder / name, [sha256])) is not None:
+            found[name] = what
+    for what in _own_hash(folder / "seeds.json"):
+        found["seeds.json"] = what
+    return Verified(len(OVERVIEW) + 1, tuple(Finding(name, what) for name, what in found.items()))
 
 
 def _verified(folder: Path) -> Verified:
@@ -116,10 +138,10 @@ def _by_content(folder: Path, known: history.History) -> Iterator[tuple[str, str
     if not known.entries:
         yield history.FILE, "is missing, or holds nothing"
     if known.last(history.REPORT) is None:
-        yield "verdict.json", "stands in no history: run `metier report`"
+        yield "verdict.json", "is not in the history: run `metier report`"
     sealed = known.first(history.PLAN)
     if sealed is None:
-        yield PLAN, "stands in no history"
+        yield PLAN, "is not in the history"
     elif (folder / PLAN).is_file() and file_sha256(folder / PLAN) != sealed["plan_sha256"]:
         yield PLAN, "is not the plan that was sealed"
     yield from _recipe(folder)

@@ -49,7 +49,7 @@ def test_instructions_and_chats_of_every_shape_are_asked_for_their_answers(tmp_p
     written = {row[label] for part in ("train", "test") for row in lines(tmp_path / f"desk/{part}.jsonl")}
     assert written == {a for _, _, a in asked_and_answered()} and not {"input", "output", "messages"} & set(own)
     assert (found["train"], found["test"], found["left_out"]) == (48, 12, 1)
-    assert any(f"write what stands in `{label}` where it reads `{text}`" in doubt for doubt in found["questions"])
+    assert any(f"write `{label}` when it reads `{text}`" in doubt for doubt in found["questions"])
     for row in lines(tmp_path / "desk/train.jsonl"):  # the answer stands nowhere else, but where people wrote it twice
         assert [key for key, value in row.items() if key != "notes" and row[label] in value] == [label]
 

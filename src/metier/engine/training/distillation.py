@@ -19,6 +19,7 @@ from metier.engine.models.model import default_dtype
 from metier.engine.scoring.likelihood import cast_weights
 from metier.engine.training.answers import row_logits, tree_logits
 from metier.engine.trees.examples import Example
+from metier.runs.distributed import unwrapped
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ class Teacher:
         token, from the base model's distribution."""
         first = step * self.texts_a_step
         texts = [self.plan.texts[self.order[at % len(self.order)]] for at in range(first, first + self.texts_a_step)]
-        own = network.module if hasattr(network, "module") else network
+        own = unwrapped(network)
         with torch.no_grad(), nullcontext() if self.base is not None else own.disable_adapter():
             aim = torch.log_softmax(self.logits(own if self.base is None else self.base, texts).float(), -1)
         now = torch.log_softmax(self.logits(network, texts).float(), -1)

@@ -17,6 +17,7 @@ from metier.engine.models.memory import for_answering, for_training
 from metier.engine.models.model import default_dtype
 from metier.engine.scoring.likelihood import cast_weights
 from metier.engine.training.weight_average import WeightAverage
+from metier.runs.distributed import unwrapped
 from metier.runs.files import write_text
 
 FILE, BEST = "evaluations.jsonl", "checkpoints/best"
@@ -76,7 +77,7 @@ class EvalCallback(TrainerCallback):
             self._look(state, control, kwargs["model"])
 
     def _look(self, state: Any, control: Any, network: Any) -> None:
-        network = getattr(network, "module", network)  # without the wrapper of distributed training
+        network = unwrapped(network)
         with self.average.applied(network) if self.average else nullcontext():
             self._evaluate(state, control, network)
 

@@ -175,9 +175,14 @@ def train(
     return cost | _tokens(examples, plan[: cost["steps"]], shared=network.read is by_trees)
 
 
-def steps(model: LanguageModel, examples: Sequence[Example], settings: dict) -> int:
+def is_shared(model: LanguageModel, examples: Sequence[Example]) -> bool:
+    """Whether `train` would read these examples as token trees."""
+    return answers.fitting(model.network, examples, model.warn) is by_trees
+
+
+def steps(examples: Sequence[Example], settings: dict, shared: bool) -> int:
     """How many steps `train` would take with these settings."""
-    return len(_plan(examples, settings, shared=answers.fitting(model.network, examples, model.warn) is by_trees))
+    return len(_plan(examples, settings, shared))
 
 
 def _plan(examples: Sequence[Example], settings: dict, shared: bool) -> list[Batch]:

@@ -57,8 +57,8 @@ class WeightAverage(TrainerCallback):
 
 
 def _trained(network: Any) -> list[tuple[str, torch.Tensor]]:
-    network = getattr(network, "module", network)  # without the wrapper of distributed training
-    return [(name, weight) for name, weight in network.named_parameters() if weight.requires_grad]
+    named = distributed.unwrapped(network).named_parameters()
+    return [(name, weight) for name, weight in named if weight.requires_grad]
 
 
 def _put(network: Any, values: dict[str, torch.Tensor]) -> None:

@@ -24,7 +24,7 @@ class Metric(MetricLike):
 
     def problems(self) -> list[str]:
         if twice := [label for label, count in Counter(self.positive).items() if count > 1]:
-            return [f"positive: {shown(twice[0])} stands in it twice."]
+            return [f"positive: {shown(twice[0])} is listed twice."]
         return [] if self.positive else ["positive: name at least one label."]
 
     def statistics(self, predictions: Predictions) -> Floats:

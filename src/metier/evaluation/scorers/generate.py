@@ -40,7 +40,7 @@ class Scorer(ScorerLike):
     def problems(self) -> list[str]:
         problems = []
         if "" in self.stop:
-            problems.append("stop: an empty text stands in it, and every answer would end before its first letter.")
+            problems.append("stop: it contains an empty text, and every answer would end before its first letter.")
         try:
             groups = patterns.compiled(self.pattern).groups
         except ValueError as error:

@@ -15,7 +15,7 @@ from metier.evaluation.benchmark import Benchmark
 from metier.runs.run import Run
 
 FOLDER, BASE, RUN = "{folder}", "{base}", "{run}"
-"""Stand in a command for the folder of the artefact, the base model and the run: an artefact names no place here."""
+"""Stand in a command for the folder of the artifact, the base model and the run: an artifact names no place here."""
 
 
 def filled(value: Any, places: Mapping[str, str]) -> Any:

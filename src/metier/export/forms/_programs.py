@@ -1,4 +1,4 @@
-"""Short programs that ask an artefact with the run's own prompt."""
+"""Short programs that ask an artifact with the run's own prompt."""
 
 import json
 from typing import Any

@@ -21,7 +21,7 @@ class Target(Protocol):
     def __init__(self, name: str, public: bool = False) -> None: ...
 
     def send(self, folder: Path, record: Record) -> str:
-        """Send the artefact's folder; returns where it is now."""
+        """Send the artifact's folder; returns where it is now."""
 
 
 TARGETS: dict[str, type[Target]] = {"hub": Hub, "mlflow": Registry}

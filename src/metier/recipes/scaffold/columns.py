@@ -167,7 +167,7 @@ def _written(replies: list[Profile], left: list[Profile], columns: Columns) -> N
     others = [it for it in left if it.classes and it.name != columns.group]
     classes = " or ".join(f"`{it.name}` ({it.distinct} values)" for it in others)
     columns.doubts.append(
-        f"Shall the model write what stands in `{reply.name}` where it reads `{columns.text}`?"
+        f"Should the model write `{reply.name}` when it reads `{columns.text}`?"
         + (f" Or is {classes} the answer?" if classes else "")
     )
 

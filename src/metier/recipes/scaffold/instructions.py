@@ -23,7 +23,7 @@ PARTS = ("instruction", "input")
 """Columns that alpaca lays together; those that a shape takes as they are are known by their value."""
 KNOWN = {*PARTS, *(name for columns in NAMES.values() for name in columns)}
 EARLIER = (
-    "Some chats have a system prompt or earlier turns. They stand in the text as lines `System: ...`, `User: ...`. "
+    "Some chats have a system prompt or earlier turns. They are in the text as lines `System: ...`, `User: ...`. "
     "Will the model be asked like that?"
 )
 

@@ -173,7 +173,7 @@ def _group_doubts(groups: list[Any], sides: list[str], name: str) -> list[str]:
     both, in_test = sum(len(one) == 2 for one in where.values()), sum(True in one for one in where.values())
     # A row without a group is one of its own, as in the verdict.
     in_test += sum(group is None and side == "test" for group, side in zip(groups, sides, strict=True))
-    doubts = [f"{both:,} values of `{name}` stand in training and in your own test. Is that meant?"] if both else []
+    doubts = [f"{both:,} values of `{name}` are in training and in your own test. Is that intended?"] if both else []
     if in_test < FEWEST_CLUSTERS:
         doubts.append(
             f"The test has {in_test} values of `{name}`; fewer than {FEWEST_CLUSTERS} show no gain. Can you add some?"

@@ -104,7 +104,7 @@ def _datasets(pack: "BaseIndustry", columns: Columns, counts: dict[str, int]) ->
         return [_comment(notes), _yaml("datasets", [*own, "general"])]
     notes += [
         "There are no labeled rows among the files, so nothing below tests your own work: the pack's data and its "
-        f"benchmarks ({', '.join(map(str, pack.benchmarks))}) stand in for it. What is missing is a table with a text "
+        f"benchmarks ({', '.join(map(str, pack.benchmarks))}) are used until then. Missing: a table with a text "
         "and an answer in each row; the documents are learned as raw text beside the pack's rows.",
     ]
     return [_comment(notes), _yaml("datasets", [*own, *pack.datasets])]
@@ -168,7 +168,7 @@ def general_doubts(industry: str | None, pack: "BaseIndustry") -> list[str]:
     ]
     if not industry:
         doubts.append(
-            f"Which industry is this? Its pack fills in what is not said here: `{DEFAULT_INDUSTRY}`, which stands in, "
+            f"Which industry is this? Its pack sets what is not set here: `{DEFAULT_INDUSTRY}` (used now), "
             "finance, legal, retail, or a file of your own."
         )
     if not _redacts(industry, pack):

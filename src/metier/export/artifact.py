@@ -1,4 +1,4 @@
-"""An artefact of a run, opened by our own loader."""
+"""An artifact of a run, opened by our own loader."""
 
 import tempfile
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from metier.runs.run import Run
 
 
 @dataclass(frozen=True)
-class Artefact:
+class Artifact:
     """What lies in a folder, or a single GGUF file."""
 
     kind: str
@@ -27,27 +27,27 @@ class Artefact:
         return self.path.parent if self.kind == "gguf" else self.path
 
 
-def find_artefact(path: Path) -> Artefact:
+def find_artifact(path: Path) -> Artifact:
     """What is at a path. Raises `UserError` where it is nothing that a run is exported as."""
     if path.is_file() and path.suffix == ".gguf":
-        return Artefact("gguf", path)
+        return Artifact("gguf", path)
     if not path.is_dir():
-        raise UserError(f"There is no artefact {path}. Name a folder that `metier export` wrote, or a .gguf file.")
+        raise UserError(f"There is no artifact {path}. Name a folder that `metier export` wrote, or a .gguf file.")
     files = sorted(path.glob("*.gguf"))
     if len(files) == 1:
-        return Artefact("gguf", files[0])
+        return Artifact("gguf", files[0])
     if files:
         raise UserError(f"{path} holds {len(files)} GGUF files: {files[0].name}, {files[1].name} ... Name one of them.")
     if (path / model_files.TUNED_CONFIG).is_file():
-        return Artefact("adapter", path)
+        return Artifact("adapter", path)
     if (path / "config.json").is_file():
-        return Artefact("merged", path)
+        return Artifact("merged", path)
     raise UserError(f"{path} holds no adapter, no model and no GGUF file. Name a folder that `metier export` wrote.")
 
 
 @dataclass(frozen=True)
-class LoadedArtefact:
-    """An artefact that our loader reads."""
+class LoadedArtifact:
+    """An artifact that our loader reads."""
 
     run: Run
     model: str
@@ -66,16 +66,16 @@ class LoadedArtefact:
 
 
 @contextmanager
-def open_artefact(run: Run, artefact: Artefact) -> Iterator[LoadedArtefact]:
-    """The artefact as long as it is asked. A GGUF file is read into a folder of its own, which is removed again."""
-    if artefact.kind == "adapter":
-        yield LoadedArtefact(run, run.recipe.model, artefact.path)
-    elif artefact.kind == "merged":
-        yield LoadedArtefact(run, str(artefact.path), None)
+def open_artifact(run: Run, artifact: Artifact) -> Iterator[LoadedArtifact]:
+    """The artifact as long as it is asked. A GGUF file is read into a folder of its own, which is removed again."""
+    if artifact.kind == "adapter":
+        yield LoadedArtifact(run, run.recipe.model, artifact.path)
+    elif artifact.kind == "merged":
+        yield LoadedArtifact(run, str(artifact.path), None)
     else:
         from metier.engine.models.gguf.reader import read_back
 
         with tempfile.TemporaryDirectory(prefix="metier-gguf-") as scratch:
             base = weights.folder(run.recipe.model, run.progress.warn)
-            found = read_back(artefact.path, base, Path(scratch))
-            yield LoadedArtefact(run, scratch, None, tuple(found))
+            found = read_back(artifact.path, base, Path(scratch))
+            yield LoadedArtifact(run, scratch, None, tuple(found))
