@@ -119,6 +119,9 @@ class FittedFewShot(FittedBaseline):
     def name(self) -> str:
         return f"the base model with {self.state.examples} solved examples"
 
+    def certain(self) -> bool:
+        return False
+
     def answer(self, questions: Sequence[Question]) -> list[Prediction]:
         if not questions:
             return []
