@@ -259,12 +259,13 @@ def test_a_margin_is_said_in_plain_words():
 
     shipped = conclude(*concluded(against(158, 160, 0.1)))
     assert shipped.face == "clean" and shipped.headline == (
-        "Use this model for triage: it is more accurate than the base model, and not worse than large at example.org by "
-        "more than 10 points."
+        "Use this model for triage: it is more accurate than the base model, and not worse than large at example.org "
+        "by more than 10 points."
     )
     unclear = conclude(*concluded(against(150, 158, 0.04)))
     assert unclear.face == "not_shown" and unclear.headline == (
-        "Do not use this model yet: it is not shown that it is not worse than large at example.org by more than 4 points."
+        "Do not use this model yet: it is not shown that it is not worse than large at example.org by more than 4 "
+        "points."
     )
     assert "The interval reaches below the -4.0 that is allowed" in unclear.reason
     beaten = conclude(*concluded(against(120, 170, 0.1)))

@@ -13,6 +13,12 @@ from metier.evaluation.stats import paired_share_interval, paired_share_p
 MARGIN, ALPHA = 0.05, 0.05
 
 
+@pytest.fixture(autouse=True)
+def fewer_draws(monkeypatch):
+    """A fifth of those of a verdict: hundreds of tests are made."""
+    monkeypatch.setattr(stats.bootstrap_weights, "__defaults__", (2_000,))
+
+
 def table(right, clusters):
     return as_predictions(
         [
@@ -24,7 +30,7 @@ def table(right, clusters):
 
 
 def drawn(generator, n, size, fixed, broken):
-    """(baseline, tuned) on n questions in clusters of a size, of which the tuned model fixes and breaks these shares."""
+    """(baseline, tuned) on n questions in clusters of a size; the tuned model fixes and breaks these shares."""
     before = np.repeat(generator.random(n // size) < 0.8, size)
     chance = np.repeat(generator.random(n // size), size)
     after = np.where(before, chance >= broken / 0.8, chance < fixed / 0.2)
@@ -38,16 +44,14 @@ def ships(pair, margin=MARGIN):
 
 
 @pytest.mark.parametrize(("fixed", "broken"), [(0.02, 0.07), (0.0, 0.05), (0.08, 0.13)])
-def test_at_most_one_in_twenty_models_at_the_margin_ships(fixed, broken, monkeypatch):
-    monkeypatch.setattr(stats.bootstrap_weights, "__defaults__", (2_000,))
+def test_at_most_one_in_twenty_models_at_the_margin_ships(fixed, broken):
     generator = np.random.default_rng(1)
     false = sum(ships(drawn(generator, 300, 1, fixed, broken)) for _ in range(500))
     assert false <= 25
 
 
 @pytest.mark.parametrize("size", [4])
-def test_clusters_that_change_together_do_not_make_it_surer(size, monkeypatch):
-    monkeypatch.setattr(stats.bootstrap_weights, "__defaults__", (2_000,))
+def test_clusters_that_change_together_do_not_make_it_surer(size):
     generator = np.random.default_rng(2)
     false = sum(ships(drawn(generator, 400, size, 0.02, 0.07)) for _ in range(500))
     assert false <= 25

@@ -61,10 +61,9 @@ def _warn_without_ship(run: Run, benchmark: Benchmark, who: str) -> None:
     verdict = read_verdict(run.folder)
     decision = verdict.shown if verdict else "missing"
     if who == TUNED and not (verdict and verdict.ships):
-        who = (
-            benchmark.baseline if benchmark.baseline and built(benchmark.baselines[benchmark.baseline]).reusable else ""
-        )
-        instead = f" `--with {who}` answers with the baseline." if who else ""
+        name = benchmark.baseline
+        reusable = name is not None and built(benchmark.baselines[name]).reusable
+        instead = f" `--with {name}` answers with the baseline." if reusable else ""
         run.progress.warn(f"The verdict on {run.folder} is {decision}, not SHIP.{instead}")
 
 

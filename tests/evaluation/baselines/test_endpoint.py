@@ -21,7 +21,7 @@ KEY = "sk-secret-0123456789"
 @pytest.fixture
 def server(monkeypatch):
     monkeypatch.setenv("DESK_KEY", KEY)
-    monkeypatch.setattr(_chat.Address, "wait", staticmethod(lambda seconds: WAITS.append(seconds)))
+    monkeypatch.setattr(_chat, "wait", WAITS.append)
     WAITS.clear()
     with chat_server(lambda prompt: "Dermatology." if "skin" in prompt else "cardiology") as told:
         yield told

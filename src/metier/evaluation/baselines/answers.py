@@ -127,7 +127,8 @@ class FittedAnswers(FittedBaseline):
         if questions and len(missing) == len(questions):
             raise UserError(
                 f"{name} has {listed(self.file.rows, 'id', 'ids')}, and none of them is a question {of}, which are "
-                f"called {listed(missing, 'id', 'ids')}. Write the questions' ids into the file, or name the test set's column with `by`."
+                f"called {listed(missing, 'id', 'ids')}. Write the questions' ids into the file, or name the test "
+                "set's column with `by`."
             )
         if missing:
             raise UserError(
