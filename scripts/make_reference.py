@@ -32,6 +32,8 @@ ENTRIES = {
     "an entry of benchmarks in verdict.json": results.BenchmarkResult,
     "an entry of benchmarks in seeds.json": results.SeedsResult,
     "an entry of metrics": results.MetricResult,
+    "an entry of baselines": results.BaselineResult,
+    "an entry of business": results.Business,
     "the comparison that decides": results.Deciding,
     "an entry of slices": results.Slice,
     "an entry of retention": results.RetentionResult,

@@ -12,7 +12,7 @@ from metier.evaluation.faces import Judged, conclude, deciding_entry, face_of
 from metier.evaluation.next_steps import RunFacts
 from metier.evaluation.stats import Interval
 from metier.evaluation.verdict import decide
-from tests.evaluation.test_verdict import KEPT, but, entry, over_baseline
+from tests.evaluation.test_verdict import KEPT, but, entry, over_baseline, within
 
 FACTS = RunFacts(
     folder=Path("runs/my desk"),
@@ -251,3 +251,28 @@ def test_the_exit_code_is_that_of_the_decision_and_provisional_is_a_ship(face, c
     assert sum(line.startswith("Next: ") for line in lines) == len(found.next_steps)
     assert all(any(command == line.strip() for line in lines) for command in commands(found))
     assert ("Exploratory: There is no plan." in lines) == bool(late) and lines[-1].endswith("runs/desk/report.html")
+
+
+def test_a_margin_is_said_in_plain_words():
+    def against(tuned, baseline, margin):
+        return within(60, tuned, baseline, margin)
+
+    shipped = conclude(*concluded(against(158, 160, 0.1)))
+    assert shipped.face == "clean" and shipped.headline == (
+        "Use this model for triage: it is more accurate than the base model, and not worse than large at example.org "
+        "by more than 10 points."
+    )
+    unclear = conclude(*concluded(against(150, 158, 0.04)))
+    assert unclear.face == "not_shown" and unclear.headline == (
+        "Do not use this model yet: it is not shown that it is not worse than large at example.org by more than 4 "
+        "points."
+    )
+    assert "The interval reaches below the -4.0 that is allowed" in unclear.reason
+    beaten = conclude(*concluded(against(120, 170, 0.1)))
+    assert beaten.face == "baseline_better" and "is more accurate by more than 10 points on" in beaten.headline
+    assert beaten.next_steps[0].command is None, "what stands in a file of answers cannot answer new rows"
+
+
+def concluded(entry):
+    decision, reasons, found = decide([entry], (), 0.02, 0.05, False, 1)
+    return Judged(decision, reasons, found, (), 0.02, 0.05, 1), (), replace(FACTS, baselines={})

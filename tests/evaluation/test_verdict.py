@@ -338,3 +338,34 @@ def test_ties_of_draws_are_no_matter_of_rounding():
         after = [replace(one, value=1.0) if n in (0, 4, 8, 12) else one for n, one in enumerate(before)]
         found.append(compare(Metric(), as_predictions(before, []), as_predictions(after, []), 0, 0.05).p)
     assert found[0] == found[1] == found[2] == pytest.approx(0.071, abs=0.001)
+
+
+def within(base, tuned, baseline, margin):
+    given = {"base": answers(range(base)), "tuned": answers(range(tuned)), "baseline": answers(range(baseline))}
+    named = {"baseline_name": "large at example.org", "margin": margin}
+    return judge_benchmark(BENCHMARK, given, ["a", "b"], "a", seed=0, alpha=0.05, **named)
+
+
+def test_with_a_margin_a_model_ships_that_is_not_worse_by_more():
+    entries = {margin: within(60, 158, 160, margin) for margin in (None, 0.005, 0.1)}
+    assert {margin: verdict(one)[0] for margin, one in entries.items()} == {None: "HOLD", 0.005: "HOLD", 0.1: "SHIP"}
+    assert entries[0.1].gain_over_baseline.p < 0.05 < entries[0.005].gain_over_baseline.p
+    _, [said] = verdict(entries[0.1])
+    assert "it is not worse than large at example.org by more than 10 points: gain over" in said
+    _, [said] = verdict(entries[0.005])
+    assert "it is not shown that it is not worse than large at example.org by more than 0.5 points" in said
+    assert verdict(within(157, 158, 160, 0.1))[0] == "HOLD", "the gain over the base model is asked for as always"
+    decision, [said] = verdict(within(60, 120, 170, 0.1))
+    assert decision == "HOLD" and "but it is worse than large at example.org by more than 10 points" in said
+
+
+def test_the_questions_that_would_show_a_margin_are_told():
+    _, _, [judged] = decide([within(60, 157, 160, 0.03)], (), 0.02, 0.05, False)
+    deciding = judged.deciding
+    assert deciding.against == "baseline" and deciding.gain_sought == pytest.approx(0.03 - 3 / 200)
+    assert deciding.n_required > 200
+    shown, sure = (
+        within(60, 157, 160, 0.03),
+        stats.detectable(judged.variation_over_baseline, 0.05, deciding.n_required),
+    )
+    assert sure <= deciding.gain_sought and f"{deciding.n_required:,} questions" in verdict(shown)[1][0]

@@ -20,7 +20,7 @@ WhoAnswers = Annotated[
     str,
     typer.Option(
         "--with",
-        help="Who answers: what was judged; tuned, the model alone; or the run's baseline (tfidf).",
+        help="Who answers: what was judged; tuned, the model alone; or a baseline of the run (tfidf).",
     ),
 ]
 WhoseTask = Annotated[str | None, typer.Option("--benchmark", help="Whose task it is, if the run has several.")]

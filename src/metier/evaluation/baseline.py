@@ -90,6 +90,10 @@ class FittedBaseline(Protocol):
         """The most common training label; None where there is no label set."""
         return None
 
+    def certain(self) -> bool:
+        """Whether its answers have probabilities and cost next to nothing, so that held-out rows can be asked too."""
+        return True
+
     def spent(self) -> Spent | None:
         """What its last answers took on another machine; None: they were made here."""
         return None
@@ -113,6 +117,8 @@ class BaselineLike(Protocol):
     """Whether it takes seconds, no model, no network and no money, so that `check` may try it."""
     here: ClassVar[bool] = True
     """Whether its answers are made on this machine, so that its speed means something."""
+    reusable: ClassVar[bool] = True
+    """Whether it answers new rows, and not only the test questions."""
 
     def misfit(self, benchmark: Benchmark) -> str | None:
         """Why it cannot answer a benchmark; None where it can."""

@@ -67,10 +67,10 @@ def _of_models(run: Run, entry: BenchmarkResult, cost_per_hour: float) -> dict[s
 def business(result: Mapping[str, Any], n: int, cost_per_hour: float) -> Business:
     """What a baseline's answers take, by the mark of its stage."""
     seconds, spent = result.get("answering_s"), result.get("spent")
+    if seconds is None:
+        return Business(answers_per_hour=None, cost_per_1000=None)
     if spent is None:
-        return (
-            Business(answers_per_hour=None, cost_per_1000=None) if seconds is None else here(seconds / n, cost_per_hour)
-        )
+        return here(seconds / n, cost_per_hour)
     return Business(
         answers_per_hour=_an_hour(seconds / n),
         cost_per_1000=round(ITEMS * spent["cost"] / n, 6),

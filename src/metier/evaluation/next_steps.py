@@ -8,6 +8,8 @@ from pathlib import Path
 from metier.evaluation import plain_words as plain
 from metier.evaluation import stats
 from metier.evaluation.answers import Answers
+from metier.evaluation.baseline import built
+from metier.evaluation.benchmark import Benchmark
 from metier.evaluation.results import Comparison, Face, NextStep, RetentionResult
 from metier.recipes import plugins
 from metier.runs.integrity import SHEETS
@@ -15,6 +17,10 @@ from metier.runs.run import Run
 
 SUSPECTS = f"{SHEETS}*.csv"
 """A run's sheets of labels that may be wrong."""
+
+
+def _reusable(benchmark: Benchmark) -> bool:
+    return built(benchmark.baselines[str(benchmark.baseline)]).reusable
 
 
 @dataclass(frozen=True)
@@ -26,7 +32,7 @@ class RunFacts:
     """What a new run begins with."""
     trainings: int
     baselines: Mapping[str, str]
-    """Benchmark -> the plug-in whose answers a tuned model has to beat."""
+    """Benchmark -> the baseline that decides, where it can answer new rows."""
     benchmarks: int
     learning: Mapping[str, float]
     """Settings of the last method by their key in the recipe: `methods.sft.lr`, `methods.sft.epochs`."""
@@ -50,7 +56,7 @@ class RunFacts:
             folder=run.folder,
             recipe=run.folder / "recipe.yaml",
             trainings=len(run.locked()["seeds"]),
-            baselines={one.name: one.baseline for one in answers.judging.benchmarks if one.baseline},
+            baselines={one.name: one.baseline for one in answers.judging.benchmarks if one.baseline and _reusable(one)},
             benchmarks=len(answers.judging.benchmarks),
             learning={f"methods.{name}.{key}": settings[key] for key in keys if settings.get(key)},
             full=settings.get("tune") == "full",
@@ -120,10 +126,11 @@ def _provisional(entry: Comparison, facts: RunFacts) -> Iterator[NextStep]:
 
 
 def _baseline_better(entry: Comparison, facts: RunFacts) -> Iterator[NextStep]:
-    who = plain.short_name(entry.baseline_name)
-    yield NextStep(
-        text=f"Use {who}, which is saved with this run.", command=facts.predict(entry.name, facts.baselines[entry.name])
-    )
+    who, name = plain.short_name(entry.baseline_name), facts.baselines.get(entry.name)
+    if name:
+        yield NextStep(text=f"Use {who}, which is saved with this run.", command=facts.predict(entry.name, name))
+    else:
+        yield NextStep(text=f"Keep {who}: it answered the same questions better.")
     yield from _labels(facts)
     yield from _more_training(facts)
 
@@ -136,9 +143,10 @@ def _not_shown(entry: Comparison, facts: RunFacts) -> Iterator[NextStep]:
             command=facts.run_again("seeds", seeds=3),
         )
     if plain.hinge(entry) == "baseline" and plain.gain_over(entry, "baseline").low <= 0:
+        name = facts.baselines.get(entry.name)
         yield NextStep(
-            text=f"For now use {plain.short_name(entry.baseline_name)}, which is faster and not shown to be worse.",
-            command=facts.predict(entry.name, facts.baselines[entry.name]),
+            text=f"For now use {plain.short_name(entry.baseline_name)}, which is not shown to be worse.",
+            command=facts.predict(entry.name, name) if name else None,
         )
     yield from _labels(facts)
     yield from _more_training(facts)

@@ -106,7 +106,10 @@ def _certainty(run: Run, benchmark: Benchmark, who: str, table: Predictions) -> 
     if who in MODEL:
         held_out = read_answers(run, JUDGED_HELD_OUT if who == JUDGED else HELD_OUT, benchmark.name)
     else:
-        held_out = fitted_baseline(run, benchmark, who).answer(held_out_questions(run, benchmark))
+        fitted = fitted_baseline(run, benchmark, who)
+        if not fitted.certain():
+            return none, NO_CERTAINTY
+        held_out = fitted.answer(held_out_questions(run, benchmark))
     if not held_out and held_out_questions(run, benchmark):
         return none, NOT_ASKED
     temperature = learn_temperature(held_out, benchmark.label_set())

@@ -152,9 +152,9 @@ def _chart(face: Face, decider: Comparison | RetentionResult, min_gain: float) -
     else:
         against = held_against(face, decider, min_gain)
         gain = plain.gain_over(decider, against)
-        margin = decider.margin_over_baseline if against == "baseline" else None
-        value, low, high, threshold = gain.value, gain.low, gain.high, min_gain if margin is None else -margin
-        asked = f"the rule asks for {plain.signed(threshold, unit)}"
+        within = decider.margin_over_baseline if against == "baseline" else None
+        value, low, high, threshold = gain.value, gain.low, gain.high, min_gain if within is None else -within
+        asked = f"{'the rule asks for' if within is None else 'allowed:'} {plain.signed(threshold, unit)}"
         title = plain.sentence(plain.compared(decider, against))
     shown = plain.signed(value, unit) + (" points" if unit == "share" else "")
     value, low, high, threshold = (times * one for one in (value, low, high, threshold))

@@ -10,6 +10,7 @@ from metier.data.records import Question
 from metier.errors import Problems
 from metier.evaluation.answers import JUDGED, MODEL, stage_of
 from metier.evaluation.asking import conditions
+from metier.evaluation.baseline import built
 from metier.evaluation.benchmark import Benchmark
 from metier.evaluation.results import read_verdict
 from metier.evaluation.scoring import Prediction
@@ -61,7 +62,9 @@ def _warn_without_ship(run: Run, benchmark: Benchmark, who: str) -> None:
     verdict = read_verdict(run.folder)
     decision = verdict.shown if verdict else "missing"
     if who in MODEL and not (verdict and verdict.ships):
-        instead = f" `--with {benchmark.baseline}` answers with the baseline." if benchmark.baseline else ""
+        name = benchmark.baseline
+        reusable = name is not None and built(benchmark.baselines[name]).reusable
+        instead = f" `--with {name}` answers with the baseline." if reusable else ""
         run.progress.warn(f"The verdict on {run.folder} is {decision}, not SHIP.{instead}")
 
 

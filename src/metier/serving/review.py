@@ -124,8 +124,12 @@ def _asked(
 
 def baseline_review(
     run: Run, benchmark: Benchmark, fitted: FittedBaseline, max_error: float | None, share: float | None
-) -> Review:
-    """The same for a run's baseline; its answers cost next to nothing."""
+) -> Review | None:
+    """The same for a run's baseline; None where its answers have no certainty, or cost something."""
+    if not fitted.certain():
+        if max_error is not None or share is not None:
+            raise UserError(f"No certainty is known of the answers of {fitted.name}. Leave out the review.")
+        return None
     labels = benchmark.label_set()
     temperature = learn_temperature(fitted.answer(held_out_questions(run, benchmark, MOST)), labels)
     more = fitted.answer(held_out_questions(run, benchmark, MOST_FOR_REVIEW))

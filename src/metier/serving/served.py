@@ -214,6 +214,11 @@ def _baselines(one: Checked, options: ServeOptions) -> dict[str, Served]:
     served = {}
     for benchmark in one.benchmarks:
         fitted = fitted_baseline(one.run, benchmark, options.who)
+        if not fitted.certain():
+            raise UserError(
+                f"{fitted.name} is not served: it asks another model. Serve the tuned model, or a baseline that "
+                "answers by itself."
+            )
         stage = stage_of(benchmark.name, options.who)
         served[_name(one, benchmark)] = Served(
             name=_name(one, benchmark),

@@ -9,6 +9,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline, make_union
 
 from metier.data.records import Question
+from metier.evaluation.baseline import most_common
 from metier.evaluation.baselines.tfidf import learn
 
 PROMPT = "{text}\nIs it about {category}?"

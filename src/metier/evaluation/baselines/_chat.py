@@ -3,7 +3,7 @@
 import http.client
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -51,7 +51,6 @@ class Address:
     """None: the address asks for none."""
     timeout_s: float
     retries: int
-    wait: Callable[[float], None] = time.sleep
 
     def __post_init__(self) -> None:
         # Nothing on this machine is reached through a proxy.
@@ -75,7 +74,7 @@ class Address:
             except (URLError, TimeoutError, ConnectionError, http.client.HTTPException, OSError) as error:
                 why, pause = type(getattr(error, "reason", error)).__name__, None
             if number < self.retries:
-                self.wait(min(LONGEST_WAIT_S, max(pause or 0.0, 0.5 * 2**number)))
+                wait(min(LONGEST_WAIT_S, max(pause or 0.0, 0.5 * 2**number)))
         raise UserError(
             f"{self.url} gave no answer in {self.retries + 1} tries ({self._hidden(why)}). All answers so far are "
             "kept: run the same command again, and it goes on from there."
@@ -93,6 +92,11 @@ class Address:
     def _hidden(self, text: str) -> str:
         """A text of the other side, in which the key does not stand."""
         return text.replace(self.key, "***") if self.key else text
+
+
+def wait(seconds: float) -> None:
+    """Let an address rest."""
+    time.sleep(seconds)
 
 
 def full(url: str) -> str:

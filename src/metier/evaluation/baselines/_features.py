@@ -21,7 +21,7 @@ LIKENESSES = 9
 def setting_columns(rows: Sequence[Question], prompt: str) -> list[str]:
     """The prompt's columns that have few values with many rows each."""
     found = []
-    for name in _columns(prompt):
+    for name in columns(prompt):
         values = {question.fields.get(name) for question in rows}
         if name != "text" and None not in values and 1 < len(values) <= len(rows) / ROWS_A_VALUE:
             found.append(name)
@@ -32,14 +32,14 @@ def text_pairs(rows: Sequence[Question], prompt: str) -> list[tuple[str, str]]:
     """The prompt's texts of some length that differ from row to row, two by two."""
     setting = setting_columns(rows, prompt)
     texts = []
-    for name in _columns(prompt):
+    for name in columns(prompt):
         lengths = [len(_value(question, name).split()) for question in rows]
         if name not in setting and np.mean(lengths) >= WORDS_TO_COMPARE:
             texts.append(name)
     return list(itertools.combinations(texts, 2))
 
 
-def _columns(prompt: str) -> list[str]:
+def columns(prompt: str) -> list[str]:
     return list(dict.fromkeys(re.findall(r"\{(\w+)\}", prompt)))
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from metier.data.records import Question
 from metier.data.representativeness import static_embeddings
-from metier.evaluation.baselines._features import WORD, prompt_of, read
+from metier.evaluation.baselines._features import WORD, columns
 from metier.evaluation.predictions import Floats
 
 
@@ -47,5 +47,9 @@ class Neighbors:
 
 
 def text_of(question: Question, prompt: str) -> str:
-    """What a question is compared by: its rendered prompt, and the row's text where that leaves it out."""
-    return prompt_of(read(question, prompt, (), ()))
+    """What a question is compared by: the values that its prompt names, and the row's text where that leaves it out.
+
+    The words of the prompt itself stand in every row, and would make all of them somewhat alike.
+    """
+    values = [question.text if name == "text" else question.fields.get(name, "") for name in columns(prompt)]
+    return "\n".join(values if "text" in columns(prompt) else [*values, question.text]).lower()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from metier.data.records import Question
 from metier.errors import UserError, shown
-from metier.evaluation.answer_file import AnswerFile, Role, Wanted, listed, read_answer_file
+from metier.evaluation.answer_file import AnswerFile, Wanted, listed, read_answer_file
 from metier.evaluation.baseline import (
     BaselineContext,
     BaselineLike,
@@ -32,7 +32,9 @@ class Baseline(BaselineLike):
     path: str
     """The file."""
     id: str | None = None
-    """The column of the question's id; left out: `id`."""
+    """The file's column that says which question it is; left out: `id`."""
+    by: str | None = None
+    """The test set's column that holds the same; `text`: the text. Left out: the ids of Metier (test.csv:2)."""
     answer: str | None = None
     """The column of the answer; left out: answer, given, prediction or output."""
     name: str = "the system in use"
@@ -44,6 +46,7 @@ class Baseline(BaselineLike):
     learns = False
     quick = False
     here = False
+    reusable = False
 
     def problems(self) -> list[str]:
         return [] if self.name.strip() else ["name: it is empty. Say what the system is called."]
@@ -62,14 +65,14 @@ class Baseline(BaselineLike):
         return file_sha256(Path(self.path)) if Path(self.path).is_file() else "missing"
 
     def fit(self, context: BaselineContext) -> "FittedAnswers":
-        named: dict[Role, list[str]] = {}
+        named: dict[str, list[str]] = {}
         if self.id:
             named["id"] = [self.id]
         if self.answer:
             named["answer"] = [self.answer]
         wanted = Wanted(("id", "answer"), "the setting `{}`", "`{}: {}`")
         file = read_answer_file(Path(self.path), named, 0, wanted)
-        return FittedAnswers(self.name, file, context.benchmark, context.labels, self.fingerprint())
+        return FittedAnswers(self.name, file, context.benchmark, context.labels, self.fingerprint(), self.by)
 
     def load(
         self, folder: Path, benchmark: Benchmark, labels: Sequence[str], load_model: LoadModel = no_model
@@ -98,6 +101,7 @@ class FittedAnswers(FittedBaseline):
     labels: Sequence[str]
     sha256: str
     """Of the file."""
+    by: str | None
 
     @property
     def name(self) -> str:
@@ -109,23 +113,29 @@ class FittedAnswers(FittedBaseline):
         return [self._answer(question) for question in questions]
 
     def _answer(self, question: Question) -> Prediction:
-        said = self.file.rows[question.id].answer
+        said = self.file.rows[self._key(question)].answer
         return _words.understood(self.benchmark, self.labels, question, said, self.benchmark.render(question))
+
+    def _key(self, question: Question) -> str:
+        """What the file knows the question by."""
+        found = question.text if self.by == "text" else question.fields.get(self.by or "")
+        return question.id if self.by is None else (found or "").strip()
 
     def _check(self, questions: Sequence[Question]) -> None:
         name, of = self.file.name, f"of '{self.benchmark.name}'"
-        missing = [question.id for question in questions if question.id not in self.file.rows]
+        missing = [key for key in map(self._key, questions) if key not in self.file.rows]
         if questions and len(missing) == len(questions):
             raise UserError(
                 f"{name} has {listed(self.file.rows, 'id', 'ids')}, and none of them is a question {of}, which are "
-                f"called {listed(missing, 'id', 'ids')}. Write the questions' ids into the file."
+                f"called {listed(missing, 'id', 'ids')}. Write the questions' ids into the file, or name the test "
+                "set's column with `by`."
             )
         if missing:
             raise UserError(
                 f"{name} has no row for {listed(missing, 'question', 'questions')} {of}. Add them; leave the answer "
                 "empty where the system gave none."
             )
-        strange = [one.id for one in questions if self._is_strange(one)]
+        strange = [self._key(one) for one in questions if self._is_strange(one)]
         if strange:
             said, known = self.file.rows[strange[0]].answer, _words.offered(questions[0], self.labels)
             raise UserError(
@@ -135,7 +145,7 @@ class FittedAnswers(FittedBaseline):
             )
 
     def _is_strange(self, question: Question) -> bool:
-        said, known = self.file.rows[question.id].answer, _words.offered(question, self.labels)
+        said, known = self.file.rows[self._key(question)].answer, _words.offered(question, self.labels)
         return bool(said and known) and plain(_words.stripped(str(said))) not in set(map(plain, known))
 
     def save(self, folder: Path) -> list[str]:

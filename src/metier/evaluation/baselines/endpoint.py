@@ -159,6 +159,9 @@ class FittedEndpoint(FittedBaseline):
     def name(self) -> str:
         return f"{self.setting.model} at {urlsplit(self.setting.url).hostname}"
 
+    def certain(self) -> bool:
+        return False
+
     def spent(self) -> Spent:
         once = {one.asked: one for one in self.used}.values()
         return Spent(

@@ -117,7 +117,10 @@ class FittedFewShot(FittedBaseline):
 
     @property
     def name(self) -> str:
-        return f"the base model with {self.state.examples} solved examples"
+        return f"few-shot prompting with {self.state.examples} solved examples"
+
+    def certain(self) -> bool:
+        return False
 
     def answer(self, questions: Sequence[Question]) -> list[Prediction]:
         if not questions:

@@ -33,7 +33,7 @@ def _plan(material: Material) -> Iterator[Fact]:
     if plan is None:
         yield Fact(name="Plan", value="There is no sealed plan.", source="plan.json")
         return
-    yield Fact(name="Rule", value=rule(plan.min_gain, plan.alpha), source="plan.json")
+    yield Fact(name="Rule", value=rule(plan.min_gain, plan.alpha, plan.margin), source="plan.json")
     yield Fact(name="Plan sealed", value=plan.date, source="plan.json")
     entered = str(sealed["time"]) if sealed else "no entry"
     yield Fact(name="Plan entered into the history", value=entered, source="history.jsonl")

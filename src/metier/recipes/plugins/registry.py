@@ -62,7 +62,7 @@ PARTS = {
     "benchmarks": ("name", "questions", "render", "label_set", "build_scorer", "build_metrics"),
     "scorers": ("version", "chooses", "gives", "baseline", "ask", "judge", "misfit", "free_text"),
     "metrics": ("unit", "higher_is_better", "share_of_right", "reads", "prices_mistakes", "statistics", "value"),
-    "baselines": ("version", "learns", "quick", "here", "misfit", "ready", "fingerprint", "fit", "load"),
+    "baselines": ("version", "learns", "quick", "here", "reusable", "misfit", "ready", "fingerprint", "fit", "load"),
     "exports": ("holds_model", "quantizations", "write"),
 }
 BASES = {
