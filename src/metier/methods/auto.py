@@ -13,6 +13,7 @@ from annotated_types import Interval
 from metier.engine.training.context import TrainingContext
 from metier.engine.training.evaluator import held_out
 from metier.errors import UserError
+from metier.methods._base_share import chosen, largest_harmless, mix_in
 from metier.methods._search import Candidate, search, whole_cost
 from metier.methods._tuning import NO_LABELS
 from metier.methods.sft import Method as Sft
@@ -91,9 +92,15 @@ class Method:
         for file in ("log.jsonl", "evaluations.jsonl"):
             if (found.folder / file).is_file():
                 shutil.copyfile(found.folder / file, context.folder / file)
+        by_share = largest_harmless(context, context.folder / "adapter", self.eval_questions)
+        settings = found.best.method.changed()
+        if share := chosen(by_share):
+            mix_in(context, context.folder / "adapter", share)
+            settings["base_share"] = share
         shutil.rmtree(context.folder / "search", ignore_errors=True)
         tried = [asdict(one) for one in found.tried]
-        return {**found.cost, "chosen": {"sft": found.best.method.changed()}, "tried": tried}
+        shares = [list(one) for one in by_share.items()]
+        return {**found.cost, "chosen": {"sft": settings}, "tried": tried, "base_shares": shares}
 
     def _candidates(self, context: TrainingContext) -> list[Candidate]:
         """The settings to try, each with the steps that the budget gives it. Raises `UserError` where a budget of an

@@ -14,8 +14,9 @@ from metier.data.records import Document, documents, questions
 from metier.engine.training.context import TrainingContext
 from metier.engine.training.evaluator import HeldOutEvaluator
 from metier.errors import UserError, nearest
+from metier.methods._base_share import mix_in
 from metier.methods._tuning import NO_LABELS, Tuning
-from metier.recipes.settings import Count, PositiveCount, PositiveShare, Share, TrainTokens, Weight
+from metier.recipes.settings import Count, PositiveCount, PositiveShare, Share, ShareBelowOne, TrainTokens, Weight
 
 if TYPE_CHECKING:
     from metier.engine.models.model import LanguageModel
@@ -45,6 +46,9 @@ class Method(Tuning):
     the text itself (0: raw text is learned as it stands)."""
     distill_share: PositiveShare = 0.25
     """Tokens of raw text in a step with `distill`, as a share of `batch_tokens`."""
+    base_share: ShareBelowOne = 0.0
+    """Share of the base model's weights in the final ones (WiSE-FT, Wortsman et al. 2022, CVPR): keeps more of what it
+    knew, and costs little on the task up to about 0.3. Not with `use_dora`."""
     eval_steps: Count = 0
     """Steps between evaluations on held-out rows; the best adapter is kept (0: none, the last is kept)."""
     eval_questions: PositiveCount = 200
@@ -59,7 +63,16 @@ class Method(Tuning):
             if self.eval_steps
             else None
         )
-        return self.fit(context, model, evaluator)
+        result = self.fit(context, model, evaluator)
+        if self.base_share:
+            mix_in(context, context.folder / "adapter", self.base_share)
+        return result
+
+    def problems(self) -> list[str]:
+        problems = super().problems()
+        if self.base_share and self.use_dora:
+            problems.append("base_share: an adapter of `use_dora` cannot be mixed with the base model. Leave out one.")
+        return problems
 
     def fit(
         self,

@@ -72,6 +72,12 @@ def settings_tried(run: Run) -> tuple[dict[str, Any], ...]:
     return tuple(sorted(tried, key=lambda one: (-one["trained"] / one["steps"], -max(s for _, s in one["scores"]))))
 
 
+def base_shares(run: Run) -> tuple[tuple[float, float], ...]:
+    """(share of the base weights, figure on held-out rows) as a search tried them; nothing where none did."""
+    marks = (run.result(f"train/{log.parent.name}") for log in sorted((run.folder / "train").glob("*/log.jsonl")))
+    return tuple((share, score) for mark in marks for share, score in mark.get("base_shares", ()))
+
+
 def training_log(run: Run, stage: str) -> tuple[LogLine, ...]:
     """The lines of one method's log.jsonl. Raises `UserError` where it was changed since."""
     text = run.output(stage, f"{stage}/log.jsonl").read_text(encoding="utf-8")

@@ -14,7 +14,7 @@ from metier.reporting.benchmark_section import benchmark_sections
 from metier.reporting.decision import decision_of_run
 from metier.reporting.pages import section_page
 from metier.reporting.suspect_sheets import listed as listed_sheets
-from metier.reporting.training_section import settings_tried, training_curves
+from metier.reporting.training_section import base_shares, settings_tried, training_curves
 from metier.runs.run import Run
 
 
@@ -36,6 +36,7 @@ def content(run: Run, answers: Answers, verdict: Verdict, name: str) -> dict[str
         "benchmarks": benchmark_sections(answers, verdict, run.recipe),
         "curves": training_curves(run),
         "tried": settings_tried(run),
+        "base_shares": base_shares(run),
         "suspect_sheets": listed_sheets(run),
     }
 
