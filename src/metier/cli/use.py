@@ -32,7 +32,9 @@ def predict(
     out_file: AnswersFile,
     benchmark: WhoseTask = None,
     text: TextColumn = None,
-    with_: Annotated[str, typer.Option("--with", help="Who answers: tuned, or a baseline of the run (tfidf).")] = "tuned",
+    with_: Annotated[
+        str, typer.Option("--with", help="Who answers: tuned, or a baseline of the run (tfidf).")
+    ] = "tuned",
     max_error: MaxError = None,
     review: ReviewShare = None,
     prefix: Annotated[str, typer.Option("--prefix", help="What stands before the names of the new columns.")] = "",
@@ -80,7 +82,9 @@ def serve(
         list[str] | None, typer.Option("--allow-host", help="A further name that clients may call the server by.")
     ] = None,
     benchmark: WhoseTask = None,
-    with_: Annotated[str, typer.Option("--with", help="Who answers: tuned, or a baseline of the run (tfidf).")] = "tuned",
+    with_: Annotated[
+        str, typer.Option("--with", help="Who answers: tuned, or a baseline of the run (tfidf).")
+    ] = "tuned",
     max_error: MaxError = None,
     review: ReviewShare = None,
     anyway: Anyway = False,
@@ -116,7 +120,9 @@ def monitor(
     out: Annotated[Path | None, typer.Option("--out", help="Default: RUN/monitor.")] = None,
     to_dataset: Annotated[Path | None, typer.Option("--to-dataset", help="A new folder for the reviewed rows.")] = None,
     benchmark: WhoseTask = None,
-    with_: Annotated[str, typer.Option("--with", help="Who answered: tuned, or a baseline of the run (tfidf).")] = "tuned",
+    with_: Annotated[
+        str, typer.Option("--with", help="Who answered: tuned, or a baseline of the run (tfidf).")
+    ] = "tuned",
     corrected: Annotated[
         str | None, typer.Option("--corrected", help="Corrections: to_label.csv filled in, or a pattern.")
     ] = None,
