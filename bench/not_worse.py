@@ -79,11 +79,16 @@ def answers(right: np.ndarray, groups: tuple[str, ...]) -> Predictions:
 
 def text(rows: list[dict[str, Any]]) -> str:
     """The table of docs/statistics.md."""
-    lines = ["| questions | margin | broken, fixed | SHIP at the margin, % | SHIP of an equal model, % |", "|---" * 5 + "|"]
+    lines = [
+        "| questions | margin | broken, fixed | SHIP at the margin, % | SHIP of an equal model, % |",
+        "|---" * 5 + "|",
+    ]
     for r in rows:
         asked = f"{r['n']:,}" + (f", {r['n'] // r['size']} clusters" if r["size"] > 1 else "")
         changed = f"{r['margin'] + r['fixed']:.2f}, {r['fixed']:.2f}"
-        lines.append(f"| {asked} | {r['margin']:.2f} | {changed} | {100 * r['at_the_margin']:.1f} | {100 * r['equal']:.0f} |")
+        lines.append(
+            f"| {asked} | {r['margin']:.2f} | {changed} | {100 * r['at_the_margin']:.1f} | {100 * r['equal']:.0f} |"
+        )
     return "\n".join(lines)
 
 
