@@ -42,7 +42,7 @@ fix: .venv
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# All but those of intervals, power, retention, review and answers_page read METIER_DATA; train_vs_trl without it has the case `terms` alone (--cases terms).
+# All but those of intervals, power, retention, not_worse, review and answers_page read METIER_DATA; train_vs_trl without it has the case `terms` alone (--cases terms).
 bench: .venv
 	$(BIN)/python bench/train_vs_trl.py --check
 	$(BIN)/python bench/shared_tokens.py --check
@@ -50,6 +50,7 @@ bench: .venv
 	$(BIN)/python bench/intervals_over_seeds.py --check
 	$(BIN)/python bench/power.py --check
 	$(BIN)/python bench/retention.py --check
+	$(BIN)/python bench/not_worse.py --check
 	$(BIN)/python bench/review.py --check
 	$(BIN)/python bench/drift.py --check
 	$(BIN)/python bench/eval_vs_lm_eval.py --check

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 
 import pytest
 
@@ -100,6 +101,18 @@ def test_a_killed_evaluation_goes_on_without_paying_twice(trained_run, server):
     prompts = server.asked
     assert len(prompts) == 24 + 2 and len(set(prompts)) == 24
     assert run.result("evaluate/triage/endpoint")["spent"]["cost"] == pytest.approx(24 * 12 / 1e6)
+
+
+def test_another_training_takes_paid_answers_over(trained_run, server, tmp_path):
+    run = opened(trained_run, server)
+    evaluate(run)
+    asked = len(server.requests)
+    shutil.copytree(run.folder, tmp_path / "other")
+    for path in [*(run.folder / "evaluate" / "triage").glob("*"), run.folder / "evaluate.done.json"]:
+        if path.name != "samples.parquet":
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+    evaluate(run, runs.saved_run(tmp_path / "other", Progress()))
+    assert len(server.requests) == asked and report(run).benchmarks[0].baselines[-1].business.paid > 0
 
 
 def test_another_baseline_that_decides_makes_the_verdict_exploratory(trained_run, server):

@@ -63,7 +63,7 @@ def shown(interval):
 def test_every_figure_stands_under_its_own_heading(finished):
     verdict, page = json.loads((finished / "verdict.json").read_text()), (finished / "report.html").read_text()
     (entry,) = verdict["benchmarks"]
-    head, *rows = cells(page, "Base and tuned model")
+    head, *rows = cells(page, "All figures and tests")
     assert [" ".join(cell) for cell in head] == [
         "metric", "majority", "TF-IDF with logistic regression", "base", "tuned", "gain (95 % CI)", "p"
     ]  # fmt: skip
@@ -73,6 +73,10 @@ def test_every_figure_stands_under_its_own_heading(finished):
         assert row[2:5] == [shown(metric[who]) for who in ("baseline", "base", "tuned")]
         assert row[5][0] == f"{metric['gain']['value']:+.3f}"
     assert entry["base"]["value"] < entry["tuned"]["value"]
+    [one], [alone] = entry["baselines"], cells(page, "<h4>Baselines</h4>")[1:]
+    assert alone[0] == ["TF-IDF", "with", "logistic", "regression", "(decides)"] and alone[1] == shown(one["figure"])
+    assert alone[2][0] == f"{one['gain']['value']:+.3f}" and alone[6] == ["0"] and one["p_holm"] == one["gain"]["p"]
+    assert alone[4] == [f"{one['business']['answers_per_hour']:,.0f}"]
     kept = cells(page, "Retention")[1]
     (general,) = verdict["retention"]
     assert kept[1:3] == [[f"{general['base']:.3f}"], [f"{general['tuned']:.3f}"]] and kept[-1] == [general["state"]]

@@ -173,6 +173,11 @@ def answering(benchmark: Benchmark, has_rows: bool) -> list[str]:
     return [name for name, use in benchmark.baselines.items() if has_rows or not built(use).learns]
 
 
+def lasting(benchmark: Benchmark) -> list[str]:
+    """The names of the benchmark's baselines that answer alike whatever was trained on."""
+    return [name for name, use in benchmark.baselines.items() if not built(use).learns]
+
+
 def built(use: BaselineUse) -> BaselineLike:
     """The baseline that a recipe names. Raises `UserError` where there is none, or it cannot take the settings."""
     baseline: BaselineLike = plugins.build("baselines", use.plug_in, dict(use.settings))

@@ -16,7 +16,7 @@ def margin_gain(
     """The gain over a baseline with its 95 % interval and the p of a gain of -margin, and how much it varies by chance.
 
     One or several trainings, each with the baseline's answers of its seed. The test is that of `comparison`: paired
-    draws of whole clusters, with the gain plus the margin in place of the gain. For shares the interval is at least as
+    draws of whole clusters, with the gain plus the margin instead of the gain. For shares the interval is at least as
     wide, and p at least as large, as the answers that changed say (`not_too_sure`), as in a retention check. p is 1
     where the gain is not above -margin, so a small p always speaks for the model.
     """
