@@ -53,7 +53,9 @@ def recipe_text(
     if columns.label and (methods := _without_repeat(pack.methods)) != pack.methods:
         parts += [_yaml("methods", methods)]
     if columns.label:
-        if columns.written:
+        if columns.options:
+            parts += _chosen(name, columns, counts)
+        elif columns.written:
             parts += _written(name, columns, counts, _redacts(industry, pack))
         else:
             parts += _benchmark(name, columns, counts)
@@ -84,16 +86,16 @@ def _steps(industry: str | None, pack: "BaseIndustry", columns: Columns) -> list
     keep = {} if columns.written else {"labels": "keep"}
     redact = [{"redact": {"profile": pack.name, **keep}}] if _redacts(industry, pack) else []
     # Two wordings of an answer to one question are no contradiction.
-    dedup: Any = {"dedup": {"contradictions": "keep"}} if columns.written else "dedup"
+    dedup: Any = "dedup" if columns.classes else {"dedup": {"contradictions": "keep"}}
     # Copies of a row would vouch for its label, so behind them.
-    doubted = [] if columns.written else [{"label_noise": {"mode": "report"}}]
+    doubted = [] if not columns.classes else [{"label_noise": {"mode": "report"}}]
     return [*FIRST, *redact, dedup, *doubted, *LAST]
 
 
 def _datasets(pack: "BaseIndustry", columns: Columns, counts: dict[str, int]) -> list[str]:
     own: list[Any] = []
     if columns.label:
-        named = {key: getattr(columns, key) for key in ("text", "label", "group", "time", "id", "split")}
+        named = {key: getattr(columns, key) for key in ("text", "label", "options", "group", "time", "id", "split")}
         settings = {key: column for key, column in named.items() if column}
         own.append({"path": "train.jsonl", **settings, "license": "proprietary"})
     if counts["documents"]:
@@ -111,13 +113,30 @@ def _datasets(pack: "BaseIndustry", columns: Columns, counts: dict[str, int]) ->
 
 
 def _benchmark(name: str, columns: Columns, counts: dict[str, int]) -> list[str]:
-    prompt = f"{_title(str(columns.text))}: {{text}}\n{_title(str(columns.label))}:"
+    prompt = f"{_shown(columns)}\n{_title(str(columns.label))}:"
     benchmark = _test_of(name, columns) | {"prompt": prompt, "metrics": ["accuracy", "macro_f1"]}
     notes = [
         "Does the prompt read as your people would put it? Are some answers rare and dear? Then `macro_f1` goes first."
     ]
     if columns.slices:
         notes.append(f"Which parts matter? `slices: [{', '.join(columns.slices)}]` shows results by them.")
+    return [_comment(notes + _small(counts)), _yaml("benchmarks", [benchmark])]
+
+
+def _shown(columns: Columns) -> str:
+    """A line for each column that the model reads, with its name."""
+    names = columns.shown or [str(columns.text)]
+    return "\n".join(f"{_title(name)}: {{{'text' if name == columns.text else name}}}" for name in names)
+
+
+def _chosen(name: str, columns: Columns, counts: dict[str, int]) -> list[str]:
+    benchmark = _test_of(name, columns) | {"options": columns.options, "prompt": f"{_shown(columns)}\nAnswer:"}
+    # Per byte, or a long option loses because it is long.
+    benchmark |= {"scorer": {"choice": {"length": "byte"}}, "metrics": ["accuracy"]}
+    notes = [
+        "The model chooses among the options of each question, in full; no letters. Does the prompt read as your "
+        "people would put it?"
+    ]
     return [_comment(notes + _small(counts)), _yaml("benchmarks", [benchmark])]
 
 
@@ -136,7 +155,7 @@ def _small(counts: dict[str, int]) -> list[str]:
 def _written(name: str, columns: Columns, counts: dict[str, int], redacted: bool) -> list[str]:
     # Three times the average answer: four characters make a token of English.
     tokens = min(LONGEST_WRITTEN, 32 * math.ceil(3 * columns.written / 4 / 32))
-    benchmark = _test_of(name, columns) | {"prompt": "{text}", "chat_template": True}
+    benchmark = _test_of(name, columns) | {"prompt": _asked(columns), "chat_template": True}
     benchmark |= {"scorer": {"generate": {"max_new_tokens": tokens, "stop": []}}, "metrics": ["rouge_l"]}
     notes = [
         "How do you know a good answer? `rouge_l` counts the words that it shares with yours, in order: a first look, "
@@ -149,6 +168,11 @@ def _written(name: str, columns: Columns, counts: dict[str, int], redacted: bool
             "there counts against a model that learned to write [NAME]."
         )
     return [_comment(notes + _small(counts)), _yaml("benchmarks", [benchmark])]
+
+
+def _asked(columns: Columns) -> str:
+    """The question as it stands, behind what it is asked about."""
+    return _shown(columns) if len(columns.shown) > 1 else "{text}"
 
 
 def _without_repeat(methods: list[Any]) -> list[Any]:
