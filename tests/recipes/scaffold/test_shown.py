@@ -97,3 +97,16 @@ def test_a_column_that_names_its_answer_is_asked_about_and_not_shown(tmp_path):
     rows = [{"mail": f"{WORDS[n]} in the hall behind the great door", "memo": f"It was {kinds[n % 3]}, we say",
              "label": kinds[n % 3]} for n in range(90)]  # fmt: skip
     assert prompt_of(tmp_path, rows) == "Mail: {text}\nLabel:"
+
+
+def test_forgetting_is_looked_at_on_texts_by_others_where_the_mirror_has_them(tmp_path, monkeypatch):
+    monkeypatch.delenv("METIER_DATA", raising=False)
+    prompt_of(tmp_path, pairs())
+    assert "retention" not in yaml.safe_load((tmp_path / "pairs/recipe.yaml").read_text())
+    (tmp_path / "mirror/general/arc_easy").mkdir(parents=True)
+    monkeypatch.setenv("METIER_DATA", str(tmp_path / "mirror"))
+    new("again", tmp_path / "data", into=tmp_path)
+    written = yaml.safe_load((tmp_path / "again/recipe.yaml").read_text())
+    assert written["retention"] == {"general": 0.02, "arc_easy_sample": "monitor"}
+    [benchmark] = [it for it, _ in load(tmp_path / "again/recipe.yaml").build_retention() if it.name != "general"]
+    assert benchmark.limit == 300

@@ -1,6 +1,7 @@
 """The text of a recipe that `metier new` writes: what was found, and as comments what only its people know."""
 
 import math
+import os
 import re
 import textwrap
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from metier.data.dataset import MIRROR
 from metier.data.redaction import PROFILES
 from metier.recipes import plugins, strict_json, strict_yaml
 from metier.recipes.scaffold.columns import Columns
@@ -21,6 +23,8 @@ LAST: list[Any] = [{"split": {"by": "group"}}, {"select": {"rows": 17000}}]
 """Steps before and behind redaction and duplicates, which depend on what the answers are. A team's own rows are for its
 work, so rows for research only stop the run."""
 
+OTHERS = {"arc_easy_sample": "general/arc_easy", "wikitext2_sample": "general/wikitext2"}
+"""Benchmark -> its folder in the mirror: 300 questions and 12 articles."""
 LONGEST_WRITTEN = 512
 """Tokens that a written answer is given at most."""
 
@@ -59,6 +63,7 @@ def recipe_text(
             parts += _written(name, columns, counts, _redacts(industry, pack))
         else:
             parts += _benchmark(name, columns, counts)
+        parts += _retention(pack)
     return "\n".join([*parts, _description(name)])
 
 
@@ -121,6 +126,20 @@ def _benchmark(name: str, columns: Columns, counts: dict[str, int]) -> list[str]
     if columns.slices:
         notes.append(f"Which parts matter? `slices: [{', '.join(columns.slices)}]` shows results by them.")
     return [_comment(notes + _small(counts)), _yaml("benchmarks", [benchmark])]
+
+
+def _retention(pack: "BaseIndustry") -> list[str]:
+    """Text and questions by other authors than the replay's, where the mirror has them; none: the pack's own check."""
+    mirror = os.environ.get(MIRROR)
+    there = {name: "monitor" for name, folder in OTHERS.items() if mirror and (Path(mirror) / folder).is_dir()}
+    if not there:
+        return []
+    own = {name: margin for name, margin in pack.retention.items() if margin != "monitor"}
+    notes = [
+        f"What must not be forgotten. `general` is by the author of the text that is replayed; {' and '.join(there)} "
+        f"are by others, from {MIRROR}, and decide nothing until you write a margin in place of `monitor`."
+    ]
+    return [_comment(notes), _yaml("retention", own | there)]
 
 
 def _shown(columns: Columns) -> str:
