@@ -262,7 +262,11 @@ def text(rows: list[dict[str, Any]]) -> str:
     lines.append("|---" * 10 + "|")
     for row in rows:
         keys = ("answer", "group", "scorer", "check_s", "minutes")
-        cells = [row["table"], *(f"{row.get(side, 0):,}" for side in ("train", "test")), ", ".join(row.get("shown", []))]
+        cells = [
+            row["table"],
+            *(f"{row.get(side, 0):,}" for side in ("train", "test")),
+            ", ".join(row.get("shown", [])),
+        ]
         cells += ["" if row.get(key) is None else str(row[key]) for key in keys]
         lines.append("| " + " | ".join([*cells, "; ".join(row["wrong"])]) + " |")
     return "\n".join([*lines, *run_lines(rows)])

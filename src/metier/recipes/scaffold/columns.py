@@ -69,9 +69,7 @@ class Columns:
         return not (self.written or self.options)
 
 
-def columns_of(
-    rows: Sequence[dict[str, Any]], told: bool = False, choice: tuple[str, str] | None = None
-) -> Columns:
+def columns_of(rows: Sequence[dict[str, Any]], told: bool = False, choice: tuple[str, str] | None = None) -> Columns:
     """What each column seems to be, by its name and its values; text and label are None where nothing fits.
 
     `told`: the rows had a shape that says which is which, and are asked and answered in `question` and `answer`.

@@ -35,8 +35,10 @@ def _is_read(column: Profile, yes_no: bool) -> bool:
     if not column.text or column.dated or column.called(AFTER) or column.distinct < 2:
         return False
     # A yes or no is an answer about something: a kind of clause, a product's category.
-    return not column.numbers and (column.called(KINDS) if column.classes else column.spaced) and (
-        yes_no or not column.classes
+    return (
+        not column.numbers
+        and (column.called(KINDS) if column.classes else column.spaced)
+        and (yes_no or not column.classes)
     )
 
 

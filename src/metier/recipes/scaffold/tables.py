@@ -38,7 +38,9 @@ def labeled(gathered: Gathered) -> tuple[Columns, list[Row]]:
     tables: dict[tuple[bool, tuple[str, str] | None, frozenset[str]], list[Row]] = defaultdict(list)
     for file, rows in gathered.tables.items():
         # Lines of JSON leave out what is empty, so a file's columns are those of any of its rows.
-        tables[file in gathered.told, gathered.choices.get(file), frozenset(name for _, _, row in rows for name in row)] += rows
+        tables[
+            file in gathered.told, gathered.choices.get(file), frozenset(name for _, _, row in rows for name in row)
+        ] += rows
     known = [
         (columns_of([row for _, _, row in rows], told, choice), rows) for (told, choice, _), rows in tables.items()
     ]
