@@ -110,3 +110,13 @@ def test_forgetting_is_looked_at_on_texts_by_others_where_the_mirror_has_them(tm
     assert written["retention"] == {"general": 0.02, "arc_easy_sample": "monitor"}
     [benchmark] = [it for it, _ in load(tmp_path / "again/recipe.yaml").build_retention() if it.name != "general"]
     assert benchmark.limit == 300
+
+
+def test_a_customers_question_that_comes_again_is_a_text_and_a_customer_is_a_group():
+    rows = [
+        {"customer question": f"Where is parcel {n // 4}?", "help": f"{WORDS[n]} in the north hall", "label": "ab"[n % 2]}
+        for n in range(120)
+    ]
+    assert sorted(columns_of(rows).shown) == ["customer question", "help"]
+    named = [row | {"customer": f"Jane Doe {n // 6}"} for n, row in enumerate(rows)]
+    assert columns_of(named).group == "customer"

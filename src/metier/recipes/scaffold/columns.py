@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from metier.recipes.scaffold.profile import Profile, profile_of
+from metier.recipes.scaffold.profile import LONGEST_ANSWER, Profile, profile_of
 from metier.recipes.scaffold.shown import ordered, shown_columns
 
 ANSWERS = "label category class intent department topic tag target outcome code stance decision status queue reason"
@@ -194,6 +194,8 @@ def _is_key(column: Profile) -> bool:
 def _groups(left: list[Profile], columns: Columns) -> None:
     """The column of what must stay on one side: it is called so, or is an id that comes again."""
     likely = [it for it in left if it.repeats and (it.called(GROUPS) or _is_key(it)) and not it.called(ANSWERS)]
+    # A customer's question that comes again is read; a name of two words is a group.
+    likely = [it for it in likely if not it.called(ASKING) and it.length <= LONGEST_ANSWER]
     enough = [it for it in likely if it.distinct >= FEWEST_GROUPS]
     few = [it.name for it in likely if it not in enough]
     if enough:

@@ -34,6 +34,8 @@ def shown_columns(known: Sequence[Profile], text: Profile, label: Profile | None
 def _is_read(column: Profile, yes_no: bool) -> bool:
     if not column.text or column.dated or column.called(AFTER) or column.distinct < 2:
         return False
+    if column.spaced and column.called(ASKED):
+        return True
     # A yes or no is an answer about something: a kind of clause, a product's category.
     return (
         not column.numbers
