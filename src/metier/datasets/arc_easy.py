@@ -26,5 +26,14 @@ BENCHMARKS = [
         prompt="Question: {text}\nAnswer:",
         scorer="choice",
         metrics=["accuracy"],
-    )
+    ),
+    Benchmark(
+        "arc_easy_sample",
+        "arc_easy",
+        description="300 of the questions of arc_easy: a look at forgetting that costs little.",
+        prompt="Question: {text}\nAnswer:",
+        scorer="choice",
+        metrics=["accuracy"],
+        limit=300,
+    ),
 ]

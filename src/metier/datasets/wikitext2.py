@@ -20,5 +20,15 @@ BENCHMARKS = [
         label=None,
         scorer="loss",
         metrics=["loss", "bits_per_byte", "perplexity"],
-    )
+    ),
+    Benchmark(
+        "wikitext2_sample",
+        "wikitext2",
+        description="12 articles of wikitext2: a look at forgetting that costs little.",
+        prompt="{text}",
+        label=None,
+        scorer="loss",
+        metrics=["loss"],
+        limit=12,
+    ),
 ]

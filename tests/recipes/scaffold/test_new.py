@@ -285,10 +285,10 @@ def test_a_test_file_with_a_remark_on_the_answer_leaves_training_as_it_is(tmp_pa
 
 
 def test_a_text_that_names_its_answer_is_asked_about(tmp_path):
-    rows = [{"claim": r["note"], "verdict": r["department"], "explanation": f"{r['note']}: {r['department']} it is"}
+    rows = [{"claim": r["note"], "verdict": r["department"], "memo": f"{r['note']}: {r['department']} it is"}
             for r in desk_rows()]  # fmt: skip
     found = new("facts", write_csv(tmp_path / "data/facts.csv", rows).parent, into=tmp_path)
-    assert any("In 100% of the rows `explanation` names its own answer" in doubt for doubt in found["questions"])
+    assert any("In 100% of the rows `memo` names its own answer" in doubt for doubt in found["questions"])
     found = new("triage", write_csv(tmp_path / "other/notes.csv", desk_rows()).parent, into=tmp_path)
     assert not any("names its own answer" in doubt for doubt in found["questions"])
 

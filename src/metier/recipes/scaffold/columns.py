@@ -3,15 +3,28 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
 from typing import Any
 
+from metier.recipes.scaffold.profile import LONGEST_ANSWER, Profile, profile_of
+from metier.recipes.scaffold.shown import ordered, shown_columns
+
 ANSWERS = "label category class intent department topic tag target outcome code stance decision status queue reason"
-GROUPS = (
-    "patient customer client contract user account policyholder case member person document dialogue conversation "
-    "thread author company issuer product household employee device asin order claim"
+FURTHER_ANSWERS = (
+    "rating star score grade sentiment verdict finding relevance result diagnosis severity type kind polarity "
+    "correct match gold annotation"
 )
-DATES = "date day time year created updated timestamp received opened"
+"""Names of answers too, where no column has one of the first."""
+GROUPS = (
+    "patient customer client contract user account policyholder case member person document doc dialogue conversation "
+    "thread author company issuer product household employee device asin order claim session filing article visit "
+    "encounter speaker"
+)
+OWN_KEYS = r"(doc|pm|q|p|u|user|case|item|prod|cust|patient|session|thread|ticket|conv|contract)id"
+"""Keys whose name is one word."""
+CONTEXT = "context passage document article abstract evidence paragraph section source"
+"""Texts that a question is asked about, where the answer is written."""
+AFTERWARDS = "conclusion explanation rationale reasoning justification resolution"
+"""Texts that are written once the answer is known: not read where another text stands beside them."""
 QUESTION, ANSWER = "question", "answer"
 ASKING = f"{QUESTION} instruction prompt query"
 WRITTEN = (ANSWER, "output")
@@ -21,11 +34,11 @@ SPLITS = "split fold partition subset set"
 SIDES = {"train": "train", "training": "train", "dev": "valid", "val": "valid", "valid": "valid", "validation": "valid"}
 SIDES |= {"test": "test", "testing": "test", "holdout": "test", "eval": "test"}
 
+NO_GROUP = "Do several rows come from one patient, customer or contract?"
+MOST_DISTINCT = 0.9
+"""Share of different values up to which a text of a pair counts as one that comes again."""
 FEWEST_GROUPS = 10
 """With fewer groups there is no parting by them, and no interval over them."""
-MOST_ANSWERS = 300
-LONGEST_ANSWER = 60
-"""Characters, on average: what is longer is a text and not the name of a class."""
 
 
 @dataclass
@@ -45,63 +58,40 @@ class Columns:
     doubts: list[str] = field(default_factory=list)
     slices: list[str] = field(default_factory=list)
     """Further columns of a few values: results by them may be worth a look."""
-
-
-@dataclass(frozen=True)
-class Profile:
-    """A column in figures."""
-
-    name: str
-    rows: int
-    """Rows that have a value."""
-    distinct: int
-    length: float
-    """Characters of a value, on average."""
-    text: bool
-    spaced: bool
-    """Values of several words, as texts have and keys have not."""
-    dated: bool
-    values: frozenset[str]
-
-    @property
-    def repeats(self) -> bool:
-        return 1 < self.distinct <= 0.7 * self.rows
+    shown: list[str] = field(default_factory=list)
+    """What the prompt shows, in its order, the text among them; a single one: the text alone."""
+    options: str | None = None
+    """The column with the list of answers to choose from, where every question has its own."""
 
     @property
     def classes(self) -> bool:
-        """Few short values that come again."""
-        few = self.repeats and self.distinct <= min(MOST_ANSWERS, self.rows / 3)
-        return few and 0 < self.length <= LONGEST_ANSWER
-
-    def called(self, words: str) -> bool:
-        """Whether the name has one of these words, alone or in the plural: `Customer ID`, `patientId`, `labels`."""
-        parts = re.findall(r"[A-Z]?[a-z]+|[A-Z]+", self.name)
-        return any(
-            part.lower().removesuffix("s") in {word.removesuffix("s") for word in words.split()} for part in parts
-        )
+        """Whether the answers are names of classes."""
+        return not (self.written or self.options)
 
 
-def absent(value: Any) -> bool:
-    """Nothing, an empty or blank cell, or the NaN with which tables fill a gap."""
-    return value is None or (isinstance(value, str) and not value.strip()) or value != value
-
-
-def columns_of(rows: Sequence[dict[str, Any]], told: bool = False) -> Columns:
+def columns_of(rows: Sequence[dict[str, Any]], told: bool = False, choice: tuple[str, str] | None = None) -> Columns:
     """What each column seems to be, by its name and its values; text and label are None where nothing fits.
 
     `told`: the rows had a shape that says which is which, and are asked and answered in `question` and `answer`.
+    `choice`: the columns with the options and with the right one.
     """
-    known = [_profile(name, rows) for name in dict.fromkeys(name for row in rows for name in row)]
+    known = [profile_of(name, rows) for name in dict.fromkeys(name for row in rows for name in row)]
     columns = Columns(told=told)
+    if choice:
+        columns.options, columns.label = choice
+        known = [it for it in known if it.name not in choice]
     texts = [it for it in known if it.text and not it.dated and it.length >= 10 and it.distinct > 2]
-    replies = [it for it in known if it.name == ANSWER] if told else _replies(known, texts, len(rows))
+    replies = [it for it in known if it.name == ANSWER] if told else _replies(known, texts, len(rows), bool(choice))
     if not (texts or told):
         return columns
-    text = _read(known, texts, replies, told)
+    text = _read(known, texts, replies, told, bool(choice))
     columns.text = text.name
     left = [it for it in known if it is not text and it not in replies]
     left = _known_by_name(left, columns, len(rows))
     _groups(left, columns)
+    if choice:
+        _show(text, texts, left, columns, [it.name for it in known])
+        return columns
     named = any(it.classes and it.called(ANSWERS) for it in left if it.name != columns.group)
     if told:
         _answers(replies, columns)
@@ -113,8 +103,21 @@ def columns_of(rows: Sequence[dict[str, Any]], told: bool = False) -> Columns:
             _answers(left, columns)
     if columns.label is None and replies:
         _written(replies, left, columns)
-    _doubt_text(text, texts, columns)
+    _show(text, texts, left, columns, [it.name for it in known])
+    _group_by_text(text, columns)
     return columns
+
+
+def _group_by_text(text: Profile, columns: Columns) -> None:
+    """Of a pair, one text may come again and again: its rows stay on one side, or the other text alone is asked."""
+    several = columns.group is None and columns.label and columns.classes and len(columns.shown) > 1
+    if several and FEWEST_GROUPS <= text.distinct <= MOST_DISTINCT * text.rows:
+        columns.group = text.name
+        columns.doubts = [it for it in columns.doubts if not it.startswith(NO_GROUP)]
+        columns.doubts.append(
+            f"`{text.name}` has {text.distinct:,} values in {text.rows:,} rows, and no other column says what belongs "
+            "together. So all rows with one value stay on one side. Is there more that belongs together?"
+        )
 
 
 def _known_by_name(left: list[Profile], columns: Columns, rows: int) -> list[Profile]:
@@ -129,8 +132,11 @@ def _known_by_name(left: list[Profile], columns: Columns, rows: int) -> list[Pro
     return [it for it in left if not it.dated]
 
 
-def _replies(known: list[Profile], texts: list[Profile], rows: int) -> list[Profile]:
-    """Columns of written answers: most rows have one, and there is a text besides that they answer."""
+def _replies(known: list[Profile], texts: list[Profile], rows: int, choice: bool) -> list[Profile]:
+    """Columns of written answers: most rows have one, and there is a text besides that they answer. Where answers are
+    chosen, what is written beside them explains the choice."""
+    if choice:
+        return [it for it in texts if it.spaced and it.called(REPLIES)]
     replies = [
         it
         for it in known
@@ -142,22 +148,26 @@ def _replies(known: list[Profile], texts: list[Profile], rows: int) -> list[Prof
     longest = max((it.length for it in texts if it.spaced and it not in replies), default=0.0)
     # A ticket's `summary` is its title; what sums up a text is shorter than it.
     replies = [it for it in replies if not it.called("summary") or it.length < longest]
-    if any(it.name.casefold() in WRITTEN for it in replies) and any(_insights(it) for it in texts if it not in replies):
+    if any(it.name.casefold() in WRITTEN for it in replies) and any(_asks(it) for it in texts if it not in replies):
         return replies
     # The questions of a survey come again and again: there the responses are what is read.
     return replies if any(it not in replies and not it.classes for it in texts) else []
 
 
-def _insights(column: Profile) -> bool:
+def _asks(column: Profile) -> bool:
     return column.spaced and column.called(ASKING)
 
 
-def _read(known: list[Profile], texts: list[Profile], replies: list[Profile], told: bool) -> Profile:
+def _read(known: list[Profile], texts: list[Profile], replies: list[Profile], told: bool, choice: bool) -> Profile:
     """The column that the model reads."""
     if told:
         return next(it for it in known if it.name == QUESTION)
-    read = [it for it in texts if it not in replies and (_insights(it) or not it.classes)] if replies else texts
-    return max(read, key=lambda it: (it.spaced, bool(replies) and it.called(ASKING), it.length))
+    read = [it for it in texts if it not in replies and (_asks(it) or not it.classes)] if replies else texts
+    asking = bool(replies) or choice
+    return max(
+        read or texts,
+        key=lambda it: (it.spaced, asking and it.called(ASKING), not it.called(AFTERWARDS), it.length),
+    )
 
 
 def _written(replies: list[Profile], left: list[Profile], columns: Columns) -> None:
@@ -172,38 +182,20 @@ def _written(replies: list[Profile], left: list[Profile], columns: Columns) -> N
     )
 
 
-def _profile(name: str, rows: Sequence[dict[str, Any]]) -> Profile:
-    values = [row[name] for row in rows if not absent(row.get(name))]
-    flat = [value for value in values if not isinstance(value, list | dict)]
-    texts = [str(value) for value in flat] if len(flat) == len(values) else []
-    return Profile(
-        name,
-        len(texts),
-        len(set(texts)),
-        sum(map(len, texts)) / max(len(texts), 1),
-        bool(texts) and all(isinstance(value, str) for value in flat),
-        sum(" " in value.strip() for value in texts) > len(texts) / 2,
-        bool(texts) and _dates(name, flat),
-        frozenset(set(texts)) if len(set(texts)) <= MOST_ANSWERS else frozenset(),
-    )
-
-
-def _dates(name: str, values: list[Any]) -> bool:
-    if all(isinstance(value, date | datetime) for value in values):
-        return True
-    named = Profile(name, 0, 0, 0.0, False, False, False, frozenset()).called(DATES)
-    form = r"\d{4}-\d\d(-\d\d)?([T ].*)?|\d{1,2}[./-]\d{1,2}[./-](\d{4}|\d\d)" + (r"|(19|20)\d\d" if named else "")
-    return all(re.fullmatch(form, str(value).strip()) for value in values)
-
-
 def _says_sides(column: Profile) -> bool:
     sides = {SIDES.get(value.strip().lower()) for value in column.values}
     return None not in sides and {"train", "test"} <= sides
 
 
+def _is_key(column: Profile) -> bool:
+    return column.called("id") or bool(re.search(OWN_KEYS, column.name.lower()))
+
+
 def _groups(left: list[Profile], columns: Columns) -> None:
     """The column of what must stay on one side: it is called so, or is an id that comes again."""
-    likely = [it for it in left if it.repeats and (it.called(GROUPS) or it.called("id")) and not it.called(ANSWERS)]
+    likely = [it for it in left if it.repeats and (it.called(GROUPS) or _is_key(it)) and not it.called(ANSWERS)]
+    # A customer's question that comes again is read; a name of two words is a group.
+    likely = [it for it in likely if not it.called(ASKING) and it.length <= LONGEST_ANSWER]
     enough = [it for it in likely if it.distinct >= FEWEST_GROUPS]
     few = [it.name for it in likely if it not in enough]
     if enough:
@@ -217,8 +209,8 @@ def _groups(left: list[Profile], columns: Columns) -> None:
         )
     else:
         columns.doubts.append(
-            "Do several rows come from one patient, customer or contract? No column says so, and rows were parted one "
-            "by one. If they do, name it with `group` and `cluster`, and make the test anew."
+            f"{NO_GROUP} No column says so, and rows were parted one by one. If they do, name it with `group` and "
+            "`cluster`, and make the test anew."
         )
     columns.doubts += [
         f"`{name}` has fewer than {FEWEST_GROUPS} values: too few to part training and test by it. Should it be so?"
@@ -232,7 +224,7 @@ def _answers(left: list[Profile], columns: Columns) -> None:
     if not likely:
         return
     # Words before numbers, and the last column before earlier ones: tables end with what people wrote last.
-    label = max(likely, key=lambda it: (it.called(ANSWERS), it.text and not _numbers(it), left.index(it)))
+    label = max(likely, key=lambda it: (*_answer_like(it), left.index(it)))
     columns.label = label.name
     others = [it.name for it in likely if it is not label]
     columns.slices = [it.name for it in likely if it is not label and it.distinct <= 12]
@@ -240,17 +232,28 @@ def _answers(left: list[Profile], columns: Columns) -> None:
     columns.doubts.append(f"Is `{label.name}` the answer that the model shall give ({label.distinct} values)?{more}")
 
 
-def _numbers(column: Profile) -> bool:
-    return all(re.fullmatch(r"-?[\d.,]+", value) for value in column.values)
+def _answer_like(column: Profile) -> tuple[bool, bool, bool]:
+    return column.called(ANSWERS), column.called(FURTHER_ANSWERS), column.text and not column.numbers
 
 
-def _doubt_text(text: Profile, texts: list[Profile], columns: Columns) -> None:
-    taken = (columns.label, columns.group, columns.split)
-    others = [it.name for it in texts if it is not text and it.name not in taken]
-    more = [name for name in others if name not in (columns.id, columns.time, *columns.slices)]
-    if more:
+def _show(text: Profile, texts: list[Profile], left: list[Profile], columns: Columns, table: list[str]) -> None:
+    """What the prompt shows, and what is asked about that."""
+    taken = (columns.label, columns.group, columns.split, columns.id, columns.time)
+    free = [it for it in left if it.name not in taken]
+    label = next((it for it in left if it.name == columns.label), None)
+    beside = [] if columns.told else shown_columns(free, text, label)
+    if columns.written:
+        beside = [it.name for it in free if it.name in beside and it.called(CONTEXT)]
+    columns.shown = ordered([text.name, *beside], table)
+    columns.slices = [name for name in columns.slices if name not in beside]
+    if beside:
         columns.doubts.append(
-            f"`{text.name}` is read. Should the model also see "
-            f"{' and '.join(f'`{name}`' for name in more)}? Put it into the prompt in braces, unless it is known only "
-            "after the answer."
+            f"The prompt shows {' and '.join(f'`{name}`' for name in columns.shown)}. Is one of them known only after "
+            "the answer? Then take it out of the prompt."
+        )
+    names = [it.name for it in texts if it is not text and it.name not in (*taken, *beside, *columns.slices)]
+    if names:
+        columns.doubts.append(
+            f"`{text.name}` is read. Should the model also see {' and '.join(f'`{name}`' for name in names)}? Put it "
+            "into the prompt in braces, unless it is known only after the answer."
         )

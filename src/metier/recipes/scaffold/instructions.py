@@ -5,7 +5,8 @@ from typing import Any
 
 from metier.data.converter import ConversionError
 from metier.recipes import plugins
-from metier.recipes.scaffold.columns import ANSWER, QUESTION, absent
+from metier.recipes.scaffold.columns import ANSWER, QUESTION
+from metier.recipes.scaffold.profile import absent
 from metier.recipes.scaffold.tables import Gathered, Row
 
 LOOKED_AT = 20

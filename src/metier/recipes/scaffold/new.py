@@ -20,9 +20,11 @@ from metier.errors import UserError
 from metier.evaluation.stats import FEWEST_CLUSTERS
 from metier.recipes import plugins, strict_json
 from metier.recipes.names import file_name
-from metier.recipes.scaffold.columns import SIDES, Columns, absent
+from metier.recipes.scaffold.choices import as_choices
+from metier.recipes.scaffold.columns import SIDES, Columns
 from metier.recipes.scaffold.instructions import as_tables
 from metier.recipes.scaffold.origins import write_origins
+from metier.recipes.scaffold.profile import absent
 from metier.recipes.scaffold.recipe_text import general_doubts, recipe_text
 from metier.recipes.scaffold.tables import FEWEST_ROWS, Gathered, Row, labeled
 from metier.recipes.schema import DEFAULT_INDUSTRY
@@ -46,6 +48,7 @@ def new(name: str, folder: Path, industry: str | None = None, into: Path = Path(
     pack = plugins.find("industries", industry or DEFAULT_INDUSTRY)()
     gathered = _gather(folder)
     as_tables(gathered)
+    as_choices(gathered)
     columns, rows = labeled(gathered)
     sides = _sides(rows, columns, gathered) if rows else []
     gathered.doubts += general_doubts(industry, pack)
@@ -68,7 +71,7 @@ def new(name: str, folder: Path, industry: str | None = None, into: Path = Path(
                 )
                 (scratch / f"{part}.jsonl").write_text("".join(lines), encoding="utf-8")
         counts = {part: len(content) for part, content in parts.items()}
-        if columns.label:
+        if columns.label and not columns.options:  # a letter in the user's table is an option in full in the copy
             write_origins(scratch, folder, columns.label, places)
         text = recipe_text(name, folder, industry, pack, columns, counts, gathered.doubts)
         (scratch / "recipe.yaml").write_text(text, encoding="utf-8")
@@ -226,8 +229,8 @@ def _drawn(rows: list[Row], columns: Columns, gathered: Gathered) -> list[str]:
 
 
 def _labels(rows: list[Row], columns: Columns) -> list[str]:
-    """The classes; where answers are written texts, all rows are of one."""
-    return ["" if columns.written else str(row[str(columns.label)]) for _, _, row in rows]
+    """The classes; where answers are written, or chosen from each row's own options, all rows are of one."""
+    return ["" if not columns.classes else str(row[str(columns.label)]) for _, _, row in rows]
 
 
 def _first_reason(gathered: Gathered) -> str:

@@ -1,6 +1,7 @@
 """The text of a recipe that `metier new` writes: what was found, and as comments what only its people know."""
 
 import math
+import os
 import re
 import textwrap
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from metier.data.dataset import MIRROR
 from metier.data.redaction import PROFILES
 from metier.recipes import plugins, strict_json, strict_yaml
 from metier.recipes.scaffold.columns import Columns
@@ -21,6 +23,8 @@ LAST: list[Any] = [{"split": {"by": "group"}}, {"select": {"rows": 17000}}]
 """Steps before and behind redaction and duplicates, which depend on what the answers are. A team's own rows are for its
 work, so rows for research only stop the run."""
 
+OTHERS = {"arc_easy_sample": "general/arc_easy", "wikitext2_sample": "general/wikitext2"}
+"""Benchmark -> its folder in the mirror: 300 questions and 12 articles."""
 LONGEST_WRITTEN = 512
 """Tokens that a written answer is given at most."""
 
@@ -53,10 +57,13 @@ def recipe_text(
     if columns.label and (methods := _without_repeat(pack.methods)) != pack.methods:
         parts += [_yaml("methods", methods)]
     if columns.label:
-        if columns.written:
+        if columns.options:
+            parts += _chosen(name, columns, counts)
+        elif columns.written:
             parts += _written(name, columns, counts, _redacts(industry, pack))
         else:
             parts += _benchmark(name, columns, counts)
+        parts += _retention(pack)
     return "\n".join([*parts, _description(name)])
 
 
@@ -84,16 +91,16 @@ def _steps(industry: str | None, pack: "BaseIndustry", columns: Columns) -> list
     keep = {} if columns.written else {"labels": "keep"}
     redact = [{"redact": {"profile": pack.name, **keep}}] if _redacts(industry, pack) else []
     # Two wordings of an answer to one question are no contradiction.
-    dedup: Any = {"dedup": {"contradictions": "keep"}} if columns.written else "dedup"
+    dedup: Any = "dedup" if columns.classes else {"dedup": {"contradictions": "keep"}}
     # Copies of a row would vouch for its label, so behind them.
-    doubted = [] if columns.written else [{"label_noise": {"mode": "report"}}]
+    doubted = [] if not columns.classes else [{"label_noise": {"mode": "report"}}]
     return [*FIRST, *redact, dedup, *doubted, *LAST]
 
 
 def _datasets(pack: "BaseIndustry", columns: Columns, counts: dict[str, int]) -> list[str]:
     own: list[Any] = []
     if columns.label:
-        named = {key: getattr(columns, key) for key in ("text", "label", "group", "time", "id", "split")}
+        named = {key: getattr(columns, key) for key in ("text", "label", "options", "group", "time", "id", "split")}
         settings = {key: column for key, column in named.items() if column}
         own.append({"path": "train.jsonl", **settings, "license": "proprietary"})
     if counts["documents"]:
@@ -111,13 +118,44 @@ def _datasets(pack: "BaseIndustry", columns: Columns, counts: dict[str, int]) ->
 
 
 def _benchmark(name: str, columns: Columns, counts: dict[str, int]) -> list[str]:
-    prompt = f"{_title(str(columns.text))}: {{text}}\n{_title(str(columns.label))}:"
+    prompt = f"{_shown(columns)}\n{_title(str(columns.label))}:"
     benchmark = _test_of(name, columns) | {"prompt": prompt, "metrics": ["accuracy", "macro_f1"]}
     notes = [
         "Does the prompt read as your people would put it? Are some answers rare and dear? Then `macro_f1` goes first."
     ]
     if columns.slices:
         notes.append(f"Which parts matter? `slices: [{', '.join(columns.slices)}]` shows results by them.")
+    return [_comment(notes + _small(counts)), _yaml("benchmarks", [benchmark])]
+
+
+def _retention(pack: "BaseIndustry") -> list[str]:
+    """Text and questions by other authors than the replay's, where the mirror has them; none: the pack's own check."""
+    mirror = os.environ.get(MIRROR)
+    there = {name: "monitor" for name, folder in OTHERS.items() if mirror and (Path(mirror) / folder).is_dir()}
+    if not there:
+        return []
+    own = {name: margin for name, margin in pack.retention.items() if margin != "monitor"}
+    notes = [
+        f"What must not be forgotten. `general` is by the author of the text that is replayed; {' and '.join(there)} "
+        f"are by others, from {MIRROR}, and decide nothing until you write a margin in place of `monitor`."
+    ]
+    return [_comment(notes), _yaml("retention", own | there)]
+
+
+def _shown(columns: Columns) -> str:
+    """A line for each column that the model reads, with its name."""
+    names = columns.shown or [str(columns.text)]
+    return "\n".join(f"{_title(name)}: {{{'text' if name == columns.text else name}}}" for name in names)
+
+
+def _chosen(name: str, columns: Columns, counts: dict[str, int]) -> list[str]:
+    benchmark = _test_of(name, columns) | {"options": columns.options, "prompt": f"{_shown(columns)}\nAnswer:"}
+    # Per byte, or a long option loses because it is long.
+    benchmark |= {"scorer": {"choice": {"length": "byte"}}, "metrics": ["accuracy"]}
+    notes = [
+        "The model chooses among the options of each question, in full; no letters. Does the prompt read as your "
+        "people would put it?"
+    ]
     return [_comment(notes + _small(counts)), _yaml("benchmarks", [benchmark])]
 
 
@@ -136,7 +174,7 @@ def _small(counts: dict[str, int]) -> list[str]:
 def _written(name: str, columns: Columns, counts: dict[str, int], redacted: bool) -> list[str]:
     # Three times the average answer: four characters make a token of English.
     tokens = min(LONGEST_WRITTEN, 32 * math.ceil(3 * columns.written / 4 / 32))
-    benchmark = _test_of(name, columns) | {"prompt": "{text}", "chat_template": True}
+    benchmark = _test_of(name, columns) | {"prompt": _asked(columns), "chat_template": True}
     benchmark |= {"scorer": {"generate": {"max_new_tokens": tokens, "stop": []}}, "metrics": ["rouge_l"]}
     notes = [
         "How do you know a good answer? `rouge_l` counts the words that it shares with yours, in order: a first look, "
@@ -149,6 +187,11 @@ def _written(name: str, columns: Columns, counts: dict[str, int], redacted: bool
             "there counts against a model that learned to write [NAME]."
         )
     return [_comment(notes + _small(counts)), _yaml("benchmarks", [benchmark])]
+
+
+def _asked(columns: Columns) -> str:
+    """The question as it stands, behind what it is asked about."""
+    return _shown(columns) if len(columns.shown) > 1 else "{text}"
 
 
 def _without_repeat(methods: list[Any]) -> list[Any]:

@@ -1,14 +1,15 @@
 """The tables of a team's folder made one: which is learned from, what is joined to it, and which rows are clean."""
 
+import re
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from metier.recipes.scaffold.columns import SIDES, Columns, absent, columns_of
+from metier.recipes.scaffold.columns import SIDES, Columns, columns_of
+from metier.recipes.scaffold.profile import absent
+from metier.recipes.scaffold.shown import names_its_answer
 
-MOST_NAMED = 0.5
-"""Share of rows whose text may have the answer in it before it is asked whether that is meant."""
 FEWEST_ROWS = 20
 """Labeled rows below which there is nothing to learn and to test with."""
 
@@ -27,16 +28,22 @@ class Gathered:
     """Questions for the people who know the files."""
     told: set[Path] = field(default_factory=set)
     """The tables whose rows had a shape that says what is asked and answered."""
+    choices: dict[Path, tuple[str, str]] = field(default_factory=dict)
+    """Table -> its columns with the options and with the right one, where every question has its own."""
 
 
 def labeled(gathered: Gathered) -> tuple[Columns, list[Row]]:
     """The table to learn from: of those with a text and an answer the one with most rows, classes before written
     answers. Texts without an answer become documents."""
-    tables: dict[tuple[bool, frozenset[str]], list[Row]] = defaultdict(list)
+    tables: dict[tuple[bool, tuple[str, str] | None, frozenset[str]], list[Row]] = defaultdict(list)
     for file, rows in gathered.tables.items():
         # Lines of JSON leave out what is empty, so a file's columns are those of any of its rows.
-        tables[file in gathered.told, frozenset(name for _, _, row in rows for name in row)] += rows
-    known = [(columns_of([row for _, _, row in rows], told), rows) for (told, _), rows in tables.items()]
+        tables[
+            file in gathered.told, gathered.choices.get(file), frozenset(name for _, _, row in rows for name in row)
+        ] += rows
+    known = [
+        (columns_of([row for _, _, row in rows], told, choice), rows) for (told, choice, _), rows in tables.items()
+    ]
     usable = [(columns, rows) for columns, rows in known if columns.label]
     best = max(usable, key=_preferred, default=(Columns(), []))
     joined = _joined(best, known, gathered)
@@ -56,7 +63,8 @@ def labeled(gathered: Gathered) -> tuple[Columns, list[Row]]:
     taken = best[1] + [row for columns, rows in known if id(rows) in joined for row in rows]
     columns = best[0]
     if joined:  # what is read and answered stands; a group or a date may be told better from all rows
-        columns = columns_of([row for _, _, row in taken], best[0].told)
+        choice = (best[0].options, str(best[0].label)) if best[0].options else None
+        columns = columns_of([row for _, _, row in taken], best[0].told, choice)
         if (columns.text, columns.label) != (best[0].text, best[0].label):
             columns = best[0]
             sides = {str(row[columns.split] or "train") for _, _, row in taken} if columns.split else set()
@@ -65,19 +73,24 @@ def labeled(gathered: Gathered) -> tuple[Columns, list[Row]]:
     _renamed(columns, taken)
     gathered.doubts += columns.doubts
     clean = _clean(taken, columns, gathered)
-    gathered.doubts += _names_its_answer(clean, columns)
+    if columns.classes:
+        gathered.doubts += _give_away(clean, columns)
     return columns, clean
 
 
-def _names_its_answer(rows: list[Row], columns: Columns) -> list[str]:
-    text, label = str(columns.text), str(columns.label)
-    named = sum(str(row[label]).casefold() in str(row[text]).casefold() for _, _, row in rows)
-    if not rows or named < MOST_NAMED * len(rows):
-        return []
-    return [
-        f"In {named / len(rows):.0%} of the rows `{text}` names its own answer. Is it written before the answer is "
-        "known? If not, read another column."
-    ]
+def _give_away(rows: list[Row], columns: Columns) -> list[str]:
+    """What is asked about texts that name their own answer; but for the one that is read, the prompt loses them."""
+    doubts, cells = [], [row for _, _, row in rows]
+    for name in columns.shown:
+        if not (share := names_its_answer(cells, name, str(columns.label))):
+            continue
+        read = name == columns.text
+        doubts.append(
+            f"In {share:.0%} of the rows `{name}` names its own answer. Is it written before the answer is known? "
+            + ("If not, read another column." if read else f"If so, put {{{name}}} into the prompt.")
+        )
+    columns.shown = [name for name in columns.shown if name == columns.text or f"`{name}`" not in " ".join(doubts)]
+    return doubts
 
 
 def _preferred(table: tuple[Columns, list[Row]]) -> tuple[bool, bool, int]:
@@ -108,14 +121,26 @@ def _joined(best: tuple[Columns, list[Row]], known: list[tuple[Columns, list[Row
 
 
 def _renamed(columns: Columns, rows: list[Row]) -> None:
-    """A further column called `text` gets another name: in a prompt {text} is the text that is read."""
+    """Further columns get a name that a prompt can have in braces, where it shows them; and one that is called `text`
+    another one, since {text} is the text that is read."""
+    taken = {name for _, _, row in rows for name in row}
+    for name in [it for it in columns.shown if it != columns.text and not re.fullmatch(r"\w+", it)]:
+        plain = re.sub(r"\W+", "_", name).strip("_") or "column"
+        plain = next(it for it in (plain, *(f"{plain}_{n}" for n in range(2, 1000))) if it not in taken | {"text"})
+        taken.add(plain)
+        _rename(name, plain, columns, rows)
     ours = (columns.text, columns.label, columns.group, columns.time, columns.id, columns.split)
     if columns.text is None or "text" in ours or not any("text" in row for _, _, row in rows):
         return
     new_name = next(f"text_{n}" for n in range(2, 1000) if not any(f"text_{n}" in row for _, _, row in rows))
-    rows[:] = [(at, file, {new_name if k == "text" else k: v for k, v in row.items()}) for at, file, row in rows]
-    columns.slices = [new_name if name == "text" else name for name in columns.slices]
-    columns.doubts = [doubt.replace("`text`", f"`{new_name}`") for doubt in columns.doubts]
+    _rename("text", new_name, columns, rows)
+
+
+def _rename(old: str, new: str, columns: Columns, rows: list[Row]) -> None:
+    rows[:] = [(at, file, {new if k == old else k: v for k, v in row.items()}) for at, file, row in rows]
+    columns.slices = [new if name == old else name for name in columns.slices]
+    columns.shown = [new if name == old else name for name in columns.shown]
+    columns.doubts = [doubt.replace(f"`{old}`", f"`{new}`") for doubt in columns.doubts]
 
 
 def _clean(rows: list[Row], columns: Columns, gathered: Gathered) -> list[Row]:
@@ -132,7 +157,7 @@ def _clean(rows: list[Row], columns: Columns, gathered: Gathered) -> list[Row]:
         if isinstance(answer := cells[str(columns.label)], str):
             cells[str(columns.label)] = answer.strip()
         kept.append((origin, file, cells))
-    if columns.written:
+    if not columns.classes:
         return kept
     counts = Counter(str(row[str(columns.label)]) for _, _, row in kept)
     alike = defaultdict(list)
