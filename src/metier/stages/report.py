@@ -55,7 +55,7 @@ def judge(run: Run, answers: Answers) -> Verdict:
     measured = [_measured(run, answers, benchmark) for benchmark in answers.judging.benchmarks]
     kept = [_kept(run, answers, benchmark, margin) for benchmark, margin in answers.judging.retention]
     pack = plugins.find("industries", run.recipe.industry)()
-    measured = with_baselines(run, answers, measured, TUNED, pack.cost_per_hour)
+    measured = with_baselines(run, answers, measured, JUDGED, pack.cost_per_hour)
     decision, reasons, benchmarks = decide(measured, kept, ship.min_gain, ship.alpha, run.recipe.quick, len(seeds))
     judged = Judged(decision, reasons, benchmarks, kept, ship.min_gain, ship.alpha, len(seeds))
     one_of_several = _of_several(run) and len(seeds) == 1
