@@ -305,13 +305,9 @@ def test_a_torn_archive_is_said_and_an_empty_file_is_left_out(tmp_path, data, co
     assert found["documents"] == 1 and lines(tmp_path / "triage/left_out.jsonl")[0]["reason"] == "is empty."
 
 
-def test_a_recipe_of_ones_own_files_repeats_no_source_of_the_pack(tmp_path, data):
+def test_a_recipe_of_ones_own_files_searches_its_settings(tmp_path, data):
     new("triage", data, "legal", into=tmp_path)
-    [method] = yaml.safe_load((tmp_path / "triage/recipe.yaml").read_text())["methods"]
-    pack = plugins.find("industries", "legal")()
-    assert "upsample" in pack.methods[0]["sft"] and method["sft"] == {
-        k: v for k, v in pack.methods[0]["sft"].items() if k != "upsample"
-    }
+    assert yaml.safe_load((tmp_path / "triage/recipe.yaml").read_text())["methods"] == [{"auto": {"minutes": 25}}]
 
 
 def test_letters_that_yaml_does_not_take_do_no_harm(tmp_path):

@@ -25,6 +25,8 @@ work, so rows for research only stop the run."""
 
 OTHERS = {"arc_easy_sample": "general/arc_easy", "wikitext2_sample": "general/wikitext2"}
 """Benchmark -> its folder in the mirror: 300 questions and 12 articles."""
+MINUTES = 25
+"""Of the search over settings and the training together."""
 LONGEST_WRITTEN = 512
 """Tokens that a written answer is given at most."""
 
@@ -54,8 +56,7 @@ def recipe_text(
     parts += [_yaml("industry", chosen)]
     parts += _datasets(pack, columns, counts)
     parts += [_yaml("steps", steps)]
-    if columns.label and (methods := _without_repeat(pack.methods)) != pack.methods:
-        parts += [_yaml("methods", methods)]
+    parts += _methods(pack, columns)
     if columns.label:
         if columns.options:
             parts += _chosen(name, columns, counts)
@@ -192,6 +193,16 @@ def _written(name: str, columns: Columns, counts: dict[str, int], redacted: bool
 def _asked(columns: Columns) -> str:
     """The question as it stands, behind what it is asked about."""
     return _shown(columns) if len(columns.shown) > 1 else "{text}"
+
+
+def _methods(pack: "BaseIndustry", columns: Columns) -> list[str]:
+    """A search where answers are chosen: a pack's settings were found for its own data. Where they are written, an
+    evaluation writes hundreds of answers, and the search would take longer than the training."""
+    if columns.label and not columns.written:
+        why = "A few settings are tried on held-out rows, and the best one is trained on; `minutes` is for all of it."
+        return [_comment([why]), _yaml("methods", [{"auto": {"minutes": MINUTES}}])]
+    methods = _without_repeat(pack.methods)
+    return [_yaml("methods", methods)] if columns.label and methods != pack.methods else []
 
 
 def _without_repeat(methods: list[Any]) -> list[Any]:
