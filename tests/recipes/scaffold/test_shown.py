@@ -114,7 +114,11 @@ def test_forgetting_is_looked_at_on_texts_by_others_where_the_mirror_has_them(tm
 
 def test_a_customers_question_that_comes_again_is_a_text_and_a_customer_is_a_group():
     rows = [
-        {"customer question": f"Where is parcel {n // 4}?", "help": f"{WORDS[n]} in the north hall", "label": "ab"[n % 2]}
+        {
+            "customer question": f"Where is parcel {n // 4}?",
+            "help": f"{WORDS[n]} in the north hall",
+            "label": "ab"[n % 2],
+        }
         for n in range(120)
     ]
     assert sorted(columns_of(rows).shown) == ["customer question", "help"]
