@@ -39,6 +39,9 @@ def figures(folder):
     verdict = json.loads((folder / "verdict.json").read_text())
     for own in ("seconds", "seconds_a_question", "peak_memory_mb", "next_steps"):  # clocks, and the folder in commands
         verdict.pop(own)
+    for entry in verdict["benchmarks"]:  # how many answers an hour
+        for timed in (entry, *entry["baselines"]):
+            timed.pop("business")
     answers = {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.glob("evaluate/*/*.jsonl"))}
     logs = [json.loads(line) for p in sorted(folder.glob("train/*/log.jsonl")) for line in p.read_text().splitlines()]
     return verdict, answers, logs

@@ -9,7 +9,7 @@ import pytest
 from metier.errors import UserError
 from metier.evaluation.answers import read_answers
 from metier.evaluation.asking import _part_line, _resume, answer_batch
-from metier.evaluation.baseline import answer_baseline, load_baseline
+from metier.evaluation.baseline import answer_baselines, load_baseline
 from metier.evaluation.samples import open_samples
 from metier.experiments.average import average
 from metier.export.export import export
@@ -19,7 +19,7 @@ from metier.runs.files import write_json
 from metier.runs.marks import hashed, read_hashed
 from metier.runs.progress import Progress
 from metier.runs.run import Run, open_run, saved_run
-from metier.stages.evaluate import evaluate
+from metier.stages.evaluate import base_model, evaluate
 from metier.stages.report import report
 from metier.stages.train import train
 from tests.attack.harness import call
@@ -180,7 +180,7 @@ def test_a_saved_baseline_that_was_changed_answers_nothing_and_is_made_again(run
     attack(path)
     with pytest.raises(UserError, match=f"{file} (was changed|is missing).*metier evaluate"):
         load_baseline(run, benchmark)
-    answer_baseline(run, benchmark, run.table("curate", "train.parquet"))
+    answer_baselines(run, benchmark, run.table("curate", "train.parquet"), base_model(run), {})
     assert path.read_bytes() == before and load_baseline(run, benchmark)
 
 

@@ -180,7 +180,7 @@ def test_hostile_texts_stay_text(run, tmp_path):
 def test_an_empty_file_and_one_of_another_run_are_said(run, tmp_path):
     with pytest.raises(UserError, match="traces are empty"):
         watch(run, tmp_path, [])
-    with pytest.raises(UserError, match="by the tuned model.*but by 777"):
+    with pytest.raises(UserError, match="by the judged model.*but by 777"):
         watch(run, tmp_path, [trace(run, 1, model_sha256="777")])
     with pytest.raises(UserError, match="No row is of the benchmark 'triage'"):
         watch(run, tmp_path, [trace(run, 1, benchmark="other")])

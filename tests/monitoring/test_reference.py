@@ -39,7 +39,7 @@ def test_the_temperature_is_of_the_same_rows_whatever_review_was_asked_for(monke
     learned = []
     for max_error in (None, 0.3):
         if who == "tuned":
-            learned.append(review.tuned_review(None, benchmark, None, max_error, None))
+            learned.append(review.tuned_review(None, benchmark, None, None, max_error, None))
         else:
             fitted = SimpleNamespace(answer=lambda questions: given[questions[0]], certain=lambda: True)
             learned.append(review.baseline_review(None, benchmark, fitted, max_error, None))

@@ -443,7 +443,7 @@ def test_the_baseline_classifier_weighs_rare_labels_where_the_deciding_metric_as
     with run_lock(tmp_path / "run"):
         run = runs.open_run(tmp_path / "run", recipe, Progress())
         rows = curate.curate(run) and run.table("curate", "train.parquet")
-        baseline.answer_baseline(run, open_samples(run).benchmarks[0], rows)
+        baseline.answer_baselines(run, open_samples(run).benchmarks[0], rows, evaluate.base_model(run), {})
     assert [(weighs, prices is not None) for weighs, prices in seen] == [(balanced, priced)]
     if priced:  # a model may have learned the prices, so its baseline knows them too
         assert {answer.answer for answer in read_answers(run, "tfidf", "triage")} == {"dermatology"}
