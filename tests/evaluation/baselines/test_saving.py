@@ -9,7 +9,8 @@ from safetensors.numpy import load_file, save_file
 
 from metier.data.records import Question
 from metier.errors import UserError
-from metier.evaluation.baseline import STATE, TENSORS, BaselineContext
+from metier.evaluation.baseline import BaselineContext
+from metier.evaluation.baseline_state import STATE, TENSORS
 from metier.evaluation.baselines import longer_answer, tfidf
 from metier.evaluation.benchmark import Benchmark
 from tests.evaluation.baselines.test_tfidf import PROMPT, clauses, offers

@@ -7,15 +7,8 @@ from pathlib import Path
 from metier.data.records import Question
 from metier.errors import UserError, shown
 from metier.evaluation.answer_file import AnswerFile, Wanted, listed, read_answer_file
-from metier.evaluation.baseline import (
-    BaselineContext,
-    BaselineLike,
-    BaselineState,
-    FittedBaseline,
-    LoadModel,
-    no_model,
-    write_state,
-)
+from metier.evaluation.baseline import BaselineContext, BaselineLike, FittedBaseline, LoadModel, no_model
+from metier.evaluation.baseline_state import BaselineState, write_state
 from metier.evaluation.baselines import _words
 from metier.evaluation.benchmark import Benchmark
 from metier.evaluation.scoring import Prediction, plain

@@ -15,18 +15,8 @@ from annotated_types import Interval
 from metier.data.records import Question
 from metier.data.redaction import Redactor
 from metier.errors import UserError, shown
-from metier.evaluation.baseline import (
-    BaselineContext,
-    BaselineLike,
-    BaselineState,
-    FittedBaseline,
-    LoadModel,
-    Spent,
-    no_model,
-    read_state,
-    refuse_another,
-    write_state,
-)
+from metier.evaluation.baseline import BaselineContext, BaselineLike, FittedBaseline, LoadModel, Spent, no_model
+from metier.evaluation.baseline_state import BaselineState, read_state, refuse_another, write_state
 from metier.evaluation.baselines import _words
 from metier.evaluation.baselines._chat import Address, is_loopback
 from metier.evaluation.baselines._paid import Paid, PaidAnswers

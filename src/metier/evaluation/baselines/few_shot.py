@@ -11,17 +11,8 @@ from pydantic import BaseModel, ConfigDict
 
 from metier.data.records import Question
 from metier.evaluation.asking import answer_batch
-from metier.evaluation.baseline import (
-    BaselineContext,
-    BaselineLike,
-    BaselineState,
-    FittedBaseline,
-    LoadModel,
-    no_model,
-    read_state,
-    refuse_another,
-    write_state,
-)
+from metier.evaluation.baseline import BaselineContext, BaselineLike, FittedBaseline, LoadModel, no_model
+from metier.evaluation.baseline_state import BaselineState, read_state, refuse_another, write_state
 from metier.evaluation.baselines._neighbors import Neighbors, text_of
 from metier.evaluation.benchmark import Benchmark
 from metier.evaluation.scoring import ModelLike, Prediction

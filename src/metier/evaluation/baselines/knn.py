@@ -12,19 +12,8 @@ from annotated_types import Interval
 from metier.data.records import Question
 from metier.data.representativeness import static_embeddings
 from metier.errors import UserError
-from metier.evaluation.baseline import (
-    BaselineContext,
-    BaselineLike,
-    BaselineState,
-    FittedBaseline,
-    LoadModel,
-    damaged,
-    most_common,
-    no_model,
-    read_state,
-    refuse_another,
-    write_state,
-)
+from metier.evaluation.baseline import BaselineContext, BaselineLike, FittedBaseline, LoadModel, most_common, no_model
+from metier.evaluation.baseline_state import BaselineState, damaged, read_state, refuse_another, write_state
 from metier.evaluation.baselines._neighbors import Neighbors, text_of
 from metier.evaluation.benchmark import Benchmark
 from metier.evaluation.predictions import Floats, MetricLike

@@ -8,16 +8,8 @@ from typing import Literal
 import numpy as np
 
 from metier.data.records import Question
-from metier.evaluation.baseline import (
-    BaselineContext,
-    BaselineLike,
-    BaselineState,
-    FittedBaseline,
-    LoadModel,
-    no_model,
-    read_state,
-    write_state,
-)
+from metier.evaluation.baseline import BaselineContext, BaselineLike, FittedBaseline, LoadModel, no_model
+from metier.evaluation.baseline_state import BaselineState, read_state, write_state
 from metier.evaluation.benchmark import Benchmark
 from metier.evaluation.scorers.preference import others
 from metier.evaluation.scoring import UNSCORED, Prediction, Score, answered

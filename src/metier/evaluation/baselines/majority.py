@@ -6,18 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from metier.data.records import Question
-from metier.evaluation.baseline import (
-    BaselineContext,
-    BaselineLike,
-    BaselineState,
-    FittedBaseline,
-    LoadModel,
-    most_common,
-    no_model,
-    read_state,
-    refuse_another,
-    write_state,
-)
+from metier.evaluation.baseline import BaselineContext, BaselineLike, FittedBaseline, LoadModel, most_common, no_model
+from metier.evaluation.baseline_state import BaselineState, read_state, refuse_another, write_state
 from metier.evaluation.benchmark import Benchmark
 from metier.evaluation.scoring import Prediction, Score, answered
 

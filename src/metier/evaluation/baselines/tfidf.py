@@ -10,15 +10,10 @@ from typing import Any
 import numpy as np
 
 from metier.data.records import Question
-from metier.evaluation.baseline import (
-    BaselineContext,
-    BaselineLike,
+from metier.evaluation.baseline import BaselineContext, BaselineLike, FittedBaseline, LoadModel, most_common, no_model
+from metier.evaluation.baseline_state import (
     BaselineState,
-    FittedBaseline,
-    LoadModel,
     damaged,
-    most_common,
-    no_model,
     read_state,
     read_tensors,
     refuse_another,
