@@ -107,6 +107,11 @@ def test_the_headline_and_the_reason_of_a_better_baseline():
     assert commands(found)[1].endswith("--set methods.sft.epochs=4 --out 'runs/my desk-more-epochs'")
 
 
+def test_a_search_is_given_more_time():
+    found = told(BEATEN, facts=replace(FACTS, learning={"methods.auto.minutes": 25.0}))
+    assert commands(found)[1].endswith("--set methods.auto.minutes=50 --out 'runs/my desk-more-time'")
+
+
 def test_a_better_baseline_is_told_even_where_the_base_model_is_the_nearer_opponent():
     found = told(entry(100, 100, 160))
     assert found.face == "baseline_better" and "TF-IDF 80.0 %: -30.0 points" in found.reason

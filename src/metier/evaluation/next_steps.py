@@ -51,7 +51,7 @@ class RunFacts:
         settings = vars(run.recipe.build_methods()[-1][1])
         name, names = plugins.named(run.recipe.methods[-1])[0], [plugins.named(use)[0] for use in run.recipe.methods]
         # `--set` finds a method by its name, and only the first of that name.
-        keys = ("lr", "epochs") if names.count(name) == 1 and not name.endswith(".py") else ()
+        keys = ("lr", "epochs", "minutes") if names.count(name) == 1 and not name.endswith(".py") else ()
         return cls(
             folder=run.folder,
             recipe=run.folder / "recipe.yaml",
@@ -80,7 +80,7 @@ class RunFacts:
         return shlex.join([*words, "--out", f"{folder}-{ending}"])
 
     def setting(self, which: str) -> tuple[str, float] | None:
-        """(key in the recipe, value) of `lr` or `epochs`; None where the method has none."""
+        """(key in the recipe, value) of `lr`, `epochs` or `minutes`; None where the method has none."""
         return next(((key, value) for key, value in self.learning.items() if key.endswith(f".{which}")), None)
 
 
@@ -203,6 +203,12 @@ def _more_training(facts: RunFacts) -> Iterator[NextStep]:
         yield NextStep(
             text="Train for more epochs, or set a larger `model`.",
             command=facts.run_again("more-epochs", f"{key}={2 * int(epochs)}"),
+        )
+    if found := facts.setting("minutes"):
+        key, minutes = found
+        yield NextStep(
+            text="Give the search over settings twice the time, or set a larger `model`.",
+            command=facts.run_again("more-time", f"{key}={2 * minutes:g}"),
         )
 
 
