@@ -88,7 +88,7 @@ def forecast_of(recipe: Recipe) -> dict[str, Any]:
     assert baseline, "every recipe there has one"
     material = Material.of(benchmark, asked.rows, SEED, asked.train, MOST_LEARNED, MOST_HELD_OUT)
     learned, labels = read_questions(material.learned), list(material.labels)
-    points = baseline_points(material, baseline, round(PART * len(learned)), SIZES)
+    points, _ = baseline_points(material, baseline, round(PART * len(learned)), SIZES)
     curve, variance = curve_of(material, points)
     fitted = fit(curve, variance, np.random.default_rng(SEED))
     everything = baseline.fit(BaselineContext(benchmark, learned, labels, material.metric, SEED))
@@ -106,6 +106,7 @@ def forecast_of(recipe: Recipe) -> dict[str, Any]:
         "benchmark": benchmark.name,
         "metric": material.title,
         "rows": [int(curve.sizes[-1]), len(learned), asked.train],
+        "curve": {"rows": curve.sizes.tolist(), "values": curve.values.tolist(), "errors": curve.errors.tolist()},
         "last_point": float(curve.values[-1]),
         "forecast": on_some.baseline.to_json(),
         "came": came,

@@ -124,7 +124,7 @@ def _estimated(recipe: Recipe, model: "LanguageModel", asked: Asked, progress: P
     with progress.working("check: timing a few questions"):
         asking = sum(asking_seconds(model, benchmark, questions) for benchmark, questions in asked.tests)
     with progress.working("check: timing a few training steps"):
-        training, rows_read = _training(recipe, model, asked.rows, asked.by_name, asked.train)
+        training, rows_read = training_seconds(recipe, model, asked.rows, asked.by_name, asked.train)
     return {
         "rows_read": rows_read,
         "minutes": round((training + 2 * asking) / 60, 1),
@@ -147,7 +147,7 @@ def _rows_to_train(recipe: Recipe, rows: int) -> int:
     return min(budget, QUICK_ROWS) if recipe.quick else budget
 
 
-def _training(
+def training_seconds(
     recipe: Recipe, model: "LanguageModel", rows: pa.Table, benchmarks: dict[str, Benchmark], train: int
 ) -> tuple[float, dict[str, int]]:
     """Seconds that all methods take, and the rows that each of those that tune reads."""

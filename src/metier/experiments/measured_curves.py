@@ -80,8 +80,8 @@ def baseline_points(
     most: int | None = None,
     count: int = SIZES,
     say: Callable[[int, int], None] = lambda done, total: None,
-) -> list[list[Measured]]:
-    """For each size its subsets, with what the baseline answered. `most`: only subsets of at most so many rows.
+) -> tuple[list[list[Measured]], str]:
+    """For each size its subsets, with what the baseline answered; and what the baseline is called. `most`: only subsets of at most so many rows.
     `say`: told how many of how many were fitted."""
     rows, asked, labels = read_questions(material.learned), material.questions(), list(material.labels)
     most = most or len(rows)
@@ -92,13 +92,15 @@ def baseline_points(
     ]
     orders = [material.order(repeat) for repeat in range(REPEATS)]
     found: dict[int, list[Measured]] = {}
+    name = ""
     for done, (size, repeat) in enumerate(wanted):
         subset = [rows[position] for position in beginning(orders[repeat], size)]
         fitted = baseline.fit(BaselineContext(material.benchmark, subset, labels, material.metric, material.seed))
         one = Measured(len(subset), as_predictions(fitted.answer(asked), labels))
         found.setdefault(size, []).append(one)
+        name = fitted.name
         say(done + 1, len(wanted))
-    return list(found.values())
+    return list(found.values()), name
 
 
 def curve_of(material: Material, points: Sequence[Sequence[Measured]]) -> tuple[Curve, float]:
