@@ -31,7 +31,8 @@ def _row(at: "AtRows") -> list[str]:
 
 
 def _said(one: "Expected", sign: str = "") -> str:
-    return f"{one.value:{sign}.3f} ({one.low:{sign}.3f} to {one.high:{sign}.3f})"
+    value, low, high = (f"{round(figure, 3) + 0:{sign}.3f}" for figure in (one.value, one.low, one.high))  # never -0.000
+    return f"{value} ({low} to {high})"
 
 
 def _rests_on(one: "BenchmarkForecast", baseline: str) -> list[str]:
@@ -50,7 +51,7 @@ def _rests_on(one: "BenchmarkForecast", baseline: str) -> list[str]:
         points = ", ".join(f"{point.value:.3f} with {point.rows:,} rows" for point in one.model_curve)
         lines.append(f"  The model was trained {len(one.model_curve)} times: {points}.")
     if now.questions:
-        lines.append(f"  A true gain of {now.gain.value:.3f} is found with 80 % power by {now.questions:,} test questions.")
+        lines.append(f"  {now.questions:,} test questions find a true gain of {now.gain.value:.3f} with 80 % power.")
     else:
-        lines.append(f"  The gain expected now ({now.gain.value:+.3f}) would be found by no number of test questions.")
+        lines.append(f"  No number of test questions shows that the model is better (expected gain {now.gain.value:+.3f}).")
     return [*lines, "  P(SHIP) leaves out the retention checks, and a mixture with the baseline."]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import curve_fit
+from scipy.optimize import least_squares
 
 Floats = NDArray[np.float64]
 TINY = 1e-6
@@ -139,16 +139,17 @@ def fit(curve: Curve, subset_variance: float, generator: np.random.Generator) ->
 
 
 def _fitted(law: Law, x: Floats, distances: Floats, errors: Floats, start: Sequence[float]) -> Floats:
-    """The parameters that fit best, weighted by the errors; the start where no better ones are found."""
+    """The parameters that fit best, weighted by the errors."""
     highest = np.array(law.highest)
     begin = np.clip(start, TINY, highest * (1 - TINY))
-    try:
-        found, _ = curve_fit(
-            law.value, x, distances, p0=begin, sigma=errors, bounds=(0, highest), max_nfev=200, ftol=1e-6, xtol=1e-6
-        )
-    except RuntimeError:  # not settled after so many tries: a flat curve, where any rate fits
-        return begin
-    return np.asarray(found, float)
+
+    def off(parameters: Floats) -> Floats:
+        residuals: Floats = (law.value(x, *parameters) - distances) / errors
+        return residuals
+
+    # Of a flat curve any rate fits, so a search that does not settle is as good where it stopped.
+    found = least_squares(off, begin, bounds=(0, highest), max_nfev=200, ftol=1e-6, xtol=1e-6)
+    return np.asarray(found.x, float)
 
 
 def _akaike(misfits: dict[str, float], points: int) -> dict[str, float]:

@@ -14,6 +14,8 @@ from metier.experiments.learning_curves import FittedCurve, Floats
 from metier.experiments.power import LEAST_SHARED, MOST_SHARED, SHARED, Design, Spread
 
 DRAWS = 4_000
+LEAST_GAIN = 0.0005
+"""Smaller gains are shown as 0.000."""
 LEVEL = 0.8
 """Of all intervals here."""
 SHARED_BY_CHANCE = ((LEAST_SHARED, 0.25), (SHARED, 0.5), (MOST_SHARED, 0.25))
@@ -79,6 +81,8 @@ class PlannedTest:
 
     def questions_for(self, gain: float) -> int | None:
         ahead = gain + self.rule.ahead
+        if ahead < LEAST_GAIN:
+            return None
         return stats.n_to_detect(self.spread.variation(self.design, max(gain, 0.0), SHARED), ahead, self.rule.alpha)
 
     def error(self, figures: Floats) -> Floats:
