@@ -93,7 +93,9 @@ def forecast_of(recipe: Recipe) -> dict[str, Any]:
     fitted = fit(curve, variance, np.random.default_rng(SEED))
     everything = baseline.fit(BaselineContext(benchmark, learned, labels, material.metric, SEED))
     some = draw(questions, MOST_ASKED, f"{benchmark.name}:forecast")
-    came = {who: figure(material, everything, rows) for who, rows in (("held_out", material.questions()), ("test", some))}
+    came = {
+        who: figure(material, everything, rows) for who, rows in (("held_out", material.questions()), ("test", some))
+    }
     spread = Spread.of(material.metric, points[-1][0].table, SEED)
     rule = Rule(recipe.ship.alpha / len(asked.by_name), recipe.ship.min_gain, recipe.opponents().allowed)
     test = PlannedTest(design(questions, rule.alpha), spread, rule)
@@ -130,7 +132,10 @@ def summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
     """Mean absolute errors, coverage, and Brier scores; the latter over the datasets whose outcome is known."""
     errors = {
         f"{who}_{where}": float(np.mean([abs(value(row) - row["came"][where]) for row in rows]))
-        for who, value in (("forecast", lambda row: row["forecast"]["value"]), ("last_point", lambda r: r["last_point"]))
+        for who, value in (
+            ("forecast", lambda row: row["forecast"]["value"]),
+            ("last_point", lambda r: r["last_point"]),
+        )
         for where in ("held_out", "test")
     }
     inside = [row["forecast"]["low"] <= row["came"]["test"] <= row["forecast"]["high"] for row in rows]

@@ -111,7 +111,9 @@ def desk(tmp_path):
         rows = []
         for number in range(count):
             label = sorted(DEPARTMENTS)[number % 2]
-            word = generator.choice(DEPARTMENTS[label if generator.random() > 0.25 else sorted(DEPARTMENTS)[1 - number % 2]])
+            word = generator.choice(
+                DEPARTMENTS[label if generator.random() > 0.25 else sorted(DEPARTMENTS)[1 - number % 2]]
+            )
             note = f"{name} {generator.randint(0, 10**6)}: {word}"
             rows.append({"note": note, "department": label, "patient": f"{name}{number}"})
         (tmp_path / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
@@ -150,7 +152,8 @@ def test_the_model_is_trained_on_subsets_and_asked_held_out_rows_only(monkeypatc
 
 
 def test_what_cannot_be_forecast_is_said(monkeypatch, capsys, tmp_path, triage):
-    few = write_triage(tmp_path / "few", train=20) if (tmp_path / "few").mkdir() is None else None
+    (tmp_path / "few").mkdir()
+    few = write_triage(tmp_path / "few", train=20)
     code, _, err = inside(monkeypatch, capsys, "forecast", few, "--out", tmp_path / "ahead")
     assert code == 3 and "a curve takes at least 40 and 20" in err and not (tmp_path / "ahead").exists()
     code, _, err = inside(monkeypatch, capsys, "forecast", triage, "--minutes", "3")

@@ -31,15 +31,17 @@ def _row(at: "AtRows") -> list[str]:
 
 
 def _said(one: "Expected", sign: str = "") -> str:
-    value, low, high = (f"{round(figure, 3) + 0:{sign}.3f}" for figure in (one.value, one.low, one.high))  # never -0.000
+    value, low, high = (
+        f"{round(figure, 3) + 0:{sign}.3f}" for figure in (one.value, one.low, one.high)
+    )  # never -0.000
     return f"{value} ({low} to {high})"
 
 
 def _rests_on(one: "BenchmarkForecast", baseline: str) -> list[str]:
     now, laws = one.at[0], ", ".join(f"{name} {weight:.2f}" for name, weight in one.laws.items())
     lines = [
-        f"  {baseline} learned {len(one.curve)} sizes from {one.curve[0].rows:,} to {one.curve[-1].rows:,} rows and was "
-        f"asked {one.held_out:,} held-out rows (laws: {laws}). The test was not asked."
+        f"  {baseline} learned {len(one.curve)} sizes from {one.curve[0].rows:,} to {one.curve[-1].rows:,} rows and "
+        f"was asked {one.held_out:,} held-out rows (laws: {laws}). The test was not asked."
     ]
     if one.gain_of:
         lines.append(
@@ -53,5 +55,5 @@ def _rests_on(one: "BenchmarkForecast", baseline: str) -> list[str]:
     if now.questions:
         lines.append(f"  {now.questions:,} test questions find a true gain of {now.gain.value:.3f} with 80 % power.")
     else:
-        lines.append(f"  No number of test questions shows that the model is better (expected gain {now.gain.value:+.3f}).")
+        lines.append(f"  No number of test questions would show the expected gain ({now.gain.value:+.3f}).")
     return [*lines, "  P(SHIP) leaves out the retention checks, and a mixture with the baseline."]

@@ -103,9 +103,7 @@ def forecast(recipe: Recipe, out: Path, model_sizes: int = 0, minutes: float | N
     trained = trainings.points(materials, progress) if trainings else [None] * len(materials)
     rule = Rule(recipe.ship.alpha / len(asked.by_name), recipe.ship.min_gain, recipe.opponents().allowed)
     found = [_benchmark(*one, rule) for one in zip(materials, fitted, trained, strict=True)]
-    result = Forecast(
-        benchmarks=tuple(found), left_out=tuple(left_out), seconds=round(time.monotonic() - started, 1)
-    )
+    result = Forecast(benchmarks=tuple(found), left_out=tuple(left_out), seconds=round(time.monotonic() - started, 1))
     write_json(out / "forecast.json", result.to_json())
     write_text(out / "forecast.html", page(result, out.name))
     return result
@@ -193,12 +191,17 @@ def page(found: Forecast, name: str) -> str:
 
     drawn = []
     for one in found.benchmarks:
-        lines = [Points(one.baseline, [(p.rows, p.value) for p in one.curve], [_ahead(at, "baseline") for at in one.at])]
-        seen = [(p.rows, p.value) for p in one.model_curve]
-        lines.append(Points("tuned model", seen, [_ahead(at, "model") for at in one.at]))
+        lines = [
+            Points(one.baseline, _seen(one.curve), [_ahead(at, "baseline") for at in one.at]),
+            Points("tuned model", _seen(one.model_curve), [_ahead(at, "model") for at in one.at]),
+        ]
         drawn.append((one, Markup(learning_curve(lines, f"{one.metric} by labeled rows, with 80 % intervals"))))
     text: str = template("forecast.html").render(name=name, drawn=drawn, left_out=found.left_out)
     return text
+
+
+def _seen(points: Sequence[CurvePoint]) -> list[tuple[int, float]]:
+    return [(point.rows, point.value) for point in points]
 
 
 def _ahead(at: AtRows, who: Literal["baseline", "model"]) -> tuple[int, float, float, float]:

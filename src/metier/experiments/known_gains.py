@@ -76,8 +76,8 @@ def gains_of(figures: Mapping[str, Any], datasets: Mapping[str, str]) -> list[di
 
 
 def gain_over_baseline(known: Sequence[KnownGain]) -> GainOverBaseline:
-    """Mean and spread of the true gains: the spread that is seen, less what chance in the questions makes (DerSimonian &
-    Laird 1986, in its unweighted form: the sets of questions are of similar size)."""
+    """Mean and spread of the true gains: the spread that is seen, less what chance in the questions makes (DerSimonian
+    & Laird 1986, unweighted: chance is small beside the differences between datasets)."""
     gains, errors = np.array([one.gain for one in known]), np.array([one.error for one in known])
     between = max(float(gains.var(ddof=1) - (errors**2).mean()), 0.0)
     seeds = float(np.median([one.seeds for one in known]))

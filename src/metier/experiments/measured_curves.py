@@ -81,7 +81,9 @@ def baseline_points(
     count: int = SIZES,
     say: Callable[[int, int], None] = lambda done, total: None,
 ) -> tuple[list[list[Measured]], str]:
-    """For each size its subsets, with what the baseline answered; and what the baseline is called. `most`: only subsets of at most so many rows.
+    """For each size its subsets, with what the baseline answered; and what the baseline is called.
+
+    `most`: only subsets of at most so many rows.
     `say`: told how many of how many were fitted."""
     rows, asked, labels = read_questions(material.learned), material.questions(), list(material.labels)
     most = most or len(rows)

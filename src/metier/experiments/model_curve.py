@@ -50,7 +50,9 @@ class Trainings:
         """With the rows curated. Each training has half the rows of the next one, the last all of them, or as many as
         the minutes allow."""
         if count < FEWEST_SIZES:
-            raise UserError(f"--model-sizes {count} gives no curve. Use 3, or leave it out and the model is not trained.")
+            raise UserError(
+                f"--model-sizes {count} gives no curve. Use 3, or leave it out and the model is not trained."
+            )
         mine = recipe.model_copy(update={"retention": {}, "methods": within(recipe, minutes, count)})
         with run_lock(out / "rows"):
             run = opened(out / "rows", mine, progress)

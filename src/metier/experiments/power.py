@@ -257,7 +257,11 @@ def quick_baseline(benchmark: Benchmark) -> BaselineLike | None:
 
 
 def parted(
-    benchmark: Benchmark, rows: pa.Table, seed: int, most_learned: int = MOST_LEARNED, most_held_out: int = MOST_HELD_OUT
+    benchmark: Benchmark,
+    rows: pa.Table,
+    seed: int,
+    most_learned: int = MOST_LEARNED,
+    most_held_out: int = MOST_HELD_OUT,
 ) -> tuple[pa.Table, pa.Table]:
     """(rows to learn from, rows to ask) of a benchmark's labeled rows, without repeats; no group is on both sides."""
     mine = labeled_once(rows.filter(pc.equal(rows["task"], benchmark.name)))

@@ -96,7 +96,12 @@ class PlannedTest:
 
 
 def outlook(
-    times: Sequence[float], now: int, baseline: FittedCurve, model: FittedCurve | GainOverBaseline, test: PlannedTest, seed: int
+    times: Sequence[float],
+    now: int,
+    baseline: FittedCurve,
+    model: FittedCurve | GainOverBaseline,
+    test: PlannedTest,
+    seed: int,
 ) -> tuple[AtRows, ...]:
     """Both models and the decision with so many times the labels. `model`: its own curve, or what models gained on
     other data."""
