@@ -49,6 +49,7 @@ bench: .venv
 	$(BIN)/python bench/intervals.py --check
 	$(BIN)/python bench/intervals_over_seeds.py --check
 	$(BIN)/python bench/power.py --check
+	$(BIN)/python bench/forecast.py --check
 	$(BIN)/python bench/retention.py --check
 	$(BIN)/python bench/not_worse.py --check
 	$(BIN)/python bench/review.py --check

@@ -20,6 +20,7 @@ from metier.evaluation.answers import Answers
 from metier.evaluation.baselines import tfidf
 from metier.evaluation.predictions import as_predictions
 from metier.evaluation.reasons import say_p
+from metier.experiments import known_gains
 from metier.experiments.average import made_from
 from metier.experiments.seeds import decided, evaluated, judged, together
 from metier.recipes import plugins
@@ -276,13 +277,20 @@ def _said(entry: dict[str, Any]) -> str:
 
 
 def write_page(done: dict[str, list[Run]], known: dict[str, Recipe]) -> dict[str, Any]:
-    """docs/results.json, and the table between the marks of docs/results.md."""
+    """docs/results.json, what forecasts take of it, and the table between the marks of docs/results.md."""
     figures = table(done, still_good(known, done))
     write_json(FIGURES, figures)
+    write_known_gains(figures)
     page = PAGE.read_text(encoding="utf-8")
     before, rest = page.split(BEGIN)
     write_text(PAGE, before + BEGIN + "\n" + markdown(figures) + "\n" + END + rest.split(END)[1])
     return figures
+
+
+def write_known_gains(figures: dict[str, Any]) -> None:
+    """What `metier forecast` takes for data on which no model was trained."""
+    datasets = {row["name"]: plugins.build("benchmarks", row["name"], {}).dataset_name for row in figures["rows"]}
+    write_json(known_gains.FILE, known_gains.gains_of(figures, datasets))
 
 
 def made_up(folder: Path) -> Recipe:

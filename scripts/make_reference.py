@@ -1,4 +1,5 @@
-"""Write the generated reference pages in docs/reference: command-line.md, plug-ins.md and verdict-keys.md.
+"""Write the generated reference pages in docs/reference: command-line.md, plug-ins.md, verdict-keys.md
+and forecast-keys.md.
 
     python scripts/make_reference.py        (or: make reference)
 
@@ -15,6 +16,7 @@ from typer.main import get_command
 
 from metier.cli.app import app
 from metier.evaluation import results, stats
+from metier.experiments import forecast, ship_chance
 from metier.recipes import plugins
 
 FOLDER = Path(__file__).parent.parent / "docs" / "reference"
@@ -41,6 +43,13 @@ ENTRIES = {
     "a value with its interval": results.Figure,
     "a gain with its test": results.Gain,
 }
+OF_FORECAST = (
+    forecast.Forecast,
+    forecast.BenchmarkForecast,
+    forecast.CurvePoint,
+    ship_chance.AtRows,
+    ship_chance.Expected,
+)
 SHORT = ("datasets", "benchmarks", "industries")
 """Kinds with many entries of few settings: a line each."""
 
@@ -56,6 +65,7 @@ def pages() -> dict[str, str]:
         "command-line.md": _page(_commands()),
         "plug-ins.md": _page(_plugins()),
         "verdict-keys.md": _page(_keys()),
+        "forecast-keys.md": _page(_forecast_keys()),
     }
 
 
@@ -132,6 +142,14 @@ def _keys() -> Iterator[str]:
     for title, entry in ENTRIES.items():
         yield from ("", f"## {entry.__name__}: {title}")
         yield from _table(entry)
+
+
+def _forecast_keys() -> Iterator[str]:
+    yield from ("# Keys of forecast.json", "", MARK, "")
+    yield from _wrapped("Written by `metier forecast`. What the figures rest on: [forecast.md](../forecast.md).")
+    for model in OF_FORECAST:
+        yield from ("", f"## {model.__name__}")
+        yield from _table(model)
 
 
 def _table(model: type[results.Result]) -> Iterator[str]:

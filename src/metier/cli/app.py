@@ -160,6 +160,31 @@ def check(
 
 
 @app.command()
+def forecast(
+    recipe: RecipeFile = None,
+    industry: IndustryName = None,
+    set_: Changes = None,
+    out: Annotated[Path | None, typer.Option("--out", help="A folder. Default: runs/NAME-forecast.")] = None,
+    model_sizes: Annotated[
+        int, typer.Option("--model-sizes", min=0, help="Train the model on so many subsets (3); 0: not at all.")
+    ] = 0,
+    minutes: Annotated[
+        float | None, typer.Option("--minutes", help="What these trainings may take; left out: up to all rows.")
+    ] = None,
+    json_: Json = False,
+) -> None:
+    """Forecast the figures and the chance of SHIP, now and with more labels, from held-out rows. Experimental."""
+    from metier.cli.forecast_text import forecast_text
+    from metier.experiments.forecast import forecast as look_ahead
+
+    folder, loaded = recipe_target(recipe, industry, set_, out, False, "-forecast")
+    found = look_ahead(loaded, folder, model_sizes, minutes)
+    lines = [forecast_text(found), "", f"{(folder / 'forecast.html').resolve()}", ""]
+    lines.append(next_line("run", *of_recipe(recipe, industry, set_, False)))
+    tell(found.to_json(), "\n".join(lines), json_)
+
+
+@app.command()
 def new(
     name: Annotated[str, typer.Argument(help="The new folder, which will hold recipe.yaml.")],
     from_: Annotated[Path, typer.Option("--from", help="A folder of your tables (CSV, JSONL, Parquet) or documents.")],

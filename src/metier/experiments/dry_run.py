@@ -53,7 +53,7 @@ def check(recipe: Recipe) -> dict[str, Any]:
         raise Problems(problems)
     busy, progress = os.getloadavg()[0] / (os.cpu_count() or 1), Progress()  # before our own work counts
     with progress.working("check: reading rows and questions"):
-        asked = _Asked.of(recipe)
+        asked = Asked.of(recipe)
     with progress.working(f"check: loading the model {recipe.model}"):
         from metier.engine.models.model import load, tokens_only
 
@@ -80,7 +80,7 @@ def check(recipe: Recipe) -> dict[str, Any]:
 
 
 @dataclass(frozen=True)
-class _Asked:
+class Asked:
     """What would be learned and asked."""
 
     rows: pa.Table
@@ -94,7 +94,7 @@ class _Asked:
     """Names of the datasets that are files of the user's."""
 
     @classmethod
-    def of(cls, recipe: Recipe) -> "_Asked":
+    def of(cls, recipe: Recipe) -> "Asked":
         datasets, benchmarks = recipe.build_datasets(), recipe.build_benchmarks()
         retention = [benchmark for benchmark, _ in recipe.build_retention()]
         share_datasets([*benchmarks, *retention], list(zip(recipe.datasets, datasets, strict=True)))
@@ -115,7 +115,7 @@ def _own(datasets: list[DatasetLike]) -> list[str]:
     return [dataset.name for dataset in datasets if isinstance(dataset, FileSource)]
 
 
-def _estimated(recipe: Recipe, model: "LanguageModel", asked: _Asked, progress: Progress) -> dict[str, Any]:
+def _estimated(recipe: Recipe, model: "LanguageModel", asked: Asked, progress: Progress) -> dict[str, Any]:
     """Minutes and memory, from timing a few batches of questions and steps of training."""
     from metier.engine.models.memory import kernels_mb
     from metier.engine.training.estimate import asking_seconds
@@ -124,7 +124,7 @@ def _estimated(recipe: Recipe, model: "LanguageModel", asked: _Asked, progress: 
     with progress.working("check: timing a few questions"):
         asking = sum(asking_seconds(model, benchmark, questions) for benchmark, questions in asked.tests)
     with progress.working("check: timing a few training steps"):
-        training, rows_read = _training(recipe, model, asked.rows, asked.by_name, asked.train)
+        training, rows_read = training_seconds(recipe, model, asked.rows, asked.by_name, asked.train)
     return {
         "rows_read": rows_read,
         "minutes": round((training + 2 * asking) / 60, 1),
@@ -147,7 +147,7 @@ def _rows_to_train(recipe: Recipe, rows: int) -> int:
     return min(budget, QUICK_ROWS) if recipe.quick else budget
 
 
-def _training(
+def training_seconds(
     recipe: Recipe, model: "LanguageModel", rows: pa.Table, benchmarks: dict[str, Benchmark], train: int
 ) -> tuple[float, dict[str, int]]:
     """Seconds that all methods take, and the rows that each of those that tune reads."""
@@ -164,7 +164,7 @@ def _training(
     return seconds, rows_read
 
 
-def _power(recipe: Recipe, asked: _Asked) -> dict[str, dict[str, Any]]:
+def _power(recipe: Recipe, asked: Asked) -> dict[str, dict[str, Any]]:
     """What the test of each benchmark will find, as far as that can be known."""
     alpha = recipe.ship.alpha / len(asked.by_name)
     judged = [(one, questions) for one, questions in asked.tests if one.name in asked.by_name]

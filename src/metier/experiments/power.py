@@ -17,9 +17,9 @@ from metier.data.records import questions as read_questions
 from metier.data.step import StepContext
 from metier.data.steps.split import Step as Split
 from metier.evaluation import stats
-from metier.evaluation.baseline import BaselineContext, built
+from metier.evaluation.baseline import BaselineContext, BaselineLike, built
 from metier.evaluation.benchmark import Benchmark
-from metier.evaluation.draw import draw
+from metier.evaluation.draw import drawn_positions
 from metier.evaluation.predictions import MetricLike, Predictions, as_predictions
 from metier.evaluation.results import Result
 from metier.evaluation.stats import FEWEST_CLUSTERS, Variation
@@ -197,7 +197,7 @@ class Spread:
         """
 
         def found(gain: float) -> bool:
-            return stats.detectable(self._variation(design, gain, shared), design.alpha) <= gain
+            return stats.detectable(self.variation(design, gain, shared), design.alpha) <= gain
 
         low, high = 0.0, self.room if np.isfinite(self.room) else 2 * self._constant(design, shared)
         if high <= 0 or not found(high):
@@ -208,9 +208,9 @@ class Spread:
         return high
 
     def _constant(self, design: Design, shared: float) -> float:
-        return stats.detectable(self._variation(design, 0.0, shared), design.alpha)
+        return stats.detectable(self.variation(design, 0.0, shared), design.alpha)
 
-    def _variation(self, design: Design, gain: float, shared: float) -> Variation:
+    def variation(self, design: Design, gain: float, shared: float) -> Variation:
         """How the difference of both models varies at a true gain."""
         before = after = self.variance
         if self.is_share_of_right:  # the better model has fewer errors to vary by
@@ -234,18 +234,14 @@ class _Known:
 
 def _on_held_out(benchmark: Benchmark, metric: MetricLike, rows: pa.Table, seed: int) -> _Known | None:
     """The benchmark's baseline, fitted on a part of its training rows, on the others; None where it has none."""
-    mine = _unlike(rows.filter(pc.equal(rows["task"], benchmark.name)))
-    baseline = built(benchmark.baselines[benchmark.baseline]) if benchmark.baseline else None
-    # A model behind an address must not be asked, and paid, by a check.
-    if baseline is None or not baseline.quick or not len(mine):
+    baseline = quick_baseline(benchmark)
+    if baseline is None:
         return None
-    parted = Split(valid=HELD_OUT).apply(mine, StepContext(seed, [benchmark])).kept
-    sides = pc.equal(parted["split"], "valid")
-    labels = benchmark.label_set(rows)
-    held_out = draw(read_questions(parted.filter(sides)), MOST_HELD_OUT, f"{benchmark.name}:power")
-    learned = draw(read_questions(parted.filter(pc.invert(sides))), MOST_LEARNED, f"{benchmark.name}:power")
+    parts = parted(benchmark, rows, seed)
+    learned, held_out = (read_questions(part) for part in parts)
     if not held_out or not learned:
         return None
+    labels = benchmark.label_set(rows)
     fitted = baseline.fit(BaselineContext(benchmark, learned, labels, metric, seed))
     table = as_predictions(fitted.answer(held_out), labels)
     if not np.isfinite(metric.value(metric.statistics(table).sum(0))):
@@ -253,7 +249,39 @@ def _on_held_out(benchmark: Benchmark, metric: MetricLike, rows: pa.Table, seed:
     return _Known(fitted.name, Spread.of(metric, table, seed))
 
 
-def _unlike(rows: pa.Table) -> pa.Table:
+def quick_baseline(benchmark: Benchmark) -> BaselineLike | None:
+    """The benchmark's baseline, where it can be tried before a run: a model behind an address must not be asked, and
+    paid, by a look."""
+    baseline = built(benchmark.baselines[benchmark.baseline]) if benchmark.baseline else None
+    return baseline if baseline and baseline.quick and baseline.learns else None
+
+
+def parted(
+    benchmark: Benchmark,
+    rows: pa.Table,
+    seed: int,
+    most_learned: int = MOST_LEARNED,
+    most_held_out: int = MOST_HELD_OUT,
+) -> tuple[pa.Table, pa.Table]:
+    """(rows to learn from, rows to ask) of a benchmark's labeled rows, without repeats; no group is on both sides."""
+    mine = labeled_once(rows.filter(pc.equal(rows["task"], benchmark.name)))
+    if not len(mine):
+        return mine, mine
+    both = Split(valid=HELD_OUT).apply(mine, StepContext(seed, [benchmark])).kept
+    held_out = pc.equal(both["split"], "valid")
+    return (
+        _some(both.filter(pc.invert(held_out)), most_learned, benchmark),
+        _some(both.filter(held_out), most_held_out, benchmark),
+    )
+
+
+def _some(rows: pa.Table, most: int, benchmark: Benchmark) -> pa.Table:
+    """A draw of the rows in which each label keeps its share."""
+    answers = [question.answer for question in read_questions(rows)]
+    return rows.take(pa.array(drawn_positions(answers, most, f"{benchmark.name}:power"), pa.int64()))
+
+
+def labeled_once(rows: pa.Table) -> pa.Table:
     """The labeled rows without repeats, which `dedup` would take out: one learned and asked again is answered right."""
     answered = pc.or_(rows["label"].is_valid(), pc.and_(rows["chosen"].is_valid(), rows["rejected"].is_valid()))
     rows = rows.filter(answered)
