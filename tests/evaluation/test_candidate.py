@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from metier.errors import UserError
 from metier.evaluation.candidate import FEWEST, Parts, blended, choose, fit
 from metier.evaluation.comparison import compare
 from metier.evaluation.metrics.accuracy import Metric as Accuracy
@@ -77,6 +78,19 @@ def test_a_mixture_that_is_likelier_is_taken_at_a_tie_and_left_where_the_metric_
 
     assert choose(_parts(), "tfidf", "TF-IDF", LABELS, Upside(), "auto").baseline is None
     assert choose(_parts(), "tfidf", "TF-IDF", LABELS, Same(), "auto").baseline == "tfidf"
+
+
+def test_a_metric_without_a_value_on_the_held_out_rows_leaves_the_model_alone():
+    class Nothing(Accuracy):
+        def value(self, sums):
+            return np.nan * super().value(sums)
+
+    class Refuses(Accuracy):
+        def statistics(self, predictions):
+            raise UserError("no row has a label that it counts")
+
+    for metric in (Nothing(), Refuses()):
+        assert choose(_parts(), "tfidf", "TF-IDF", LABELS, metric, "blend") == Candidate()
 
 
 def test_with_too_few_rows_to_compare_both_weigh_about_the_same():

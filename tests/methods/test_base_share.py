@@ -64,7 +64,7 @@ def _weight(network, name):
 def test_the_largest_share_that_costs_nothing_is_taken(context, monkeypatch, scores, taken, tried):
     adapter, given = context.folder / "adapter", iter(scores)
     Method(lr=1e-3, r=4, batch_tokens=256).train(context)
-    monkeypatch.setattr(_base_share, "held_out", lambda *_: {"triage": ["a question"]})
+    monkeypatch.setattr(_base_share, "held_out", lambda *_: {"triage": ["a question"] * 50})
     monkeypatch.setattr(_base_share, "scores", lambda *_: ({"triage": 0.0}, next(given)))
     before = load_file(adapter / "adapter_model.safetensors")
 
@@ -74,6 +74,11 @@ def test_the_largest_share_that_costs_nothing_is_taken(context, monkeypatch, sco
     assert chosen(by_share) == taken
     after = load_file(adapter / "adapter_model.safetensors")
     assert all(torch.equal(before[name], after[name]) for name in before), "only tried"
+
+
+def test_with_few_held_out_rows_every_share_looks_harmless_and_none_is_taken(context):
+    Method(lr=1e-3, r=4, batch_tokens=256).train(context)
+    assert largest_harmless(context, context.folder / "adapter", 100) == {}
 
 
 def test_without_held_out_rows_nothing_is_mixed(context):

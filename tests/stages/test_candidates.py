@@ -52,7 +52,7 @@ def test_the_mixture_is_what_the_verdict_is_about(mixed):
 def test_the_plan_names_the_candidate_and_a_changed_choice_makes_the_verdict_exploratory(mixed):
     run = saved_run(mixed, Progress())
     [planned] = read_plan(run).benchmarks
-    assert planned.candidate == candidate_of(run, "triage").named()
+    assert planned.candidate == candidate_of(run, "triage").sealed()
     stage = "evaluate/triage/candidate"
     run.mark_done(stage, "another", {"chosen": {"baseline": None}}, f"{stage}.jsonl")
     with pytest.raises(UserError, match="candidate"):
@@ -103,3 +103,35 @@ def test_a_changed_mixture_is_named(mixed):
     file.write_text("".join(json.dumps({**row, "value": 0.0}) + "\n" for row in rows))
 
     assert "evaluate/triage/blend.jsonl" in {finding.file for finding in verify(mixed).findings}
+
+
+def test_what_is_sealed_is_not_chosen_again(mixed, monkeypatch):
+    run = saved_run(mixed, Progress())
+    before = candidate_of(run, "triage")
+    monkeypatch.setattr("metier.stages.candidates.VERSION", 99)  # another version of Metier would choose otherwise
+    monkeypatch.setattr("metier.stages.candidates.choose", lambda *_: pytest.fail("a second look"))
+    evaluate(run)
+    assert candidate_of(run, "triage") == before
+    assert report(run).exploratory == ()
+
+
+def test_a_run_of_before_is_judged_as_its_plan_says(mixed, monkeypatch):
+    run = saved_run(mixed, Progress())
+    for who in ("candidate", "blend"):
+        (mixed / "evaluate" / "triage" / f"{who}.done.json").unlink()
+    monkeypatch.setattr("metier.stages.candidates.choose", lambda *_: pytest.fail("a second look"))
+    evaluate(run)
+    assert candidate_of(run, "triage").baseline is None
+
+
+def test_the_mixture_of_a_model_that_was_trained_again_answers_nothing(mixed):
+    run = saved_run(mixed, Progress())
+    stage = "evaluate/triage/candidate"
+    run.mark_done(stage, "", {**run.result(stage), "adapter_sha256": "another"}, f"{stage}.jsonl")
+    with pytest.raises(UserError, match="trained again.*metier evaluate"):
+        load_predictor(run)
+
+
+def test_without_its_mixed_answers_nothing_is_judged(mixed):
+    (mixed / "evaluate" / "triage" / "blend.done.json").unlink()
+    assert read_answers(saved_run(mixed, Progress()), JUDGED, "triage") == []

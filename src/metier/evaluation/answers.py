@@ -49,7 +49,8 @@ def saved_as(run: Run, who: str, benchmark: str) -> str:
     """Whose file that is: `judged` is the mixture where one was chosen, else the tuned model."""
     if who not in (JUDGED, JUDGED_HELD_OUT):
         return who
-    blended = run.is_done(stage_of(benchmark, BLEND))
+    stage = stage_of(benchmark, CANDIDATE)
+    blended = run.is_done(stage) and run.result(stage)["chosen"]["baseline"] is not None
     if who == JUDGED:
         return BLEND if blended else TUNED
     return CANDIDATE if blended else HELD_OUT

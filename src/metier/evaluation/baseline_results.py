@@ -61,7 +61,10 @@ def _compared(metric: MetricLike, before: Predictions, after: Predictions, seed:
 
 def _of_models(run: Run, entry: BenchmarkResult, cost_per_hour: float) -> dict[str, Business]:
     waits = {who: run.result(stage_of(entry.name, who)).get("timing") for who in (BASE, TUNED)}
-    return {who: here(wait["seconds"] / entry.n, cost_per_hour) for who, wait in waits.items() if wait}
+    seconds = {who: float(wait["seconds"]) for who, wait in waits.items() if wait}
+    if TUNED in seconds and entry.candidate.baseline:  # both parts of a mixture answer
+        seconds[TUNED] += run.result(stage_of(entry.name, entry.candidate.baseline)).get("answering_s") or 0.0
+    return {who: here(taken / entry.n, cost_per_hour) for who, taken in seconds.items()}
 
 
 def business(result: Mapping[str, Any], n: int, cost_per_hour: float) -> Business:

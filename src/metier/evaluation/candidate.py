@@ -9,16 +9,17 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.special import log_softmax
 
+from metier.errors import UserError
 from metier.evaluation.certainty import log_probabilities, options
 from metier.evaluation.comparison import compare
 from metier.evaluation.predictions import Floats, MetricLike, as_predictions
 from metier.evaluation.results import Candidate
 from metier.evaluation.scoring import Prediction
 
-VERSION = 2
+VERSION = 3
 Wish = Literal["auto", "model", "blend"]
 FEWEST = 20
-"""Held-out rows below which a comparison says nothing: both parts then weigh the same."""
+"""Held-out rows below which a comparison says nothing: the mixture is taken, with weights near the prior's."""
 FOLDS = 5
 HALF = 0.5
 """The power of each part's probabilities before any row is seen: the geometric mean."""
@@ -67,9 +68,11 @@ def choose(parts: Parts, baseline: str, name: str, labels: Sequence[str], metric
     given = {"model": parts.model, "baseline": parts.baseline, "blend": mixed}
     figures = {who: _figure(answers, labels, metric) for who, answers in given.items()}
     found = found.model_copy(update={"held_out": figures})
+    if not np.isfinite(list(figures.values())).all():  # no held-out row has a label that the metric counts
+        return Candidate()
     if wish == "blend" or len(gold) < FEWEST:
         return found
-    likelier = _loss(model, other, gold, folds) < _loss(model, np.zeros_like(model), gold, folds)
+    likelier = _loss(model, other, gold, folds, (HALF, HALF)) < _loss(model, np.zeros_like(model), gold, folds, (1, 0))
     if likelier and not _looks_worse(metric, parts.model, mixed, labels):
         return found
     return Candidate(rows=len(gold), held_out=figures)
@@ -83,10 +86,13 @@ def _looks_worse(
     return paired.gain.value < 0 and paired.p < WORSE
 
 
-def fit(model: Floats, baseline: Floats, gold: NDArray[np.int64]) -> tuple[float, float]:
+def fit(
+    model: Floats, baseline: Floats, gold: NDArray[np.int64], start: tuple[float, float] = (HALF, HALF)
+) -> tuple[float, float]:
     """The powers of both parts' probabilities with the highest posterior of the right labels.
 
-    `model`, `baseline`: (n, labels) log-probabilities; `gold`: (n,). The loss is convex: one minimum.
+    `model`, `baseline`: (n, labels) log-probabilities; `gold`: (n,); `start`: the middle of the prior. The loss is
+    convex: one minimum.
     """
     rows = np.arange(len(gold))
     of_gold = np.array([model[rows, gold], baseline[rows, gold]])
@@ -94,12 +100,12 @@ def fit(model: Floats, baseline: Floats, gold: NDArray[np.int64]) -> tuple[float
     def loss(powers: Floats) -> tuple[float, Floats]:
         shares = log_softmax(powers[0] * model + powers[1] * baseline, axis=1)
         expected = np.array([(np.exp(shares) * part).sum(1) for part in (model, baseline)])
-        off = (powers - HALF) / SPREAD
+        off = (powers - np.array(start)) / SPREAD
         slope = (expected - of_gold).sum(1) + off / SPREAD
         return float(-shares[rows, gold].sum() + 0.5 * (off**2).sum()), slope
 
     bounds = [(0.0, MOST_POWER)] * 2
-    found = minimize(loss, np.full(2, HALF), jac=True, method="L-BFGS-B", bounds=bounds).x
+    found = minimize(loss, np.array(start), jac=True, method="L-BFGS-B", bounds=bounds).x
     return round(float(found[0]), 4), round(float(found[1]), 4)
 
 
@@ -156,16 +162,22 @@ def _cross_fitted(
     return [answers[at] for at in range(len(folds))]
 
 
-def _loss(model: Floats, baseline: Floats, gold: NDArray[np.int64], folds: NDArray[np.int64]) -> float:
+def _loss(
+    model: Floats, baseline: Floats, gold: NDArray[np.int64], folds: NDArray[np.int64], start: tuple[float, float]
+) -> float:
     """Nats a row, each fold with the powers that the other folds gave. A baseline of zeros leaves the model alone."""
     nats = np.zeros(len(gold))
     for fold in np.unique(folds):
         learned, asked = folds != fold, np.flatnonzero(folds == fold)
-        powers = fit(model[learned], baseline[learned], gold[learned])
+        powers = fit(model[learned], baseline[learned], gold[learned], start)
         shares = log_softmax(powers[0] * model[asked] + powers[1] * baseline[asked], axis=1)
         nats[asked] = -shares[np.arange(len(asked)), gold[asked]]
     return float(nats.mean())
 
 
 def _figure(answers: Sequence[Prediction], labels: Sequence[str], metric: MetricLike) -> float:
-    return round(float(metric.value(metric.statistics(as_predictions(answers, labels)).sum(0))), 4)
+    """NaN where no answer has a label that the metric counts."""
+    try:
+        return round(float(metric.value(metric.statistics(as_predictions(answers, labels)).sum(0))), 4)
+    except UserError:
+        return np.nan

@@ -141,7 +141,7 @@ def plan_of(run: Run, judging: Judging) -> Plan:
                 **PlannedTest.facts(one),
                 baseline=one.baseline,
                 baselines=sealed_uses(one.baselines),
-                candidate=candidate_of(run, one.name).named(),
+                candidate=candidate_of(run, one.name).sealed(),
             )
             for one in judging.benchmarks
         ),

@@ -78,8 +78,13 @@ class Candidate(Result):
         return self.baseline_power / powers if powers else 0.0
 
     def named(self) -> str:
-        """As the plan names it: tuned; tuned + tfidf, weight 0.45."""
+        """As people say it: tuned; tuned + tfidf, weight 0.45."""
         return f"tuned + {self.baseline}, weight {self.weight:.2f}" if self.baseline else "tuned"
+
+    def sealed(self) -> str:
+        """As the plan holds it: certainties and prices go by the powers too, not only by their ratio."""
+        powers = f" (powers {self.model_power:g} and {self.baseline_power:g})" if self.baseline else ""
+        return self.named() + powers
 
 
 class Slice(Result):

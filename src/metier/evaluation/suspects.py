@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from metier.evaluation.answers import JUDGED, Answers
+from metier.evaluation.answers import TUNED, Answers
 from metier.evaluation.predictions import Floats
 from metier.evaluation.scoring import Prediction
 
@@ -30,7 +30,7 @@ class Suspect:
 def suspects(answers: Answers, benchmark: str) -> list[Suspect]:
     """The suspect questions of a benchmark, the most certain first; none where it has no baseline, or its answers have
     no probabilities."""
-    return suspects_of(answers.of(JUDGED, benchmark), answers.baseline(benchmark), answers.labels(benchmark))
+    return suspects_of(answers.of(TUNED, benchmark), answers.baseline(benchmark), answers.labels(benchmark))
 
 
 def suspects_of(

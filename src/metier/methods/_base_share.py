@@ -9,20 +9,25 @@ from pathlib import Path
 
 from metier.engine.training.context import TrainingContext
 from metier.engine.training.evaluator import held_out, scores
+from metier.runs import distributed
 
 SHARES = (0.0, 0.15, 0.3, 0.5)
 """Of the base weights; the last one that answers the held-out rows as well as none of them is taken."""
 
+FEWEST = 50
+"""Held-out questions below which every share looks harmless."""
+
 
 def largest_harmless(context: TrainingContext, adapter: Path, eval_questions: int) -> dict[float, float]:
-    """Share of the base weights -> figure on held-out rows, higher is better; empty where no rows are held out.
+    """Share of the base weights -> figure on held-out rows, higher is better; empty where fewer than `FEWEST` are.
 
     Larger shares are tried until one costs something.
     """
     from metier.engine.models.model import load
 
     questions_of, by_share = held_out(context, eval_questions), dict[float, float]()
-    for share in SHARES if questions_of else ():
+    enough = sum(map(len, questions_of.values())) >= FEWEST
+    for share in SHARES if enough else ():
         folder = _mixed(context, adapter, share)
         figures, by_share[share] = scores(load(context.model, folder), context, questions_of)
         listed = ", ".join(f"{name} {value:.3f}" for name, value in figures.items())
@@ -40,10 +45,13 @@ def chosen(by_share: dict[float, float]) -> float:
 
 def mix_in(context: TrainingContext, adapter: Path, share: float) -> None:
     """Replace the trained weights by the mix with the base model's. A kill leaves one or the other."""
-    folder = _mixed(context, adapter, share)
-    for file in sorted(folder.iterdir()):
-        file.replace(adapter / file.name)
-    shutil.rmtree(_scratch(context), ignore_errors=True)
+    distributed.wait()  # until the first process has saved them
+    if distributed.first():
+        folder = _mixed(context, adapter, share)
+        for file in sorted(folder.iterdir()):
+            file.replace(adapter / file.name)
+        shutil.rmtree(_scratch(context), ignore_errors=True)
+    distributed.wait()
 
 
 def _mixed(context: TrainingContext, adapter: Path, share: float) -> Path:

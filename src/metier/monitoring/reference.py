@@ -21,6 +21,7 @@ from metier.recipes.schema import task_of
 from metier.runs.run import Run
 from metier.serving.predictor import benchmark_of, fitted_baseline
 from metier.serving.review import learn_temperature
+from metier.stages.candidates import load_mixture
 
 NO_CERTAINTY = "The answers are written and have no certainty."
 NOT_ASKED = (
@@ -93,7 +94,10 @@ def reference(run: Run, name: str | None, who: str) -> Reference:
         known = [*MODEL, *benchmark.baselines]
         raise UserError(f"Nobody named '{who}' answered '{benchmark.name}'. There are: {', '.join(known)}.")
     stage = stage_of(benchmark.name, who)
-    model = verdict.adapter_sha256 if who in MODEL else run.recorded_sha256(stage, f"{stage}/model.json")
+    mixture = load_mixture(run, benchmark, who)
+    model = mixture.sha256 if mixture else verdict.adapter_sha256
+    if who not in MODEL:
+        model = run.recorded_sha256(stage, f"{stage}/model.json")
     table = as_predictions(answers, benchmark.label_set())
     sure, why = _certainty(run, benchmark, who, table)
     return Reference(run, benchmark, who, model, table, sure, why)

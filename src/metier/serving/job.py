@@ -8,10 +8,11 @@ from pathlib import Path
 from metier.data.reading import FileSource
 from metier.data.records import Question
 from metier.errors import Problems
-from metier.evaluation.answers import JUDGED, MODEL, stage_of
+from metier.evaluation.answers import JUDGED, MODEL, TUNED, stage_of
 from metier.evaluation.asking import conditions
 from metier.evaluation.baseline import built
 from metier.evaluation.benchmark import Benchmark
+from metier.evaluation.plan import candidate_of
 from metier.evaluation.results import read_verdict
 from metier.evaluation.scoring import Prediction
 from metier.recipes import plugins
@@ -61,7 +62,12 @@ def _warn_without_ship(run: Run, benchmark: Benchmark, who: str) -> None:
     """Say that the tuned model has no SHIP, and who answers instead."""
     verdict = read_verdict(run.folder)
     decision = verdict.shown if verdict else "missing"
-    if who in MODEL and not (verdict and verdict.ships):
+    if who == TUNED and candidate_of(run, benchmark.name).baseline:
+        run.progress.warn(
+            f"The verdict on {run.folder} is about its model with the baseline mixed in, not about the model alone. "
+            "Leave out `--with tuned` to answer with what was judged."
+        )
+    elif who in MODEL and not (verdict and verdict.ships):
         name = benchmark.baseline
         reusable = name is not None and built(benchmark.baselines[name]).reusable
         instead = f" `--with {name}` answers with the baseline." if reusable else ""

@@ -116,7 +116,8 @@ def _checked(folder: Path, options: ServeOptions) -> Checked:
     verdict = read_verdict(run.folder)
     if verdict is None:
         raise UserError(f"{run.folder} has no verdict yet. Run `metier report {run.folder}` first.")
-    if options.who == TUNED and any(entry.mixed_with for entry in verdict.benchmarks) and not options.anyway:
+    served = [entry for entry in verdict.benchmarks if options.benchmark in (None, entry.name)]
+    if options.who == TUNED and any(entry.mixed_with for entry in served) and not options.anyway:
         raise UserError(
             f"The verdict on {run.folder} is about its model with the baseline mixed in, not about the model alone. "
             "Leave out `--with tuned`, or serve the model alone with `--anyway`."
@@ -202,7 +203,7 @@ def _tuned(one: Checked, options: ServeOptions) -> dict[str, Served]:
             predictor=predictor,
             labels=tuple(predictor.labels),
             decision=one.decision,
-            sha256=one.sha256,
+            sha256=mixture.sha256 if mixture else one.sha256,
             review=review,
             created=one.created,
         )

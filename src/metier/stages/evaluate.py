@@ -35,16 +35,18 @@ def evaluate(run: Run, same_base: Run | None = None) -> dict[str, Any]:
     run.clear("evaluate")
     run.lock(dtype=_dtype())
     done = _ask_held_out(run, judging, tuned_model(run, base_sha256))
-    base = base_model(run, base_sha256)
-    fitted = choose_candidates(run, judging.benchmarks, rows, base)
+    fitted = choose_candidates(run, judging.benchmarks, rows, base_model(run, base_sha256))
     seal(run, judging)  # from here on the test is open, and what is judged is chosen
     record_opening(run, judging.benchmarks)
     if same_base:
         _take_over(run, same_base, judging)
-    done += _ask_all(run, BASE, judging, base)
-    tuned = tuned_model(run, base_sha256)  # loaded anew: two models at once would need twice the memory
+    # Each model is loaded for its questions and let go: two at once would need twice the memory.
+    done += _ask_all(run, BASE, judging, base_model(run, base_sha256))
+    tuned = tuned_model(run, base_sha256)
     done += _ask_all(run, TUNED, judging, tuned)
     done += _measure_latency(run, judging, tuned)
+    del tuned
+    base = base_model(run, base_sha256)  # for a baseline that asks it
     seconds = sum(answer_baselines(run, one, rows, base, fitted.get(one.name, {})) for one in judging.everything)
     for benchmark in judging.benchmarks:
         blend_answers(run, benchmark)

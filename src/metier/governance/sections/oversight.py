@@ -25,7 +25,7 @@ def fill(material: Material) -> Filled:
     tables, facts = list[Table](), list[Fact]()
     for benchmark in material.answers.judging.benchmarks:
         tables += _on_the_test(material, benchmark.name)
-        # `metier predict` asks more held-out rows of the model alone, so they say nothing of a mixture.
+        # The further rows that `metier predict` asks are answered by the model alone, so they say nothing of a mixture.
         mixed = saved_as(material.run, JUDGED, benchmark.name) == BLEND
         asked = (JUDGED_HELD_OUT,) if mixed else (REVIEW, JUDGED_HELD_OUT)
         held_out = next((who for who in asked if material.answers.of(who, benchmark.name)), None)
