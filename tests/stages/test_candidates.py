@@ -63,8 +63,9 @@ def test_the_plan_names_the_candidate_and_a_changed_choice_makes_the_verdict_exp
 
 def test_the_choice_is_made_before_the_first_test_question(mixed, monkeypatch):
     run, ask = saved_run(mixed, Progress()), evaluating.ask
-    for file in (mixed / "evaluate" / "triage").glob("*.done.json"):
+    for file in (mixed / "evaluate" / "triage").glob("*.json*"):
         file.unlink()
+    (mixed / "plan.json").unlink()
 
     def refuse(run, who, *arguments):
         if who == HELD_OUT:
