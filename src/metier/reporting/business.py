@@ -47,7 +47,7 @@ def cost(business: Business | None) -> str:
 
 def business_tiles(entry: BenchmarkResult) -> Iterator[Tile]:
     """Answers an hour and the cost of 1,000, of each model of which they are known."""
-    models = [("this model", entry.business.get("tuned"))]
+    models = [(plain.model(entry), entry.business.get("tuned"))]
     models += [(plain.short_name(one.title), one.business) for one in entry.baselines]
     models.append(("the base model", entry.business.get("base")))
     rows = tuple((who, hourly(one)) for who, one in models if one and one.answers_per_hour is not None)

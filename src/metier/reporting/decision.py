@@ -170,11 +170,11 @@ def _answers_tiles(answers: Answers, entry: BenchmarkResult) -> Iterator[Tile]:
     other, who = _opponent(answers, entry)
     if entry.metric not in plain.RIGHT_ANSWERS:
         yield _figures(entry)
-    yield Tile("Errors per 1,000", (("this model", _errors(tuned)), (who, _errors(other))))
+    yield Tile("Errors per 1,000", ((plain.model(entry), _errors(tuned)), (who, _errors(other))))
     only_other, only_tuned = reversed(fixed_and_broken(other, tuned))
     yield Tile(
         "Only one is right",
-        (("only this model", f"{only_tuned:,}"), (f"only {who}", f"{only_other:,}")),
+        ((f"only {plain.model(entry)}", f"{only_tuned:,}"), (f"only {who}", f"{only_other:,}")),
         f"of {entry.n:,} questions",
     )
     held_out = answers.table(JUDGED_HELD_OUT, entry.name) if answers.of(JUDGED_HELD_OUT, entry.name) else None
@@ -195,7 +195,7 @@ def _errors(table: Predictions) -> str:
 
 def _figures(entry: Comparison) -> Tile:
     """The deciding metric of each model; as errors where it is the share of right answers."""
-    models = [("this model", entry.tuned.value)]
+    models = [(plain.model(entry), entry.tuned.value)]
     if entry.baseline:
         models.append((plain.short_name(entry.baseline_name), entry.baseline.value))
     models.append(("the base model", entry.base.value))
