@@ -49,23 +49,28 @@ class Asking:
     def _redacted_benchmark(self) -> Benchmark:
         """With solved examples without identifiers: they are training rows, and leave the machine too."""
         solved = {
-            kind: [self._redacted(example, [])[0] for example in examples]
+            kind: [self._redacted_example(example) for example in examples]
             for kind, examples in self.benchmark.solved.items()
         }
         return self.benchmark.with_solved(solved)
 
+    def _redacted_example(self, example: Question) -> Question:
+        """An example with its answer, which is sent too; a label stays, being the name of a class."""
+        cleaned, [answer] = self._redacted_with(example, [example.answer])
+        return cleaned if self.labels else replace(cleaned, answer=answer)
+
     def _redacted(self, question: Question, options: list[str]) -> tuple[Question, list[str]]:
-        """The question by its columns, whose names tell what they hold; of a label set the labels stay, being names of
-        classes."""
-        own = [] if self.labels else options
-        answer = [] if self.labels else [question.answer]  # written freely, and shown where the question is an example
-        texts = [question.text, *question.fields.values(), *own, *answer]
-        columns = ["", *question.fields, *("" for _ in (*own, *answer))]
-        after = self._clean(texts, question, columns)
-        fields = dict(zip(question.fields, after[1 : 1 + len(question.fields)], strict=True))
-        rest = after[1 + len(question.fields) :]
-        cleaned = replace(question, text=after[0], fields=fields, answer=rest[-1] if answer else question.answer)
-        return cleaned, rest[: len(own)] or options
+        """A question with its own options; its right answer has no part in it."""
+        cleaned, own = self._redacted_with(question, [] if self.labels else options)
+        return cleaned, own or options
+
+    def _redacted_with(self, question: Question, more: list[str]) -> tuple[Question, list[str]]:
+        """A question by its columns, whose names tell what they hold, and further texts of the same document."""
+        texts = [question.text, *question.fields.values(), *more]
+        after = self._clean(texts, question, ["", *question.fields, *("" for _ in more)])
+        behind = 1 + len(question.fields)
+        fields = dict(zip(question.fields, after[1:behind], strict=True))
+        return replace(question, text=after[0], fields=fields), after[behind:]
 
     def _redacted_prompt(self, prompt: str, options: list[str], question: Question) -> tuple[str, list[str]]:
         """The whole prompt once more: the words around a text can tell what stands in it."""
