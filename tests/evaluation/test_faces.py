@@ -278,6 +278,13 @@ def test_a_margin_is_said_in_plain_words():
     assert beaten.next_steps[0].command is None, "what stands in a file of answers cannot answer new rows"
 
 
+def test_the_questions_that_would_show_a_margin_are_no_gain_to_find():
+    found = conclude(*concluded(within(60, 157, 160, 0.03)))
+    [said] = [step.text for step in found.next_steps if "more questions would decide" in step.text]
+    assert "show that the model is not worse than large at example.org by more than 3 points" in said
+    assert "true gain" not in said
+
+
 def concluded(entry):
     decision, reasons, found = decide([entry], (), 0.02, 0.05, False, 1)
     return Judged(decision, reasons, found, (), 0.02, 0.05, 1), (), replace(FACTS, baselines={})

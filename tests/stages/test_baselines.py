@@ -130,6 +130,20 @@ def test_another_baseline_that_decides_makes_the_verdict_exploratory(trained_run
     assert "the baseline of triage was changed from tfidf to answers" in second
 
 
+def test_a_limit_that_changes_no_answer_may_be_changed_after_the_plan_is_sealed(trained_run, server):
+    run = opened(trained_run, server)
+    evaluate(run)
+    asked, mark = len(server.requests), run.folder / "evaluate" / "triage" / "endpoint.done.json"
+    before, file = mark.read_bytes(), run.folder / "recipe.yaml"
+    text = file.read_text()
+    file.write_text(text.replace("retries: 1", "retries: 3").replace("price_in: 1.0", "price_in: 2.0"))
+    assert "retries: 3" in file.read_text() and "price_in: 2.0" in file.read_text()
+    again = runs.saved_run(run.folder, Progress())
+    evaluate(again)
+    assert mark.read_bytes() == before and len(server.requests) == asked, "the piece of work is not done again"
+    assert report(again).exploratory == ()
+
+
 def test_a_baseline_that_did_not_answer_stops_the_report(finished_run):
     file = finished_run[1] / "recipe.yaml"
     text = file.read_text()

@@ -106,12 +106,14 @@ class BaselineLike(Protocol):
     """Raised when answers would come out differently, so that no stale answer is used."""
     learns: ClassVar[bool] = True
     """Whether its answers depend on the training rows; without rows such a baseline does not answer."""
-    quick: ClassVar[bool] = True
+    cheap: ClassVar[bool] = True
     """Whether it takes seconds, no model, no network and no money, so that `check` may try it."""
-    here: ClassVar[bool] = True
+    on_this_machine: ClassVar[bool] = True
     """Whether its answers are made on this machine, so that its speed means something."""
     reusable: ClassVar[bool] = True
     """Whether it answers new rows, and not only the test questions."""
+    operational_settings: ClassVar[frozenset[str]] = frozenset()
+    """Settings that change no answer, such as a limit on cost: they may be changed after the plan is sealed."""
 
     def misfit(self, benchmark: Benchmark) -> str | None:
         """Why it cannot answer a benchmark; None where it can."""
@@ -166,7 +168,7 @@ def answering(benchmark: Benchmark, has_rows: bool) -> list[str]:
     return [name for name, use in benchmark.baselines.items() if has_rows or not built(use).learns]
 
 
-def lasting(benchmark: Benchmark) -> list[str]:
+def independent_of_training(benchmark: Benchmark) -> list[str]:
     """The names of the benchmark's baselines that answer alike whatever was trained on."""
     return [name for name, use in benchmark.baselines.items() if not built(use).learns]
 
@@ -175,6 +177,11 @@ def built(use: BaselineUse) -> BaselineLike:
     """The baseline that a recipe names. Raises `UserError` where there is none, or it cannot take the settings."""
     baseline: BaselineLike = plugins.build("baselines", use.plug_in, dict(use.settings))
     return baseline
+
+
+def answer_settings(baseline: BaselineLike) -> dict[str, Any]:
+    """The settings that its answers depend on."""
+    return {key: value for key, value in vars(baseline).items() if key not in baseline.operational_settings}
 
 
 def answer_baseline(
@@ -192,9 +199,9 @@ def answer_baseline(
     made_by = [
         VERSION,
         baseline.version,
-        vars(baseline),
+        answer_settings(baseline),
         baseline.fingerprint(),
-        base.made_by if not baseline.quick else [],
+        base.made_by if not baseline.cheap else [],
     ]
     how = [vars(metric), benchmark.metrics[0], benchmark.scorer, benchmark.label_set()]
     inputs = fingerprint(*made_by, *how, questions_print(benchmark, asked), *learned)
@@ -236,7 +243,11 @@ def _answered(
     rows, chooses = context.rows, context.benchmark.build_scorer().chooses
     majority = fitted.majority or (most_common([row.answer for row in rows]) if rows and chooses else None)
     result = {"name": fitted.name, "version": baseline.version, "majority": majority, "rows": len(context.rows)}
-    result |= {"n": len(asked), "seconds": seconds, "answering_s": round(answering_s, 3) if baseline.here else None}
+    result |= {
+        "n": len(asked),
+        "seconds": seconds,
+        "answering_s": round(answering_s, 3) if baseline.on_this_machine else None,
+    }
     if spent:
         result |= {"spent": asdict(spent), "answering_s": round(spent.seconds, 3)}
     files = [f"{stage}/{file}" for file in fitted.save(_emptied(run.folder / stage))]

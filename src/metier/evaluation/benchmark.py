@@ -3,6 +3,7 @@
 import re
 from collections import defaultdict
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Annotated, Any, Literal
@@ -274,6 +275,12 @@ class Benchmark:
         for row in rows:
             kinds[row.fields.get(self.fewshot_by, "") if self.fewshot_by else ""].append(row)
         return {kind: draw(examples, self.num_fewshot, f"{self.name}:shots") for kind, examples in kinds.items()}
+
+    def with_solved(self, solved: dict[str, list[Question]]) -> "Benchmark":
+        """The same with other solved examples."""
+        other = copy(self)
+        other.__dict__["solved"] = solved
+        return other
 
 
 def text_loss(name: str, dataset: str, description: str) -> Benchmark:

@@ -10,7 +10,7 @@ from metier.evaluation import stats
 from metier.evaluation.answers import Answers
 from metier.evaluation.baseline import built
 from metier.evaluation.benchmark import Benchmark
-from metier.evaluation.results import Comparison, Face, NextStep, RetentionResult
+from metier.evaluation.results import Comparison, Deciding, Face, NextStep, RetentionResult
 from metier.recipes import plugins
 from metier.runs.integrity import SHEETS
 from metier.runs.run import Run
@@ -157,11 +157,20 @@ def _more_questions(entry: Comparison) -> Iterator[NextStep]:
     if entry.clusters < stats.FEWEST_CLUSTERS:
         yield NextStep(text=f"Test on more groups of questions: at least {stats.FEWEST_CLUSTERS}.")
     elif deciding and deciding.n_required and deciding.n_required > entry.n:
-        more, gain = _round(deciding.n_required - entry.n), plain.size(round(deciding.gain_sought, 3), entry.unit)
+        more = _round(deciding.n_required - entry.n)
         yield NextStep(
             text=f"About {more:,} more questions would decide: test on {entry.n + more:,} instead of {entry.n:,}. With "
-            f"that many, a true gain of {gain} is found in four of five cases."
+            f"that many, {_found(entry, deciding)}."
         )
+
+
+def _found(entry: Comparison, deciding: Deciding) -> str:
+    """What a test finds that is large enough."""
+    margin = entry.margin_over_baseline
+    if deciding.against == "baseline" and margin is not None:
+        within = plain.within(plain.short_name(entry.baseline_name), margin, entry.unit)
+        return f"and if the gain stays as it is, four of five tests show that the model is {within}"
+    return f"a true gain of {plain.size(round(deciding.gain_sought, 3), entry.unit)} is found in four of five cases"
 
 
 def _worse(entry: Comparison, facts: RunFacts) -> Iterator[NextStep]:

@@ -3,8 +3,9 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
 from metier.errors import UserError, nearest, shown
 from metier.recipes import plugins
@@ -21,6 +22,9 @@ TAKEN |= {"baseline", "review", "latency", "samples"}
 
 class Opponent(Protocol):
     """What is asked of a baseline before anything is learned."""
+
+    operational_settings: ClassVar[frozenset[str]]
+    """Settings that change no answer."""
 
     def misfit(self, benchmark: "Benchmark") -> str | None:
         """Why it cannot answer a benchmark; None where it can."""
@@ -73,7 +77,7 @@ class Opponents:
 
 
 def named_uses(uses: Sequence[plugins.Use]) -> dict[str, BaselineUse]:
-    """Name -> baseline; the second `endpoint` is called endpoint-2. Raises `UserError` where a use is malformed."""
+    """Name -> baseline; the second of a name is called endpoint-2. Raises `UserError` where a use is malformed."""
     found: dict[str, BaselineUse] = {}
     for use in uses:
         plug_in, settings = plugins.named(use)
@@ -82,9 +86,15 @@ def named_uses(uses: Sequence[plugins.Use]) -> dict[str, BaselineUse]:
             raise UserError(
                 f"A baseline cannot be called {shown(stem)}: a run's folder has that name. Rename its file."
             )
-        number = 1 + sum(one.plug_in == plug_in for one in found.values())
-        found[stem if number == 1 else f"{stem}-{number}"] = BaselineUse(plug_in, settings)
+        found[_free(stem, found)] = BaselineUse(plug_in, settings)
     return found
+
+
+def _free(stem: str, taken: Mapping[str, BaselineUse]) -> str:
+    """The first of stem, stem-2, stem-3 that no other has, also where a file system ignores capitals."""
+    folded = {name.casefold() for name in taken}
+    names = (stem if number == 1 else f"{stem}-{number}" for number in count(1))
+    return next(name for name in names if name.casefold() not in folded)
 
 
 def fitting(benchmark: "Benchmark", opponents: Opponents) -> dict[str, BaselineUse]:
@@ -103,10 +113,12 @@ def deciding_one(baselines: Mapping[str, BaselineUse], opponents: Opponents) -> 
 
 
 def sealed_uses(baselines: Mapping[str, BaselineUse]) -> tuple[str, ...]:
-    """The baselines with their settings and what they read, as a plan holds them."""
+    """The baselines with what they read and the settings that their answers depend on, as a plan holds them."""
     return tuple(_sealed(name, use) for name, use in baselines.items())
 
 
 def _sealed(name: str, use: BaselineUse) -> str:
-    settings = json.dumps(dict(use.settings), ensure_ascii=False, sort_keys=True) if use.settings else ""
-    return " ".join(part for part in (name, settings, use.opponent().fingerprint()[:12]) if part)
+    opponent = use.opponent()
+    kept = {key: value for key, value in use.settings.items() if key not in opponent.operational_settings}
+    settings = json.dumps(kept, ensure_ascii=False, sort_keys=True) if kept else ""
+    return " ".join(part for part in (name, settings, opponent.fingerprint()[:12]) if part)

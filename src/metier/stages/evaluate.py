@@ -10,7 +10,7 @@ from metier.errors import UserError
 from metier.evaluation import insight
 from metier.evaluation.answers import BASE, HELD_OUT, TUNED, stage_of
 from metier.evaluation.asking import PART, Model, ask
-from metier.evaluation.baseline import answer_baselines, lasting
+from metier.evaluation.baseline import answer_baselines, independent_of_training
 from metier.evaluation.held_out import held_out_questions
 from metier.evaluation.latency import measure_latency
 from metier.evaluation.openings import record_opening, say_openings
@@ -121,7 +121,7 @@ def _take_over(run: Run, other: Run, judging: Judging) -> None:
     """The answers of another run's base model and baselines; those to other questions are asked again, as always."""
     for benchmark in judging.everything:
         # An endpoint's answers cost money, and are the same in every training.
-        for stage in (stage_of(benchmark.name, who) for who in (BASE, *lasting(benchmark))):
+        for stage in (stage_of(benchmark.name, who) for who in (BASE, *independent_of_training(benchmark))):
             if not run.is_done(stage):
                 run.take_over(other, stage)
 

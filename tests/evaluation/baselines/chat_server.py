@@ -17,6 +17,8 @@ class Told:
     """What the next requests get in place of an answer: a status, (status, headers), or the bytes of a body."""
     requests: list = field(default_factory=list)
     """(headers, body) of every request."""
+    usage: dict | None = field(default_factory=lambda: {"prompt_tokens": 10, "completion_tokens": 2})
+    """How it counts tokens; None: not at all."""
     url: str = ""
 
     @property
@@ -42,7 +44,7 @@ def chat_server(answer):
                 return self.reply(200, failure, {})
             words = told.answer(body["messages"][-1]["content"])
             found = {"choices": [{"message": {"role": "assistant", "content": words}}]}
-            found["usage"] = {"prompt_tokens": 10, "completion_tokens": 2}
+            found |= {"usage": told.usage} if told.usage else {}
             return self.reply(200, json.dumps(found).encode(), {})
 
         def reply(self, status, content, headers):

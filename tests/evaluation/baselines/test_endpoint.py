@@ -1,7 +1,7 @@
 """A model behind an address: asked once for each question, tried again, paid once, and never without its key."""
 
 import json
-from pathlib import Path
+from dataclasses import replace
 
 import pytest
 
@@ -16,6 +16,7 @@ from tests.evaluation.baselines.chat_server import chat_server
 
 LABELS = ["cardiology", "dermatology"]
 KEY = "sk-secret-0123456789"
+PASTED = "hf_abcdefghijklmnopqrstuvwxyz"
 
 
 @pytest.fixture
@@ -35,13 +36,19 @@ def questions(n=6):
     return [Question(f"q{at}", f"note {at}: {words[at % 2]}", LABELS[1 - at % 2]) for at in range(n)]
 
 
-def fitted(server, folder, **settings):
+def fitted(server, folder, name="desk", **settings):
     known = {"url": server.url, "model": "large", "key_env": "DESK_KEY", "requests_per_minute": 100_000.0, **settings}
-    benchmark = Benchmark("desk", prompt="{text}\nDepartment:", labels=LABELS)
+    benchmark = Benchmark(name, prompt="{text}\nDepartment:", labels=LABELS)
     metric = next(iter(benchmark.build_metrics().values()))
     baseline = plugins.build("baselines", "endpoint", known)
-    paid = folder / "desk.paid.part.jsonl"
-    return baseline.fit(BaselineContext(benchmark, [], LABELS, metric, 0, paid=paid))
+    return baseline.fit(BaselineContext(benchmark, [], LABELS, metric, 0, paid=paid_file(folder, name)))
+
+
+def paid_file(folder, name="desk"):
+    """Where a run keeps what was paid for a benchmark."""
+    path = folder / "evaluate" / name / "endpoint.paid.part.jsonl"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path
 
 
 def test_words_become_labels_and_costs_add_up(server, tmp_path):
@@ -68,7 +75,7 @@ def test_a_killed_run_asks_and_pays_nothing_twice(server, tmp_path):
     server.failures[:3] = [json.dumps(_said("cardiology")).encode()] * 3
     with pytest.raises(UserError, match="All answers so far are kept"):
         fitted(server, tmp_path, retries=1, price_in=1.0).answer(questions())
-    paid = tmp_path / "desk.paid.part.jsonl"
+    paid = paid_file(tmp_path)
     assert len(paid.read_text().splitlines()) == 3
     with open(paid, "a") as stream:
         stream.write('{"line": "torn')  # a kill in the middle of a line
@@ -99,7 +106,7 @@ def test_garbage_is_unscored(server, tmp_path, garbage):
 
 def test_an_address_that_says_nothing_sensible_at_all_stops_the_run(server, tmp_path):
     server.answer = lambda prompt: "As a language model, I"
-    with pytest.raises(UserError, match="None of the 6 answers of large at 127.0.0.1 can be understood"):
+    with pytest.raises(UserError, match="None of the first 6 answers of large at 127.0.0.1 can be understood"):
         fitted(server, tmp_path).answer(questions())
 
 
@@ -118,7 +125,8 @@ def test_the_key_stands_in_no_file_and_no_message(server, tmp_path, capsys):
     model.answer(questions())
     model.save(tmp_path)
     assert server.requests[0][0]["Authorization"] == f"Bearer {KEY}"
-    assert not any(KEY in path.read_text() for path in tmp_path.iterdir())
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert len(files) == 2 and not any(KEY in path.read_text() for path in files)
     refused = _chat.Address(server.url, KEY, 5.0, 0)
     server.failures = [(401, {})]
     with pytest.raises(UserError, match=r"HTTP 401.*key_env") as error:
@@ -134,12 +142,59 @@ def test_the_key_is_not_carried_to_where_an_address_points(server, tmp_path):
         assert not other.requests
 
 
-def test_the_run_stops_at_the_cost_that_was_allowed(server, tmp_path):
-    with pytest.raises(UserError, match="`max_cost` is 0.00015"):
-        fitted(server, tmp_path, price_in=5.0, max_cost=0.00015).answer(questions())
-    assert len(server.requests) == 3, "50 millionths each"
-    fitted(server, tmp_path, price_in=5.0, max_cost=1.0).answer(questions())
+def spent_until_stopped(server, folder, most, **settings):
+    """What the address was owed when the limit stopped the run; `server.usage` says how it counts."""
+    with pytest.raises(UserError, match=f"`max_cost` is {most:g}"):
+        fitted(server, folder, price_in=5.0, price_out=5.0, max_cost=most, max_tokens=4, **settings).answer(questions())
+    return len(server.requests)
+
+
+def test_the_run_stops_before_the_cost_that_was_allowed(server, tmp_path):
+    server.usage = {"prompt_tokens": 100, "completion_tokens": 4}  # 520 millionths an answer
+    assert spent_until_stopped(server, tmp_path, 0.0025) == 3, "a fourth might cost 1,165 more"
+    with pytest.raises(UserError, match="has cost 0.00156 in this run, the next answer may cost up to 0.001165"):
+        fitted(server, tmp_path, price_in=5.0, price_out=5.0, max_cost=0.002, max_tokens=4).answer(questions())
+    assert len(server.requests) == 3
+    fitted(server, tmp_path, price_in=5.0, max_cost=1.0, max_tokens=4).answer(questions())
     assert len(server.requests) == 6
+
+
+def test_a_limit_on_cost_is_for_all_benchmarks_of_a_run(server, tmp_path):
+    server.usage = {"prompt_tokens": 100, "completion_tokens": 4}
+    spent_until_stopped(server, tmp_path, 0.003)
+    asked = len(server.requests)
+    assert spent_until_stopped(server, tmp_path, 0.003, name="other") == asked, "nothing is left for a second one"
+
+
+@pytest.mark.parametrize("usage", [None, {"prompt_tokens": 0, "completion_tokens": 0}, {"prompt_tokens": 1}])
+def test_an_address_that_counts_too_little_does_not_switch_the_limit_off(server, tmp_path, usage):
+    server.usage = usage
+    assert 0 < spent_until_stopped(server, tmp_path, 0.0018) < 6
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"choices": [{"message": {"content": "cardiology"}}], "usage": {"prompt_tokens": 1%s}}' % (b"0" * 400),
+        b'{"choices": [{"message": {"content": "card\\ud800iology"}}], "usage": {"prompt_tokens": 1}}',
+    ],
+    ids=["tokens", "surrogate"],
+)
+def test_what_an_address_says_wrongly_is_kept_and_not_paid_again(server, tmp_path, body):
+    server.failures = [body]
+    first = fitted(server, tmp_path, price_in=1.0).answer(questions())
+    again = fitted(server, tmp_path, price_in=1.0)
+    assert again.answer(questions()) == first and len(server.requests) == 6
+    assert again.spent().prompt_tokens <= _chat.MOST_TOKENS + 50
+
+
+def test_an_address_that_says_nothing_sensible_stops_after_twenty_answers(server, tmp_path):
+    server.answer = lambda prompt: "As a language model, I"
+    with pytest.raises(UserError, match="None of the first 20 answers"):
+        fitted(server, tmp_path).answer(questions(30))
+    assert len(server.requests) == 20
+    server.answer = lambda prompt: "cardiology" if "note 0" in prompt else "I cannot tell."
+    assert len(fitted(server, tmp_path, model="other").answer(questions(30))) == 30, "one is understood"
 
 
 def test_identifiers_are_taken_out_before_anything_is_sent(server, tmp_path):
@@ -147,7 +202,20 @@ def test_identifiers_are_taken_out_before_anything_is_sent(server, tmp_path):
     [answer] = fitted(server, tmp_path, redact=True).answer(asked)
     [sent] = server.asked
     assert "Smith" not in sent and "219-09-9999" not in sent and "skin" in sent and answer.value == 1.0
-    assert not any("Smith" in path.read_text() for path in Path(tmp_path).iterdir())
+    assert "Smith" not in paid_file(tmp_path).read_text()
+
+
+def test_solved_examples_and_the_words_around_a_text_are_redacted_too(server, tmp_path):
+    example = Question("t", "Mrs. Ann Miller: chest", "cardiology", fields={"customer_name": "Anil Deshpande"})
+    model = fitted(server, tmp_path, redact=True)
+    model.benchmark = replace(model.benchmark, num_fewshot=1, prompt="{customer_name} {text}\nPatient: {who}")
+    model.benchmark = model.benchmark.with_solved({"": [example]})
+    fields = {"customer_name": "Ravi Kulkarni", "who": "Vikram Subramanian aged 93"}
+    model.answer([Question("q", "skin", "dermatology", fields=fields)])
+    [sent] = server.asked
+    people = ("Miller", "Deshpande", "Kulkarni", "Subramanian", "93")
+    assert not any(name in sent for name in people) and "chest" in sent and "cardiology" in sent
+    assert "90+" in sent and "90++" not in sent, "what was redacted once stays as it is"
 
 
 def test_at_most_so_many_are_asked_a_minute(server, tmp_path, monkeypatch):
@@ -167,10 +235,16 @@ def test_at_most_so_many_are_asked_a_minute(server, tmp_path, monkeypatch):
         ({"url": "example.org"}, "is no address"),
         ({"url": "https://example.org/v1", "key_env": "none"}, "this machine only"),
         ({"url": "https://example.org/v1", "key_env": KEY}, "never the key"),
+        ({"url": "https://example.org/v1", "key_env": PASTED}, "no name of an environment variable in capitals"),
         ({"url": "https://example.org/v1", "max_cost": 1.0}, "nobody knows what an answer costs"),
     ],
 )
 def test_settings_that_would_leak_or_not_work_are_refused(settings, why):
     with pytest.raises(Problems, match=why) as error:
         plugins.build("baselines", "endpoint", {"model": "large", "key_env": "DESK_KEY", **settings})
-    assert KEY not in str(error.value)
+    assert KEY not in str(error.value) and PASTED not in str(error.value)
+
+
+def test_a_pasted_key_is_never_shown(server):
+    [said] = Baseline("https://example.org/v1", "large", PASTED).ready()
+    assert PASTED not in said and "never the key" in said

@@ -12,7 +12,7 @@ WORDS = re.compile(
     r"[Nn]inety(?:[- ](?:one|two|three|four|five|six|seven|eight|nine))?(?=[ -]years?[ -](?:old|of age))"
 )
 AGED = re.compile(
-    r"(?i:\b(?:aged?(?: of| is|:)?|turn(?:ed|s|ing)|age at \w+:?)) (9\d|1[0-2]\d)(?![\d.,%/-]\d|\d|%| ?(?:mg|days|"
+    r"(?i:\b(?:aged?(?: of| is|:)?|turn(?:ed|s|ing)|age at \w+:?)) (9\d|1[0-2]\d)(?![\d.,%/-]\d|\d|%|\+| ?(?:mg|days|"
     r"months|weeks))"
 )
 

@@ -3,7 +3,7 @@
 import http.client
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -20,6 +20,10 @@ LONGEST_WAIT_S = 120.0
 """Between two tries, whatever an address asks for: one that wants more is asked again in another call."""
 MOST_BYTES = 4_000_000
 """Of an answer. What is longer is no answer to a question."""
+AROUND_A_MESSAGE = 64
+"""Tokens at most: a role and the signs of a chat template."""
+MOST_TOKENS = 10_000_000
+"""More than any model reads or writes: an address that counts more is not believed."""
 AGAIN = (408, 409, 425, 429)
 """Besides all of 500 and above: what may be answered if it is asked again."""
 
@@ -129,14 +133,30 @@ def _read(content: bytes, body: Mapping[str, Any], seconds: float) -> Completion
         found = json.loads(content)
     except (ValueError, RecursionError):
         found = None
-    text = _at(found, "choices", 0, "message", "content")
-    sent = sum(len(message["content"]) for message in body["messages"])
+    said = _at(found, "choices", 0, "message", "content")
+    # A half of a surrogate pair is valid JSON and no text: no file takes it.
+    text = said.encode("utf-8", "replace").decode() if isinstance(said, str) else None
     return Completion(
-        text if isinstance(text, str) else None,
-        _tokens(_at(found, "usage", "prompt_tokens"), sent),
-        _tokens(_at(found, "usage", "completion_tokens"), len(text) if isinstance(text, str) else 0),
+        text,
+        _tokens(_at(found, "usage", "prompt_tokens"), guessed_tokens(sent_texts(body))),
+        _tokens(_at(found, "usage", "completion_tokens"), guessed_tokens([text or ""])),
         seconds,
     )
+
+
+def sent_texts(body: Mapping[str, Any]) -> list[str]:
+    """The texts of all messages."""
+    return [message["content"] for message in body["messages"]]
+
+
+def guessed_tokens(texts: Sequence[str]) -> int:
+    """One for four letters."""
+    return -(-sum(map(len, texts)) // 4)
+
+
+def most_prompt_tokens(texts: Sequence[str]) -> int:
+    """No tokenizer makes more tokens than bytes, besides those around a message."""
+    return sum(len(text.encode("utf-8", "replace")) + AROUND_A_MESSAGE for text in texts)
 
 
 def _at(found: Any, *path: str | int) -> Any:
@@ -148,8 +168,8 @@ def _at(found: Any, *path: str | int) -> Any:
     return found
 
 
-def _tokens(said: Any, letters: int) -> int:
-    """Tokens as the address counts them; one for four letters where it does not say."""
-    if isinstance(said, int) and not isinstance(said, bool) and said >= 0:
-        return said
-    return -(-letters // 4)
+def _tokens(said: Any, guessed: int) -> int:
+    """Tokens as the address counts them; a guess where it says none."""
+    if isinstance(said, int) and not isinstance(said, bool) and said > 0:
+        return min(said, MOST_TOKENS)
+    return guessed

@@ -3,6 +3,7 @@
 import json
 import os
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 
 from metier.runs.files import fingerprint
@@ -19,6 +20,8 @@ class Paid:
     completion_tokens: int
     cost: float
     seconds: float
+    counted: float = 0.0
+    """What a limit on cost counts: at least a token for four letters, whatever the address says."""
 
 
 class PaidAnswers:
@@ -31,17 +34,26 @@ class PaidAnswers:
         for line in text.split("\n"):
             if (one := _whole(line)) is not None:
                 self.known[one.asked] = one
+        self._counted = sum(map(_counted, self.known.values()))
         # A kill may have torn the last line: the next one begins on a line of its own.
         self._torn = bool(text) and not text.endswith("\n")
 
     @property
-    def cost(self) -> float:
-        """Of all answers in the file."""
-        return sum(one.cost for one in self.known.values())
+    def counted(self) -> float:
+        """What a limit counts, of all answers in the file and in those of the run's other benchmarks."""
+        return self._counted + self._elsewhere
+
+    @cached_property
+    def _elsewhere(self) -> float:
+        if self.path is None:
+            return 0.0
+        others = (path for path in self.path.parent.parent.glob(f"*/{self.path.name}") if path != self.path)
+        return sum(PaidAnswers(path)._counted for path in others)
 
     def add(self, one: Paid) -> None:
         """Keep an answer, on the disk before anything else is asked."""
         self.known[one.asked] = one
+        self._counted += _counted(one)
         if self.path is None:
             return
         with open(self.path, "a", encoding="utf-8") as stream:
@@ -49,6 +61,10 @@ class PaidAnswers:
             stream.flush()
             os.fsync(stream.fileno())
         self._torn = False
+
+
+def _counted(one: Paid) -> float:
+    return max(one.cost, one.counted)
 
 
 def _line(one: Paid) -> str:

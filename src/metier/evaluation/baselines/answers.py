@@ -37,8 +37,8 @@ class Baseline(BaselineLike):
 
     version = 1
     learns = False
-    quick = False
-    here = False
+    cheap = False
+    on_this_machine = False
     reusable = False
 
     def problems(self) -> list[str]:

@@ -3,8 +3,8 @@
 import os
 import re
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -18,7 +18,15 @@ from metier.errors import UserError, shown
 from metier.evaluation.baseline import BaselineContext, BaselineLike, FittedBaseline, LoadModel, Spent, no_model
 from metier.evaluation.baseline_state import BaselineState, read_state, refuse_another, write_state
 from metier.evaluation.baselines import _words
-from metier.evaluation.baselines._chat import Address, is_loopback
+from metier.evaluation.baselines._asked import Asked, Asking
+from metier.evaluation.baselines._chat import (
+    Address,
+    Completion,
+    guessed_tokens,
+    is_loopback,
+    most_prompt_tokens,
+    sent_texts,
+)
 from metier.evaluation.baselines._paid import Paid, PaidAnswers
 from metier.evaluation.benchmark import Benchmark
 from metier.evaluation.scoring import Prediction, plain
@@ -27,7 +35,13 @@ from metier.runs.files import fingerprint
 from metier.runs.progress import Progress
 
 NO_KEY = "none"
-VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*")
+NO_VARIABLE = (
+    "it is no name of an environment variable in capitals (A-Z, 0-9, _), and is not shown, for it may be the key. "
+    "Write the variable's name, and never the key."
+)
+TRIED = 20
+"""So many answers without a single one that can be understood stop a run before it pays for more."""
 Price = Annotated[float, Interval(ge=0, le=1_000_000)]
 
 
@@ -50,7 +64,7 @@ class Baseline(BaselineLike):
     price_out: Price = 0.0
     """Price of a million tokens of answers."""
     max_cost: Price | None = None
-    """Nothing more is asked once all answers cost so much; needs prices."""
+    """All answers of a run, over all benchmarks, cost at most so much; needs prices."""
     requests_per_minute: Annotated[float, Interval(gt=0, le=100_000)] = 60.0
     """At most so many."""
     retries: Annotated[int, Interval(ge=0, le=20)] = 5
@@ -62,14 +76,17 @@ class Baseline(BaselineLike):
     instruction: str = ""
     """What is said before the question, besides the labels to choose from."""
     redact: bool = False
-    """Take identifiers of persons out of the question before it is sent, as the step `redact` does."""
+    """Take identifiers of persons out of the whole prompt before it is sent, as the step `redact` does."""
     profile: Literal["healthcare", "finance", "legal", "retail"] = "healthcare"
     """With `redact`: which identifiers."""
 
     version = 1
     learns = False
-    quick = False
-    here = False
+    cheap = False
+    on_this_machine = False
+    operational_settings = frozenset(
+        ("key_env", "price_in", "price_out", "max_cost", "requests_per_minute", "retries", "timeout_s")
+    )
 
     def problems(self) -> list[str]:
         parts, problems = urlsplit(self.url), []
@@ -83,8 +100,8 @@ class Baseline(BaselineLike):
             problems.append("url: without https the key and the questions could be read on the way. Write https.")
         if self.key_env == NO_KEY and not is_loopback(self.url):
             problems.append(f"key_env: `{NO_KEY}` is for an address on this machine only. Name the key's variable.")
-        if not VARIABLE.fullmatch(self.key_env):  # which may be the key itself, and is not shown
-            problems.append("key_env: it is no name of an environment variable. Write its name, and never the key.")
+        if self.key_env != NO_KEY and not VARIABLE.fullmatch(self.key_env):
+            problems.append(f"key_env: {NO_VARIABLE}")
         if self.max_cost is not None and not (self.price_in or self.price_out):
             problems.append("max_cost: without `price_in` and `price_out` nobody knows what an answer costs.")
         return problems
@@ -103,6 +120,8 @@ class Baseline(BaselineLike):
         """The key; None where the address asks for none. Raises `UserError` where the variable is not set."""
         if self.key_env == NO_KEY:
             return None
+        if not VARIABLE.fullmatch(self.key_env):
+            raise UserError(f"`key_env`: {NO_VARIABLE}")
         key = os.environ.get(self.key_env, "").strip()
         if not key:
             raise UserError(
@@ -164,52 +183,69 @@ class FittedEndpoint(FittedBaseline):
 
     def answer(self, questions: Sequence[Question]) -> list[Prediction]:
         """Raises `UserError` where an answer is missing and cannot be had; all that was answered is kept."""
-        asked = [self._asked(question) for question in questions]
+        asked, answers = [self._asking.asked(question) for question in questions], list[Prediction]()
         self.used = []
         self.progress.begin(f"evaluate: {self.name}, {self.benchmark.name}", len(questions), "questions")
         for question, sent in zip(questions, asked, strict=True):
-            self.used.append(self._one(question, sent))
+            self.used.append(self._one(sent))
+            answers.append(self._understood(question, sent, self.used[-1]))
             self.progress.advance(1)
+            if len(answers) == min(TRIED, len(questions)):
+                self._refuse_nonsense(answers)
         self.progress.end()
-        answers = [self._understood(*it) for it in zip(questions, asked, self.used, strict=True)]
-        if answers and all(one.answer is None for one in answers):
-            said = next((one.content for one in self.used if one.content), None)
-            raise UserError(
-                f"None of the {len(answers):,} answers of {self.name} can be understood; the first is {shown(said)}. "
-                "Check `url`, `model`, `max_tokens` and `instruction`."
-            )
         return answers
+
+    def _refuse_nonsense(self, answers: Sequence[Prediction]) -> None:
+        if any(one.answer is not None for one in answers):
+            return
+        said = next((one.content for one in self.used if one.content), None)
+        raise UserError(
+            f"None of the first {len(answers):,} answers of {self.name} can be understood; one is {shown(said)}. "
+            "Nothing more is asked. Check `url`, `model`, `max_tokens` and `instruction`."
+        )
 
     def save(self, folder: Path) -> list[str]:
         state = EndpointState(version=self.setting.version, url=self.setting.url, model=self.setting.model)
         return write_state(folder, state, {})
 
-    def _one(self, question: Question, sent: "Asked") -> Paid:
+    def _one(self, sent: Asked) -> Paid:
         """A question's answer: as it was kept, or from the address."""
         body = {"model": self.setting.model, "messages": sent.messages, "max_tokens": self.setting.max_tokens}
         body["temperature"] = 0
         asked = fingerprint(self.setting.url, body)
         if (known := self._kept.known.get(asked)) is not None:
             return known
-        self._stop_at_cost()
+        self._stop_at_cost(body)
         address = self._address
         self._pace()
         self.requests += 1
         came = address.ask(body)
-        price = came.prompt_tokens * self.setting.price_in + came.completion_tokens * self.setting.price_out
         content = came.content.replace(address.key, "***") if came.content and address.key else came.content
-        one = Paid(
-            asked, content, came.prompt_tokens, came.completion_tokens, price / 1_000_000, round(came.seconds, 4)
-        )
+        tokens = came.prompt_tokens, came.completion_tokens
+        one = Paid(asked, content, *tokens, self._price(*tokens), round(came.seconds, 4), self._least_price(body, came))
         self._kept.add(one)
         return one
 
-    def _stop_at_cost(self) -> None:
-        most, so_far = self.setting.max_cost, self._kept.cost
-        if most is not None and so_far >= most:
+    def _price(self, prompt_tokens: int, completion_tokens: int) -> float:
+        return (prompt_tokens * self.setting.price_in + completion_tokens * self.setting.price_out) / 1_000_000
+
+    def _least_price(self, body: Mapping[str, Any], came: Completion) -> float:
+        """What the limit counts: an address that counts no tokens, or few, does not switch it off."""
+        # What cannot be read may have cost all that an answer can.
+        written = guessed_tokens([came.content]) if came.content else self.setting.max_tokens
+        return self._price(
+            max(came.prompt_tokens, guessed_tokens(sent_texts(body))), max(came.completion_tokens, written)
+        )
+
+    def _stop_at_cost(self, body: Mapping[str, Any]) -> None:
+        """Raises `UserError` where the next answer could cost more than is left."""
+        most, so_far = self.setting.max_cost, self._kept.counted
+        following = self._price(most_prompt_tokens(sent_texts(body)), self.setting.max_tokens)
+        if most is not None and so_far + following > most:
             raise UserError(
-                f"{self.name} has cost {so_far:.4f}, and `max_cost` is {most:g}. Its {len(self._kept.known):,} answers "
-                "are kept. Raise `max_cost` to go on, or take the baseline out."
+                f"{self.name} has cost {so_far:.6g} in this run, the next answer may cost up to {following:.6g}, and "
+                f"`max_cost` is {most:g}. All answers so far are kept. Raise `max_cost` to go on, or take the baseline "
+                "out."
             )
 
     def _pace(self) -> None:
@@ -229,40 +265,14 @@ class FittedEndpoint(FittedBaseline):
         return Address(it.url, it.key(), it.timeout_s, it.retries)
 
     @cached_property
-    def _redactor(self) -> Redactor:
-        return Redactor(self.setting.profile, "tag", "tag")
+    def _asking(self) -> Asking:
+        it = self.setting
+        redactor = Redactor(it.profile, "tag", "tag") if it.redact else None
+        return Asking(self.benchmark, self.labels, it.instruction, redactor)
 
-    def _asked(self, question: Question) -> "Asked":
-        """What is sent, and the options as they are called there."""
-        options = list(_words.offered(question, self.labels))
-        if self.setting.redact:
-            question, options = self._redacted(question, options)
-        choose = f"Answer with exactly one of these, and nothing else: {'; '.join(options)}." if options else ""
-        said = "\n".join(part for part in (self.setting.instruction, choose) if part)
-        messages = [{"role": "system", "content": said}] if said else []
-        prompt = self.benchmark.render(question)
-        return Asked(messages + [{"role": "user", "content": prompt}], options, prompt)
-
-    def _redacted(self, question: Question, options: list[str]) -> tuple[Question, list[str]]:
-        """The question without identifiers of persons; of a label set the labels stay, being names of classes."""
-        own = [] if self.labels else options
-        texts, columns = [question.text, *question.fields.values(), *own], ["", *question.fields, *("" for _ in own)]
-        after, _ = self._redactor.redact(texts, question.group or question.id, (), columns)
-        fields = dict(zip(question.fields, after[1 : 1 + len(question.fields)], strict=True))
-        return replace(question, text=after[0], fields=fields), after[1 + len(question.fields) :] or options
-
-    def _understood(self, question: Question, sent: "Asked", paid: Paid) -> Prediction:
+    def _understood(self, question: Question, sent: Asked, paid: Paid) -> Prediction:
         words, real = paid.content, list(_words.offered(question, self.labels))
         if words is not None and sent.options != real:  # the options were redacted: back to their own words
             own = {plain(redacted): option for redacted, option in zip(sent.options, real, strict=True)}
             words = own.get(plain(_words.stripped(words)), words)
         return _words.understood(self.benchmark, self.labels, question, words, sent.prompt)
-
-
-@dataclass(frozen=True)
-class Asked:
-    """What is sent of a question."""
-
-    messages: list[dict[str, Any]]
-    options: list[str]
-    prompt: str
