@@ -99,7 +99,7 @@ def row(name: str, runs: list[Run]) -> dict[str, Any]:
         "school": {"base": school[0]["base"], "tuned": [kept["tuned"] for kept in school]} if school else None,
         "kept": [{one["name"]: one["change"]["value"] for one in verdict["retention"]} for verdict in verdicts],
         "minutes": [round(sum(verdict["seconds"].values()) / 60, 1) for verdict in verdicts],
-        "chosen": json.loads((runs[0].folder / "train.done.json").read_text(encoding="utf-8"))["result"].get("chosen"),
+        "chosen": recipes.load(runs[0].folder / "recipe.chosen.yaml").methods[-1],
     }
 
 
