@@ -29,7 +29,7 @@ from metier.experiments.dry_run import Asked
 from metier.experiments.known_gains import gain_over_baseline, known_gains, of_other_data
 from metier.experiments.learning_curves import fit
 from metier.experiments.measured_curves import Material, baseline_points, curve_of
-from metier.experiments.power import Design, Spread, cheap_baseline
+from metier.experiments.power import Design, Spread, fast_baseline
 from metier.experiments.ship_chance import PlannedTest, Rule, outlook
 from metier.recipes import schema as recipes
 from metier.recipes.schema import Recipe
@@ -84,7 +84,7 @@ def forecast_of(recipe: Recipe) -> dict[str, Any]:
     """What was forecast of a recipe's first benchmark, and what came."""
     asked = Asked.of(recipe.model_copy(update={"retention": {}}))
     benchmark, questions = asked.tests[0]
-    baseline = cheap_baseline(benchmark)
+    baseline = fast_baseline(benchmark)
     assert baseline, "every recipe there has one"
     material = Material.of(benchmark, asked.rows, SEED, asked.train, MOST_LEARNED, MOST_HELD_OUT)
     learned, labels = read_questions(material.learned), list(material.labels)

@@ -106,7 +106,7 @@ class BaselineLike(Protocol):
     """Raised when answers would come out differently, so that no stale answer is used."""
     learns: ClassVar[bool] = True
     """Whether its answers depend on the training rows; without rows such a baseline does not answer."""
-    cheap: ClassVar[bool] = True
+    fast: ClassVar[bool] = True
     """Whether it takes seconds, no model, no network and no money, so that `check` may try it."""
     on_this_machine: ClassVar[bool] = True
     """Whether its answers are made on this machine, so that its speed means something."""
@@ -201,7 +201,7 @@ def answer_baseline(
         baseline.version,
         answer_settings(baseline),
         baseline.fingerprint(),
-        base.made_by if not baseline.cheap else [],
+        base.made_by if not baseline.fast else [],
     ]
     how = [vars(metric), benchmark.metrics[0], benchmark.scorer, benchmark.label_set()]
     inputs = fingerprint(*made_by, *how, questions_print(benchmark, asked), *learned)

@@ -19,7 +19,7 @@ from metier.experiments.known_gains import GainOverBaseline, gain_over_baseline,
 from metier.experiments.learning_curves import FittedCurve, fit
 from metier.experiments.measured_curves import Material, Measured, baseline_points, curve_of
 from metier.experiments.model_curve import Trainings, model_curve
-from metier.experiments.power import Design, Spread, cheap_baseline
+from metier.experiments.power import Design, Spread, fast_baseline
 from metier.experiments.ship_chance import AtRows, PlannedTest, Rule, outlook
 from metier.recipes.checks import check as problems_of
 from metier.recipes.checks import order_problems
@@ -117,7 +117,7 @@ def _now(asked: Asked, benchmark: Benchmark) -> int:
 
 def _too_little(material: Material) -> str | None:
     """Why nothing can be forecast; None where something can."""
-    if cheap_baseline(material.benchmark) is None:
+    if fast_baseline(material.benchmark) is None:
         return "it has no baseline that learns within seconds."
     if len(material.learned) < FEWEST_ROWS or len(material.held_out) < FEWEST_HELD_OUT:
         some = f"{len(material.learned)} rows to learn from and {len(material.held_out)} held out"
@@ -129,7 +129,7 @@ def _too_little(material: Material) -> str | None:
 
 def _baseline(material: Material, progress: Progress) -> tuple[FittedCurve, Spread, str]:
     """The baseline's curve, how much its figure varies by chance, and what it is called."""
-    baseline, name = cheap_baseline(material.benchmark), material.benchmark.name
+    baseline, name = fast_baseline(material.benchmark), material.benchmark.name
     assert baseline, "asked for before"
     what = f"forecast: baseline, {name}"
 

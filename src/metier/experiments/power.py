@@ -234,7 +234,7 @@ class _Known:
 
 def _on_held_out(benchmark: Benchmark, metric: MetricLike, rows: pa.Table, seed: int) -> _Known | None:
     """The benchmark's baseline, fitted on a part of its training rows, on the others; None where it has none."""
-    baseline = cheap_baseline(benchmark)
+    baseline = fast_baseline(benchmark)
     if baseline is None:
         return None
     parts = parted(benchmark, rows, seed)
@@ -249,11 +249,11 @@ def _on_held_out(benchmark: Benchmark, metric: MetricLike, rows: pa.Table, seed:
     return _Known(fitted.name, Spread.of(metric, table, seed))
 
 
-def cheap_baseline(benchmark: Benchmark) -> BaselineLike | None:
+def fast_baseline(benchmark: Benchmark) -> BaselineLike | None:
     """The benchmark's baseline, where it can be tried before a run: a model behind an address must not be asked, and
     paid, by a look."""
     baseline = built(benchmark.baselines[benchmark.baseline]) if benchmark.baseline else None
-    return baseline if baseline and baseline.cheap and baseline.learns else None
+    return baseline if baseline and baseline.fast and baseline.learns else None
 
 
 def parted(

@@ -73,7 +73,7 @@ def _mixable(run: Run, benchmark: Benchmark, training_rows: pa.Table, base: Mode
         return {}
     uses = sorted(benchmark.baselines.items(), key=lambda one: one[0] != benchmark.baseline)
     plug_ins = {name: built(use) for name, use in uses}
-    name = next((name for name, one in plug_ins.items() if one.learns and one.cheap and one.on_this_machine), None)
+    name = next((name for name, one in plug_ins.items() if one.learns and one.fast and one.on_this_machine), None)
     return {name: fit_baseline(run, benchmark, name, rows, base)} if name else {}
 
 

@@ -37,7 +37,7 @@ class Baseline(BaselineLike):
 
     version = 1
     learns = False
-    cheap = False
+    fast = False
     on_this_machine = False
     reusable = False
 

@@ -82,7 +82,7 @@ class Baseline(BaselineLike):
 
     version = 1
     learns = False
-    cheap = False
+    fast = False
     on_this_machine = False
     operational_settings = frozenset(
         ("key_env", "price_in", "price_out", "max_cost", "requests_per_minute", "retries", "timeout_s")

@@ -27,7 +27,7 @@ class Baseline(BaselineLike):
     """How many solved examples stand before a question; fewer where the model's context is too short for them."""
 
     version = 1
-    cheap = False
+    fast = False
 
     def misfit(self, benchmark: Benchmark) -> str | None:
         scorer = benchmark.build_scorer()

@@ -62,7 +62,18 @@ PARTS = {
     "benchmarks": ("name", "questions", "render", "label_set", "build_scorer", "build_metrics"),
     "scorers": ("version", "chooses", "gives", "baseline", "ask", "judge", "misfit", "free_text"),
     "metrics": ("unit", "higher_is_better", "share_of_right", "reads", "prices_mistakes", "statistics", "value"),
-    "baselines": ("version", "learns", "quick", "here", "reusable", "misfit", "ready", "fingerprint", "fit", "load"),
+    "baselines": (
+        "version",
+        "learns",
+        "fast",
+        "on_this_machine",
+        "reusable",
+        "misfit",
+        "ready",
+        "fingerprint",
+        "fit",
+        "load",
+    ),
     "exports": ("holds_model", "quantizations", "write"),
 }
 BASES = {
