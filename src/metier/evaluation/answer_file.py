@@ -68,7 +68,7 @@ class Wanted:
 
 def read_answer_file(path: Path, named: Named, at: int, wanted: Wanted = Wanted()) -> AnswerFile:
     """The answers of a file, which is the first (0) or second (1) of two. Raises `UserError` where a row cannot be
-    read, a column is missing or may be meant by two names, or ids stand in it twice."""
+    read, a column is missing or may be meant by two names, or ids occur in it twice."""
     rows: list[tuple[str, dict[str, Any]]] = []
     if not path.is_file():
         raise UserError(

@@ -42,7 +42,7 @@ def write_state(folder: Path, state: BaselineState, tensors: Mapping[str, Floats
 
 
 def read_state(folder: Path, kind: type[State], version: int) -> State:
-    """What stands in a baseline's model.json. Raises `UserError` where it is malformed or of another version."""
+    """The content of a baseline's model.json. Raises `UserError` where it is malformed or of another version."""
     try:
         content = strict_json.loads((folder / STATE).read_text(encoding="utf-8"))
         if isinstance(content, dict) and content.get("version") != version:

@@ -64,7 +64,8 @@ def choose(parts: Parts, baseline: str, name: str, labels: Sequence[str], metric
     found = Candidate(
         baseline=baseline, baseline_name=name, model_power=powers[0], baseline_power=powers[1], rows=len(gold)
     )
-    mixed = _cross_fitted(parts, folds, labels, metric)
+    by_fold = _powers(model, other, gold, folds, (HALF, HALF))
+    mixed = _cross_fitted(parts, folds, by_fold, labels, metric)
     given = {"model": parts.model, "baseline": parts.baseline, "blend": mixed}
     figures = {who: _figure(answers, labels, metric) for who, answers in given.items()}
     found = found.model_copy(update={"held_out": figures})
@@ -72,8 +73,9 @@ def choose(parts: Parts, baseline: str, name: str, labels: Sequence[str], metric
         return Candidate()
     if wish == "blend" or len(gold) < FEWEST:
         return found
-    likelier = _loss(model, other, gold, folds, (HALF, HALF)) < _loss(model, np.zeros_like(model), gold, folds, (1, 0))
-    if likelier and not _looks_worse(metric, parts.model, mixed, labels):
+    nothing = np.zeros_like(other)
+    alone = _loss(model, nothing, gold, folds, _powers(model, nothing, gold, folds, (1, 0)))
+    if _loss(model, other, gold, folds, by_fold) < alone and not _looks_worse(metric, parts.model, mixed, labels):
         return found
     return Candidate(rows=len(gold), held_out=figures)
 
@@ -147,32 +149,42 @@ def _folds(parts: Parts) -> NDArray[np.int64]:
     return np.array([groups[one.group or one.id] % FOLDS for one in parts.model])
 
 
+def _powers(
+    model: Floats, baseline: Floats, gold: NDArray[np.int64], folds: NDArray[np.int64], start: tuple[float, float]
+) -> dict[int, tuple[float, float]]:
+    """Fold -> the powers that the other folds give."""
+    learned = {int(fold): folds != fold for fold in np.unique(folds)}
+    return {fold: fit(model[rows], baseline[rows], gold[rows], start) for fold, rows in learned.items()}
+
+
 def _cross_fitted(
-    parts: Parts, folds: NDArray[np.int64], labels: Sequence[str], metric: MetricLike
+    parts: Parts,
+    folds: NDArray[np.int64],
+    powers: dict[int, tuple[float, float]],
+    labels: Sequence[str],
+    metric: MetricLike,
 ) -> list[Prediction]:
-    """Each fold answered with the powers that the other folds gave."""
-    (model, baseline), gold = _tables(parts, labels)
+    """Each row answered with the powers of its fold."""
     answers: dict[int, Prediction] = {}
-    for fold in np.unique(folds):
-        learned, asked = folds != fold, np.flatnonzero(folds == fold).tolist()
-        powers = fit(model[learned], baseline[learned], gold[learned])
+    for fold, (model_power, baseline_power) in powers.items():
+        asked = np.flatnonzero(folds == fold).tolist()
         own = Parts([parts.model[at] for at in asked], [parts.baseline[at] for at in asked])
-        candidate = Candidate(baseline="", model_power=powers[0], baseline_power=powers[1])
+        candidate = Candidate(model_power=model_power, baseline_power=baseline_power)
         answers |= dict(zip(asked, blended(candidate, own, labels, metric), strict=True))
     return [answers[at] for at in range(len(folds))]
 
 
 def _loss(
-    model: Floats, baseline: Floats, gold: NDArray[np.int64], folds: NDArray[np.int64], start: tuple[float, float]
+    model: Floats,
+    baseline: Floats,
+    gold: NDArray[np.int64],
+    folds: NDArray[np.int64],
+    powers: dict[int, tuple[float, float]],
 ) -> float:
-    """Nats a row, each fold with the powers that the other folds gave. A baseline of zeros leaves the model alone."""
-    nats = np.zeros(len(gold))
-    for fold in np.unique(folds):
-        learned, asked = folds != fold, np.flatnonzero(folds == fold)
-        powers = fit(model[learned], baseline[learned], gold[learned], start)
-        shares = log_softmax(powers[0] * model[asked] + powers[1] * baseline[asked], axis=1)
-        nats[asked] = -shares[np.arange(len(asked)), gold[asked]]
-    return float(nats.mean())
+    """Nats a row, each with the powers of its fold. A baseline of zeros leaves the model alone."""
+    of_row = np.array([powers[int(fold)] for fold in folds])
+    shares = log_softmax(of_row[:, :1] * model + of_row[:, 1:] * baseline, axis=1)
+    return float(-shares[np.arange(len(gold)), gold].mean())
 
 
 def _figure(answers: Sequence[Prediction], labels: Sequence[str], metric: MetricLike) -> float:

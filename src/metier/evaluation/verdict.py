@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 
@@ -42,7 +42,7 @@ def judge_benchmark(
     baseline_name: str | None = None,
     truncated: int = 0,
     margin: float | None = None,
-    chosen: Candidate | None = None,
+    chosen: Candidate = Candidate(),
     alone: Sequence[Prediction] = (),
 ) -> BenchmarkResult:
     """What one training gained on a benchmark; `decide` adds what is adjusted over all benchmarks.
@@ -58,8 +58,6 @@ def judge_benchmark(
     title, deciding = next(iter(metrics.items()))
     paired = compare(deciding, table["base"], table["tuned"], seed, alpha)
     over = compare(deciding, table["baseline"], table["tuned"], seed, alpha) if "baseline" in table else None
-    fixed, broken = fixed_and_broken(table["base"], table["tuned"])
-    p_mcnemar, p_sign_flip = _other_tests(deciding, table["base"], table["tuned"], seed)
     others = [(name, metric) for name, metric in metrics.items() if name != title]
     gain, variation = _over_baseline(deciding, table, over, margin, seed)
     rows = [_row(title, deciding, paired, over, always)]
@@ -67,21 +65,18 @@ def judge_benchmark(
     return BenchmarkResult(
         **dict(rows[0]),  # the metric that decides,
         name=benchmark.name,
-        candidate=chosen or Candidate(),
+        **_changes(deciding, table["base"], table["tuned"], seed),
+        candidate=chosen,
         alone=_alone(deciding, table["base"], alone, labels, seed, alpha),
-        mixed_with=chosen.baseline_name if chosen and chosen.baseline else None,
+        mixed_with=chosen.baseline_name or None,
         n=len(answers["base"]),
         clusters=len(set(table["base"].groups)),
         baseline_name=baseline_name if over else None,
-        fixed=fixed,
-        broken=broken,
         gain_over_baseline=gain,
         margin_over_baseline=margin if over else None,
         variation_over_base=paired.variation,
         variation_over_baseline=variation,
         unscored={who: int((~given.judged).sum()) for who, given in table.items()},
-        p_mcnemar=p_mcnemar,
-        p_sign_flip=p_sign_flip,
         metrics=tuple(rows),
         slices=tuple(slices(deciding, answers, labels, seed)),
         truncated=truncated,
@@ -137,14 +132,15 @@ def _gain(paired: Paired) -> Gain:
     return Gain(value=paired.gain.value, low=paired.gain.low, high=paired.gain.high, p=paired.p)
 
 
-def _other_tests(
-    metric: MetricLike, base: Predictions, tuned: Predictions, seed: int
-) -> tuple[float, float] | tuple[None, None]:
-    """The p's of two more tests of a gain in accuracy, told beside the one that decides; None for other metrics."""
-    if not metric.share_of_right:
-        return None, None
-    changes = tuned.right.astype(float) - base.right
-    return stats.mcnemar_mid_p(*fixed_and_broken(base, tuned)), stats.sign_flip_p(changes, base.groups, seed)
+def _changes(metric: MetricLike, base: Predictions, tuned: Predictions, seed: int) -> dict[str, Any]:
+    """How many answers changed each way, and for accuracy the p's of two more tests beside the one that decides."""
+    fixed, broken = fixed_and_broken(base, tuned)
+    found: dict[str, Any] = {"fixed": fixed, "broken": broken}
+    if metric.share_of_right:
+        changes = tuned.right.astype(float) - base.right
+        found["p_mcnemar"] = stats.mcnemar_mid_p(fixed, broken)
+        found["p_sign_flip"] = stats.sign_flip_p(changes, base.groups, seed)
+    return found
 
 
 def _always(label: str, answer: Prediction) -> Prediction:

@@ -73,7 +73,7 @@ class Asking:
         return replace(question, text=after[0], fields=fields), after[behind:]
 
     def _redacted_prompt(self, prompt: str, options: list[str], question: Question) -> tuple[str, list[str]]:
-        """The whole prompt once more: the words around a text can tell what stands in it."""
+        """The whole prompt once more: the words around a text can tell what is in it."""
         own = [] if self.labels else options
         after = self._clean([prompt, *own], question)
         return after[0], after[1:] or options

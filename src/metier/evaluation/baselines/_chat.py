@@ -128,7 +128,7 @@ def _retry_after(value: str | None) -> float | None:
 
 
 def _read(content: bytes, body: Mapping[str, Any], seconds: float) -> Completion:
-    """What stands in a response; whatever it holds, no error: it may have cost money."""
+    """The content of a response; whatever it holds, no error: it may have cost money."""
     try:
         found = json.loads(content)
     except (ValueError, RecursionError):

@@ -49,7 +49,7 @@ class Neighbors:
 def text_of(question: Question, prompt: str) -> str:
     """What a question is compared by: the values that its prompt names, and the row's text where that leaves it out.
 
-    The words of the prompt itself stand in every row, and would make all of them somewhat alike.
+    The words of the prompt itself are in every row, and would make all of them somewhat alike.
     """
     values = [question.text if name == "text" else question.fields.get(name, "") for name in columns(prompt)]
     return "\n".join(values if "text" in columns(prompt) else [*values, question.text]).lower()

@@ -86,7 +86,7 @@ class AnswersState(BaselineState):
 
 @dataclass(frozen=True)
 class FittedAnswers(FittedBaseline):
-    """Answers that stand in a file."""
+    """Answers from a file."""
 
     title: str
     file: AnswerFile

@@ -93,7 +93,7 @@ class Baseline(BaselineLike):
         if parts.scheme not in ("http", "https") or not parts.hostname:
             problems.append(f"url: {shown(self.url)} is no address. Write https://HOST/v1.")
         elif parts.username or parts.password:
-            problems.append("url: a name or password stands in it. Take it out; a key belongs into a variable.")
+            problems.append("url: it contains a name or password. Take it out; a key belongs in a variable.")
         elif parts.query or parts.fragment:
             problems.append("url: it ends in a query. Leave that out; a key belongs into a variable.")
         elif parts.scheme == "http" and not is_loopback(self.url):
